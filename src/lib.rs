@@ -1,0 +1,19 @@
+//! Quarterdeck: a terminal operations console.
+#![forbid(unsafe_code)]
+
+pub mod action;
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod feed;
+pub mod journal;
+pub mod keys;
+pub mod model;
+pub mod panes;
+pub mod run;
+pub mod runbook;
+pub mod signal;
+pub mod sim;
+pub mod term;
+pub mod theme;
+pub mod ui;
