@@ -166,7 +166,7 @@ pub fn bytes(n: u64) -> String {
 pub fn cpu(millicores: u64) -> String {
     match millicores {
         0..1000 => format!("{millicores}m"),
-        1000..9950 if (millicores + 50) / 100 % 10 != 0 => format!("{:.1}", millicores as f64 / 1000.0),
+        1000..9950 if !((millicores + 50) / 100).is_multiple_of(10) => format!("{:.1}", millicores as f64 / 1000.0),
         _ => format!("{}", (millicores + 500) / 1000),
     }
 }
