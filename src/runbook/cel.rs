@@ -95,7 +95,7 @@ pub fn evaluate(sources: &[String], scope: &Arc<Scope>) -> Vec<Answer> {
     }
     let (owned, shared) = (sources.to_vec(), Arc::clone(scope));
     let task = move || owned.iter().map(|source| evaluate_here(source, &shared)).collect::<Vec<_>>();
-    match on_large_stack(task) {
+    match on_large_stack(PATIENCE, task) {
         Ok(answers) => answers,
         Err(why) => sources.iter().map(|_| Answer::Unknown(why.to_owned())).collect(),
     }
@@ -115,12 +115,18 @@ pub fn truth(source: &str, scope: &Arc<Scope>) -> Truth {
 /// The first flaw found: too long or deep, not CEL, an unknown name, or operands that do not fit.
 pub fn check(source: &str, names: &Arc<BTreeMap<String, Type>>) -> Result<Type, Flaw> {
     let (owned, names) = (source.to_owned(), Arc::clone(names));
-    on_large_stack(move || check_here(&owned, &names))
+    on_large_stack(PATIENCE, move || check_here(&owned, &names))
         .unwrap_or_else(|why| Err(Flaw::new(0, why, "a shorter expression")))
 }
 
-/// Runs `task` on its own thread. The error says why there is no result.
-fn on_large_stack<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) -> Result<T, &'static str> {
+/// Runs `task` on a thread with a large stack, this one if it already is one. The error says why there is no result.
+pub(super) fn on_large_stack<T: Send + 'static>(
+    patience: Duration,
+    task: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, &'static str> {
+    if std::thread::current().name() == Some(THREAD) {
+        return Ok(task());
+    }
     if RUNAWAYS.load(Ordering::Relaxed) >= MAX_RUNAWAYS {
         return Err("expressions are switched off: two did not end in time; restart the console");
     }
@@ -132,7 +138,7 @@ fn on_large_stack<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) 
     if spawned.is_err() {
         return Err("no thread could be started to evaluate it; the machine is short of memory or processes");
     }
-    receive.recv_timeout(PATIENCE).map_err(|error| match error {
+    receive.recv_timeout(patience).map_err(|error| match error {
         mpsc::RecvTimeoutError::Timeout => {
             RUNAWAYS.fetch_add(1, Ordering::Relaxed);
             "the expression did not end in time"

@@ -3,8 +3,10 @@
 //! A fact is computed from what the console observes, for the subject of the run: the workload or pod that the signal
 //! named. For a pod, `rollout.*` speaks of the workload that owns it; for a workload, `pod.*` speaks of its worst pod.
 
+mod observed;
 mod registry;
 
+pub use observed::{SignalSeen, Subject, of, target_text};
 pub use registry::{REGISTRY, Spec};
 
 use super::cel::Scope;

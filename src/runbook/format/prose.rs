@@ -80,9 +80,10 @@ impl Builder {
                     self.blocks.push(Block::Code(code.lines().map(str::to_owned).collect()));
                 }
             }
-            Event::Start(Tag::Heading { .. }) => self.flush(source),
             Event::End(TagEnd::Heading(_)) => self.end(source, Block::Heading),
-            Event::End(TagEnd::Paragraph | TagEnd::Item) => self.flush(source),
+            Event::Start(Tag::Heading { .. }) | Event::End(TagEnd::Paragraph | TagEnd::Item) | Event::HardBreak => {
+                self.flush(source);
+            }
             Event::Start(Tag::Link { dest_url, .. }) => self.links.push(dest_url.to_string()),
             Event::End(TagEnd::Link) => {
                 // The console opens no links: the address must be readable. An autolink already is.
@@ -97,12 +98,9 @@ impl Builder {
             },
             Event::Code(text) => self.piece(&text, Style::Code, range.start + 1),
             Event::SoftBreak => self.piece(" ", self.styles.last().copied().unwrap_or(Style::Plain), range.start),
-            Event::HardBreak => self.flush(source),
-            Event::Html(text) | Event::InlineHtml(text) => {
-                // A comment is for authors; anything else would be shown as its own source.
-                if !text.trim_start().starts_with("<!--") {
-                    source.problem(range.start, "HTML cannot be shown here", "Markdown: paragraphs, lists, code, emphasis");
-                }
+            // A comment is for authors; any other HTML would be shown as its own source.
+            Event::Html(text) | Event::InlineHtml(text) if !text.trim_start().starts_with("<!--") => {
+                source.problem(range.start, "HTML cannot be shown here", "Markdown: paragraphs, lists, code, emphasis");
             }
             _ => {}
         }

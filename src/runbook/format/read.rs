@@ -5,6 +5,7 @@ use super::prose::Builder;
 use super::source::{Problem, Source};
 use super::steps::{Context, read_step};
 use super::{Block, Param, ParamKind, Runbook, Section};
+use crate::runbook::cel;
 use crate::runbook::facts;
 use crate::runbook::template::Template;
 use crate::runbook::value::{Type, parse_duration};
@@ -13,7 +14,10 @@ use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
+/// How long one file may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The largest file that is read, in bytes.
 const MAX_FILE: usize = 256 << 10;
 
@@ -22,6 +26,15 @@ const MAX_FILE: usize = 256 << 10;
 /// # Errors
 /// Every problem of the file, in the order of its lines.
 pub fn parse(text: &str, file: &str) -> Result<Runbook, Vec<Problem>> {
+    let (owned, name) = (text.to_owned(), file.to_owned());
+    // One large stack for the whole file: its expressions are checked there too, and no nesting can overflow it.
+    cel::on_large_stack(PATIENCE, move || parse_here(&owned, &name)).unwrap_or_else(|why| {
+        let (file, message) = (file.to_owned(), format!("the file cannot be read: {why}"));
+        Err(vec![Problem { file, line: 1, column: 1, message, expected: "a simpler file".to_owned() }])
+    })
+}
+
+fn parse_here(text: &str, file: &str) -> Result<Runbook, Vec<Problem>> {
     let mut source = Source::new(text, file);
     let runbook = read(&mut source);
     let mut problems = source.problems;

@@ -148,12 +148,11 @@ fn read_look(source: &mut Source<'_>, context: &Context<'_>, mut fields: Fields<
 fn read_opens(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Vec<Open> {
     let mut opens = Vec::new();
     for text in fields.texts(source, "opens") {
-        match Open::ALL.iter().find(|(name, _)| *name == text.value) {
-            Some((_, open)) => opens.push(*open),
-            None => {
-                let names: Vec<&str> = Open::ALL.iter().map(|(name, _)| *name).collect();
-                source.problem(text.at, format!("there is no view `{}`", text.value), format!("one of {}", names.join(", ")));
-            }
+        if let Some((_, open)) = Open::ALL.iter().find(|(name, _)| *name == text.value) {
+            opens.push(*open);
+        } else {
+            let names: Vec<&str> = Open::ALL.iter().map(|(name, _)| *name).collect();
+            source.problem(text.at, format!("there is no view `{}`", text.value), format!("one of {}", names.join(", ")));
         }
     }
     opens
@@ -175,16 +174,15 @@ fn read_gate(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields
     let on_fail = match fields.text(source, "on_fail") {
         None => OnFail::Stop,
         Some(text) if text.value == "stop" => OnFail::Stop,
-        Some(text) => match text.value.split_once("goto:") {
-            Some(("", id)) => {
+        Some(text) => {
+            if let Some(id) = text.value.strip_prefix("goto:") {
                 let at = text.at + 5 + (id.len() - id.trim_start().len());
                 OnFail::Goto(context.goto(source, Placed { value: id.trim().to_owned(), at }))
-            }
-            _ => {
+            } else {
                 source.problem(text.at, format!("`{}` is no way to go on", text.value), "\"stop\" or \"goto: a-later-step\"");
                 OnFail::Stop
             }
-        },
+        }
     };
     Some(StepKind::Gate { expect: expect?, why, on_fail })
 }
