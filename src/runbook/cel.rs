@@ -16,7 +16,7 @@ use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Program};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
@@ -33,11 +33,11 @@ const STACK: usize = 64 << 20;
 /// How long one batch of expressions may take before its answers are unknown.
 const PATIENCE: Duration = Duration::from_millis(500);
 /// Threads that did not come back in time; past this no more are started.
-const MAX_RUNAWAYS: usize = 2;
+const MAX_RUNAWAYS: isize = 2;
 /// The thread's name, by which a panic hook can tell that the console itself is well.
 pub const THREAD: &str = "qd-expression";
 
-static RUNAWAYS: AtomicUsize = AtomicUsize::new(0);
+static RUNAWAYS: AtomicIsize = AtomicIsize::new(0);
 
 /// What expressions can name: known values, and for the others why they are not known.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -127,24 +127,56 @@ pub(super) fn on_large_stack<T: Send + 'static>(
     if std::thread::current().name() == Some(THREAD) {
         return Ok(task());
     }
-    if RUNAWAYS.load(Ordering::Relaxed) >= MAX_RUNAWAYS {
-        return Err("expressions are switched off: two did not end in time; restart the console");
+    if RUNAWAYS.load(Ordering::SeqCst) >= MAX_RUNAWAYS {
+        return Err("expressions are switched off: two have not ended; restart the console if it stays so");
     }
     let (send, receive) = mpsc::sync_channel(1);
+    let watch = Watch::default();
+    let ours = watch.clone();
     let work = move || {
+        // Dropped last, whether the task ends or breaks.
+        let _ended = Ended(ours);
         let _ = send.send(task());
     };
     let spawned = std::thread::Builder::new().name(THREAD.to_owned()).stack_size(STACK).spawn(work);
     if spawned.is_err() {
         return Err("no thread could be started to evaluate it; the machine is short of memory or processes");
     }
-    receive.recv_timeout(patience).map_err(|error| match error {
-        mpsc::RecvTimeoutError::Timeout => {
-            RUNAWAYS.fetch_add(1, Ordering::Relaxed);
-            "the expression did not end in time"
+    match receive.recv_timeout(patience) {
+        Ok(result) => Ok(result),
+        Err(mpsc::RecvTimeoutError::Timeout) => {
+            watch.give_up();
+            Err("the expression did not end in time")
         }
-        mpsc::RecvTimeoutError::Disconnected => "the expression broke the evaluator",
-    })
+        Err(mpsc::RecvTimeoutError::Disconnected) => Err("the expression broke the evaluator"),
+    }
+}
+
+/// One thread, as both sides see it. A thread that was only slow (a stopped process, a busy machine) stops counting as
+/// a runaway when it ends.
+#[derive(Clone, Default)]
+struct Watch(Arc<AtomicU8>);
+
+const RUNNING: u8 = 0;
+const LATE: u8 = 1;
+const ENDED: u8 = 2;
+
+impl Watch {
+    fn give_up(&self) {
+        if self.0.compare_exchange(RUNNING, LATE, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+            RUNAWAYS.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+}
+
+struct Ended(Watch);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        if self.0.0.swap(ENDED, Ordering::SeqCst) == LATE {
+            RUNAWAYS.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
 }
 
 /// The caps that are checked on the text, before any parser sees it.
