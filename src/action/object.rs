@@ -5,6 +5,11 @@ use serde_json::Value;
 
 use crate::model::{Kind, ObjectRef};
 
+/// Text from outside, made harmless.
+pub(super) fn clean(text: &str) -> String {
+    crate::text::clean(text).into_owned()
+}
+
 pub(super) fn text<'a>(v: &'a Value, pointer: &str) -> &'a str {
     v.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
@@ -164,7 +169,7 @@ pub(super) fn setter(v: &Value, at: &[&str]) -> Option<Setter> {
             here.is_some()
         })
         .map(|m| Setter {
-            manager: crate::journal::clean(text(m, "/manager")),
+            manager: clean(text(m, "/manager")),
             subresource: text(m, "/subresource").to_owned(),
             at: time(m, "/time"),
         })

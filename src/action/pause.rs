@@ -8,7 +8,7 @@ use super::draft::{Draft, change, refuse, rests_on};
 use super::object::{collection, flag, last_set, owned_by, path, text};
 use super::plan::{PlanStep, Refusal, Request, Risk, VerifySpec};
 use super::restart::{patch_need, rollout_impact, rollout_verify};
-use super::roll_back::{revision_of, template_changes, template_of};
+use super::revisions::{revision_of, template_changes, template_of};
 use super::steward;
 use super::survey::{Survey, write_path};
 use crate::model::{Kind, ObjectRef};

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use super::draft::{Draft, Need, refuse};
 use super::execute::http_request;
+use super::object::clean;
+use super::outcome::budget_message;
 use super::plan::{ActionId, Check, Class, Confirm, PLAN_LIFE, Plan, PlanStep, Refusal, Request, Risk};
 use super::survey::Survey;
 use super::wire::{self, Answer};
@@ -120,7 +122,7 @@ async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal>
 }
 
 /// The form of the confirmation by risk (section C2 of the safety reference): R1 a button, R2 the object's name (with
-/// the context's before it in production), R3 the whole path; a reason for R3 anywhere and for R2 in production.
+/// the context's before it in production, and the context's alone where nobody said what the platform is), R3 the whole path; a reason for R3 anywhere and for R2 in production.
 fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, bool) {
     let context = &planner.place.context;
     let production = class.is_production();
@@ -134,6 +136,7 @@ fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, boo
     let typed = |word: String, what: String| Confirm::Typed { word, what };
     match draft.risk {
         Risk::R0 | Risk::R1 => (Confirm::Button, false),
+        Risk::R2 if class == Class::Unclassified => (typed(context.clone(), "the context's name".to_owned()), true),
         Risk::R2 if production => (
             typed(
                 format!("{context}/{name}"),
@@ -213,7 +216,7 @@ async fn dry_run(actor: &Actor, draft: &mut Draft) -> Check {
             Err(why) => return check(None, format!("unknown: {why}")),
         };
         for w in &answer.warnings {
-            draft.warn(format!("the server warns: {}", crate::journal::clean(w)));
+            draft.warn(format!("the server warns: {}", clean(w)));
         }
         let (passed, detail) = judge(&answer, &step);
         if passed != Some(true) {
@@ -230,7 +233,7 @@ async fn dry_run(actor: &Actor, draft: &mut Draft) -> Check {
 }
 
 fn judge(answer: &Answer, step: &PlanStep) -> (Option<bool>, String) {
-    let message = crate::journal::clean(&answer.message());
+    let message = clean(&answer.message());
     match answer.code {
         200..=299 => (Some(true), String::new()),
         // A webhook with side effects cannot be asked; that says nothing about the change itself.
@@ -245,16 +248,6 @@ fn judge(answer: &Answer, step: &PlanStep) -> (Option<bool>, String) {
         500..=599 => (None, format!("unknown: {message}")),
         _ => (Some(false), message),
     }
-}
-
-/// The sentence of the budget that refuses, rather than the general one.
-pub(super) fn budget_message(answer: &Answer) -> String {
-    let cause = answer
-        .causes()
-        .into_iter()
-        .find(|(r, _)| r == "DisruptionBudget")
-        .map(|(_, m)| m);
-    crate::journal::clean(&cause.filter(|m| !m.is_empty()).unwrap_or_else(|| answer.message()))
 }
 
 /// The dry run's generation says whether the spec would change at all.

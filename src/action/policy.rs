@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::plan::{Check, Risk};
+use super::plan::{Check, Class, Risk};
+use crate::config;
 
 /// A time in which nothing is changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,26 @@ pub struct Policy {
 }
 
 impl Policy {
+    /// What the configuration says for this platform. The riskiest actions are those of R3.
+    pub fn of(configured: &config::Policy, platform: &str) -> Self {
+        let here = |f: &&config::Freeze| f.platforms.is_empty() || f.platforms.iter().any(|p| p == platform);
+        Self {
+            read_only: configured.is_read_only(),
+            two_person: configured.two_person.then_some(Risk::R3),
+            freeze: configured
+                .freezes
+                .iter()
+                .filter(here)
+                .map(|f| Freeze {
+                    name: f.reason.clone(),
+                    from: f.from,
+                    until: f.to,
+                })
+                .collect(),
+            ..Self::default()
+        }
+    }
+
     /// Adds what another layer sets. Nothing that was set before is lifted.
     pub fn tighten(&mut self, other: &Self) {
         self.read_only |= other.read_only;
@@ -69,6 +90,17 @@ impl Policy {
             out.push(check("second person", false, detail));
         }
         out
+    }
+}
+
+impl From<config::Class> for Class {
+    fn from(class: config::Class) -> Self {
+        match class {
+            config::Class::Local => Self::Local,
+            config::Class::Staging => Self::Staging,
+            config::Class::Unclassified => Self::Unclassified,
+            config::Class::Production => Self::Production,
+        }
     }
 }
 

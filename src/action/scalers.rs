@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::draft::Draft;
-use super::object::{collection, condition, count, items, label, owner, text};
+use super::object::{clean, collection, condition, count, items, label, owner, text};
 use super::survey::Survey;
 use crate::model::{Kind, ObjectRef};
 
@@ -73,9 +73,7 @@ pub(super) fn keda(hpa: &Value) -> Option<String> {
         .filter(|o| text(o, "/kind") == "ScaledObject")
         .map(|o| text(o, "/name"));
     let by_label = label(hpa, "scaledobject.keda.sh/name");
-    by_owner
-        .or((!by_label.is_empty()).then_some(by_label))
-        .map(crate::journal::clean)
+    by_owner.or((!by_label.is_empty()).then_some(by_label)).map(clean)
 }
 
 /// Autoscalers of this workload. `Err`: they could not be read.

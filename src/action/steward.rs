@@ -3,13 +3,13 @@
 use serde_json::Value;
 
 use super::draft::Draft;
-use super::object::{annotation, items, label, owner, text};
+use super::object::{annotation, clean, items, label, owner, text};
 use crate::model::{Kind, ObjectRef, Steward};
 
 /// All that claim this object; one may have several (Argo CD deploying a Helm chart).
 pub(super) fn stewards(v: &Value) -> Vec<Steward> {
     let mut found = Vec::new();
-    let some = |s: &str| (!s.is_empty()).then(|| crate::journal::clean(s));
+    let some = |s: &str| (!s.is_empty()).then(|| clean(s));
     let (kind, name, namespace) = (
         text(v, "/kind"),
         text(v, "/metadata/name"),
@@ -42,8 +42,8 @@ pub(super) fn stewards(v: &Value) -> Vec<Steward> {
         let kind = text(o, "/kind");
         if Kind::from_api(kind).is_none() {
             found.push(Steward::Operator {
-                kind: crate::journal::clean(kind),
-                name: crate::journal::clean(text(o, "/name")),
+                kind: clean(kind),
+                name: clean(text(o, "/name")),
             });
         }
     }

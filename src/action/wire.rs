@@ -1,5 +1,6 @@
 //! Requests and answers as they are on the wire: every status, header and Status body reaches the caller.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::{Request, header};
@@ -162,7 +163,7 @@ pub(super) fn encode(text: &str) -> String {
         if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(b));
         } else {
-            out.push_str(&format!("%{b:02X}"));
+            let _ = write!(out, "%{b:02X}");
         }
     }
     out
@@ -183,5 +184,5 @@ fn short(error: &dyn std::error::Error) -> String {
     while let Some(inner) = last.source() {
         last = inner;
     }
-    crate::journal::clean(&last.to_string())
+    super::object::clean(&last.to_string())
 }

@@ -1,5 +1,7 @@
 //! The hash chain. It is computed over the bytes of a line, so that checking it needs no canonical form of JSON.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 const DOMAIN: &[u8] = b"quarterdeck-journal-v1\n";
@@ -7,8 +9,11 @@ const DOMAIN: &[u8] = b"quarterdeck-journal-v1\n";
 /// Length of `,"hash":"…"}` at the end of a line.
 const TAIL: usize = 9 + 64 + 2;
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut out, b| {
+        let _ = write!(out, "{b:02x}");
+        out
+    })
 }
 
 /// What the first record of a file stands on: the file's name, so that files cannot be exchanged.
@@ -23,6 +28,11 @@ pub(super) fn genesis(file_name: &str) -> String {
 pub(super) fn seal(prev: &str, unsealed: &str) -> Option<String> {
     let open = unsealed.strip_suffix('}')?;
     Some(format!("{open},\"hash\":\"{}\"}}", digest(prev, unsealed.as_bytes())))
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn digest(prev: &str, unsealed: &[u8]) -> String {

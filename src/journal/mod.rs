@@ -12,10 +12,11 @@ mod read;
 mod record;
 mod write;
 
-pub use clean::{clean, redact_body};
+pub use chain::sha256;
+pub use clean::redact_body;
 pub use read::{Reading, Torn, read};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
-pub use write::{Journal, JournalError, Ticket, Who, state_dir};
+pub use write::{Journal, JournalError, Ticket, Who};
 
 /// No record is longer: what does not fit is left out, and the record says so.
 pub const MAX_RECORD: usize = 8 * 1024;

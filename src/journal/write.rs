@@ -60,16 +60,6 @@ impl Who {
     }
 }
 
-/// Where the journal lives: `$QUARTERDECK_STATE/journal`, else `$XDG_STATE_HOME/quarterdeck/journal`, else
-/// `~/.local/state/quarterdeck/journal`.
-pub fn state_dir() -> Option<PathBuf> {
-    let path = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let base = path("QUARTERDECK_STATE")
-        .or_else(|| path("XDG_STATE_HOME").map(|p| p.join("quarterdeck")))
-        .or_else(|| path("HOME").map(|p| p.join(".local/state/quarterdeck")))?;
-    Some(base.join("journal"))
-}
-
 /// A written intent; its result refers to it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ticket {
