@@ -151,8 +151,11 @@ impl Symbols {
 pub const fn ascii(c: char) -> char {
     match c {
         ' '..='~' => c,
-        '─' | '━' | '╌' | '╍' | '┄' | '┅' | '┈' | '┉' | '╴' | '╶' | '╸' | '╺' | '—' | '–' | '‐' | '‑' | '−' | '―' => '-',
-        '│' | '┃' | '╎' | '╏' | '┆' | '┇' | '┊' | '┋' | '╵' | '╷' | '╹' | '╻' | '║' | '▏' | '▎' | '▍' | '▕' | '▐' | '▌' => '|',
+        '─' | '━' | '╌' | '╍' | '┄' | '┅' | '┈' | '┉' | '╴' | '╶' | '╸' | '╺' | '—' | '–' | '‐' | '‑' | '−' | '―' => {
+            '-'
+        }
+        '│' | '┃' | '╎' | '╏' | '┆' | '┇' | '┊' | '┋' | '╵' | '╷' | '╹' | '╻' | '║' | '▏' | '▎' | '▍' | '▕' | '▐'
+        | '▌' => '|',
         '═' | '▅' => '=',
         '┌'..='╋' | '╒'..='╰' => '+',
         '╱' | '⊘' | '⁄' => '/',
@@ -207,9 +210,32 @@ mod tests {
     fn every_glyph_of_ours_has_an_ascii_form_and_one_cell() {
         let all = |s: &Symbols| {
             let one = [
-                s.critical, s.warning, s.info, s.ok, s.failed, s.live, s.waiting, s.stale, s.denied, s.unknown, s.pointer,
-                s.unfolded, s.arrow, s.up, s.down, s.mark, s.ellipsis, s.dot, s.dash, s.none, s.range, s.times,
-                s.ascending, s.descending, s.gauge_full, s.gauge_empty,
+                s.critical,
+                s.warning,
+                s.info,
+                s.ok,
+                s.failed,
+                s.live,
+                s.waiting,
+                s.stale,
+                s.denied,
+                s.unknown,
+                s.pointer,
+                s.unfolded,
+                s.arrow,
+                s.up,
+                s.down,
+                s.mark,
+                s.ellipsis,
+                s.dot,
+                s.dash,
+                s.none,
+                s.range,
+                s.times,
+                s.ascending,
+                s.descending,
+                s.gauge_full,
+                s.gauge_empty,
             ];
             one.into_iter().chain(s.spark).collect::<Vec<_>>()
         };
@@ -218,7 +244,11 @@ mod tests {
             assert_eq!(unicode_width::UnicodeWidthStr::width(glyph), 1, "{glyph}");
             assert!(ascii(c) != '?' || c == '?', "{glyph}");
         }
-        assert!(all(&ASCII).into_iter().all(|glyph| glyph.len() == 1 && glyph.is_ascii()));
+        assert!(
+            all(&ASCII)
+                .into_iter()
+                .all(|glyph| glyph.len() == 1 && glyph.is_ascii())
+        );
         // Severities differ without colour.
         for s in [&UNICODE, &ASCII] {
             assert!(s.critical != s.warning && s.warning != s.ok && s.ok != s.critical && s.live != s.stale);
@@ -229,6 +259,11 @@ mod tests {
     fn box_lines_bars_and_arrows_map_to_ascii() {
         let text = "╭─┬╮│├┼┤╰┴╯ ▁▂▃▄▅▆▇█ → ▲ … 3–5";
         let mapped: String = text.chars().map(ascii).collect();
-        assert_eq!(mapped, "+-+-+|+++++++ __.-=+*# > X ~ 3-5".replace("+-+-+|+++++++", "+-++|+++++++").as_str());
+        assert_eq!(
+            mapped,
+            "+-+-+|+++++++ __.-=+*# > X ~ 3-5"
+                .replace("+-+-+|+++++++", "+-++|+++++++")
+                .as_str()
+        );
     }
 }
