@@ -1,1 +1,3 @@
-//! sim.
+//! The demonstration platform: loopback servers that speak the real protocols.
+
+pub mod kube;
