@@ -13,6 +13,8 @@ use super::{Key, World, json::name_hash, json::remove, json::set};
 use crate::sim::kube::resources::{DEPLOYMENTS, REPLICASETS};
 use serde_json::{Value, json};
 
+pub(super) use progress::count;
+
 pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 const DESIRED: &str = "deployment.kubernetes.io/desired-replicas";

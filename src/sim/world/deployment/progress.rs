@@ -43,7 +43,7 @@ fn drop_condition(object: &mut Value, kind: &str) {
 }
 
 /// Sets a counter, or leaves it out at zero as Go does.
-pub(in super::super) fn count(object: &mut Value, pointer: &str, n: i64) {
+pub(in crate::sim::world) fn count(object: &mut Value, pointer: &str, n: i64) {
     if n == 0 {
         super::super::json::remove(object, pointer);
     } else {
