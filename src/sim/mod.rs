@@ -1,3 +1,4 @@
 //! The demonstration platform: loopback servers that speak the real protocols.
 
 pub mod kube;
+pub mod world;

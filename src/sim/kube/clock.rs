@@ -33,6 +33,14 @@ impl Clock {
         Self(Arc::new(Mutex::new(Kind::Manual(start))))
     }
 
+    /// From now on it runs with real time, from the time it shows.
+    pub fn run(&self) {
+        let mut kind = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Kind::Manual(at) = *kind {
+            *kind = Kind::Running(at.duration_since(Timestamp::now()));
+        }
+    }
+
     /// The time it shows.
     pub fn now(&self) -> Timestamp {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {

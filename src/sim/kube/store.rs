@@ -356,8 +356,12 @@ impl Store {
         }
         if part == Part::Status {
             let status = after.get_mut("status").map(Value::take);
+            // The real server keeps spec and labels on a status write, and lets annotations through: the Deployment
+            // controller writes the revision that way.
+            let annotations = after.pointer_mut("/metadata/annotations").map(Value::take);
             after = before.clone();
             set_or_remove(&mut after, "status", status);
+            set_or_remove_in(&mut after, "metadata", "annotations", annotations);
         } else if part == Part::Main && r.status {
             set_or_remove(&mut after, "status", before.get("status").cloned());
         }
