@@ -29,7 +29,7 @@ mod scheduler;
 mod statefulset;
 
 pub use platform::WorldPlatform;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, cortex};
 
 use crate::sim::kube::resources::{DEPLOYMENTS, NODES, PODS};
 use crate::sim::kube::{Change, ChangeEvent, Changes, Clock, Object, Resource, Status, Store, Writer};
@@ -37,7 +37,7 @@ use jiff::{SignedDuration, Timestamp};
 use json::text;
 use queue::{Queue, Timers};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Namespace and name of an object.
