@@ -140,6 +140,11 @@ impl World {
         &self.store
     }
 
+    /// The rules of its scenario.
+    pub fn scenario(&self) -> Arc<Scenario> {
+        self.scenario.clone()
+    }
+
     /// Waits until somebody has changed something (cancel-safe).
     pub async fn changed(&self) {
         self.changes.changed().await;
@@ -240,8 +245,10 @@ impl World {
         if let Some(owner) = meta.controller.as_ref().and_then(|uid| self.owners.get(uid)) {
             self.queue.push(owner.clone());
         }
-        self.queue.push(Work::Budgets(key.ns.clone()));
-        self.queue.push(Work::Quota(key.ns.clone()));
+        if !self.coarse {
+            self.queue.push(Work::Budgets(key.ns.clone()));
+            self.queue.push(Work::Quota(key.ns.clone()));
+        }
         if event.change == Change::Deleted {
             self.kubelet.forget(&meta.uid);
             self.retry_pending();

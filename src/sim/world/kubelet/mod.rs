@@ -46,7 +46,7 @@ impl Kubelet {
     }
 
     fn free_slot(&self, app: &str) -> usize {
-        let taken: HashSet<usize> = self.runs.values().filter(|r| r.app == app).map(|r| r.slot).collect();
+        let taken: HashSet<usize> = self.runs.values().filter(|r| r.app == app && r.ends.is_none()).map(|r| r.slot).collect();
         (0..).find(|n| !taken.contains(n)).unwrap_or(0)
     }
 }
