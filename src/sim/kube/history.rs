@@ -22,7 +22,8 @@ pub(crate) struct Event {
 
 impl Event {
     fn bytes(&self) -> usize {
-        self.object.raw.len() + self.old.as_ref().map_or(0, |o| o.raw.len())
+        // `old` is most often the object of an earlier event: not counted again.
+        self.object.raw.len()
     }
 }
 

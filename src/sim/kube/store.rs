@@ -54,8 +54,6 @@ struct Inner {
     /// One writer at a time, so that a read-modify-write sees no other write between.
     writing: Mutex<()>,
     state: RwLock<State>,
-    /// The newest version, for watches that wait.
-    newest: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
@@ -71,6 +69,8 @@ struct Table {
     /// Owner uid → keys of what it owns.
     owned: HashMap<Box<str>, Vec<Box<str>>>,
     history: History,
+    /// The newest version of this resource, for watches that wait.
+    newest: watch::Sender<u64>,
 }
 
 /// What part of an object a write may touch.
@@ -115,7 +115,6 @@ impl Store {
             clock,
             writing: Mutex::new(()),
             state,
-            newest: watch::Sender::new(1),
         }))
     }
 
@@ -141,9 +140,9 @@ impl Store {
         self.read().version
     }
 
-    /// Wakes at each write, with the newest resourceVersion.
-    pub(crate) fn newest(&self) -> watch::Receiver<u64> {
-        self.0.newest.subscribe()
+    /// Wakes at each write to that resource.
+    pub(crate) fn newest(&self, r: &'static Resource) -> watch::Receiver<u64> {
+        self.read().tables.get(r.key).map_or_else(|| watch::channel(0).1, |t| t.newest.subscribe())
     }
 
     /// One object.
@@ -420,27 +419,20 @@ impl Store {
         let state = &mut *state;
         let table = state.tables.entry(r.key).or_default();
         let key = key(namespace, name);
-        let Some(object) = table.rows.remove(key.as_str()) else {
-            return Err(Status::not_found(r, name));
-        };
-        disown(table, &object, &key);
+        let Some(last) = table.rows.remove(key.as_str()) else { return Err(Status::not_found(r, name)) };
+        disown(table, &last, &key);
         state.version += 1;
+        let mut value = last.value();
+        value["metadata"]["resourceVersion"] = json!(state.version.to_string());
+        let object = Arc::new(Object::new(r, value));
         table.history.push(Event {
             version: state.version,
             change: Change::Deleted,
             object: object.clone(),
-            old: Some(object.clone()),
+            old: Some(last.clone()),
         });
-        tell(
-            &mut state.readers,
-            &ChangeEvent {
-                resource: r,
-                change: Change::Deleted,
-                object: object.clone(),
-                old: Some(object),
-            },
-        );
-        self.0.newest.send_replace(state.version);
+        table.newest.send_replace(state.version);
+        tell(&mut state.readers, &ChangeEvent { resource: r, change: Change::Deleted, object, old: Some(last) });
         Ok(())
     }
 
@@ -532,8 +524,8 @@ impl Store {
         state.version = state.version.max(listed.unwrap_or(0));
         for table in state.tables.values_mut() {
             table.history.compact(state.version);
+            table.newest.send_replace(state.version);
         }
-        self.0.newest.send_replace(state.version);
     }
 
     /// Forgets the history of changes, as a compaction does: a watch from an older version gets 410.
@@ -543,6 +535,11 @@ impl Store {
         for table in state.tables.values_mut() {
             table.history.compact(state.version);
         }
+    }
+
+    /// The version up to which the changes of a resource are forgotten.
+    pub(crate) fn forgotten(&self, r: &'static Resource) -> u64 {
+        self.read().tables.get(r.key).map_or(0, |t| t.history.forgotten)
     }
 
     /// The changes of a resource after `version`; `None` when they are forgotten.
@@ -589,7 +586,6 @@ impl Store {
                 old,
             },
         );
-        self.0.newest.send_replace(version);
         object
     }
 }
