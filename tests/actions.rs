@@ -385,19 +385,6 @@ async fn each_action_sends_exactly_the_request_of_the_reference() {
             ),
         };
         let desk = Desk::new(fake);
-        // The replacement of a pod comes at once.
-        desk.fake.react(|objects, path| {
-            finish(objects, path);
-            if path.contains("/pods/") {
-                let sibling = objects
-                    .iter()
-                    .find(|(p, _)| p.contains("/pods/") && p.split("-").take(2).eq(path.split("-").take(2)));
-                let mut new = sibling.unwrap().1.clone();
-                new["metadata"]["name"] = json!("new");
-                new["metadata"]["uid"] = json!("uid-new");
-                objects.insert(format!("{CORE}/pods/new"), new);
-            }
-        });
         let (outcome, verdict, _) = desk.run(ask.clone()).await;
         assert_eq!(outcome, Outcome::Applied, "{ask:?}");
         assert!(matches!(verdict, Some(Verdict::Healthy(_))), "{ask:?} {verdict:?}");
@@ -686,6 +673,29 @@ async fn an_autoscaler_of_keda_is_left_alone() {
 
 #[tokio::test]
 async fn a_denied_right_or_a_refused_dry_run_blocks_the_button() {
+    let worker_up = |desk: &Desk| scale(desk.target(Kind::Deployment, "cortex-worker"), 2, 3);
+    for (code, says, passed) in [
+        (
+            403,
+            "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: frozen",
+            Some(false),
+        ),
+        (422, "Scale.autoscaling \"cortex-worker\" is invalid", Some(false)),
+        (400, "admission webhook \"w\" does not support dry run", None),
+        (503, "the server is currently unable to handle the request", None),
+    ] {
+        let desk = worker();
+        desk.fake.0.lock().unwrap().dry_answer = Some((code, status(code, "Some", says)));
+        let plan = desk.plan(worker_up(&desk)).await.unwrap();
+        let check = plan.checks.iter().find(|c| c.name == "dry run").unwrap().clone();
+        assert_eq!(check.passed, passed, "{code}");
+        assert!(check.detail.contains(says));
+        assert_eq!(
+            confirm(plan).is_ok(),
+            passed.is_none(),
+            "{code}: unavailable is no refusal"
+        );
+    }
     let desk = worker();
     desk.fake.0.lock().unwrap().denied = true;
     let plan = desk
@@ -695,5 +705,27 @@ async fn a_denied_right_or_a_refused_dry_run_blocks_the_button() {
     assert_eq!(
         plan.blocked().unwrap().detail,
         "you may not update deployments/scale in cortex"
+    );
+}
+
+#[tokio::test]
+async fn what_a_webhook_would_add_is_seen_in_the_dry_run() {
+    let desk = worker();
+    let mut after = desk.fake.get(&format!("{APPS}/deployments/redis"));
+    after["metadata"]["generation"] = json!(2);
+    let sidecar = json!({"name": "mesh", "image": "mesh:1"});
+    after["spec"]["template"]["spec"]["containers"]
+        .as_array_mut()
+        .unwrap()
+        .push(sidecar);
+    desk.fake.0.lock().unwrap().dry_answer = Some((200, after));
+    let target = desk.target(Kind::Deployment, "redis");
+    let plan = desk.plan(Request::Restart { target }).await.unwrap();
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.text.ends_with("would also change: container mesh")),
+        "{:?}",
+        plan.warnings
     );
 }

@@ -67,6 +67,8 @@ pub struct State {
     /// Method, part of the path, fault; each is used once, and never by a dry run.
     pub faults: Vec<(&'static str, &'static str, Fault)>,
     pub denied: bool,
+    /// What every dry run answers instead of what it would.
+    pub dry_answer: Option<(u16, Value)>,
     reaction: Option<Reaction>,
     rv: u64,
 }
@@ -193,6 +195,9 @@ impl State {
             return (201, json!({"status": {"allowed": !self.denied}}));
         }
         let dry = query.contains("dryRun=All");
+        if let Some(answer) = self.dry_answer.clone().filter(|_| dry) {
+            return answer;
+        }
         let (base, sub) = match path.rsplit_once('/') {
             Some((base, sub @ ("scale" | "eviction"))) => (base.to_owned(), sub),
             _ => (path.to_owned(), ""),
@@ -386,8 +391,20 @@ fn merge(into: &mut Value, patch: &Value, strategic: bool) {
     }
 }
 
-/// A controller that is done at once: the status agrees with the spec.
+/// Controllers that are done at once: the status agrees with the spec, and a pod that went has a successor.
 pub fn finish(objects: &mut Objects, path: &str) {
+    if path.contains("/pods/") && !objects.contains_key(path) {
+        let family = |p: &str| p.split('-').take(2).collect::<Vec<_>>().join("-");
+        let sibling = objects
+            .iter()
+            .find(|(p, _)| family(p) == family(path))
+            .map(|(_, pod)| pod.clone());
+        let mut new = sibling.unwrap();
+        new["metadata"]["name"] = json!("new");
+        new["metadata"]["uid"] = json!("uid-new");
+        objects.insert(format!("{CORE}/pods/new"), new);
+        return;
+    }
     let Some(o) = objects.get_mut(path) else { return };
     let generation = o["metadata"]["generation"].clone();
     if o["spec"]["template"].is_null() {
