@@ -75,7 +75,7 @@ async fn a_scale_that_meets_a_conflict_goes_on_only_while_the_size_is_what_was_s
     let desk = worker();
     let plan = desk.plan(scale(target.clone(), 2, 3)).await.unwrap();
     desk.fake.edit(&format!("{APPS}/deployments/cortex-worker"), |o| {
-        o["spec"]["replicas"] = json!(7)
+        o["spec"]["replicas"] = json!(7);
     });
     let (outcome, ..) = desk.carry_out(plan).await;
     assert_eq!(
@@ -234,7 +234,7 @@ async fn a_roll_back_by_controller_revision_sends_its_data_as_it_is() {
 async fn a_stuck_pod_of_a_stateful_set_is_found_and_its_deletion_offered() {
     let (fake, _) = controller_revisions("statefulsets", 11, 12, 14);
     fake.edit(&format!("{APPS}/statefulsets/postgres"), |o| {
-        o["status"]["updateRevision"] = json!("postgres-bad")
+        o["status"]["updateRevision"] = json!("postgres-bad");
     });
     let owner = fake.get(&format!("{APPS}/statefulsets/postgres"))["metadata"]["uid"].clone();
     for n in [9, 10] {
@@ -620,7 +620,7 @@ async fn the_form_of_the_confirmation_follows_risk_and_class() {
 async fn a_paused_rollout_is_neither_restarted_nor_rolled_back() {
     let fake = Fake::cortex();
     fake.edit(&format!("{APPS}/deployments/cortex-web"), |o| {
-        o["spec"]["paused"] = json!(true)
+        o["spec"]["paused"] = json!(true);
     });
     let desk = Desk::new(fake);
     let target = desk.target(Kind::Deployment, "cortex-web");

@@ -203,7 +203,7 @@ impl State {
             _ => (path.to_owned(), ""),
         };
         let Some(object) = self.objects.get(&base).cloned() else {
-            return if seen.method == "GET" && self.is_collection(&base) {
+            return if seen.method == "GET" && Self::is_collection(&base) {
                 (200, self.list(&base, query))
             } else {
                 (404, status(404, "NotFound", "not found"))
@@ -256,7 +256,7 @@ impl State {
     }
 
     /// Known collections answer an empty list; unknown groups are not found.
-    fn is_collection(&self, path: &str) -> bool {
+    fn is_collection(path: &str) -> bool {
         [
             "/api/v1/",
             "/apis/apps/v1/",
