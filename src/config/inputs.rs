@@ -1,7 +1,7 @@
 //! What the configuration is made of: files, environment, flags; and what can be wrong with it.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::cli::Options;
@@ -47,7 +47,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = self.layer.to_string();
         if let Some((row, column)) = self.at {
-            line.push_str(&format!(":{row}:{column}"));
+            let _ = write!(line, ":{row}:{column}");
         }
         line.push_str(": ");
         line.push_str(&self.what);

@@ -5,7 +5,17 @@
 //! [`Judge`] keeps the memory between two looks: it raises after the rule's time, folds what has the same cause, keeps
 //! *since*, and clears after a minute of good.
 
+mod feeds;
+mod finding;
+mod hpa;
+mod jobs;
 mod judge;
+mod nodes;
+mod pdb;
+mod pods;
+mod quota;
+mod restarts;
+mod rollouts;
 mod thresholds;
 mod types;
 

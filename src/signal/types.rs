@@ -25,17 +25,20 @@ impl Severity {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Subject {
     Object(ObjectRef),
-    /// Anything that is no Kubernetes object: a source, the journal, a queue, a database.
+    /// Anything that is no watched Kubernetes object: a source, the journal, a queue, an owner of a custom kind.
     Named {
-        kind: &'static str,
+        kind: Str,
+        namespace: Str,
         name: Str,
     },
 }
 
 impl Subject {
-    pub fn named(kind: &'static str, name: impl Into<Str>) -> Self {
+    /// Something that lives in no namespace.
+    pub fn named(kind: &str, name: &str) -> Self {
         Self::Named {
-            kind,
+            kind: kind.into(),
+            namespace: "".into(),
             name: name.into(),
         }
     }
@@ -51,7 +54,7 @@ impl Subject {
     pub fn kind(&self) -> String {
         match self {
             Self::Object(object) => object.kind.api().to_lowercase(),
-            Self::Named { kind, .. } => (*kind).to_owned(),
+            Self::Named { kind, .. } => kind.to_string(),
         }
     }
 
@@ -59,7 +62,7 @@ impl Subject {
     pub fn namespace(&self) -> &str {
         match self {
             Self::Object(object) => &object.namespace,
-            Self::Named { .. } => "",
+            Self::Named { namespace, .. } => namespace,
         }
     }
 
@@ -96,6 +99,15 @@ pub struct Title {
 pub struct Evidence {
     pub label: &'static str,
     pub value: String,
+}
+
+impl Evidence {
+    pub fn new(label: &'static str, value: impl ToString) -> Self {
+        Self {
+            label,
+            value: value.to_string(),
+        }
+    }
 }
 
 /// Put aside by a person until a moment, for a reason.

@@ -36,7 +36,10 @@ pub fn parse(word: &str) -> Option<Color> {
         return number.parse().ok().map(Color::Indexed);
     }
     if let Some(hex) = word.strip_prefix('#') {
-        let value = u32::from_str_radix(hex, 16).ok().filter(|_| hex.len() == 6)?;
+        let value = u32::from_str_radix(hex, 16).ok()?;
+        if hex.len() != 6 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
         let [_, r, g, b] = value.to_be_bytes();
         return Some(Color::Rgb(r, g, b));
     }

@@ -1,0 +1,221 @@
+//! Entering and leaving the full screen, whatever ends the program: a return, an error, a panic, a signal.
+//!
+//! [`Guard`] owns every mode that is switched on. Leaving is idempotent and is done by [`Drop`], by the panic hook and by
+//! [`Guard::suspend`]. Signals are the loop's business: SIGTERM and SIGHUP end it (and so drop the guard); for SIGTSTP and
+//! a key it calls [`Guard::suspend`], [`raise_stop`], then [`Guard::resume`] and draws everything again.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
+use std::thread::ThreadId;
+
+use rustix::process::{Signal, kill_current_process_group};
+use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
+
+/// Alternate screen (with the title pushed), bracketed paste, focus events, no cursor until one is drawn.
+const ENTER: &[u8] = b"\x1b[22;2t\x1b[?1049h\x1b[2J\x1b[?2004h\x1b[?1004h\x1b[?25l";
+/// Every mode off that may ever be on, so that leaving needs no memory.
+const LEAVE: &[u8] =
+    b"\x1b[?2026l\x1b[m\x1b[?1006l\x1b[?1002l\x1b[?1000l\x1b[?1004l\x1b[?2004l\x1b[?25h\x1b[?1049l\x1b[23;2t";
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1002h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
+
+/// Why the full screen cannot be entered.
+#[derive(Debug, thiserror::Error)]
+pub enum NoTerminal {
+    /// The output goes elsewhere.
+    #[error("the output is not a terminal: the full screen needs one; for scripts use `qd pods --output table` or json")]
+    NotATerminal,
+    /// The terminal cannot address its cursor.
+    #[error("TERM is `{0}`, a terminal that cannot place its cursor: set TERM to what your terminal is (xterm-256color), or use `qd pods --output table`")]
+    Dumb(String),
+    /// The terminal refused.
+    #[error("the terminal cannot be set up: {0}; is it still connected?")]
+    Io(#[from] io::Error),
+}
+
+/// The full screen; left when it is dropped.
+#[derive(Debug)]
+pub struct Guard {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    tty: File,
+    /// The terminal's settings before us.
+    before: Termios,
+    state: Mutex<State>,
+    /// The thread that draws: only its panic ends the program.
+    owner: ThreadId,
+    log: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct State {
+    active: bool,
+    mouse: bool,
+}
+
+/// The guard that the panic hook restores.
+static CURRENT: Mutex<Option<Arc<Inner>>> = Mutex::new(None);
+static HOOK: Once = Once::new();
+
+/// A panic while the lock was held leaves nothing half done that restoring again would not mend.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Guard {
+    /// Enter the full screen on the standard output. `term` is the value of TERM; `log` is where a panic's details are
+    /// found.
+    ///
+    /// # Errors
+    /// [`NoTerminal`]: nothing was switched on.
+    pub fn enter(term: Option<&str>, mouse: bool, log: Option<&Path>) -> Result<Self, NoTerminal> {
+        let stdout = io::stdout();
+        if !stdout.is_terminal() {
+            return Err(NoTerminal::NotATerminal);
+        }
+        match term {
+            None | Some("" | "dumb") => return Err(NoTerminal::Dumb(term.unwrap_or("").to_owned())),
+            Some(_) => {}
+        }
+        Self::enter_on(File::from(stdout.as_fd().try_clone_to_owned()?), mouse, log)
+    }
+
+    /// Enter the full screen on any terminal.
+    ///
+    /// # Errors
+    /// [`NoTerminal`]: nothing was switched on.
+    pub fn enter_on(tty: File, mouse: bool, log: Option<&Path>) -> Result<Self, NoTerminal> {
+        let before = tcgetattr(&tty).map_err(|_| NoTerminal::NotATerminal)?;
+        let inner = Arc::new(Inner {
+            tty,
+            before,
+            state: Mutex::new(State { active: false, mouse }),
+            owner: std::thread::current().id(),
+            log: log.map(Path::to_owned),
+        });
+        inner.enter()?;
+        *lock(&CURRENT) = Some(Arc::clone(&inner));
+        HOOK.call_once(install_hook);
+        Ok(Self { inner })
+    }
+
+    /// Give the terminal back, as it was: before a stop, or for a program that needs it.
+    ///
+    /// # Errors
+    /// The terminal's.
+    pub fn suspend(&self) -> io::Result<()> {
+        self.inner.leave()
+    }
+
+    /// Take the terminal again. The caller forgets what was on the screen and draws everything.
+    ///
+    /// # Errors
+    /// The terminal's.
+    pub fn resume(&self) -> io::Result<()> {
+        self.inner.enter()
+    }
+
+    /// Whether the full screen is on.
+    pub fn is_active(&self) -> bool {
+        lock(&self.inner.state).active
+    }
+
+    /// Switch mouse reports on or off.
+    ///
+    /// # Errors
+    /// The terminal's.
+    pub fn set_mouse(&self, on: bool) -> io::Result<()> {
+        let mut state = lock(&self.inner.state);
+        state.mouse = on;
+        if state.active { (&self.inner.tty).write_all(if on { MOUSE_ON } else { MOUSE_OFF }) } else { Ok(()) }
+    }
+
+    /// Leave for good. Dropping does the same, without telling of errors.
+    ///
+    /// # Errors
+    /// The terminal's.
+    pub fn leave(self) -> io::Result<()> {
+        self.inner.leave()
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        // A terminal that is gone cannot be mended, and nobody is there to be told.
+        let _ = self.inner.leave();
+        let mut current = lock(&CURRENT);
+        if current.as_ref().is_some_and(|inner| Arc::ptr_eq(inner, &self.inner)) {
+            *current = None;
+        }
+    }
+}
+
+impl Inner {
+    fn enter(&self) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if state.active {
+            return Ok(());
+        }
+        let mut raw = self.before.clone();
+        raw.make_raw();
+        tcsetattr(&self.tty, OptionalActions::Now, &raw)?;
+        state.active = true;
+        let mut bytes = ENTER.to_vec();
+        bytes.extend_from_slice(if state.mouse { MOUSE_ON } else { b"" });
+        (&self.tty).write_all(&bytes)
+    }
+
+    fn leave(&self) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if !state.active {
+            return Ok(());
+        }
+        state.active = false;
+        let written = (&self.tty).write_all(LEAVE);
+        // Answers and keys that are still on their way are not for the shell. Not by TCSAFLUSH: that waits until the
+        // output has drained, which on a link that hangs is for ever.
+        let _ = tcflush(&self.tty, QueueSelector::IFlush);
+        tcsetattr(&self.tty, OptionalActions::Now, &self.before)?;
+        written
+    }
+}
+
+/// Restore the terminal, then tell of the panic. A panic on another thread leaves the screen alone: whoever waits for that
+/// thread shows what failed, and the log has the rest.
+fn install_hook() {
+    let earlier = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        tracing::error!(target: "panic", "{info}");
+        let current = lock(&CURRENT).clone();
+        match current {
+            Some(inner) if lock(&inner.state).active => {
+                if std::thread::current().id() == inner.owner {
+                    let _ = inner.leave();
+                    let mut stderr = io::stderr().lock();
+                    let _ = writeln!(stderr, "qd stopped because of a fault of its own. Nothing that was running on the servers was undone.");
+                    if let Some(log) = &inner.log {
+                        let _ = writeln!(stderr, "The log is {}: please send it along.", log.display());
+                    }
+                    drop(stderr);
+                    earlier(info);
+                }
+            }
+            _ => earlier(info),
+        }
+    }));
+}
+
+/// Stop this process and those started with it, as Ctrl-Z does; returns when it is continued. Call [`Guard::suspend`]
+/// first. The whole group stops, so that a shell gets its prompt back also when a wrapper started the console.
+///
+/// # Errors
+/// The system's.
+pub fn raise_stop() -> io::Result<()> {
+    Ok(kill_current_process_group(Signal::STOP)?)
+}
