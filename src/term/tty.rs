@@ -42,7 +42,10 @@ impl Tty {
             io::Error::new(error.kind(), format!("cannot read the terminal {}: {error}", path.display()))
         };
         let file = File::from(open(path, flags, Mode::empty()).map_err(|error| told(error.into()))?);
-        Ok(Self { file: AsyncFd::with_interest(file, tokio::io::Interest::READABLE).map_err(told)? })
+        // tokio's replacement is an unsafe fn, for types whose descriptor may change; a File's does not.
+        #[allow(deprecated)]
+        let file = AsyncFd::with_interest(file, tokio::io::Interest::READABLE).map_err(told)?;
+        Ok(Self { file })
     }
 
     /// Wait for bytes and read them; 0 means that the terminal is gone. Nothing is lost when the future is dropped.
