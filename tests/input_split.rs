@@ -1,5 +1,7 @@
 //! Any split of any stream of bytes gives the same inputs, and nothing inside a sequence or a paste is ever a key.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -26,11 +28,42 @@ fn decode<'a>(chunks: impl IntoIterator<Item = &'a [u8]>, gap: Duration) -> Vec<
 /// Things that terminals send, things that nobody should send, and their pieces.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let known: Vec<&'static [u8]> = vec![
-        b"j", b"G", b"\r", b"\x03", b"\x1b", b"\x1b[A", b"\x1bOP", b"\x1b[1;5C", b"\x1b[5~", b"\x1bx",
-        b"\x1b[97;5u", b"\x1b[27;5;13~", b"\x1b[I", b"\x1b[O", b"\x1b[<0;10;5M", b"\x1b[M !!", b"\x1b[[A",
-        b"\x1b[200~", b"\x1b[201~", b"\x1b[200~yes\rdelete\x1b[201~", b"\x1b]11;rgb:1515/1818/1e1e\x1b\\",
-        b"\x1b]52;c;eWVz\x07", b"\x1bP1$r0m\x1b\\", b"\x1b_x\x1b\\", b"\x1b[?62;22c", b"\x1b[?2026;2$y", b"\x1b[",
-        b"\x1bO", b"\x1b]", b"\x1b[1;", b"\x1bP", b"\xc3", b"\xe6\xbc\xa2", b"\xf0\x9f\x99\x82", b"\xff", b"\x9b",
+        b"j",
+        b"G",
+        b"\r",
+        b"\x03",
+        b"\x1b",
+        b"\x1b[A",
+        b"\x1bOP",
+        b"\x1b[1;5C",
+        b"\x1b[5~",
+        b"\x1bx",
+        b"\x1b[97;5u",
+        b"\x1b[27;5;13~",
+        b"\x1b[I",
+        b"\x1b[O",
+        b"\x1b[<0;10;5M",
+        b"\x1b[M !!",
+        b"\x1b[[A",
+        b"\x1b[200~",
+        b"\x1b[201~",
+        b"\x1b[200~yes\rdelete\x1b[201~",
+        b"\x1b]11;rgb:1515/1818/1e1e\x1b\\",
+        b"\x1b]52;c;eWVz\x07",
+        b"\x1bP1$r0m\x1b\\",
+        b"\x1b_x\x1b\\",
+        b"\x1b[?62;22c",
+        b"\x1b[?2026;2$y",
+        b"\x1b[",
+        b"\x1bO",
+        b"\x1b]",
+        b"\x1b[1;",
+        b"\x1bP",
+        b"\xc3",
+        b"\xe6\xbc\xa2",
+        b"\xf0\x9f\x99\x82",
+        b"\xff",
+        b"\x9b",
         b"\x18",
     ];
     prop_oneof![
@@ -42,10 +75,12 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn stream() -> impl Strategy<Value = (Vec<u8>, Vec<usize>)> {
-    proptest::collection::vec(piece(), 0..12).prop_map(|pieces| pieces.concat()).prop_flat_map(|bytes| {
-        let cuts = proptest::collection::vec(0..=bytes.len(), 0..10);
-        (Just(bytes), cuts)
-    })
+    proptest::collection::vec(piece(), 0..12)
+        .prop_map(|pieces| pieces.concat())
+        .prop_flat_map(|bytes| {
+            let cuts = proptest::collection::vec(0..=bytes.len(), 0..10);
+            (Just(bytes), cuts)
+        })
 }
 
 fn split<'a>(bytes: &'a [u8], cuts: &[usize]) -> Vec<&'a [u8]> {
@@ -96,7 +131,10 @@ proptest! {
 
 #[test]
 fn byte_by_byte_is_the_same_too() {
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 100, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 100,
+        ..ProptestConfig::default()
+    });
     runner
         .run(&stream(), |(bytes, _)| {
             let short = bytes.get(..2000).unwrap_or(&bytes);

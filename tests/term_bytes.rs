@@ -1,6 +1,8 @@
 //! What goes to the terminal: a frame replayed in a terminal emulator is the buffer that was drawn, in as few bytes as the
 //! design allows.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
 use proptest::prelude::*;
 use quarterdeck::term::Screen;
 use quarterdeck::term::screen::unsafe_to_show;
@@ -41,7 +43,10 @@ fn terminal(width: u16, height: u16, depth: Depth, glyphs: Glyphs) -> Terminal<S
 fn cost(terminal: &mut Terminal<Screen<Wire>>, draw: impl FnOnce(&mut ratatui::Frame<'_>)) -> (u64, u64) {
     let (bytes, writes) = (terminal.backend().bytes_written(), terminal.backend().writer().writes);
     terminal.draw(draw).unwrap();
-    (terminal.backend().bytes_written() - bytes, terminal.backend().writer().writes - writes)
+    (
+        terminal.backend().bytes_written() - bytes,
+        terminal.backend().writer().writes - writes,
+    )
 }
 
 // --- the property
@@ -93,11 +98,21 @@ fn colour() -> impl Strategy<Value = Option<Color>> {
 }
 
 fn stroke() -> impl Strategy<Value = Stroke> {
-    let modifiers =
-        vec![Modifier::BOLD, Modifier::DIM, Modifier::ITALIC, Modifier::UNDERLINED, Modifier::REVERSED];
+    let modifiers = vec![
+        Modifier::BOLD,
+        Modifier::DIM,
+        Modifier::ITALIC,
+        Modifier::UNDERLINED,
+        Modifier::REVERSED,
+    ];
     let style = (colour(), colour(), proptest::sample::subsequence(modifiers, 0..3)).prop_map(|(fg, bg, on)| {
         let add_modifier = on.into_iter().fold(Modifier::empty(), |all, one| all | one);
-        Style { fg, bg, add_modifier, ..Style::default() }
+        Style {
+            fg,
+            bg,
+            add_modifier,
+            ..Style::default()
+        }
     });
     let text = prop_oneof!["[ a-z]{0,12}", "[─│╭█▁▲…→·]{1,6}", "[漢字あ ]{1,5}", " {1,20}"];
     (0..WIDTH, 0..HEIGHT, text, style).prop_map(|(x, y, text, style)| Stroke { x, y, text, style })
@@ -125,7 +140,11 @@ fn same(buffer: &Buffer, screen: &vt100::Screen, depth: Depth, glyphs: Glyphs) -
             let cell = &buffer[(x, y)];
             let shown = screen.cell(y, x).unwrap();
             let width = cell.symbol().width() as u16;
-            let contents = if shown.contents().is_empty() { " " } else { shown.contents() };
+            let contents = if shown.contents().is_empty() {
+                " "
+            } else {
+                shown.contents()
+            };
             let expected: String = match glyphs {
                 Glyphs::Unicode => cell.symbol().to_owned(),
                 Glyphs::Ascii if width == 2 => "?".to_owned(),
@@ -138,10 +157,22 @@ fn same(buffer: &Buffer, screen: &vt100::Screen, depth: Depth, glyphs: Glyphs) -
             let on = |modifier| cell.modifier.contains(modifier);
             prop_assert_eq!(shown.underline(), on(Modifier::UNDERLINED), "underline at {},{}", x, y);
             prop_assert_eq!(shown.inverse(), on(Modifier::REVERSED), "reverse at {},{}", x, y);
-            prop_assert_eq!(shown.bgcolor(), wire_colour(depth.nearest(cell.bg)), "under {},{}", x, y);
+            prop_assert_eq!(
+                shown.bgcolor(),
+                wire_colour(depth.nearest(cell.bg)),
+                "under {},{}",
+                x,
+                y
+            );
             let blank = cell.symbol() == " ";
             if !blank || on(Modifier::UNDERLINED) || on(Modifier::REVERSED) {
-                prop_assert_eq!(shown.fgcolor(), wire_colour(depth.nearest(cell.fg)), "colour at {},{}", x, y);
+                prop_assert_eq!(
+                    shown.fgcolor(),
+                    wire_colour(depth.nearest(cell.fg)),
+                    "colour at {},{}",
+                    x,
+                    y
+                );
             }
             if !blank {
                 prop_assert_eq!(shown.italic(), on(Modifier::ITALIC), "italic at {},{}", x, y);
@@ -214,7 +245,9 @@ fn one_cell(symbol: &str) -> Vec<u8> {
 
 #[test]
 fn escape_sequences_and_bidi_marks_in_a_cell_become_a_dot() {
-    for symbol in ["\x1b", "\x07", "\u{9b}", "\x7f", "\u{202e}", "\u{2066}", "a\x1b[2J", "\u{200f}", "\u{300}"] {
+    for symbol in [
+        "\x1b", "\x07", "\u{9b}", "\x7f", "\u{202e}", "\u{2066}", "a\x1b[2J", "\u{200f}", "\u{300}",
+    ] {
         let mut replay = vt100::Parser::new(1, 4, 0);
         replay.process(&one_cell(symbol));
         assert_eq!(replay.screen().contents(), "·", "{}", symbol.escape_debug());
@@ -227,12 +260,23 @@ fn clipboard_title_and_bell_are_one_write_each_and_carry_no_foreign_escape() {
     screen.copy("kubectl", false).unwrap();
     assert_eq!(screen.writer().bytes, b"\x1b]52;c;a3ViZWN0bA==\x07");
     screen.copy("x", true).unwrap();
-    assert!(screen.writer().bytes.ends_with(b"\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\"));
+    assert!(
+        screen
+            .writer()
+            .bytes
+            .ends_with(b"\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\")
+    );
     screen.title("qd\x07\x1b]52;c;eA==\x07").unwrap();
     assert!(screen.writer().bytes.ends_with(b"\x1b]2;qd]52;c;eA==\x07"));
     screen.bell().unwrap();
     assert_eq!(screen.writer().writes, 4);
-    assert!(screen.copy(&"x".repeat(74_001), false).unwrap_err().to_string().contains("copy less"));
+    assert!(
+        screen
+            .copy(&"x".repeat(74_001), false)
+            .unwrap_err()
+            .to_string()
+            .contains("copy less")
+    );
 }
 
 // --- the budgets
@@ -263,8 +307,11 @@ fn deck(frame: &mut ratatui::Frame<'_>, theme: &Theme, selected: u16, tick: usiz
             let y = inner.y + row;
             let n = usize::from(pane) * 100 + usize::from(row);
             let now = n * 7 + tick * 13;
-            let (glyph, state, role) =
-                if n % 9 == 0 { ("▲", "CrashLoop", Role::Error) } else { ("·", "Running", Role::Ok) };
+            let (glyph, state, role) = if n % 9 == 0 {
+                ("▲", "CrashLoop", Role::Error)
+            } else {
+                ("·", "Running", Role::Ok)
+            };
             let spark: String = (0..12).map(|i| UNICODE.spark[(now / 3 + i * 5) % 8]).collect();
             let mut put = |x: u16, text: &str, width: usize, role| {
                 if x + (width as u16) <= inner.width {
@@ -272,7 +319,12 @@ fn deck(frame: &mut ratatui::Frame<'_>, theme: &Theme, selected: u16, tick: usiz
                 }
             };
             put(0, glyph, 2, role);
-            put(2, &format!("cortex-worker-{n:05x}-x{:03}", n * 37 % 1000), 28, Role::Text);
+            put(
+                2,
+                &format!("cortex-worker-{n:05x}-x{:03}", n * 37 % 1000),
+                28,
+                Role::Text,
+            );
             put(31, &format!("{:>3}/{:<3}", now % 7, 7), 8, Role::TextMuted);
             put(40, state, 10, role);
             put(51, &format!("{:>6}", now % 9973), 6, Role::Text);

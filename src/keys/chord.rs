@@ -134,7 +134,12 @@ impl Chord {
     /// The character that this press types into a text field, if it types one.
     pub fn typed(self) -> Option<char> {
         match self {
-            Self { key: Key::Char(c), ctrl: false, alt: false, .. } => Some(c),
+            Self {
+                key: Key::Char(c),
+                ctrl: false,
+                alt: false,
+                ..
+            } => Some(c),
             _ => None,
         }
     }
@@ -150,11 +155,35 @@ impl Chord {
             _ => None,
         };
         match (arrow, self) {
-            (Some(arrow), Self { ctrl: false, alt: false, shift: false, .. }) if !ascii => arrow.to_string(),
-            (_, Self { key: Key::Char(c), ctrl: true, alt: false, shift: false }) if c.is_ascii_lowercase() => {
+            (
+                Some(arrow),
+                Self {
+                    ctrl: false,
+                    alt: false,
+                    shift: false,
+                    ..
+                },
+            ) if !ascii => arrow.to_string(),
+            (
+                _,
+                Self {
+                    key: Key::Char(c),
+                    ctrl: true,
+                    alt: false,
+                    shift: false,
+                },
+            ) if c.is_ascii_lowercase() => {
                 format!("^{c}")
             }
-            (_, Self { key: Key::Char(c), ctrl: false, alt: false, .. }) if c != ' ' => c.to_string(),
+            (
+                _,
+                Self {
+                    key: Key::Char(c),
+                    ctrl: false,
+                    alt: false,
+                    ..
+                },
+            ) if c != ' ' => c.to_string(),
             _ => self.to_string(),
         }
     }
@@ -186,12 +215,18 @@ impl FromStr for Chord {
     fn from_str(text: &str) -> Result<Self, BadChord> {
         let bad = || BadChord(text.to_owned());
         let mut rest = text;
-        if let Some(inner) = rest.strip_prefix('<').and_then(|r| r.strip_suffix('>')).filter(|r| !r.is_empty()) {
+        if let Some(inner) = rest
+            .strip_prefix('<')
+            .and_then(|r| r.strip_suffix('>'))
+            .filter(|r| !r.is_empty())
+        {
             rest = inner;
         }
         let (mut ctrl, mut alt, mut shift) = (false, false, false);
         // A modifier counts only when something follows it: `C` and `-` are keys of their own.
-        while let Some((head, tail)) = rest.split_once('-').filter(|(head, tail)| !head.is_empty() && !tail.is_empty())
+        while let Some((head, tail)) = rest
+            .split_once('-')
+            .filter(|(head, tail)| !head.is_empty() && !tail.is_empty())
         {
             let slot = match head {
                 "ctrl" | "Ctrl" | "C" | "c" | "control" => &mut ctrl,
@@ -218,13 +253,20 @@ fn named(name: &str) -> Option<Key> {
         let number: u8 = number.parse().ok()?;
         return (1..=35).contains(&number).then_some(Key::F(number));
     }
-    NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, key)| *key)
+    NAMES
+        .iter()
+        .find(|(known, _)| known.eq_ignore_ascii_case(name))
+        .map(|(_, key)| *key)
 }
 
 /// Parse chords set apart by spaces: `g g`, `a s`, `ctrl-x k`.
 pub fn parse_sequence(text: &str) -> Result<Vec<Chord>, BadChord> {
     let chords: Vec<Chord> = text.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
-    if chords.is_empty() { Err(BadChord(text.to_owned())) } else { Ok(chords) }
+    if chords.is_empty() {
+        Err(BadChord(text.to_owned()))
+    } else {
+        Ok(chords)
+    }
 }
 
 /// Print chords so that [`parse_sequence`] reads them back.
@@ -264,7 +306,9 @@ mod tests {
 
     fn any_key() -> impl Strategy<Value = Key> {
         prop_oneof![
-            any::<char>().prop_filter("typed", |c| !c.is_control() && !c.is_whitespace()).prop_map(Key::Char),
+            any::<char>()
+                .prop_filter("typed", |c| !c.is_control() && !c.is_whitespace())
+                .prop_map(Key::Char),
             (1u8..=35).prop_map(Key::F),
             proptest::sample::select(NAMES.iter().map(|(_, key)| *key).collect::<Vec<_>>()),
         ]

@@ -54,16 +54,28 @@ pub fn footer(
     ascii: bool,
 ) -> Vec<Hint> {
     let keys = reverse(keymap, contexts);
-    let shown = |sequence: &[Chord]| sequence.iter().map(|chord| chord.short(ascii)).collect::<Vec<_>>().join(" ");
+    let shown = |sequence: &[Chord]| {
+        sequence
+            .iter()
+            .map(|chord| chord.short(ascii))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     wanted
         .iter()
         .filter_map(|item| {
             if let Some(prefix) = item.strip_suffix('…') {
                 let chords = parse_sequence(prefix).ok()?;
                 let (last, before) = chords.split_last()?;
-                let Resolved::Pending(name) = keymap.resolve(contexts, before, *last) else { return None };
+                let Resolved::Pending(name) = keymap.resolve(contexts, before, *last) else {
+                    return None;
+                };
                 let label = name.unwrap_or("more").to_lowercase();
-                return Some(Hint { id: None, keys: shown(&chords), label });
+                return Some(Hint {
+                    id: None,
+                    keys: shown(&chords),
+                    label,
+                });
             }
             if let Some(family) = item.strip_suffix('*') {
                 let digits: Vec<char> = keys
@@ -76,12 +88,24 @@ pub fn footer(
                     })
                     .collect();
                 let (first, last) = (digits.iter().min()?, digits.iter().max()?);
-                let keys = if ascii { format!("{first}-{last}") } else { format!("{first}–{last}") };
-                return Some(Hint { id: None, keys, label: family.trim_end_matches('.').to_owned() });
+                let keys = if ascii {
+                    format!("{first}-{last}")
+                } else {
+                    format!("{first}–{last}")
+                };
+                return Some(Hint {
+                    id: None,
+                    keys,
+                    label: family.trim_end_matches('.').to_owned(),
+                });
             }
             let row = vocabulary.command(item)?;
             let sequence = keys.get(row.id)?.first()?;
-            Some(Hint { id: Some(row.id), keys: shown(sequence), label: row.short.to_owned() })
+            Some(Hint {
+                id: Some(row.id),
+                keys: shown(sequence),
+                label: row.short.to_owned(),
+            })
         })
         .collect()
 }
@@ -90,11 +114,17 @@ pub fn footer(
 /// the hint of `last_to_go` (the help) last of all.
 pub fn fit(mut hints: Vec<Hint>, width: usize, gap: usize, last_to_go: &str) -> Vec<Hint> {
     let needed = |hints: &[Hint]| {
-        let words: usize = hints.iter().map(|hint| hint.keys.width() + 1 + hint.label.width()).sum();
+        let words: usize = hints
+            .iter()
+            .map(|hint| hint.keys.width() + 1 + hint.label.width())
+            .sum();
         words + gap * hints.len().saturating_sub(1)
     };
     while needed(&hints) > width {
-        let Some(victim) = hints.iter().rposition(|hint| hint.id != Some(last_to_go)).or(hints.len().checked_sub(1))
+        let Some(victim) = hints
+            .iter()
+            .rposition(|hint| hint.id != Some(last_to_go))
+            .or(hints.len().checked_sub(1))
         else {
             break;
         };
@@ -115,9 +145,20 @@ pub fn which_key(keymap: &Keymap, vocabulary: Vocabulary<'_>, contexts: &[&str],
                     row.keys.sort_by_key(String::len);
                     continue;
                 }
-                let place = vocabulary.commands.iter().position(|row| row.id == *id).unwrap_or(usize::MAX - 1);
+                let place = vocabulary
+                    .commands
+                    .iter()
+                    .position(|row| row.id == *id)
+                    .unwrap_or(usize::MAX - 1);
                 let doc = vocabulary.command(id).map_or(*id, |row| row.doc).to_owned();
-                rows.push((place, Row { keys, id: Some(*id), doc }));
+                rows.push((
+                    place,
+                    Row {
+                        keys,
+                        id: Some(*id),
+                        doc,
+                    },
+                ));
             }
             Node::Prefix(prefix) => {
                 let doc = format!("{} …", prefix.name.as_deref().unwrap_or("more"));
@@ -135,17 +176,27 @@ pub fn which_key(keymap: &Keymap, vocabulary: Vocabulary<'_>, contexts: &[&str],
 pub fn help(keymap: &Keymap, vocabulary: Vocabulary<'_>, contexts: &[&str]) -> Vec<Section> {
     let mut sections = Vec::new();
     for (index, name) in contexts.iter().enumerate() {
-        let Some(context) = vocabulary.context(name) else { continue };
+        let Some(context) = vocabulary.context(name) else {
+            continue;
+        };
         let stack = contexts.get(..=index).unwrap_or(contexts);
         let mut found: BTreeMap<usize, Row> = BTreeMap::new();
         for (sequence, id) in keymap.bindings(name) {
-            let Some((last, before)) = sequence.split_last() else { continue };
+            let Some((last, before)) = sequence.split_last() else {
+                continue;
+            };
             if keymap.resolve(stack, before, *last) != Resolved::Found(id) {
                 continue;
             }
-            let Some(place) = vocabulary.commands.iter().position(|row| row.id == id) else { continue };
+            let Some(place) = vocabulary.commands.iter().position(|row| row.id == id) else {
+                continue;
+            };
             let doc = vocabulary.command(id).map_or("", |row| row.doc).to_owned();
-            let row = found.entry(place).or_insert_with(|| Row { keys: Vec::new(), id: Some(id), doc });
+            let row = found.entry(place).or_insert_with(|| Row {
+                keys: Vec::new(),
+                id: Some(id),
+                doc,
+            });
             row.keys.push(format_sequence(&sequence));
         }
         let mut rows: Vec<Row> = found.into_values().collect();
@@ -153,7 +204,11 @@ pub fn help(keymap: &Keymap, vocabulary: Vocabulary<'_>, contexts: &[&str]) -> V
             row.keys.sort_by_key(|keys| (keys.len(), keys.clone()));
         }
         if !rows.is_empty() {
-            sections.push(Section { context: context.name, title: context.title, rows });
+            sections.push(Section {
+                context: context.name,
+                title: context.title,
+                rows,
+            });
         }
     }
     sections
@@ -164,7 +219,9 @@ pub fn reverse(keymap: &Keymap, contexts: &[&str]) -> BTreeMap<&'static str, Vec
     let mut map: BTreeMap<&'static str, Vec<Vec<Chord>>> = BTreeMap::new();
     for context in contexts {
         for (sequence, id) in keymap.bindings(context) {
-            let Some((last, before)) = sequence.split_last() else { continue };
+            let Some((last, before)) = sequence.split_last() else {
+                continue;
+            };
             if keymap.resolve(contexts, before, *last) == Resolved::Found(id) {
                 let known = map.entry(id).or_default();
                 if !known.contains(&sequence) {
@@ -186,7 +243,11 @@ pub fn markdown(keymap: &Keymap, vocabulary: Vocabulary<'_>) -> String {
         for section in help(keymap, vocabulary, &[context.name]) {
             let _ = writeln!(text, "\n**{}**\n\n| keys | what they do |\n|---|---|", section.title);
             for row in section.rows {
-                let keys: Vec<String> = row.keys.iter().map(|keys| format!("`{}`", keys.replace('|', "\\|"))).collect();
+                let keys: Vec<String> = row
+                    .keys
+                    .iter()
+                    .map(|keys| format!("`{}`", keys.replace('|', "\\|")))
+                    .collect();
                 let _ = writeln!(text, "| {} | {} |", keys.join(" "), row.doc);
             }
         }
@@ -200,14 +261,54 @@ mod tests {
     use crate::keys::{CONTEXTS, CommandRow, Source};
 
     const ROWS: &[CommandRow] = &[
-        CommandRow { id: "list.down", doc: "Next row", short: "down", group: "move" },
-        CommandRow { id: "list.open", doc: "Open the row", short: "open", group: "view" },
-        CommandRow { id: "pane.pods", doc: "Pods", short: "pods", group: "view" },
-        CommandRow { id: "pane.certs", doc: "Certificates", short: "certs", group: "view" },
-        CommandRow { id: "pod.logs", doc: "Logs of the pod", short: "logs", group: "view" },
-        CommandRow { id: "action.scale", doc: "Scale", short: "scale", group: crate::keys::MUTATE },
-        CommandRow { id: "action.undo", doc: "Undo", short: "undo", group: crate::keys::MUTATE },
-        CommandRow { id: "app.help", doc: "This help", short: "help", group: "app" },
+        CommandRow {
+            id: "list.down",
+            doc: "Next row",
+            short: "down",
+            group: "move",
+        },
+        CommandRow {
+            id: "list.open",
+            doc: "Open the row",
+            short: "open",
+            group: "view",
+        },
+        CommandRow {
+            id: "pane.pods",
+            doc: "Pods",
+            short: "pods",
+            group: "view",
+        },
+        CommandRow {
+            id: "pane.certs",
+            doc: "Certificates",
+            short: "certs",
+            group: "view",
+        },
+        CommandRow {
+            id: "pod.logs",
+            doc: "Logs of the pod",
+            short: "logs",
+            group: "view",
+        },
+        CommandRow {
+            id: "action.scale",
+            doc: "Scale",
+            short: "scale",
+            group: crate::keys::MUTATE,
+        },
+        CommandRow {
+            id: "action.undo",
+            doc: "Undo",
+            short: "undo",
+            group: crate::keys::MUTATE,
+        },
+        CommandRow {
+            id: "app.help",
+            doc: "This help",
+            short: "help",
+            group: "app",
+        },
     ];
     const KEYS: &str = r#"
         inherits = "none"
@@ -228,31 +329,56 @@ mod tests {
     const STACK: &[&str] = &["pods", "list", "global"];
 
     fn vocabulary() -> Vocabulary<'static> {
-        Vocabulary { commands: ROWS, contexts: CONTEXTS }
+        Vocabulary {
+            commands: ROWS,
+            contexts: CONTEXTS,
+        }
     }
 
     /// The built-in keymap names more commands than this table: laying `KEYS` over it would fail, so they are ignored.
     fn keymap() -> Keymap {
-        Keymap::load_only(&Source { name: "test", text: KEYS }, vocabulary()).unwrap()
+        Keymap::load_only(
+            &Source {
+                name: "test",
+                text: KEYS,
+            },
+            vocabulary(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn the_footer_shows_the_keys_that_work_here_and_drops_the_help_last() {
         let wanted = ["pane.*", "list.open", "a…", "action.undo", "app.help", "no.such"];
         let hints = footer(&keymap(), vocabulary(), STACK, &wanted, false);
-        let text = |hints: &[Hint]| hints.iter().map(|h| format!("{} {}", h.keys, h.label)).collect::<Vec<_>>().join("  ");
+        let text = |hints: &[Hint]| {
+            hints
+                .iter()
+                .map(|h| format!("{} {}", h.keys, h.label))
+                .collect::<Vec<_>>()
+                .join("  ")
+        };
         assert_eq!(text(&hints), "1–6 pane  ↵ open  a actions  a u undo  ? help");
         assert_eq!(text(&fit(hints.clone(), 24, 2, "app.help")), "1–6 pane  ↵ open  ? help");
         assert_eq!(text(&fit(hints.clone(), 8, 2, "app.help")), "? help");
         assert_eq!(fit(hints, 3, 2, "app.help"), []);
-        assert_eq!(footer(&keymap(), vocabulary(), STACK, &["list.open"], true)[0].keys, "enter");
+        assert_eq!(
+            footer(&keymap(), vocabulary(), STACK, &["list.open"], true)[0].keys,
+            "enter"
+        );
     }
 
     #[test]
     fn the_popup_after_a_prefix_shows_what_every_context_offers() {
         let rows = which_key(&keymap(), vocabulary(), STACK, &parse_sequence("a").unwrap());
         let ids: Vec<_> = rows.iter().map(|row| (row.keys.join(" "), row.id)).collect();
-        assert_eq!(ids, [("s".to_owned(), Some("action.scale")), ("u".to_owned(), Some("action.undo"))]);
+        assert_eq!(
+            ids,
+            [
+                ("s".to_owned(), Some("action.scale")),
+                ("u".to_owned(), Some("action.undo"))
+            ]
+        );
         let top = which_key(&keymap(), vocabulary(), STACK, &[]);
         assert!(top.iter().any(|row| row.keys == ["j", "down"] && row.doc == "Next row"));
         assert_eq!(top.last().unwrap().id, None, "prefixes stand last");
@@ -262,8 +388,14 @@ mod tests {
     fn help_and_palette_leave_out_keys_that_an_inner_context_took() {
         let sections = help(&keymap(), vocabulary(), STACK);
         assert_eq!(sections.iter().map(|s| s.context).collect::<Vec<_>>(), STACK);
-        assert!(sections[2].rows.iter().all(|row| row.id != Some("list.open")), "l opens nothing in pods");
-        let open: Vec<String> = reverse(&keymap(), STACK)["list.open"].iter().map(|s| format_sequence(s)).collect();
+        assert!(
+            sections[2].rows.iter().all(|row| row.id != Some("list.open")),
+            "l opens nothing in pods"
+        );
+        let open: Vec<String> = reverse(&keymap(), STACK)["list.open"]
+            .iter()
+            .map(|s| format_sequence(s))
+            .collect();
         assert_eq!(open, ["enter"]);
         assert!(markdown(&keymap(), vocabulary()).contains("| `j` `down` | Next row |"));
     }

@@ -55,7 +55,9 @@ impl Prefix {
 
     /// Put `node` at the end of `path`; whatever stood on the way gives place.
     pub(super) fn insert(&mut self, path: &[Chord], node: Node) {
-        let Some((first, rest)) = path.split_first() else { return };
+        let Some((first, rest)) = path.split_first() else {
+            return;
+        };
         if rest.is_empty() {
             self.keys.insert(*first, node);
             return;
@@ -130,7 +132,9 @@ impl Keymap {
     pub fn following<'a>(&'a self, contexts: &[&str], pending: &[Chord]) -> Vec<(Chord, &'a Node)> {
         let mut seen: BTreeMap<Chord, &Node> = BTreeMap::new();
         for context in contexts {
-            let Some(trie) = self.contexts.get(*context) else { continue };
+            let Some(trie) = self.contexts.get(*context) else {
+                continue;
+            };
             let prefix = match trie.walk(pending) {
                 Ok(Node::Prefix(prefix)) => prefix,
                 Err(true) => break,

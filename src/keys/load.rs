@@ -7,7 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::nearest;
-use super::{Chord, DEFAULT_KEYMAP, Keymap, MUTATE, Node, Prefix, Problem, Vocabulary, format_sequence, parse_sequence};
+use super::{
+    Chord, DEFAULT_KEYMAP, Keymap, MUTATE, Node, Prefix, Problem, Vocabulary, format_sequence, parse_sequence,
+};
 
 /// Longest sequence of chords.
 const LONGEST: usize = 4;
@@ -31,7 +33,10 @@ impl Keymap {
     /// # Errors
     /// Every fault of every file. Nothing is half applied: the caller keeps the map it has.
     pub fn load(files: &[Source<'_>], vocabulary: Vocabulary<'_>) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
-        let built_in = Source { name: "keymaps/default.toml", text: DEFAULT_KEYMAP };
+        let built_in = Source {
+            name: "keymaps/default.toml",
+            text: DEFAULT_KEYMAP,
+        };
         let layers: Vec<Source<'_>> = std::iter::once(built_in).chain(files.iter().copied()).collect();
         Self::lay(&layers, vocabulary)
     }
@@ -46,8 +51,13 @@ impl Keymap {
         let mut map = Self::default();
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         for source in layers {
-            let mut reader =
-                Reader { source, vocabulary, entries: BTreeMap::new(), problems: Vec::new(), warnings: Vec::new() };
+            let mut reader = Reader {
+                source,
+                vocabulary,
+                entries: BTreeMap::new(),
+                problems: Vec::new(),
+                warnings: Vec::new(),
+            };
             if reader.read() {
                 map = Self::default();
             }
@@ -62,7 +72,11 @@ impl Keymap {
             warnings.append(&mut reader.warnings);
         }
         problems.sort();
-        if problems.is_empty() { Ok((map, warnings)) } else { Err(problems) }
+        if problems.is_empty() {
+            Ok((map, warnings))
+        } else {
+            Err(problems)
+        }
     }
 }
 
@@ -94,7 +108,11 @@ impl Reader<'_, '_> {
     fn read(&mut self) -> bool {
         let (document, errors) = DeTable::parse_recoverable(self.source.text);
         if !errors.is_empty() {
-            self.problems.extend(errors.iter().map(|e| Problem::syntax(self.source.name, self.source.text, e)));
+            self.problems.extend(
+                errors
+                    .iter()
+                    .map(|e| Problem::syntax(self.source.name, self.source.text, e)),
+            );
             return false;
         }
         let mut fresh = false;
@@ -104,14 +122,20 @@ impl Reader<'_, '_> {
                 DeValue::String(parent) if name == "inherits" => match parent.as_ref() {
                     "default" => {}
                     "none" => fresh = true,
-                    other => self.wrong(&value.span(), format!("no keymap `{other}` to inherit: expected \"default\" or \"none\"")),
+                    other => self.wrong(
+                        &value.span(),
+                        format!("no keymap `{other}` to inherit: expected \"default\" or \"none\""),
+                    ),
                 },
                 DeValue::Table(table) => {
                     if self.vocabulary.context(name).is_some() {
                         self.table(name, &[], table);
                     } else {
                         let names: Vec<_> = self.vocabulary.contexts.iter().map(|row| row.name).collect();
-                        self.wrong(&key.span(), format!("no context `{name}`: expected {}", suggest(name, &names)));
+                        self.wrong(
+                            &key.span(),
+                            format!("no context `{name}`: expected {}", suggest(name, &names)),
+                        );
                     }
                 }
                 _ => self.wrong(
@@ -128,8 +152,10 @@ impl Reader<'_, '_> {
         for (key, value) in table {
             let written = key.get_ref().as_ref();
             if let (false, "name", DeValue::String(name)) = (before.is_empty(), written, value.get_ref()) {
-                self.entries
-                    .insert((context.to_owned(), before.to_vec()), (Value::Name(name.to_string()), value.span()));
+                self.entries.insert(
+                    (context.to_owned(), before.to_vec()),
+                    (Value::Name(name.to_string()), value.span()),
+                );
                 continue;
             }
             let chords = match parse_sequence(written) {
@@ -141,7 +167,10 @@ impl Reader<'_, '_> {
             };
             let path: Vec<Chord> = before.iter().copied().chain(chords).collect();
             if path.len() > LONGEST {
-                self.wrong(&key.span(), format!("{} chords in a row: at most {LONGEST} are allowed", path.len()));
+                self.wrong(
+                    &key.span(),
+                    format!("{} chords in a row: at most {LONGEST} are allowed", path.len()),
+                );
                 continue;
             }
             match value.get_ref() {
@@ -166,7 +195,8 @@ impl Reader<'_, '_> {
     ) {
         let Some(row) = self.vocabulary.command(id).copied() else {
             let ids: Vec<_> = self.vocabulary.commands.iter().map(|row| row.id).collect();
-            let expected = nearest(id, ids).map_or_else(|| "see `qd keys`".to_owned(), |id| format!("did you mean `{id}`?"));
+            let expected =
+                nearest(id, ids).map_or_else(|| "see `qd keys`".to_owned(), |id| format!("did you mean `{id}`?"));
             self.wrong(&value.span(), format!("no command `{id}`: {expected}"));
             return;
         };
@@ -189,7 +219,10 @@ impl Reader<'_, '_> {
         let slot = (context.to_owned(), path);
         if let Some((_, first)) = self.entries.get(&slot) {
             let line = self.at(first, "").line;
-            let message = format!("`{}` is bound twice in [{context}]: first in line {line}", format_sequence(&slot.1));
+            let message = format!(
+                "`{}` is bound twice in [{context}]: first in line {line}",
+                format_sequence(&slot.1)
+            );
             self.wrong(span, message);
             return;
         }
@@ -244,7 +277,12 @@ mod tests {
             .filter(|id| id.contains('.') && !id.contains(' '))
             .map(|id| {
                 let group = if id.starts_with("action.") { MUTATE } else { "view" };
-                CommandRow { id: Box::leak(id.to_owned().into_boxed_str()), doc: "", short: "", group }
+                CommandRow {
+                    id: Box::leak(id.to_owned().into_boxed_str()),
+                    doc: "",
+                    short: "",
+                    group,
+                }
             })
             .collect();
         rows.sort_by_key(|row| row.id);
@@ -254,7 +292,16 @@ mod tests {
 
     fn load(text: &str) -> Result<(Keymap, Vec<Problem>), Vec<Problem>> {
         let rows = rows();
-        Keymap::load(&[Source { name: "mine.toml", text }], Vocabulary { commands: &rows, contexts: CONTEXTS })
+        Keymap::load(
+            &[Source {
+                name: "mine.toml",
+                text,
+            }],
+            Vocabulary {
+                commands: &rows,
+                contexts: CONTEXTS,
+            },
+        )
     }
 
     fn press<'a>(map: &'a Keymap, contexts: &[&str], keys: &str) -> Resolved<'a> {
@@ -285,7 +332,10 @@ mod tests {
         assert_eq!(press(&map, &pods, "g n"), Resolved::Found("namespace.pick"));
         assert_eq!(press(&map, &pods, "a z"), Resolved::None);
         assert_eq!(press(&map, &["strip", "global"], "r"), Resolved::Found("runbook.best"));
-        assert_eq!(press(&map, &["list", "global"], "r"), Resolved::Pending(Some("Runbooks")));
+        assert_eq!(
+            press(&map, &["list", "global"], "r"),
+            Resolved::Pending(Some("Runbooks"))
+        );
         assert_eq!(press(&map, &["text"], "j"), Resolved::None);
     }
 
@@ -307,25 +357,54 @@ mod tests {
     #[test]
     fn every_fault_is_told_with_its_place() {
         let cases = [
-            ("[list]\nj = \"list.dwon\"", "mine.toml:2:5: no command `list.dwon`: did you mean `list.down`?"),
-            ("[lst]\nj = \"list.down\"", "mine.toml:1:2: no context `lst`: expected perhaps `list`"),
-            ("[list]\n\"ctrl-i\" = \"list.up\"\ntab = \"list.down\"", "mine.toml:3:1: `tab` is bound twice in [list]: first in line 2"),
+            (
+                "[list]\nj = \"list.dwon\"",
+                "mine.toml:2:5: no command `list.dwon`: did you mean `list.down`?",
+            ),
+            (
+                "[lst]\nj = \"list.down\"",
+                "mine.toml:1:2: no context `lst`: expected perhaps `list`",
+            ),
+            (
+                "[list]\n\"ctrl-i\" = \"list.up\"\ntab = \"list.down\"",
+                "mine.toml:3:1: `tab` is bound twice in [list]: first in line 2",
+            ),
             (
                 "[list]\ng = \"list.up\"\n\"g g\" = \"list.top\"",
                 "mine.toml:3:1: `g g` can never be typed in [list]: `g` already runs `list.up` (line 2)",
             ),
-            ("[list]\n\"hyper-x\" = \"list.up\"", "mine.toml:2:1: `hyper-x` is no key"),
+            (
+                "[list]\n\"hyper-x\" = \"list.up\"",
+                "mine.toml:2:1: `hyper-x` is no key",
+            ),
             ("[list]\nj = 3", "mine.toml:2:5: expected a command id"),
-            ("[pods]\nD = \"action.delete_pod\"", "mine.toml:2:1: `action.delete_pod` changes things outside the console"),
+            (
+                "[pods]\nD = \"action.delete_pod\"",
+                "mine.toml:2:1: `action.delete_pod` changes things outside the console",
+            ),
             ("j = \"list.up\"", "mine.toml:1:1: `j` stands outside a context"),
             ("[list]\nj = ", "mine.toml:2:"),
             ("inherits = \"vim\"", "mine.toml:1:12: no keymap `vim` to inherit"),
         ];
         for (text, expected) in cases {
             let problems = load(text).unwrap_err();
-            assert!(problems.iter().any(|p| p.to_string().starts_with(expected)), "{text}\n{problems:?}");
+            assert!(
+                problems.iter().any(|p| p.to_string().starts_with(expected)),
+                "{text}\n{problems:?}"
+            );
         }
-        assert_eq!(load("[pods]\n\"x d\" = \"action.delete_pod\"").map(|(_, w)| w), Ok(vec![]));
-        assert!(load("[palette]\nspace = \"palette.run\"").unwrap().1.first().unwrap().message.contains("typed"));
+        assert_eq!(
+            load("[pods]\n\"x d\" = \"action.delete_pod\"").map(|(_, w)| w),
+            Ok(vec![])
+        );
+        assert!(
+            load("[palette]\nspace = \"palette.run\"")
+                .unwrap()
+                .1
+                .first()
+                .unwrap()
+                .message
+                .contains("typed")
+        );
     }
 }

@@ -14,8 +14,8 @@ mod load;
 pub mod problem;
 
 pub use chord::{BadChord, Chord, Key, format_sequence, parse_sequence};
-pub use load::Source;
 pub use keymap::{Keymap, Node, Prefix, Resolved};
+pub use load::Source;
 pub use problem::Problem;
 
 /// The keymap that is built in: the text of `keymaps/default.toml`.
@@ -71,23 +71,99 @@ impl Vocabulary<'_> {
 
 /// The contexts of the built-in keymap.
 pub const CONTEXTS: &[ContextRow] = &[
-    ContextRow { name: "global", title: "Everywhere", dialog: false },
-    ContextRow { name: "strip", title: "Attention strip", dialog: false },
-    ContextRow { name: "list", title: "Tables", dialog: false },
-    ContextRow { name: "pods", title: "Pods", dialog: false },
-    ContextRow { name: "rollouts", title: "Rollouts", dialog: false },
-    ContextRow { name: "queues", title: "Queues", dialog: false },
-    ContextRow { name: "queries", title: "Slow queries", dialog: false },
-    ContextRow { name: "redis", title: "Redis", dialog: false },
-    ContextRow { name: "certs", title: "Certificates", dialog: false },
-    ContextRow { name: "detail", title: "Detail", dialog: false },
-    ContextRow { name: "view", title: "Text", dialog: false },
-    ContextRow { name: "logs", title: "Logs", dialog: false },
-    ContextRow { name: "runbook", title: "Runbook", dialog: true },
-    ContextRow { name: "plan", title: "Plan", dialog: true },
-    ContextRow { name: "question", title: "Question", dialog: true },
-    ContextRow { name: "text", title: "Typing", dialog: true },
-    ContextRow { name: "palette", title: "Palette", dialog: true },
-    ContextRow { name: "picker", title: "Picker", dialog: true },
-    ContextRow { name: "help", title: "Help", dialog: false },
+    ContextRow {
+        name: "global",
+        title: "Everywhere",
+        dialog: false,
+    },
+    ContextRow {
+        name: "strip",
+        title: "Attention strip",
+        dialog: false,
+    },
+    ContextRow {
+        name: "list",
+        title: "Tables",
+        dialog: false,
+    },
+    ContextRow {
+        name: "pods",
+        title: "Pods",
+        dialog: false,
+    },
+    ContextRow {
+        name: "rollouts",
+        title: "Rollouts",
+        dialog: false,
+    },
+    ContextRow {
+        name: "queues",
+        title: "Queues",
+        dialog: false,
+    },
+    ContextRow {
+        name: "queries",
+        title: "Slow queries",
+        dialog: false,
+    },
+    ContextRow {
+        name: "redis",
+        title: "Redis",
+        dialog: false,
+    },
+    ContextRow {
+        name: "certs",
+        title: "Certificates",
+        dialog: false,
+    },
+    ContextRow {
+        name: "detail",
+        title: "Detail",
+        dialog: false,
+    },
+    ContextRow {
+        name: "view",
+        title: "Text",
+        dialog: false,
+    },
+    ContextRow {
+        name: "logs",
+        title: "Logs",
+        dialog: false,
+    },
+    ContextRow {
+        name: "runbook",
+        title: "Runbook",
+        dialog: true,
+    },
+    ContextRow {
+        name: "plan",
+        title: "Plan",
+        dialog: true,
+    },
+    ContextRow {
+        name: "question",
+        title: "Question",
+        dialog: true,
+    },
+    ContextRow {
+        name: "text",
+        title: "Typing",
+        dialog: true,
+    },
+    ContextRow {
+        name: "palette",
+        title: "Palette",
+        dialog: true,
+    },
+    ContextRow {
+        name: "picker",
+        title: "Picker",
+        dialog: true,
+    },
+    ContextRow {
+        name: "help",
+        title: "Help",
+        dialog: false,
+    },
 ];

@@ -80,7 +80,10 @@ mod tests {
     fn a_problem_points_at_line_and_column_in_characters() {
         let text = "a = 1\n\"é\" = x\n";
         let at = text.find('x').unwrap();
-        assert_eq!(Problem::at("f.toml", text, &(at..at + 1), "no").to_string(), "f.toml:2:7: no");
+        assert_eq!(
+            Problem::at("f.toml", text, &(at..at + 1), "no").to_string(),
+            "f.toml:2:7: no"
+        );
     }
 
     #[test]

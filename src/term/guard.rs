@@ -26,10 +26,14 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 #[derive(Debug, thiserror::Error)]
 pub enum NoTerminal {
     /// The output goes elsewhere.
-    #[error("the output is not a terminal: the full screen needs one; for scripts use `qd pods --output table` or json")]
+    #[error(
+        "the output is not a terminal: the full screen needs one; for scripts use `qd pods --output table` or json"
+    )]
     NotATerminal,
     /// The terminal cannot address its cursor.
-    #[error("TERM is `{0}`, a terminal that cannot place its cursor: set TERM to what your terminal is (xterm-256color), or use `qd pods --output table`")]
+    #[error(
+        "TERM is `{0}`, a terminal that cannot place its cursor: set TERM to what your terminal is (xterm-256color), or use `qd pods --output table`"
+    )]
     Dumb(String),
     /// The terminal refused.
     #[error("the terminal cannot be set up: {0}; is it still connected?")]
@@ -133,7 +137,11 @@ impl Guard {
     pub fn set_mouse(&self, on: bool) -> io::Result<()> {
         let mut state = lock(&self.inner.state);
         state.mouse = on;
-        if state.active { (&self.inner.tty).write_all(if on { MOUSE_ON } else { MOUSE_OFF }) } else { Ok(()) }
+        if state.active {
+            (&self.inner.tty).write_all(if on { MOUSE_ON } else { MOUSE_OFF })
+        } else {
+            Ok(())
+        }
     }
 
     /// Leave for good. Dropping does the same, without telling of errors.
@@ -198,7 +206,10 @@ fn install_hook() {
                 if std::thread::current().id() == inner.owner {
                     let _ = inner.leave();
                     let mut stderr = io::stderr().lock();
-                    let _ = writeln!(stderr, "qd stopped because of a fault of its own. Nothing that was running on the servers was undone.");
+                    let _ = writeln!(
+                        stderr,
+                        "qd stopped because of a fault of its own. Nothing that was running on the servers was undone."
+                    );
                     if let Some(log) = &inner.log {
                         let _ = writeln!(stderr, "The log is {}: please send it along.", log.display());
                     }
@@ -231,7 +242,12 @@ mod tests {
 
     /// A terminal of its own: the master's side, and the slave's path.
     fn pty() -> (portable_pty::PtyPair, PathBuf) {
-        let size = PtySize { rows: 30, cols: 100, pixel_width: 0, pixel_height: 0 };
+        let size = PtySize {
+            rows: 30,
+            cols: 100,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
         let pair = native_pty_system().openpty(size).unwrap();
         let path = pair.master.tty_name().unwrap();
         (pair, path)
@@ -256,7 +272,10 @@ mod tests {
     }
 
     fn is_raw(path: &Path) -> bool {
-        !tcgetattr(slave(path)).unwrap().local_modes.contains(rustix::termios::LocalModes::ICANON)
+        !tcgetattr(slave(path))
+            .unwrap()
+            .local_modes
+            .contains(rustix::termios::LocalModes::ICANON)
     }
 
     #[test]
@@ -291,7 +310,10 @@ mod tests {
             assert!(guard.is_active() && is_raw(&there));
             let restored = std::panic::catch_unwind(|| panic!("here"));
             assert!(restored.is_err());
-            assert!(!guard.is_active() && !is_raw(&there), "before any unwinding reached the guard");
+            assert!(
+                !guard.is_active() && !is_raw(&there),
+                "before any unwinding reached the guard"
+            );
         });
         owner.join().unwrap();
         assert!(!is_raw(&path));
@@ -312,10 +334,14 @@ mod tests {
         let tty = tty::Tty::open_path(&path).unwrap();
         let mut buffer = [0; 64];
         assert!(
-            tokio::time::timeout(Duration::ZERO, tty.read(&mut buffer)).await.is_err(),
+            tokio::time::timeout(Duration::ZERO, tty.read(&mut buffer))
+                .await
+                .is_err(),
             "nothing was typed, and a read given up loses nothing"
         );
-        pair.master.take_writer().unwrap().write_all(b"\x1b[A").unwrap();
+        // Held until the end: dropped, it would send an end of file too.
+        let mut keyboard = pair.master.take_writer().unwrap();
+        keyboard.write_all(b"\x1b[A").unwrap();
         assert_eq!(tty.read(&mut buffer).await.unwrap(), 3);
     }
 }

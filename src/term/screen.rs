@@ -13,6 +13,8 @@ use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub use super::cell::unsafe_to_show;
+use super::cell::{BLANK, Change, Glyph, Shown, UNKNOWN};
 use super::sgr::Pen;
 use crate::theme::symbols::ascii;
 use crate::theme::{Depth, Glyphs};
@@ -27,44 +29,6 @@ pub const CLIPBOARD_LIMIT: usize = 74_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} bytes are too many for the terminal's clipboard: at most {CLIPBOARD_LIMIT}; copy less")]
 pub struct TooLong(pub usize);
-
-/// What a cell of the terminal shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Glyph {
-    One(char),
-    /// Several code points, or two cells wide.
-    Many(Box<str>),
-    /// The second cell of a wide glyph.
-    Tail,
-    /// Not known: draw it whatever it shows.
-    Unknown,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Shown {
-    glyph: Glyph,
-    pen: Pen,
-}
-
-impl Shown {
-    fn blank(&self) -> bool {
-        self.glyph == Glyph::One(' ')
-    }
-
-    fn wide(&self) -> bool {
-        matches!(&self.glyph, Glyph::Many(text) if text.width() > 1)
-    }
-}
-
-/// A cell that must be drawn.
-struct Change {
-    x: u16,
-    y: u16,
-    new: Shown,
-}
-
-const BLANK: Shown = Shown { glyph: Glyph::One(' '), pen: Pen::DEFAULT };
-const UNKNOWN: Shown = Shown { glyph: Glyph::Unknown, pen: Pen::DEFAULT };
 
 /// The terminal's screen.
 #[derive(Debug)]
@@ -165,7 +129,11 @@ impl<W: Write> Screen<W> {
         }
         let plain = format!("\x1b]52;c;{}\x07", STANDARD.encode(text));
         // tmux takes the plain form with `set-clipboard on`, and hands the wrapped one on with `allow-passthrough on`.
-        let wrapped = if tmux { format!("\x1bPtmux;{}\x1b\\", plain.replace('\x1b', "\x1b\x1b")) } else { String::new() };
+        let wrapped = if tmux {
+            format!("\x1bPtmux;{}\x1b\\", plain.replace('\x1b', "\x1b\x1b"))
+        } else {
+            String::new()
+        };
         self.send(format!("{plain}{wrapped}").as_bytes())
     }
 
@@ -210,7 +178,11 @@ impl<W: Write> Screen<W> {
         if symbol.chars().any(unsafe_to_show) {
             return Glyph::One(placeholder);
         }
-        let width = if more { symbol.width() } else { first.width().unwrap_or(0) };
+        let width = if more {
+            symbol.width()
+        } else {
+            first.width().unwrap_or(0)
+        };
         match (self.glyphs, more, width) {
             (_, false, 1) if first.is_ascii() => Glyph::One(first),
             (Glyphs::Unicode, false, 1) => Glyph::One(first),
@@ -285,7 +257,9 @@ impl<W: Write> Screen<W> {
 
     /// Write a glyph in its look, at the cursor.
     fn paint(&mut self, new: &Shown) {
-        let same = self.pen.is_some_and(|pen| pen == new.pen || (new.blank() && pen.blanks_like(new.pen)));
+        let same = self
+            .pen
+            .is_some_and(|pen| pen == new.pen || (new.blank() && pen.blanks_like(new.pen)));
         if !same {
             new.pen.write(self.pen, &mut self.frame);
             self.pen = Some(new.pen);
@@ -316,7 +290,13 @@ impl<W: Write> Screen<W> {
             self.orphan(after, y);
         }
         if wide {
-            self.set(index + 1, Shown { glyph: Glyph::Tail, pen: new.pen });
+            self.set(
+                index + 1,
+                Shown {
+                    glyph: Glyph::Tail,
+                    pen: new.pen,
+                },
+            );
         }
         self.set(index, new);
     }
@@ -366,13 +346,19 @@ impl<W: Write> Screen<W> {
 
     /// Go right by a few cells: by writing them again when that is shorter than saying so.
     fn forward(&mut self, from: Position, distance: u16) {
-        let step = if distance == 1 { "\x1b[C".to_owned() } else { format!("\x1b[{distance}C") };
+        let step = if distance == 1 {
+            "\x1b[C".to_owned()
+        } else {
+            format!("\x1b[{distance}C")
+        };
         let begin = self.index(from.x, from.y);
         let between = self.shown.get(begin..begin + usize::from(distance)).unwrap_or_default();
         let mut again = String::new();
         for cell in between {
             match (&cell.glyph, self.pen) {
-                (Glyph::One(c), Some(pen)) if cell.pen == pen || (*c == ' ' && pen.blanks_like(cell.pen)) => again.push(*c),
+                (Glyph::One(c), Some(pen)) if cell.pen == pen || (*c == ' ' && pen.blanks_like(cell.pen)) => {
+                    again.push(*c)
+                }
                 _ => return self.frame.extend_from_slice(step.as_bytes()),
             }
             if again.len() > step.len() {
@@ -395,12 +381,6 @@ impl<W: Write> Screen<W> {
         Pen::DEFAULT.write(self.pen, &mut self.frame);
         self.pen = Some(Pen::DEFAULT);
     }
-}
-
-/// Characters that a terminal might obey, or that turn the reading order around: never sent.
-pub fn unsafe_to_show(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
 }
 
 impl<W: Write> Backend for Screen<W> {
@@ -472,17 +452,24 @@ impl<W: Write> Backend for Screen<W> {
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
-        Ok(WindowSize { columns_rows: self.size, pixels: Size::ZERO })
+        Ok(WindowSize {
+            columns_rows: self.size,
+            pixels: Size::ZERO,
+        })
     }
 
     /// End of the frame: everything that was drawn goes out in one write. Nothing drawn and the cursor where it was: no write.
     fn flush(&mut self) -> io::Result<()> {
         if let Some(Position { x, y }) = self.cursor_wanted {
-            self.go(x.min(self.size.width.saturating_sub(1)), y.min(self.size.height.saturating_sub(1)));
+            self.go(
+                x.min(self.size.width.saturating_sub(1)),
+                y.min(self.size.height.saturating_sub(1)),
+            );
         }
         let show = self.cursor_wanted.is_some();
         if self.cursor_shown != Some(show) {
-            self.frame.extend_from_slice(if show { b"\x1b[?25h" } else { b"\x1b[?25l" });
+            self.frame
+                .extend_from_slice(if show { b"\x1b[?25h" } else { b"\x1b[?25l" });
             self.cursor_shown = Some(show);
         }
         if self.frame.is_empty() {

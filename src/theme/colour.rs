@@ -43,7 +43,9 @@ pub fn parse(word: &str) -> Option<Color> {
         let [_, r, g, b] = value.to_be_bytes();
         return Some(Color::Rgb(r, g, b));
     }
-    ANSI.iter().find(|(name, ..)| *name == word).map(|(_, colour, _)| *colour)
+    ANSI.iter()
+        .find(|(name, ..)| *name == word)
+        .map(|(_, colour, _)| *colour)
 }
 
 /// The value of a colour; none for the terminal's default.
@@ -63,7 +65,10 @@ pub fn rgb(colour: Color) -> Option<Rgb> {
                 (grey, grey, grey)
             }
         }),
-        named => ANSI.iter().find(|(_, colour, _)| *colour == named).map(|(_, _, value)| *value),
+        named => ANSI
+            .iter()
+            .find(|(_, colour, _)| *colour == named)
+            .map(|(_, _, value)| *value),
     }
 }
 
@@ -77,7 +82,11 @@ pub fn contrast(a: Rgb, b: Rgb) -> f64 {
 pub fn luminance((r, g, b): Rgb) -> f64 {
     let linear = |channel: u8| {
         let value = f64::from(channel) / 255.0;
-        if value <= 0.040_45 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        if value <= 0.040_45 {
+            value / 12.92
+        } else {
+            ((value + 0.055) / 1.055).powf(2.4)
+        }
     };
     0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
 }

@@ -71,8 +71,11 @@ fn nearest_ansi(target: Rgb) -> Color {
 /// Squared distance, weighted by how the eye weighs the channels ("redmean").
 fn distance(a: Rgb, b: Rgb) -> u32 {
     let mean = i32::midpoint(i32::from(a.0), i32::from(b.0));
-    let (r, g, b) =
-        (i32::from(a.0) - i32::from(b.0), i32::from(a.1) - i32::from(b.1), i32::from(a.2) - i32::from(b.2));
+    let (r, g, b) = (
+        i32::from(a.0) - i32::from(b.0),
+        i32::from(a.1) - i32::from(b.1),
+        i32::from(a.2) - i32::from(b.2),
+    );
     ((((512 + mean) * r * r) >> 8) + 4 * g * g + (((767 - mean) * b * b) >> 8)).unsigned_abs()
 }
 

@@ -23,7 +23,11 @@ pub struct Theme {
 impl Theme {
     /// A built-in theme (`dark`, `light`); `dark` when there is none of that name.
     pub fn built_in(name: &str, depth: Depth) -> Self {
-        let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == name).or(BUILT_IN.first()).unwrap_or(&("", ""));
+        let (name, text) = BUILT_IN
+            .iter()
+            .find(|(known, _)| *known == name)
+            .or(BUILT_IN.first())
+            .unwrap_or(&("", ""));
         // A test loads them all, so the fallback is never taken.
         Self::load(name, text, depth).unwrap_or_else(|_| Self {
             name: String::new(),
@@ -45,7 +49,8 @@ impl Theme {
             let own = Layer::read(file, text, &mut problems);
             let inherits = own.inherits.clone();
             layers.insert(0, own);
-            let Some((name, parent)) = inherits.and_then(|name| BUILT_IN.iter().find(|(known, _)| *known == name)) else {
+            let Some((name, parent)) = inherits.and_then(|name| BUILT_IN.iter().find(|(known, _)| *known == name))
+            else {
                 break;
             };
             (file, text) = (name, parent);
@@ -65,10 +70,19 @@ impl Theme {
             return Err(problems);
         }
         let last = layers.last();
-        let styles = Role::ALL.iter().map(|role| resolve(role.name(), &roles, &overrides)).collect();
+        let styles = Role::ALL
+            .iter()
+            .map(|role| resolve(role.name(), &roles, &overrides))
+            .collect();
         Ok(Self {
-            name: last.and_then(|layer| layer.name.clone()).unwrap_or_else(|| file.to_owned()),
-            background: layers.iter().rev().find_map(|layer| layer.background).unwrap_or((0, 0, 0)),
+            name: last
+                .and_then(|layer| layer.name.clone())
+                .unwrap_or_else(|| file.to_owned()),
+            background: layers
+                .iter()
+                .rev()
+                .find_map(|layer| layer.background)
+                .unwrap_or((0, 0, 0)),
             styles,
         })
     }
@@ -95,7 +109,11 @@ impl Theme {
 
     /// Text roles whose contrast against what lies under them is below 4.5:1, with the contrast that they have.
     pub fn poor_contrast(&self) -> Vec<(Role, f64)> {
-        let default_text = if Self::wants_dark(self.background) { (229, 229, 229) } else { (0, 0, 0) };
+        let default_text = if Self::wants_dark(self.background) {
+            (229, 229, 229)
+        } else {
+            (0, 0, 0)
+        };
         Role::ALL
             .iter()
             .filter(|role| role.is_text())
@@ -119,7 +137,11 @@ fn resolve(name: &str, roles: &BTreeMap<String, Style>, overrides: &BTreeMap<Str
         }
         at = parent(name);
     }
-    overrides.get("text").or_else(|| roles.get("text")).copied().unwrap_or_default()
+    overrides
+        .get("text")
+        .or_else(|| roles.get("text"))
+        .copied()
+        .unwrap_or_default()
 }
 
 /// One file, read but not resolved.
@@ -154,7 +176,10 @@ impl<'a> Layer<'a> {
                 }
                 ("inherits", _) => {
                     let names: Vec<_> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-                    problems.push(layer.at(&value.span(), format!("no such theme: expected one of {}", names.join(", "))));
+                    problems.push(layer.at(
+                        &value.span(),
+                        format!("no such theme: expected one of {}", names.join(", ")),
+                    ));
                 }
                 ("background", Some(word)) => match colour::parse(word).and_then(rgb) {
                     Some(value) => layer.background = Some(value),
@@ -231,7 +256,10 @@ impl<'a> Layer<'a> {
                 // The other depths are read too, so that their faults are told whatever the terminal.
                 (Some(found), Some(table)) if found == depth => read(table, overrides),
                 (Some(_), Some(table)) => read(table, &mut BTreeMap::new()),
-                _ => wrong.push(self.at(&key.span(), "no depth: expected [depth.mono], [depth.16], [depth.256] or [depth.truecolor]")),
+                _ => wrong.push(self.at(
+                    &key.span(),
+                    "no depth: expected [depth.mono], [depth.16], [depth.256] or [depth.truecolor]",
+                )),
             }
         }
         problems.append(&mut wrong);
@@ -251,12 +279,21 @@ impl<'a> Layer<'a> {
             } else if let Some(modifier) = modifier(word) {
                 style = style.add_modifier(modifier);
             } else if let Some(colour) = palette.get(word).copied().or_else(|| colour::parse(word)) {
-                let slot = if std::mem::take(&mut below) { &mut style.bg } else { &mut style.fg };
+                let slot = if std::mem::take(&mut below) {
+                    &mut style.bg
+                } else {
+                    &mut style.fg
+                };
                 if slot.replace(colour).is_some() {
-                    return Err(wrong(format!("`{word}` is one colour too many: expected colour, on colour, modifiers")));
+                    return Err(wrong(format!(
+                        "`{word}` is one colour too many: expected colour, on colour, modifiers"
+                    )));
                 }
             } else {
-                let names = palette.keys().map(String::as_str).chain(MODIFIERS.iter().map(|(name, _)| *name));
+                let names = palette
+                    .keys()
+                    .map(String::as_str)
+                    .chain(MODIFIERS.iter().map(|(name, _)| *name));
                 let expected = nearest(word, names).map_or_else(
                     || "expected a name of [palette], a colour such as #7fb8cf, or bold, dim, italic, underline, reverse, strike".to_owned(),
                     |name| format!("did you mean `{name}`?"),
@@ -284,12 +321,19 @@ const MODIFIERS: &[(&str, Modifier)] = &[
 ];
 
 fn modifier(word: &str) -> Option<Modifier> {
-    MODIFIERS.iter().find(|(name, _)| *name == word).map(|(_, modifier)| *modifier)
+    MODIFIERS
+        .iter()
+        .find(|(name, _)| *name == word)
+        .map(|(_, modifier)| *modifier)
 }
 
 /// A role's name, or a name that roles fall back to.
 fn known(name: &str) -> bool {
-    Role::ALL.iter().any(|role| role.name().strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
+    Role::ALL.iter().any(|role| {
+        role.name()
+            .strip_prefix(name)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
 }
 
 #[cfg(test)]
@@ -338,19 +382,42 @@ mod tests {
 
     #[test]
     fn a_users_theme_inherits_and_a_palette_entry_recolours_every_role_that_uses_it() {
-        let theme = Theme::load("mine", "[palette]\nwave = \"#ff00ff\"\n[roles]\n\"badge\" = \"ink\"", Depth::True).unwrap();
+        let theme = Theme::load(
+            "mine",
+            "[palette]\nwave = \"#ff00ff\"\n[roles]\n\"badge\" = \"ink\"",
+            Depth::True,
+        )
+        .unwrap();
         assert_eq!(theme.style(Role::Accent).fg, Some(Color::Rgb(255, 0, 255)));
         assert_eq!(theme.style(Role::BorderFocus).fg, Some(Color::Rgb(255, 0, 255)));
-        assert_eq!(theme.style(Role::LogInfo), theme.style(Role::Text), "log.info falls back to log, the same as text");
-        assert_eq!(Theme::load("mine", "inherits = \"light\"", Depth::True).unwrap().background(), Theme::built_in("light", Depth::True).background());
+        assert_eq!(
+            theme.style(Role::LogInfo),
+            theme.style(Role::Text),
+            "log.info falls back to log, the same as text"
+        );
+        assert_eq!(
+            Theme::load("mine", "inherits = \"light\"", Depth::True)
+                .unwrap()
+                .background(),
+            Theme::built_in("light", Depth::True).background()
+        );
     }
 
     #[test]
     fn every_fault_is_told_with_its_place() {
         for (text, expected) in [
-            ("[roles]\n\"txt\" = \"ink\"", "mine.toml:2:1: no role `txt`: did you mean `text`?"),
-            ("[roles]\n\"text\" = \"inc\"", "mine.toml:2:10: no colour `inc`: did you mean `ink`?"),
-            ("[roles]\n\"text\" = \"ink moss\"", "mine.toml:2:10: `moss` is one colour too many"),
+            (
+                "[roles]\n\"txt\" = \"ink\"",
+                "mine.toml:2:1: no role `txt`: did you mean `text`?",
+            ),
+            (
+                "[roles]\n\"text\" = \"inc\"",
+                "mine.toml:2:10: no colour `inc`: did you mean `ink`?",
+            ),
+            (
+                "[roles]\n\"text\" = \"ink moss\"",
+                "mine.toml:2:10: `moss` is one colour too many",
+            ),
             ("[roles]\n\"text\" = \"ink on\"", "mine.toml:2:10: `on` has no colour"),
             ("[palette]\nx = \"mauve\"", "mine.toml:2:5: no colour: expected #rrggbb"),
             ("[depth.8]\n\"text\" = \"ink\"", "mine.toml:1:8: no depth"),
@@ -360,7 +427,10 @@ mod tests {
             ("[roles\n", "mine.toml:1:7: "),
         ] {
             let problems = Theme::load("mine.toml", text, Depth::True).unwrap_err();
-            assert!(problems.iter().any(|p| p.to_string().starts_with(expected)), "{text}\n{problems:?}");
+            assert!(
+                problems.iter().any(|p| p.to_string().starts_with(expected)),
+                "{text}\n{problems:?}"
+            );
         }
     }
 }

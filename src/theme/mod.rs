@@ -17,5 +17,7 @@ pub use role::Role;
 pub use symbols::{Glyphs, Symbols};
 
 /// The built-in themes: name and text.
-pub const BUILT_IN: &[(&str, &str)] =
-    &[("dark", include_str!("../../themes/dark.toml")), ("light", include_str!("../../themes/light.toml"))];
+pub const BUILT_IN: &[(&str, &str)] = &[
+    ("dark", include_str!("../../themes/dark.toml")),
+    ("light", include_str!("../../themes/light.toml")),
+];

@@ -151,7 +151,12 @@ impl Role {
     pub const fn is_text(self) -> bool {
         !matches!(
             self,
-            Self::Border | Self::BorderFocus | Self::BorderDanger | Self::GaugeTrack | Self::Selection | Self::SelectionQuiet
+            Self::Border
+                | Self::BorderFocus
+                | Self::BorderDanger
+                | Self::GaugeTrack
+                | Self::Selection
+                | Self::SelectionQuiet
         )
     }
 }

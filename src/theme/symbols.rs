@@ -148,11 +148,15 @@ impl Symbols {
 }
 
 /// The ASCII form of a character that is one cell wide; `?` when it has none.
+#[allow(clippy::match_same_arms)] // grouped by what the glyphs are, not by what they become
 pub const fn ascii(c: char) -> char {
     match c {
         ' '..='~' => c,
-        '─' | '━' | '╌' | '╍' | '┄' | '┅' | '┈' | '┉' | '╴' | '╶' | '╸' | '╺' | '—' | '–' | '‐' | '‑' | '−' | '―' => '-',
-        '│' | '┃' | '╎' | '╏' | '┆' | '┇' | '┊' | '┋' | '╵' | '╷' | '╹' | '╻' | '║' | '▏' | '▎' | '▍' | '▕' | '▐' | '▌' => '|',
+        '─' | '━' | '╌' | '╍' | '┄' | '┅' | '┈' | '┉' | '╴' | '╶' | '╸' | '╺' | '—' | '–' | '‐' | '‑' | '−' | '―' => {
+            '-'
+        }
+        '│' | '┃' | '╎' | '╏' | '┆' | '┇' | '┊' | '┋' | '╵' | '╷' | '╹' | '╻' | '║' | '▏' | '▎' | '▍' | '▕' | '▐'
+        | '▌' => '|',
         '═' | '▅' => '=',
         '┌'..='╋' | '╒'..='╰' => '+',
         '╱' | '⊘' | '⁄' => '/',
@@ -207,9 +211,32 @@ mod tests {
     fn every_glyph_of_ours_has_an_ascii_form_and_one_cell() {
         let all = |s: &Symbols| {
             let one = [
-                s.critical, s.warning, s.info, s.ok, s.failed, s.live, s.waiting, s.stale, s.denied, s.unknown, s.pointer,
-                s.unfolded, s.arrow, s.up, s.down, s.mark, s.ellipsis, s.dot, s.dash, s.none, s.range, s.times,
-                s.ascending, s.descending, s.gauge_full, s.gauge_empty,
+                s.critical,
+                s.warning,
+                s.info,
+                s.ok,
+                s.failed,
+                s.live,
+                s.waiting,
+                s.stale,
+                s.denied,
+                s.unknown,
+                s.pointer,
+                s.unfolded,
+                s.arrow,
+                s.up,
+                s.down,
+                s.mark,
+                s.ellipsis,
+                s.dot,
+                s.dash,
+                s.none,
+                s.range,
+                s.times,
+                s.ascending,
+                s.descending,
+                s.gauge_full,
+                s.gauge_empty,
             ];
             one.into_iter().chain(s.spark).collect::<Vec<_>>()
         };
@@ -218,7 +245,11 @@ mod tests {
             assert_eq!(unicode_width::UnicodeWidthStr::width(glyph), 1, "{glyph}");
             assert!(ascii(c) != '?' || c == '?', "{glyph}");
         }
-        assert!(all(&ASCII).into_iter().all(|glyph| glyph.len() == 1 && glyph.is_ascii()));
+        assert!(
+            all(&ASCII)
+                .into_iter()
+                .all(|glyph| glyph.len() == 1 && glyph.is_ascii())
+        );
         // Severities differ without colour.
         for s in [&UNICODE, &ASCII] {
             assert!(s.critical != s.warning && s.warning != s.ok && s.ok != s.critical && s.live != s.stale);
