@@ -115,7 +115,6 @@ impl Store {
             clock,
             writing: Mutex::new(()),
             state,
-            newest: watch::Sender::new(1),
         }))
     }
 
@@ -587,7 +586,6 @@ impl Store {
                 old,
             },
         );
-        self.0.newest.send_replace(version);
         object
     }
 }
