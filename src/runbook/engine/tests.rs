@@ -212,7 +212,8 @@ proptest! {
                 && !matches!(before, Phase::Executing { .. })
             {
                 prop_assert_eq!(&event, &Event::Confirmed { plan: *plan });
-                prop_assert!(matches!(&before, Phase::Confirming { plan: shown, .. } if shown == plan));
+                let shown = matches!(&before, Phase::Confirming { plan: shown, .. } if shown == plan);
+                prop_assert!(shown, "another plan was on screen");
                 prop_assert!(answered.contains(plan));
             }
             for index in [3, 5] {
@@ -222,7 +223,8 @@ proptest! {
             }
         }
         run.handle(Event::Tick, &facts(true), at(100_000));
-        prop_assert!(!matches!(run.phase(), Phase::Waiting { .. }) || run.status().is_over());
+        let waits = matches!(run.phase(), Phase::Waiting { .. });
+        prop_assert!(!waits, "a wait ends by its deadline");
         run.handle(Event::Abort { reason: "enough".to_owned() }, &facts(true), at(100_001));
         prop_assert!(run.status().is_over());
         let more = run.handle(Event::Continue, &facts(true), at(100_002));
