@@ -170,8 +170,9 @@ fn the_built_in_runbooks_begin_without_any_fact_and_ask() {
     }
 }
 
+/// Ids are mostly 0, which [`fitting`] makes the right ones: pure chance would hardly ever get to a confirmation.
 fn any_event() -> impl Strategy<Value = Event> {
-    let (ask, plan) = (1..4u64, 1..4u64);
+    let (ask, plan) = (prop_oneof![3 => Just(0), 1 => 1..4u64], prop_oneof![3 => Just(0), 1 => 1..4u64]);
     prop_oneof![
         3 => Just(Event::Tick),
         4 => Just(Event::Continue),
@@ -180,7 +181,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Skip { reason: "r".to_owned() }),
         1 => (0..3usize).prop_map(Event::Choose),
         1 => Just(Event::SetParam { name: "revision".to_owned(), text: "9".to_owned() }),
-        4 => (ask.clone(), plan.clone()).prop_map(|(ask, plan)| Event::PlanMade { ask: AskId(ask), plan: ActionId(plan), title: String::new() }),
+        4 => (ask.clone(), 1..4u64).prop_map(|(ask, plan)| Event::PlanMade { ask: AskId(ask), plan: ActionId(plan), title: String::new() }),
         1 => ask.clone().prop_map(|ask| Event::PlanRefused { ask: AskId(ask), why: "no".to_owned() }),
         1 => ask.prop_map(|ask| Event::PlanCancelled { ask: AskId(ask), why: "closed".to_owned() }),
         4 => plan.clone().prop_map(|plan| Event::Confirmed { plan: ActionId(plan) }),
@@ -189,8 +190,27 @@ fn any_event() -> impl Strategy<Value = Event> {
     ]
 }
 
+/// The event with each id 0 replaced by the one that the run waits for.
+fn fitting(event: Event, run: &Run, asks: &[AskId]) -> Event {
+    let last = asks.last().copied().unwrap_or(AskId(0));
+    let ask = |given: AskId| if given == AskId(0) { last } else { given };
+    let now = match run.phase() {
+        Phase::Confirming { plan, .. } | Phase::Executing { plan } => *plan,
+        _ => ActionId(0),
+    };
+    let id = |given: ActionId| if given == ActionId(0) { now } else { given };
+    match event {
+        Event::PlanMade { ask: given, plan, title } => Event::PlanMade { ask: ask(given), plan, title },
+        Event::PlanRefused { ask: given, why } => Event::PlanRefused { ask: ask(given), why },
+        Event::PlanCancelled { ask: given, why } => Event::PlanCancelled { ask: ask(given), why },
+        Event::Confirmed { plan } => Event::Confirmed { plan: id(plan) },
+        Event::Progress(progress) => Event::Progress(Progress { id: id(progress.id), ..progress }),
+        other => other,
+    }
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn nothing_is_executed_without_a_confirmation_of_the_plan_that_was_asked_for(
@@ -203,6 +223,7 @@ proptest! {
         for (event, stalled) in events {
             now += 7;
             let before = run.phase().clone();
+            let event = fitting(event, &run, &asks);
             if let Event::PlanMade { ask, plan, .. } = &event && asks.contains(ask) {
                 answered.push(*plan);
             }
