@@ -2,7 +2,6 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::model::{ObjectRef, Place};
 
@@ -262,10 +261,7 @@ impl Plan {
             "id": self.id, "request": self.request, "context": self.place.context, "server": self.place.server,
             "steps": self.steps, "risk": self.risk, "made_at": self.made_at,
         });
-        Sha256::digest(bound.to_string().as_bytes())
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        crate::journal::sha256(bound.to_string().as_bytes())
     }
 
     /// A failed check forbids execution.

@@ -1,1 +1,24 @@
-//! term.
+//! The terminal: the only room that knows escape sequences.
+//!
+//! - [`caps`] decides from the environment what the terminal can show.
+//! - [`guard`] enters and leaves the full screen, whatever ends the program.
+//! - [`tty`] reads the terminal's bytes; [`input`] turns them into keys, the same for every way they are cut up.
+//! - [`screen`] turns frames into as few bytes as it can, one write each.
+//!
+//! crossterm's event parser is not used: it reads an arrow key whose bytes arrive apart as three keys, which in a console
+//! that changes production is not a matter of taste. Nor are its colour commands: under `NO_COLOR` they reset the
+//! selection away.
+
+pub mod caps;
+mod cell;
+pub mod guard;
+pub mod input;
+pub mod screen;
+mod sequence;
+mod sgr;
+pub mod tty;
+
+pub use caps::{Caps, Env};
+pub use guard::Guard;
+pub use input::{Decoder, Input};
+pub use screen::Screen;

@@ -1,0 +1,410 @@
+//! Reading keymap files: TOML in, tries out, or every fault with its place.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::problem::nearest;
+use super::{
+    Chord, DEFAULT_KEYMAP, Keymap, MUTATE, Node, Prefix, Problem, Vocabulary, format_sequence, parse_sequence,
+};
+
+/// Longest sequence of chords.
+const LONGEST: usize = 4;
+
+/// Contexts in which a bare character is text: binding one makes it untypable.
+const TYPING: &[&str] = &["text", "palette", "picker"];
+
+/// A keymap file.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Its name as the user knows it, for error messages.
+    pub name: &'a str,
+    /// Its text.
+    pub text: &'a str,
+}
+
+impl Keymap {
+    /// The built-in keymap with `files` laid over it in their order (one that says `inherits = "none"` starts afresh).
+    /// Also returns warnings.
+    ///
+    /// # Errors
+    /// Every fault of every file. Nothing is half applied: the caller keeps the map it has.
+    pub fn load(files: &[Source<'_>], vocabulary: Vocabulary<'_>) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let built_in = Source {
+            name: "keymaps/default.toml",
+            text: DEFAULT_KEYMAP,
+        };
+        let layers: Vec<Source<'_>> = std::iter::once(built_in).chain(files.iter().copied()).collect();
+        Self::lay(&layers, vocabulary)
+    }
+
+    /// One file by itself, without the built-in keymap under it.
+    #[cfg(test)]
+    pub(super) fn load_only(file: &Source<'_>, vocabulary: Vocabulary<'_>) -> Result<Self, Vec<Problem>> {
+        Self::lay(&[*file], vocabulary).map(|(map, _)| map)
+    }
+
+    fn lay(layers: &[Source<'_>], vocabulary: Vocabulary<'_>) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let mut map = Self::default();
+        let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+        for source in layers {
+            let mut reader = Reader {
+                source,
+                vocabulary,
+                entries: BTreeMap::new(),
+                problems: Vec::new(),
+                warnings: Vec::new(),
+            };
+            if reader.read() {
+                map = Self::default();
+            }
+            for ((context, chords), (value, _)) in reader.entries {
+                let trie: &mut Prefix = map.contexts.entry(context).or_default();
+                match value {
+                    Value::Node(node) => trie.insert(&chords, node),
+                    Value::Name(name) => trie.set_name(&chords, name),
+                }
+            }
+            problems.append(&mut reader.problems);
+            warnings.append(&mut reader.warnings);
+        }
+        problems.sort();
+        if problems.is_empty() {
+            Ok((map, warnings))
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+enum Value {
+    Node(Node),
+    Name(String),
+}
+
+struct Reader<'s, 'v> {
+    source: &'s Source<'s>,
+    vocabulary: Vocabulary<'v>,
+    /// In the order of the chords, so that a prefix's name comes before what follows it.
+    entries: BTreeMap<(String, Vec<Chord>), (Value, Range<usize>)>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl Reader<'_, '_> {
+    fn at(&self, span: &Range<usize>, message: impl Into<String>) -> Problem {
+        Problem::at(self.source.name, self.source.text, span, message)
+    }
+
+    fn wrong(&mut self, span: &Range<usize>, message: impl Into<String>) {
+        let problem = self.at(span, message);
+        self.problems.push(problem);
+    }
+
+    /// Read the file; true when it wants nothing inherited.
+    fn read(&mut self) -> bool {
+        let (document, errors) = DeTable::parse_recoverable(self.source.text);
+        if !errors.is_empty() {
+            self.problems.extend(
+                errors
+                    .iter()
+                    .map(|e| Problem::syntax(self.source.name, self.source.text, e)),
+            );
+            return false;
+        }
+        let mut fresh = false;
+        for (key, value) in document.get_ref() {
+            let name = key.get_ref().as_ref();
+            match value.get_ref() {
+                DeValue::String(parent) if name == "inherits" => match parent.as_ref() {
+                    "default" => {}
+                    "none" => fresh = true,
+                    other => self.wrong(
+                        &value.span(),
+                        format!("no keymap `{other}` to inherit: expected \"default\" or \"none\""),
+                    ),
+                },
+                DeValue::Table(table) => {
+                    if self.vocabulary.context(name).is_some() {
+                        self.table(name, &[], table);
+                    } else {
+                        let names: Vec<_> = self.vocabulary.contexts.iter().map(|row| row.name).collect();
+                        self.wrong(
+                            &key.span(),
+                            format!("no context `{name}`: expected {}", suggest(name, &names)),
+                        );
+                    }
+                }
+                _ => self.wrong(
+                    &key.span(),
+                    format!("`{name}` stands outside a context: expected a table such as [global] or [list] before it"),
+                ),
+            }
+        }
+        self.check_prefixes();
+        fresh
+    }
+
+    fn table(&mut self, context: &str, before: &[Chord], table: &DeTable<'_>) {
+        for (key, value) in table {
+            let written = key.get_ref().as_ref();
+            if let (false, "name", DeValue::String(name)) = (before.is_empty(), written, value.get_ref()) {
+                self.entries.insert(
+                    (context.to_owned(), before.to_vec()),
+                    (Value::Name(name.to_string()), value.span()),
+                );
+                continue;
+            }
+            let chords = match parse_sequence(written) {
+                Ok(chords) => chords,
+                Err(bad) => {
+                    self.wrong(&key.span(), bad.to_string());
+                    continue;
+                }
+            };
+            let path: Vec<Chord> = before.iter().copied().chain(chords).collect();
+            if path.len() > LONGEST {
+                self.wrong(
+                    &key.span(),
+                    format!("{} chords in a row: at most {LONGEST} are allowed", path.len()),
+                );
+                continue;
+            }
+            match value.get_ref() {
+                DeValue::Table(inner) => self.table(context, &path, inner),
+                DeValue::Boolean(false) => self.bind(context, path, Node::Nothing, &key.span()),
+                DeValue::String(id) => self.command(context, path, id, key, value),
+                _ => self.wrong(
+                    &value.span(),
+                    "expected a command id such as \"list.down\", false, or a table with what may follow",
+                ),
+            }
+        }
+    }
+
+    fn command(
+        &mut self,
+        context: &str,
+        path: Vec<Chord>,
+        id: &str,
+        key: &Spanned<toml::de::DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+    ) {
+        let Some(row) = self.vocabulary.command(id).copied() else {
+            let ids: Vec<_> = self.vocabulary.commands.iter().map(|row| row.id).collect();
+            let expected =
+                nearest(id, ids).map_or_else(|| "see `qd keys`".to_owned(), |id| format!("did you mean `{id}`?"));
+            self.wrong(&value.span(), format!("no command `{id}`: {expected}"));
+            return;
+        };
+        let dialog = self.vocabulary.context(context).is_some_and(|row| row.dialog);
+        if let ([only], MUTATE, false) = (path.as_slice(), row.group, dialog) {
+            self.wrong(
+                &key.span(),
+                format!("`{id}` changes things outside the console: one bare key (`{only}`) is not enough, put it behind a prefix such as `a`"),
+            );
+            return;
+        }
+        if let (true, Some(typed)) = (TYPING.contains(&context), path.first().and_then(|chord| chord.typed())) {
+            let warning = self.at(&key.span(), format!("`{typed}` can no longer be typed in [{context}]"));
+            self.warnings.push(warning);
+        }
+        self.bind(context, path, Node::Command(row.id), &key.span());
+    }
+
+    fn bind(&mut self, context: &str, path: Vec<Chord>, node: Node, span: &Range<usize>) {
+        let slot = (context.to_owned(), path);
+        if let Some((_, first)) = self.entries.get(&slot) {
+            let line = self.at(first, "").line;
+            let message = format!(
+                "`{}` is bound twice in [{context}]: first in line {line}",
+                format_sequence(&slot.1)
+            );
+            self.wrong(span, message);
+            return;
+        }
+        self.entries.insert(slot, (Value::Node(node), span.clone()));
+    }
+
+    /// A sequence whose beginning is already a command can never be typed.
+    fn check_prefixes(&mut self) {
+        let mut found = Vec::new();
+        for ((context, path), (_, span)) in &self.entries {
+            for length in 1..path.len() {
+                let beginning = path.get(..length).unwrap_or_default().to_vec();
+                if let Some((Value::Node(node), shorter)) = self.entries.get(&(context.clone(), beginning.clone())) {
+                    let what = match node {
+                        Node::Command(id) => format!("runs `{id}`"),
+                        _ => "is unbound".to_owned(),
+                    };
+                    found.push(self.at(
+                        span,
+                        format!(
+                            "`{}` can never be typed in [{context}]: `{}` already {what} (line {})",
+                            format_sequence(path),
+                            format_sequence(&beginning),
+                            self.at(shorter, "").line,
+                        ),
+                    ));
+                }
+            }
+        }
+        self.problems.append(&mut found);
+    }
+}
+
+fn suggest(word: &str, names: &[&str]) -> String {
+    match nearest(word, names.iter().copied()) {
+        Some(name) => format!("perhaps `{name}`"),
+        None => format!("one of {}", names.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{CONTEXTS, CommandRow, Resolved};
+
+    /// Whatever the built-in keymap names, with the actions marked as what they are.
+    fn rows() -> Vec<CommandRow> {
+        let mut rows: Vec<CommandRow> = DEFAULT_KEYMAP
+            .lines()
+            .filter_map(|line| line.split_once(" = \""))
+            .filter_map(|(_, rest)| rest.split_once('"').map(|(id, _)| id))
+            .filter(|id| id.contains('.') && !id.contains(' '))
+            .map(|id| {
+                let group = if id.starts_with("action.") { MUTATE } else { "view" };
+                CommandRow {
+                    id: Box::leak(id.to_owned().into_boxed_str()),
+                    doc: "",
+                    short: "",
+                    group,
+                }
+            })
+            .collect();
+        rows.sort_by_key(|row| row.id);
+        rows.dedup();
+        rows
+    }
+
+    fn load(text: &str) -> Result<(Keymap, Vec<Problem>), Vec<Problem>> {
+        let rows = rows();
+        Keymap::load(
+            &[Source {
+                name: "mine.toml",
+                text,
+            }],
+            Vocabulary {
+                commands: &rows,
+                contexts: CONTEXTS,
+            },
+        )
+    }
+
+    fn press<'a>(map: &'a Keymap, contexts: &[&str], keys: &str) -> Resolved<'a> {
+        let chords = parse_sequence(keys).unwrap();
+        let (last, pending) = chords.split_last().unwrap();
+        map.resolve(contexts, pending, *last)
+    }
+
+    #[test]
+    fn the_built_in_keymap_is_sound_and_every_command_in_it_is_reachable() {
+        let (map, warnings) = load("").unwrap();
+        assert_eq!(warnings, []);
+        for context in map.contexts() {
+            for (chords, id) in map.bindings(context) {
+                assert_eq!(press(&map, &[context], &format_sequence(&chords)), Resolved::Found(id));
+            }
+        }
+    }
+
+    #[test]
+    fn the_innermost_context_decides_and_a_prefix_may_be_spread_over_several() {
+        let (map, _) = load("").unwrap();
+        let pods = ["pods", "list", "global"];
+        assert_eq!(press(&map, &pods, "a"), Resolved::Pending(Some("Actions")));
+        assert_eq!(press(&map, &pods, "a d"), Resolved::Found("action.delete_pod"));
+        assert_eq!(press(&map, &pods, "a u"), Resolved::Found("action.undo"));
+        assert_eq!(press(&map, &pods, "g g"), Resolved::Found("list.top"));
+        assert_eq!(press(&map, &pods, "g n"), Resolved::Found("namespace.pick"));
+        assert_eq!(press(&map, &pods, "a z"), Resolved::None);
+        assert_eq!(press(&map, &["strip", "global"], "r"), Resolved::Found("runbook.best"));
+        assert_eq!(
+            press(&map, &["list", "global"], "r"),
+            Resolved::Pending(Some("Runbooks"))
+        );
+        assert_eq!(press(&map, &["text"], "j"), Resolved::None);
+    }
+
+    #[test]
+    fn a_users_file_overrides_unbinds_and_may_start_afresh() {
+        let (map, _) = load("[list]\nj = \"list.up\"\nG = false\n\"x y\" = \"list.top\"\n[pods]\nl = false").unwrap();
+        let pods = ["pods", "list", "global"];
+        assert_eq!(press(&map, &pods, "j"), Resolved::Found("list.up"));
+        assert_eq!(press(&map, &pods, "k"), Resolved::Found("list.up"));
+        assert_eq!(press(&map, &pods, "G"), Resolved::None);
+        assert_eq!(press(&map, &pods, "x"), Resolved::Pending(None));
+        assert_eq!(press(&map, &pods, "x y"), Resolved::Found("list.top"));
+        assert_eq!(press(&map, &pods, "l"), Resolved::None);
+        let (map, _) = load("inherits = \"none\"\n[list]\nj = \"list.up\"").unwrap();
+        assert_eq!(press(&map, &pods, "j"), Resolved::Found("list.up"));
+        assert_eq!(press(&map, &pods, "k"), Resolved::None);
+    }
+
+    #[test]
+    fn every_fault_is_told_with_its_place() {
+        let cases = [
+            (
+                "[list]\nj = \"list.dwon\"",
+                "mine.toml:2:5: no command `list.dwon`: did you mean `list.down`?",
+            ),
+            (
+                "[lst]\nj = \"list.down\"",
+                "mine.toml:1:2: no context `lst`: expected perhaps `list`",
+            ),
+            (
+                "[list]\n\"ctrl-i\" = \"list.up\"\ntab = \"list.down\"",
+                "mine.toml:3:1: `tab` is bound twice in [list]: first in line 2",
+            ),
+            (
+                "[list]\ng = \"list.up\"\n\"g g\" = \"list.top\"",
+                "mine.toml:3:1: `g g` can never be typed in [list]: `g` already runs `list.up` (line 2)",
+            ),
+            (
+                "[list]\n\"hyper-x\" = \"list.up\"",
+                "mine.toml:2:1: `hyper-x` is no key",
+            ),
+            ("[list]\nj = 3", "mine.toml:2:5: expected a command id"),
+            (
+                "[pods]\nD = \"action.delete_pod\"",
+                "mine.toml:2:1: `action.delete_pod` changes things outside the console",
+            ),
+            ("j = \"list.up\"", "mine.toml:1:1: `j` stands outside a context"),
+            ("[list]\nj = ", "mine.toml:2:"),
+            ("inherits = \"vim\"", "mine.toml:1:12: no keymap `vim` to inherit"),
+        ];
+        for (text, expected) in cases {
+            let problems = load(text).unwrap_err();
+            assert!(
+                problems.iter().any(|p| p.to_string().starts_with(expected)),
+                "{text}\n{problems:?}"
+            );
+        }
+        assert_eq!(
+            load("[pods]\n\"x d\" = \"action.delete_pod\"").map(|(_, w)| w),
+            Ok(vec![])
+        );
+        assert!(
+            load("[palette]\nspace = \"palette.run\"")
+                .unwrap()
+                .1
+                .first()
+                .unwrap()
+                .message
+                .contains("typed")
+        );
+    }
+}
