@@ -20,6 +20,7 @@ mod redact;
 mod row;
 mod session;
 pub mod source;
+mod tail;
 pub mod transport;
 mod watch;
 mod wire;
