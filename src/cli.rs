@@ -1,1 +1,124 @@
-//! cli.
+//! Arguments and subcommands. No logic: what a flag means is decided by `config` and `run`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A terminal operations console: from a signal to a verified fix.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "qd", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub options: Options,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Options {
+    /// Kubeconfig context (default: the current one)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub context: Option<String>,
+    /// Namespace to watch; may be given several times, or with commas
+    #[arg(short, long = "namespace", global = true, value_name = "NAME", value_delimiter = ',')]
+    pub namespaces: Vec<String>,
+    /// Watch all namespaces
+    #[arg(short = 'A', long, global = true, conflicts_with = "namespaces")]
+    pub all_namespaces: bool,
+    /// Kubeconfig file (default: $KUBECONFIG, then ~/.kube/config)
+    #[arg(long, global = true, value_name = "PATH")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Platform of the configuration to open
+    #[arg(long, global = true, value_name = "NAME")]
+    pub platform: Option<String>,
+    /// Never change anything; cannot be left while it runs
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Configuration file instead of the user's
+    #[arg(long, global = true, value_name = "PATH")]
+    pub config: Option<PathBuf>,
+    /// Theme, by name or file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Colours of the terminal
+    #[arg(long, global = true, value_name = "DEPTH", value_parser = ["auto", "truecolor", "256", "16", "mono"])]
+    pub color: Option<String>,
+    /// Symbols that the terminal can draw
+    #[arg(long, global = true, value_name = "SET", value_parser = ["auto", "unicode", "ascii"])]
+    pub symbols: Option<String>,
+    /// How much the log file says
+    #[arg(long, global = true, value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
+    pub log_level: Option<String>,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Open the console on a demonstration platform with an incident in progress
+    Demo(Demo),
+    /// Print the pods; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Pods(Print),
+    /// Print the rollouts; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Rollouts(Print),
+    /// Print the signals; exit code 0 none, 1 some, 2 cannot tell
+    Signals(Print),
+    /// Say of each source whether it is reachable and permitted, or which grant is missing
+    Check(Print),
+    /// Print the keys of the keymap in use
+    Keys,
+    /// Print the themes
+    Themes,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Demo {
+    /// Only run the servers, and print how to reach them
+    #[arg(long)]
+    pub serve: bool,
+    /// Pods besides those of the scenario
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub pods: u32,
+    /// Changes of those pods
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
+    pub events_per_second: u32,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Print {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Aligned text
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_stand_before_or_after_the_command() {
+        let cli = Cli::parse_from(["qd", "-n", "a,b", "pods", "--read-only", "-n", "c", "-o", "json"]);
+        assert!(cli.options.read_only);
+        assert!(matches!(
+            cli.command,
+            Some(Command::Pods(Print { output: Output::Json }))
+        ));
+        let cli = Cli::parse_from(["qd", "-n", "a,b", "-n", "c"]);
+        assert_eq!(cli.options.namespaces, ["a", "b", "c"]);
+        assert!(Cli::try_parse_from(["qd", "-A", "-n", "a"]).is_err());
+    }
+}

@@ -1,1 +1,3 @@
-fn main() { println!("qd"); }
+fn main() {
+    println!("qd");
+}

@@ -1,1 +1,48 @@
-//! action.
+//! Every change goes through one pipeline:
+//! plan → confirm → intent on disk → execute once → result on disk → verify → soak → offer undo.
+//!
+//! [`plan`] holds the plain data that travels between the screen and the pipeline. A [`Planner`] only reads and makes
+//! plans; an [`Actor`] can also change things, and neither it nor [`execute`] can be had without a [`WriteGrant`]. Each
+//! action is one file: it reads what is there, says what would happen, and gives the one request; [`pipeline`] does
+//! what all actions share, [`verify`] watches what became of it.
+//!
+//! The requests are kubectl's, byte for byte where kubectl has them, and not those of kube-rs's convenience helpers,
+//! which differ in the annotation, the field manager, the patch type and the spelling of `deleteOptions`.
+
+mod delete_pod;
+mod draft;
+mod evict_pod;
+mod execute;
+mod grant;
+mod hpa_bounds;
+mod object;
+mod outcome;
+mod pause;
+pub mod pipeline;
+pub mod plan;
+mod pods;
+mod policy;
+mod registry;
+mod restart;
+mod revisions;
+mod roll_back;
+mod scale;
+mod scalers;
+mod set_image;
+mod status;
+mod steward;
+mod survey;
+pub mod verify;
+mod wire;
+
+pub use execute::{Pace, execute};
+pub use grant::{Actor, Planner, WriteGrant};
+pub use plan::{
+    ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, Outcome, Plan, PlanStep,
+    Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
+};
+pub use policy::{Freeze, Policy};
+pub use registry::{ActionInfo, REGISTRY, Verb, info};
+
+/// The name under which the API server notes our changes (`managedFields`).
+pub const FIELD_MANAGER: &str = "quarterdeck";

@@ -1,1 +1,417 @@
-//! app.
+//! The state of the console and how it changes: [`App::update`] takes a [`Msg`] and answers with [`Effect`]s.
+//!
+//! One owner, no I/O, no clock, no drawing: time comes in with every message, so the same messages give the same state.
+//! The deck (panes and attention strip) lies at the bottom; [`layer::Layer`]s lie on it, and the topmost hears the keys.
+
+pub mod activity;
+pub mod command;
+mod commands;
+pub mod doc;
+pub mod field;
+pub mod layer;
+pub mod layers;
+mod list;
+pub mod msg;
+mod row;
+pub mod runs;
+pub mod strip;
+mod update;
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::action::{ActionId, Class};
+use crate::keys::{Chord, Keymap};
+use crate::model::{FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, Uid, Workload, World, rollout_state};
+use crate::panes::{self, PANES, Pane, PaneId};
+use crate::signal::{Judge, Thresholds};
+use crate::theme::Role;
+
+pub use activity::{Activity, Toast};
+pub(crate) use commands::ways;
+pub use layer::Layer;
+pub use list::{List, Sort};
+pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
+pub use row::{Health, Row};
+pub use runs::RunEntry;
+pub use strip::Strip;
+
+impl Health {
+    /// The look of what is as bad as this.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Critical => Role::Error,
+            Self::Warning => Role::Warn,
+            Self::Moving => Role::Info,
+            Self::Good => Role::Text,
+            Self::Quiet => Role::TextMuted,
+        }
+    }
+}
+
+/// Whether this session may change anything, and if not, why. It never changes while the console runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    Operator,
+    ReadOnly { why: String },
+}
+
+/// What the deck hears keys for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Focus {
+    Pane,
+    Strip,
+}
+
+/// What the console starts with.
+pub struct Start {
+    pub now: Timestamp,
+    pub size: (u16, u16),
+    pub access: Access,
+    pub keys: Keymap,
+    pub thresholds: Thresholds,
+    pub books: crate::runbook::library::Library,
+    /// Context and scope that the command line or the configuration named.
+    pub context: Option<String>,
+    pub scope: Option<Scope>,
+}
+
+pub struct App {
+    pub world: World,
+    pub judge: Judge,
+    pub now: Timestamp,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    pub terminal_focused: bool,
+    pub access: Access,
+    pub keys: Keymap,
+    pub connection: Connection,
+    pub user: String,
+    pub lists: [List; PANES.len()],
+    pub pane: PaneId,
+    pub focus: Focus,
+    pub zoomed: bool,
+    pub strip: Strip,
+    pub layers: Vec<Layer>,
+    /// Chords of a sequence that is not finished, and since when.
+    pub pending: Vec<Chord>,
+    pub pending_since: Timestamp,
+    pub toasts: Vec<Toast>,
+    pub activities: Vec<Activity>,
+    pub runs: Vec<RunEntry>,
+    pub books: crate::runbook::library::Library,
+    /// The journal cannot be written: mutations are off, and this is why.
+    pub journal_broken: Option<String>,
+    pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
+    /// Drawn again at the next frame.
+    pub dirty: bool,
+    pub leaving: bool,
+    start_context: Option<String>,
+    scope: Option<Scope>,
+    wanted: Wanted,
+    states: HashMap<Uid, RolloutState>,
+    judged_at: Option<Timestamp>,
+    refreshed: (u64, Option<Timestamp>),
+    last_id: u64,
+}
+
+impl App {
+    /// The console as it opens: nothing is known yet, everything is asked for.
+    pub fn new(start: Start) -> (Self, Vec<Effect>) {
+        let mut lists: [List; PANES.len()] = std::array::from_fn(|_| List::default());
+        if let Some(events) = lists.get_mut(PaneId::Events.index()) {
+            events.sort.column = "last";
+        }
+        let mut app = Self {
+            world: World::default(),
+            judge: Judge::new(start.thresholds),
+            now: start.now,
+            size: start.size,
+            terminal_focused: true,
+            access: start.access,
+            keys: start.keys,
+            connection: Connection::Starting,
+            user: String::new(),
+            lists,
+            pane: PaneId::Pods,
+            focus: Focus::Pane,
+            zoomed: false,
+            strip: Strip::default(),
+            layers: Vec::new(),
+            pending: Vec::new(),
+            pending_since: start.now,
+            toasts: Vec::new(),
+            activities: Vec::new(),
+            runs: Vec::new(),
+            books: start.books,
+            journal_broken: None,
+            contexts: None,
+            dirty: true,
+            leaving: false,
+            start_context: start.context,
+            scope: start.scope,
+            wanted: Wanted::default(),
+            states: HashMap::new(),
+            judged_at: None,
+            refreshed: (u64::MAX, None),
+            last_id: 0,
+        };
+        let mut effects =
+            vec![Effect::Connect { context: app.start_context.clone(), scope: app.scope.clone() }];
+        effects.extend(app.want());
+        (app, effects)
+    }
+
+    /// A number that no other answer, action or run of this session has.
+    pub(crate) fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    pub(crate) fn next_token(&mut self) -> Token {
+        Token(self.next_id())
+    }
+
+    pub(crate) fn next_action(&mut self) -> ActionId {
+        ActionId(self.next_id())
+    }
+
+    pub fn server_now(&self) -> Timestamp {
+        self.world.server_now(self.now)
+    }
+
+    pub fn place(&self) -> Option<&Place> {
+        match &self.connection {
+            Connection::Connecting { place, .. }
+            | Connection::Connected { place, .. }
+            | Connection::NeedsLogin { place, .. } => Some(place),
+            Connection::Failed { place, .. } => place.as_ref(),
+            Connection::Starting | Connection::Missing { .. } => None,
+        }
+    }
+
+    pub fn class(&self) -> Option<Class> {
+        match &self.connection {
+            Connection::Connecting { class, .. } | Connection::Connected { class, .. } => Some(*class),
+            _ => None,
+        }
+    }
+
+    /// Rows of several namespaces are on screen: tables show which.
+    pub fn many_namespaces(&self) -> bool {
+        match self.place().map(|p| &p.scope) {
+            Some(Scope::Namespaces(list)) => list.len() > 1,
+            Some(Scope::All) | None => true,
+        }
+    }
+
+    pub fn list(&self, id: PaneId) -> &List {
+        self.lists.get(id.index()).unwrap_or(&self.lists[0])
+    }
+
+    pub(crate) fn list_mut(&mut self) -> &mut List {
+        let i = self.pane.index().min(self.lists.len() - 1);
+        #[allow(clippy::indexing_slicing)] // bounded on the line above
+        &mut self.lists[i]
+    }
+
+    pub fn active_pane(&self) -> &'static Pane {
+        panes::pane(self.pane)
+    }
+
+    /// The rollout's state, judged once a refresh.
+    pub fn rollout_state(&self, w: &Workload) -> RolloutState {
+        match self.states.get(&w.meta.uid) {
+            Some(state) => state.clone(),
+            None => rollout_state(&self.world, w, self.server_now()),
+        }
+    }
+
+    /// The object that keys act on: the one that is opened, or the selected row's.
+    pub fn subject(&self) -> Option<ObjectRef> {
+        for layer in self.layers.iter().rev() {
+            match layer {
+                Layer::Detail(d) => return Some(d.object.clone()),
+                Layer::History(h) => return Some(h.object.clone()),
+                Layer::Text(t) => return t.object.clone(),
+                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) => return None,
+                _ => {}
+            }
+        }
+        if self.focus == Focus::Strip {
+            return self.strip.current(&self.judge).and_then(|s| s.subject.object().cloned());
+        }
+        self.list(self.pane).selected().map(Row::object)
+    }
+
+    /// The workload that keys act on: the subject, or the owner of the subject pod.
+    pub fn subject_workload(&self) -> Option<&Workload> {
+        let subject = self.subject()?;
+        let owner = if subject.kind == Kind::Pod {
+            self.world.pod(&subject).and_then(|p| self.world.top_owner(p))?
+        } else {
+            subject
+        };
+        self.world.workload(&owner).map(|w| &**w)
+    }
+
+    /// Whether anything may be changed now; if not, why.
+    pub fn may_mutate(&self) -> Result<(), String> {
+        if let Access::ReadOnly { why } = &self.access {
+            return Err(format!("read-only session ({why})"));
+        }
+        if let Some(why) = &self.journal_broken {
+            return Err(format!("the journal cannot be written: {why}"));
+        }
+        match &self.connection {
+            Connection::Connected { .. } => Ok(()),
+            _ => Err("not connected to a cluster".to_owned()),
+        }
+    }
+
+    /// The same for an object: what is shown of it must be fresh.
+    pub fn may_mutate_object(&self, kind: Kind) -> Result<(), String> {
+        self.may_mutate()?;
+        match self.world.feed(FeedId::Watch(kind)) {
+            Freshness::Fresh => Ok(()),
+            Freshness::Stale { why, .. } => Err(format!("the data is stale ({why}): wait until it is fresh")),
+            Freshness::Syncing { .. } => Err("still syncing".to_owned()),
+            Freshness::Off | Freshness::Failed { .. } | Freshness::Forbidden { .. } | Freshness::Absent { .. } => {
+                Err(format!("{} cannot be watched now", kind.plural()))
+            }
+        }
+    }
+
+    /// Keymap contexts in force, innermost first.
+    pub fn contexts(&self) -> Vec<&'static str> {
+        match self.layers.last() {
+            Some(layer) => layer.contexts().to_vec(),
+            None => match self.focus {
+                Focus::Strip => vec!["strip", "global"],
+                Focus::Pane => vec![self.active_pane().context, "list", "global"],
+            },
+        }
+    }
+
+    /// Feeds that are needed for what is on screen and for the signals.
+    fn needed(&self) -> Wanted {
+        let mut wanted = Wanted::default();
+        wanted.kinds.extend(SIGNAL_KINDS);
+        for pane in &PANES {
+            if self.on_screen(pane.id) {
+                wanted.kinds.extend(pane.wants);
+                wanted.metrics |= pane.metrics && self.size.0 >= 100;
+            }
+        }
+        for layer in &self.layers {
+            match layer {
+                Layer::Detail(d) => {
+                    wanted.kinds.insert(Kind::Event);
+                    wanted.metrics |= d.is_pod();
+                }
+                Layer::Runbook(_) => {
+                    wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);
+                }
+                Layer::Picker(p) if p.purpose == layers::PickerFor::Namespaces => {
+                    wanted.kinds.insert(Kind::Namespace);
+                }
+                _ => {}
+            }
+        }
+        wanted
+    }
+
+    /// Whether the pane's rows are on screen now.
+    pub fn on_screen(&self, id: PaneId) -> bool {
+        if self.layers.iter().any(Layer::is_full) {
+            return false;
+        }
+        id == self.pane || (!self.zoomed && crate::ui::shows_all_panes(self.size))
+    }
+
+    /// Tells the feeds what is needed, if that changed.
+    fn want(&mut self) -> Option<Effect> {
+        let needed = self.needed();
+        (needed != self.wanted).then(|| {
+            self.wanted = needed.clone();
+            Effect::Want(needed)
+        })
+    }
+
+    /// Rebuilds what follows from the world. Cheap when nothing changed.
+    fn refresh(&mut self, force: bool) {
+        let version = self.world.version;
+        if !force && self.refreshed.0 == version && self.refreshed.1.is_some() {
+            return;
+        }
+        self.refreshed = (version, Some(self.now));
+        let now = self.server_now();
+        self.states =
+            self.world.workloads().map(|w| (w.meta.uid.clone(), rollout_state(&self.world, w, now))).collect();
+        for pane in &PANES {
+            if !(force || self.on_screen(pane.id) || pane.id == self.pane) {
+                continue;
+            }
+            let Some(slot) = self.lists.get_mut(pane.id.index()) else { continue };
+            let mut list = std::mem::take(slot);
+            panes::refresh(self, pane, &mut list);
+            if let Some(slot) = self.lists.get_mut(pane.id.index()) {
+                *slot = list;
+            }
+        }
+        self.dirty = true;
+    }
+
+    /// Judges the signals, at most once a second.
+    fn judge(&mut self) {
+        if self.judged_at.is_some_and(|t| self.now.duration_since(t) < SignedDuration::from_secs(1)) {
+            return;
+        }
+        self.judged_at = Some(self.now);
+        if self.judge.update(&self.world, self.now) {
+            self.strip.settle(&self.judge);
+            self.dirty = true;
+        }
+    }
+
+    /// The next moment at which something changes by time alone.
+    pub fn next_tick(&self) -> Timestamp {
+        let after = |s: i64| self.now.checked_add(SignedDuration::from_secs(s)).unwrap_or(self.now);
+        let minute = after(60 - self.now.as_second().rem_euclid(60));
+        let mut next = minute.min(after(5));
+        if !self.pending.is_empty() {
+            let popup = self.pending_since.checked_add(WHICH_KEY).unwrap_or(self.now);
+            if popup > self.now {
+                next = next.min(popup);
+            }
+        }
+        for toast in &self.toasts {
+            if let Some(until) = toast.until {
+                next = next.min(until.max(after(0)));
+            }
+        }
+        if self.runs.iter().any(RunEntry::is_live) || self.activities.iter().any(Activity::is_live) {
+            next = next.min(after(1));
+        }
+        next
+    }
+}
+
+/// How long a prefix waits before the popup lists what may follow.
+pub const WHICH_KEY: SignedDuration = SignedDuration::from_millis(300);
+
+/// What the signals look at: always watched.
+pub const SIGNAL_KINDS: [Kind; 11] = [
+    Kind::Pod,
+    Kind::Deployment,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::ReplicaSet,
+    Kind::Hpa,
+    Kind::Pdb,
+    Kind::Node,
+    Kind::Quota,
+    Kind::Job,
+    Kind::CronJob,
+];

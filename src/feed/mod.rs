@@ -1,1 +1,11 @@
-//! feed.
+//! Feeds: connect to a source, watch or poll it, and publish rows of the [`crate::model`] with their freshness.
+//!
+//! Everything that a feed learns goes into an [`Inbox`], which keeps only the latest of each object until the one
+//! owner of the world takes it. A feed never draws, never decides, and never ends by itself: what is lost is marked
+//! stale and tried again.
+
+mod inbox;
+pub mod kube;
+
+pub use inbox::Inbox;
+pub use kube::{Demand, Feeds};

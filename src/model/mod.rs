@@ -1,1 +1,31 @@
-//! model.
+//! What is observed: small plain types. No I/O, no clock, no drawing.
+//!
+//! A feed turns each object of the API server into one small row as it arrives and drops the rest; [`World`] holds the
+//! rows of one platform and how fresh each kind is. Everything that judges (`signal`), explains (`runbook` facts) or
+//! shows (`panes`, `ui`) reads a `&World` and nothing else.
+
+mod change;
+mod event;
+mod freshness;
+mod guard;
+mod ids;
+mod job;
+mod node;
+mod pod;
+mod rollout;
+mod selector;
+mod workload;
+mod world;
+
+pub use change::{Batch, Change};
+pub use event::Event;
+pub use freshness::{FeedId, Freshness};
+pub use guard::{Budget, Hpa, HpaMetric, Quota, QuotaItem};
+pub use ids::{Key, Kind, Meta, ObjectRef, Owner, Str, Uid};
+pub use job::{CronJob, Job};
+pub use node::{Node, Usage};
+pub use pod::{Container, ContainerRole, ContainerState, Ended, Phase, Pod};
+pub use rollout::{RolloutState, Trouble, rollout_state, trouble_of};
+pub use selector::{Requirement, Selector};
+pub use workload::{Condition, ContainerSpec, IntOrPercent, Revision, Steward, Strategy, Workload};
+pub use world::{Place, Scope, Table, World};

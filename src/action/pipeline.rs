@@ -1,0 +1,261 @@
+//! What every plan has in common: fresh reads, the right to do it, a dry run, policy, risk, and the confirmation.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::draft::{Draft, Need, refuse};
+use super::execute::http_request;
+use super::object::clean;
+use super::outcome::budget_message;
+use super::plan::{ActionId, Check, Class, Confirm, PLAN_LIFE, Plan, PlanStep, Refusal, Request, Risk};
+use super::survey::Survey;
+use super::wire::{self, Answer};
+use super::{Actor, Planner, delete_pod, evict_pod, hpa_bounds, pause, registry, restart, roll_back, scale, set_image};
+
+/// A dry run waits for webhooks as the real request does, but a plan must not take long.
+const DRY_RUN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Makes the plan of a request. It changes nothing: it reads, asks for rights, and, with an actor, sends dry runs.
+///
+/// # Errors
+/// A [`Refusal`]: why there is no plan, with what to do instead.
+pub async fn plan(
+    planner: &Planner,
+    actor: Option<&Actor>,
+    request: Request,
+    id: ActionId,
+    now: Timestamp,
+) -> Result<Plan, Refusal> {
+    for target in request.targets() {
+        // Names go into paths: what no server accepts as a name must not steer a request elsewhere.
+        let fits = |s: &str| {
+            !s.is_empty()
+                && s.bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':' | b'_'))
+        };
+        if !fits(&target.name) || target.kind.namespaced() && !fits(&target.namespace) {
+            return Err(refuse(
+                format!("{:?} is no object name", target.to_string()),
+                "choose the object from a list",
+            ));
+        }
+    }
+    let survey = Survey { planner, now };
+    let mut draft = draft(&survey, &request).await?;
+    if let Some(floor) = registry::info(request.name()).map(|a| a.risk_floor) {
+        draft.risk = draft.risk.max(floor);
+    }
+    let mut checks = vec![permission(&survey, &draft.needs).await];
+    match actor.filter(|_| !planner.policy.read_only) {
+        Some(actor) if draft.no_op.is_none() => checks.push(dry_run(actor, &mut draft).await),
+        Some(_) => {}
+        None => checks.push(Check {
+            name: "dry run".into(),
+            passed: None,
+            detail: "not sent: this console is read-only, and a dry run is a write request".into(),
+        }),
+    }
+    checks.append(&mut draft.checks);
+    checks.extend(planner.policy.checks(draft.risk, now));
+    if planner.policy.read_only || actor.is_none() {
+        checks.push(Check {
+            name: "read-only".into(),
+            passed: Some(false),
+            detail: "this console only reads; start it without --read-only to act".into(),
+        });
+    }
+    let class = if planner.policy.production {
+        Class::Production
+    } else {
+        planner.class
+    };
+    let (confirm, reason_required) = confirmation(&draft, planner, class);
+    Ok(Plan {
+        id,
+        request,
+        title: draft.title,
+        verb: format!("{} on {}", draft.verb, planner.place.context),
+        place: planner.place.clone(),
+        class,
+        steps: draft.steps,
+        last_set: draft.last_set,
+        impact: draft.impact,
+        warnings: draft.warnings,
+        alternatives: draft.alternatives,
+        checks,
+        verify: draft.verify,
+        undo: draft.undo,
+        risk: draft.risk,
+        confirm,
+        reason_required: reason_required || planner.policy.require_reason,
+        made_at: now,
+        expires_at: now + PLAN_LIFE,
+        no_op: draft.no_op,
+    })
+}
+
+async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal> {
+    match request {
+        Request::Scale { target, replicas, seen } => scale::draft(survey, target, *replicas, *seen).await,
+        Request::HpaBounds {
+            target,
+            min,
+            max,
+            seen_min,
+            seen_max,
+        } => hpa_bounds::draft(survey, target, (*min, *max), (*seen_min, *seen_max)).await,
+        Request::Restart { target } => restart::draft(survey, target).await,
+        Request::RollBack { to } => roll_back::draft(survey, to).await,
+        Request::SetImage {
+            target,
+            container,
+            image,
+            seen,
+        } => set_image::draft(survey, target, container, image, seen).await,
+        Request::Pause { target } => pause::draft(survey, target, true).await,
+        Request::Resume { target } => pause::draft(survey, target, false).await,
+        Request::DeletePod { target, force } => delete_pod::draft(survey, target, *force).await,
+        Request::EvictPod { target } => evict_pod::draft(survey, target).await,
+    }
+}
+
+/// The form of the confirmation by risk (section C2 of the safety reference): R1 a button, R2 the object's name (with
+/// the context's before it in production, and the context's alone where nobody said what the platform is), R3 the whole path; a reason for R3 anywhere and for R2 in production.
+fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, bool) {
+    let context = &planner.place.context;
+    let production = class.is_production();
+    let first = draft.steps.first().map(|s| &s.target);
+    let several = draft.steps.len() > 1;
+    let (name, what) = match first {
+        _ if several => (format!("{} workloads", draft.steps.len()), "how many there are"),
+        Some(t) => (t.name.to_string(), "the object's name"),
+        None => (String::new(), "nothing"),
+    };
+    let typed = |word: String, what: String| Confirm::Typed { word, what };
+    match draft.risk {
+        Risk::R0 | Risk::R1 => (Confirm::Button, false),
+        Risk::R2 if class == Class::Unclassified => (typed(context.clone(), "the context's name".to_owned()), true),
+        Risk::R2 if production => (
+            typed(
+                format!("{context}/{name}"),
+                format!("the context's name, a slash, and {what}"),
+            ),
+            true,
+        ),
+        Risk::R2 => (typed(name, what.to_owned()), false),
+        Risk::R3 => {
+            let path = first
+                .map(|t| format!("{context}/{}/{name}", t.namespace))
+                .unwrap_or_default();
+            (
+                typed(path, "the context, the namespace and the name, with slashes".into()),
+                true,
+            )
+        }
+    }
+}
+
+/// Asks the server whether the user may do this. A server that does not answer that leaves it open.
+async fn permission(survey: &Survey<'_>, needs: &[Need]) -> Check {
+    let mut open = Vec::new();
+    let mut denied = Vec::new();
+    for need in needs {
+        let t = &need.target;
+        let resource = match need.subresource {
+            "" => t.kind.plural().to_owned(),
+            sub => format!("{}/{sub}", t.kind.plural()),
+        };
+        let body = json!({
+            "apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview",
+            "spec": {"resourceAttributes": {
+                "namespace": &*t.namespace, "verb": need.verb, "group": t.kind.group(), "resource": t.kind.plural(),
+                "subresource": need.subresource, "name": &*t.name,
+            }},
+        });
+        let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+        match wire::review(&survey.planner.reader, path, &body).await {
+            Ok(answer) if answer.pointer("/status/allowed") == Some(&Value::Bool(true)) => {}
+            Ok(_) => denied.push(format!("you may not {} {resource} in {}", need.verb, t.namespace)),
+            Err(e) => open.push(format!("could not be asked: {}", e.why)),
+        }
+    }
+    let (passed, detail) = if !denied.is_empty() {
+        (Some(false), denied)
+    } else if open.is_empty() {
+        (Some(true), Vec::new())
+    } else {
+        open.truncate(1);
+        (None, open)
+    };
+    Check {
+        name: "permission".into(),
+        passed,
+        detail: detail.join("; "),
+    }
+}
+
+/// Sends every step with `dryRun=All`: defaults, validation and admission run, nothing is stored.
+async fn dry_run(actor: &Actor, draft: &mut Draft) -> Check {
+    let check = |passed, detail: String| Check {
+        name: "dry run".into(),
+        passed,
+        detail,
+    };
+    let mut unchanged = 0;
+    for step in draft.steps.clone() {
+        let sep = if step.path.contains('?') { '&' } else { '?' };
+        let path = format!("{}{sep}dryRun=All", step.path);
+        let request = match http_request(&step, &path, &step.body) {
+            Ok(r) => r,
+            Err(why) => return check(Some(false), why),
+        };
+        let answer = match wire::send(actor.act(), request, DRY_RUN_DEADLINE).await {
+            Ok(answer) => answer,
+            Err(why) => return check(None, format!("unknown: {why}")),
+        };
+        for w in &answer.warnings {
+            draft.warn(format!("the server warns: {}", clean(w)));
+        }
+        let (passed, detail) = judge(&answer, &step);
+        if passed != Some(true) {
+            return check(passed, detail);
+        }
+        if is_unchanged(&answer.body, &step) {
+            unchanged += 1;
+        }
+    }
+    if unchanged > 0 && unchanged == draft.steps.len() {
+        draft.no_op = Some("the server says that this changes nothing".into());
+    }
+    check(Some(true), String::new())
+}
+
+fn judge(answer: &Answer, step: &PlanStep) -> (Option<bool>, String) {
+    let message = clean(&answer.message());
+    match answer.code {
+        200..=299 => (Some(true), String::new()),
+        // A webhook with side effects cannot be asked; that says nothing about the change itself.
+        400 if message.contains("does not support dry run") => (None, message),
+        429 if answer.has_cause("DisruptionBudget") => (Some(false), budget_message(answer)),
+        429 => (None, format!("the server is busy: {message}")),
+        // A stale resourceVersion of a busy object is no refusal: it is read again before the real request.
+        409 if step.method == "PUT" => (
+            None,
+            "the object changes just now; it is read again before the change".into(),
+        ),
+        500..=599 => (None, format!("unknown: {message}")),
+        _ => (Some(false), message),
+    }
+}
+
+/// The dry run's generation says whether the spec would change at all.
+fn is_unchanged(after: &Value, step: &PlanStep) -> bool {
+    let before = step
+        .rests_on
+        .pointer("/fields/~1metadata~1generation")
+        .and_then(Value::as_i64);
+    let after = after.pointer("/metadata/generation").and_then(Value::as_i64);
+    matches!((before, after), (Some(b), Some(a)) if a == b)
+}

@@ -1,0 +1,427 @@
+//! The plain data of the pipeline: what is asked, what is planned, what became of it. No I/O, no clock.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ObjectRef, Place};
+
+/// One run through the pipeline, unique within the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ActionId(pub u64);
+
+/// A revision to go back to, of one workload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RollbackTo {
+    pub target: ObjectRef,
+    /// Always explicit: undo without a number toggles between two revisions (reference B4).
+    pub revision: u64,
+    /// The newest revision when the list was drawn; a newer one means: plan again.
+    pub newest_seen: u64,
+}
+
+/// What the operator asks for. The target is frozen here, at the key press.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "kebab-case")]
+pub enum Request {
+    /// `seen` is the size that the operator saw: the precondition.
+    Scale {
+        target: ObjectRef,
+        replicas: u32,
+        seen: u32,
+    },
+    /// `target` is the HPA.
+    HpaBounds {
+        target: ObjectRef,
+        min: u32,
+        max: u32,
+        seen_min: u32,
+        seen_max: u32,
+    },
+    Restart {
+        target: ObjectRef,
+    },
+    /// One or several workloads together, in this order; stops at the first that fails.
+    RollBack {
+        to: Vec<RollbackTo>,
+    },
+    SetImage {
+        target: ObjectRef,
+        container: String,
+        image: String,
+        seen: String,
+    },
+    Pause {
+        target: ObjectRef,
+    },
+    Resume {
+        target: ObjectRef,
+    },
+    /// Ignores disruption budgets.
+    DeletePod {
+        target: ObjectRef,
+        force: bool,
+    },
+    /// Respects disruption budgets.
+    EvictPod {
+        target: ObjectRef,
+    },
+}
+
+impl Request {
+    /// The action's name in the registry, in the journal and in runbooks.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Scale { .. } => "scale",
+            Self::HpaBounds { .. } => "hpa-bounds",
+            Self::Restart { .. } => "restart",
+            Self::RollBack { .. } => "roll-back",
+            Self::SetImage { .. } => "set-image",
+            Self::Pause { .. } => "pause",
+            Self::Resume { .. } => "resume",
+            Self::DeletePod { .. } => "delete-pod",
+            Self::EvictPod { .. } => "evict-pod",
+        }
+    }
+
+    /// The objects that it changes.
+    pub fn targets(&self) -> Vec<&ObjectRef> {
+        match self {
+            Self::Scale { target, .. }
+            | Self::HpaBounds { target, .. }
+            | Self::Restart { target }
+            | Self::SetImage { target, .. }
+            | Self::Pause { target }
+            | Self::Resume { target }
+            | Self::DeletePod { target, .. }
+            | Self::EvictPod { target } => vec![target],
+            Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
+        }
+    }
+}
+
+/// How dangerous, by section C2 of the safety reference; decides the form of the confirmation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Risk {
+    /// Reads only.
+    R0,
+    /// Reversible and small.
+    R1,
+    /// Disruptive.
+    R2,
+    /// Destructive or irreversible.
+    R3,
+}
+
+/// How the platform is classed. Undeclared counts as production and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    Production,
+    Unclassified,
+    Staging,
+    Local,
+}
+
+impl Class {
+    pub const fn badge(self) -> &'static str {
+        match self {
+            Self::Production => "PROD",
+            Self::Unclassified => "UNCLASSIFIED",
+            Self::Staging => "STAGING",
+            Self::Local => "LOCAL",
+        }
+    }
+
+    /// Whether confirmations treat it as production.
+    pub const fn is_production(self) -> bool {
+        matches!(self, Self::Production | Self::Unclassified)
+    }
+}
+
+/// One field that changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldChange {
+    /// In the operator's words: `replicas`, `image api`, `template`.
+    pub field: String,
+    pub before: String,
+    pub after: String,
+}
+
+/// One request to the server. Most plans have one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanStep {
+    pub target: ObjectRef,
+    pub changes: Vec<FieldChange>,
+    /// The same thing as a kubectl line, without a shell prompt.
+    pub same_as: String,
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    pub content_type: String,
+    pub body: serde_json::Value,
+    /// What the plan rests on: if any of it is different at execution, plan again.
+    pub rests_on: serde_json::Value,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Warning {
+    /// Reddens the line: this will not last, or it will hurt.
+    pub serious: bool,
+    pub text: String,
+}
+
+/// Another plan that may be the better one. Choosing it opens its own plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// `raise minReplicas to 5 instead (lasts)`.
+    pub label: String,
+    pub request: Request,
+}
+
+/// Something that was checked before asking.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// `permission`, `dry run`, `freeze`, `others`.
+    pub name: String,
+    /// `None`: could not be told (a dry run that a webhook does not support, say).
+    pub passed: Option<bool>,
+    /// Why not, or what is uncertain; empty when it passed.
+    pub detail: String,
+}
+
+/// What the operator must do to go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Confirm {
+    /// Move to the button (focus starts on Cancel) and press Enter.
+    Button,
+    /// Type exactly this (never pasted), then the button.
+    Typed {
+        word: String,
+        /// What the word is: `the object's name`, `the context's name`.
+        what: String,
+    },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Undo {
+    /// Opens its own plan; offered until `valid_for` after success.
+    By {
+        label: String,
+        request: Request,
+        valid_for_s: u64,
+    },
+    /// Says why nothing undoes it.
+    Nothing { why: String },
+}
+
+/// What counts as success, and for how long it must hold.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifySpec {
+    /// `5 ready within 2 min, then 60 s without a restart`.
+    pub text: String,
+    pub deadline_s: u64,
+    pub soak_s: u64,
+}
+
+/// Everything that is shown before anything changes, and exactly what will be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    pub id: ActionId,
+    pub request: Request,
+    /// `Scale deployment cortex/cortex-worker`.
+    pub title: String,
+    /// The verb on the button: `Scale 2 → 5 on prod-eu`.
+    pub verb: String,
+    pub place: Place,
+    pub class: Class,
+    pub steps: Vec<PlanStep>,
+    /// Who set the fields last: `hpa-controller, 2 h ago (2)`.
+    pub last_set: Vec<String>,
+    /// Worst case while it runs: `at most 1 of 5 unavailable, up to 6 pods`.
+    pub impact: Vec<String>,
+    pub warnings: Vec<Warning>,
+    pub alternatives: Vec<Alternative>,
+    pub checks: Vec<Check>,
+    pub verify: VerifySpec,
+    pub undo: Undo,
+    pub risk: Risk,
+    pub confirm: Confirm,
+    /// A reason must be given before the button works.
+    pub reason_required: bool,
+    pub made_at: Timestamp,
+    pub expires_at: Timestamp,
+    /// Nothing to do: the object already is so. Such a plan cannot be confirmed.
+    pub no_op: Option<String>,
+}
+
+impl Plan {
+    /// What a confirmation is bound to: everything that will be sent, to whom, and what it rests on.
+    pub fn hash(&self) -> String {
+        let bound = serde_json::json!({
+            "id": self.id, "request": self.request, "context": self.place.context, "server": self.place.server,
+            "steps": self.steps, "risk": self.risk, "made_at": self.made_at,
+        });
+        crate::journal::sha256(bound.to_string().as_bytes())
+    }
+
+    /// A failed check forbids execution.
+    pub fn blocked(&self) -> Option<&Check> {
+        self.checks.iter().find(|c| c.passed == Some(false))
+    }
+
+    /// Binds the operator's confirmation to this very plan.
+    pub fn confirm(self, by: Confirmation, now: Timestamp) -> Result<Confirmed, WhyNot> {
+        if by.hash != self.hash() {
+            return Err(WhyNot::OtherPlan);
+        }
+        if now > self.expires_at {
+            return Err(WhyNot::Expired);
+        }
+        if let Some(why) = &self.no_op {
+            return Err(WhyNot::NothingToDo(why.clone()));
+        }
+        if let Some(check) = self.blocked() {
+            return Err(WhyNot::Blocked(format!("{}: {}", check.name, check.detail)));
+        }
+        if let Confirm::Typed { word, what } = &self.confirm
+            && by.typed != *word
+        {
+            return Err(WhyNot::WrongWord(what.clone()));
+        }
+        if self.reason_required && by.reason.trim().is_empty() {
+            return Err(WhyNot::NoReason);
+        }
+        Ok(Confirmed {
+            plan: self,
+            by,
+            at: now,
+        })
+    }
+}
+
+/// What the operator gave.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confirmation {
+    /// [`Plan::hash`] of the plan that was on screen.
+    pub hash: String,
+    pub typed: String,
+    pub reason: String,
+}
+
+/// Why a confirmation does not count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WhyNot {
+    #[error("this plan is older than a minute: plan again")]
+    Expired,
+    #[error("the confirmation is for another plan")]
+    OtherPlan,
+    #[error("type {0} exactly to go on")]
+    WrongWord(String),
+    #[error("give a reason first: it goes on record")]
+    NoReason,
+    #[error("not possible: {0}")]
+    Blocked(String),
+    #[error("nothing to do: {0}")]
+    NothingToDo(String),
+}
+
+/// A plan that was confirmed. Only [`Plan::confirm`] makes one, and only the pipeline takes one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confirmed {
+    plan: Plan,
+    by: Confirmation,
+    at: Timestamp,
+}
+
+impl Confirmed {
+    pub const fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub const fn by(&self) -> &Confirmation {
+        &self.by
+    }
+
+    pub const fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{what}")]
+pub struct Refusal {
+    /// One sentence: what stands against it.
+    pub what: String,
+    /// What to do instead; may be empty.
+    pub hint: String,
+    pub alternatives: Vec<Alternative>,
+}
+
+/// What became of the one request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", content = "detail", rename_all = "kebab-case")]
+pub enum Outcome {
+    Applied,
+    /// The server changed nothing (generation and resourceVersion are the same).
+    NoOp,
+    Refused(String),
+    /// What the plan rests on has changed: plan again.
+    Conflict(String),
+    /// Seconds that the server asks us to wait.
+    Throttled(u32),
+    /// No answer, or a 5xx: read and compare before anything else; never sent again by itself.
+    Unknown(String),
+    /// The journal could not be written, so nothing was sent.
+    NotRecorded(String),
+}
+
+/// What the verification found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verdict", content = "detail", rename_all = "kebab-case")]
+pub enum Verdict {
+    Healthy(String),
+    Failed(String),
+    /// Someone changed it after us; by whom.
+    Superseded(String),
+    /// The object is gone, or is another one.
+    Lost(String),
+    Paused,
+    /// The deadline passed without a clear answer, or the server could not be read.
+    Unknown(String),
+}
+
+/// One step on the way, for the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    pub id: ActionId,
+    pub at: Timestamp,
+    pub stage: Stage,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// The intent is on disk.
+    Recorded,
+    /// Step `n` of the plan answered.
+    Executed {
+        step: usize,
+        outcome: Outcome,
+    },
+    /// What is seen now: `3 of 5 updated, 1 not ready (ImagePullBackOff)`. `worrying` offers a roll-back early.
+    Verifying {
+        text: String,
+        worrying: bool,
+    },
+    Soaking {
+        until: Timestamp,
+    },
+    Done {
+        outcome: Outcome,
+        verdict: Option<Verdict>,
+        undo: Option<Undo>,
+    },
+}
+
+/// How long a plan may be looked at before it must be made again.
+pub const PLAN_LIFE: SignedDuration = SignedDuration::from_secs(60);

@@ -1,0 +1,153 @@
+//! What the rules of the house forbid beyond what the user may do. Layers of configuration only ever tighten it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::plan::{Check, Class, Risk};
+use crate::config;
+
+/// A time in which nothing is changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    pub name: String,
+    pub from: Timestamp,
+    pub until: Timestamp,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    pub read_only: bool,
+    /// The platform counts as production, however it is declared elsewhere.
+    pub production: bool,
+    /// Every change needs a reason, on whatever platform.
+    pub require_reason: bool,
+    /// Nothing above this risk is planned.
+    pub max_risk: Option<Risk>,
+    /// From this risk on, a second person must approve.
+    pub two_person: Option<Risk>,
+    pub freeze: Vec<Freeze>,
+}
+
+impl Policy {
+    /// What the configuration says for this platform. The riskiest actions are those of R3.
+    pub fn of(configured: &config::Policy, platform: &str) -> Self {
+        let here = |f: &&config::Freeze| f.platforms.is_empty() || f.platforms.iter().any(|p| p == platform);
+        Self {
+            read_only: configured.is_read_only(),
+            two_person: configured.two_person.then_some(Risk::R3),
+            freeze: configured
+                .freezes
+                .iter()
+                .filter(here)
+                .map(|f| Freeze {
+                    name: f.reason.clone(),
+                    from: f.from,
+                    until: f.to,
+                })
+                .collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds what another layer sets. Nothing that was set before is lifted.
+    pub fn tighten(&mut self, other: &Self) {
+        self.read_only |= other.read_only;
+        self.production |= other.production;
+        self.require_reason |= other.require_reason;
+        self.max_risk = [self.max_risk, other.max_risk].into_iter().flatten().min();
+        self.two_person = [self.two_person, other.two_person].into_iter().flatten().min();
+        for f in &other.freeze {
+            if !self.freeze.contains(f) {
+                self.freeze.push(f.clone());
+            }
+        }
+    }
+
+    /// What the policy says of a change of this risk now.
+    pub(super) fn checks(&self, risk: Risk, now: Timestamp) -> Vec<Check> {
+        let check = |name: &str, passed: bool, detail: String| Check {
+            name: name.to_owned(),
+            passed: Some(passed),
+            detail,
+        };
+        let frozen = self.freeze.iter().find(|f| f.from <= now && now < f.until);
+        let mut out = vec![check(
+            "freeze",
+            frozen.is_none(),
+            frozen.map_or_else(String::new, |f| format!("{} until {}", f.name, f.until)),
+        )];
+        if let Some(most) = self.max_risk.filter(|most| risk > *most) {
+            out.push(check(
+                "policy",
+                false,
+                format!("nothing above {most:?} here, and this is {risk:?}"),
+            ));
+        }
+        if self.two_person.is_some_and(|from| risk >= from) {
+            let detail = "a second person must approve, which this version cannot ask for".to_owned();
+            out.push(check("second person", false, detail));
+        }
+        out
+    }
+}
+
+impl From<config::Class> for Class {
+    fn from(class: config::Class) -> Self {
+        match class {
+            config::Class::Local => Self::Local,
+            config::Class::Staging => Self::Staging,
+            config::Class::Unclassified => Self::Unclassified,
+            config::Class::Production => Self::Production,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_layer_lifts_what_another_one_set() {
+        let strict = Policy {
+            read_only: true,
+            production: true,
+            require_reason: true,
+            max_risk: Some(Risk::R1),
+            two_person: Some(Risk::R2),
+            freeze: vec![Freeze {
+                name: "release week".into(),
+                from: Timestamp::MIN,
+                until: Timestamp::MAX,
+            }],
+        };
+        let loose = Policy {
+            max_risk: Some(Risk::R3),
+            two_person: Some(Risk::R3),
+            ..Policy::default()
+        };
+        let mut policy = strict.clone();
+        policy.tighten(&loose);
+        assert_eq!(policy, strict);
+        let mut other_way = loose;
+        other_way.tighten(&strict);
+        assert_eq!(other_way, strict);
+    }
+
+    #[test]
+    fn a_freeze_blocks_while_it_lasts() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let policy = Policy {
+            freeze: vec![Freeze {
+                name: "release week".into(),
+                from: "2026-11-20T00:00:00Z".parse().unwrap(),
+                until: now,
+            }],
+            ..Policy::default()
+        };
+        assert_eq!(policy.checks(Risk::R1, now)[0].passed, Some(true));
+        let before = now - jiff::SignedDuration::from_secs(1);
+        assert_eq!(policy.checks(Risk::R1, before)[0].passed, Some(false));
+    }
+}

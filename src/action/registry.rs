@@ -1,0 +1,108 @@
+//! Every action, with what it needs: for help, for `qd check`, and for the tests that walk all of them.
+
+use super::plan::Risk;
+
+/// A right that an action needs, as RBAC names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb {
+    pub verb: &'static str,
+    /// Empty for core.
+    pub group: &'static str,
+    pub resource: &'static str,
+    /// Empty when the resource itself is meant.
+    pub subresource: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActionInfo {
+    /// As in [`super::Request::name`].
+    pub name: &'static str,
+    pub doc: &'static str,
+    /// A plan may carry more risk, never less.
+    pub risk_floor: Risk,
+    /// All that it may need; a plan asks for those of its own target.
+    pub needs: &'static [Verb],
+}
+
+const fn need(verb: &'static str, group: &'static str, resource: &'static str, subresource: &'static str) -> Verb {
+    Verb {
+        verb,
+        group,
+        resource,
+        subresource,
+    }
+}
+
+const PATCH_WORKLOADS: &[Verb] = &[
+    need("patch", "apps", "deployments", ""),
+    need("patch", "apps", "statefulsets", ""),
+    need("patch", "apps", "daemonsets", ""),
+];
+
+const PATCH_DEPLOYMENT: &[Verb] = &[need("patch", "apps", "deployments", "")];
+
+pub const REGISTRY: &[ActionInfo] = &[
+    ActionInfo {
+        name: "scale",
+        doc: "Set the number of pods of a Deployment, StatefulSet or ReplicaSet.",
+        risk_floor: Risk::R1,
+        needs: &[
+            need("update", "apps", "deployments", "scale"),
+            need("update", "apps", "statefulsets", "scale"),
+            need("update", "apps", "replicasets", "scale"),
+        ],
+    },
+    ActionInfo {
+        name: "hpa-bounds",
+        doc: "Set the least and the most pods that an autoscaler may choose.",
+        risk_floor: Risk::R2,
+        needs: &[need("patch", "autoscaling", "horizontalpodautoscalers", "")],
+    },
+    ActionInfo {
+        name: "restart",
+        doc: "Replace all pods of a workload, a few at a time, as its strategy says.",
+        risk_floor: Risk::R2,
+        needs: PATCH_WORKLOADS,
+    },
+    ActionInfo {
+        name: "roll-back",
+        doc: "Go back to an explicit revision of one workload or of several.",
+        risk_floor: Risk::R2,
+        needs: PATCH_WORKLOADS,
+    },
+    ActionInfo {
+        name: "set-image",
+        doc: "Run another image in one container of a workload.",
+        risk_floor: Risk::R2,
+        needs: PATCH_WORKLOADS,
+    },
+    ActionInfo {
+        name: "pause",
+        doc: "Hold the rollout of a Deployment: changes of its template wait.",
+        risk_floor: Risk::R1,
+        needs: PATCH_DEPLOYMENT,
+    },
+    ActionInfo {
+        name: "resume",
+        doc: "Let the rollout of a Deployment go on, with all changes that waited.",
+        risk_floor: Risk::R1,
+        needs: PATCH_DEPLOYMENT,
+    },
+    ActionInfo {
+        name: "delete-pod",
+        doc: "Delete a pod without regard to disruption budgets.",
+        risk_floor: Risk::R2,
+        needs: &[need("delete", "", "pods", "")],
+    },
+    ActionInfo {
+        name: "evict-pod",
+        doc: "Remove a pod if its disruption budgets allow.",
+        risk_floor: Risk::R2,
+        needs: &[need("create", "", "pods", "eviction")],
+    },
+];
+
+/// The action of this name.
+pub fn info(name: &str) -> Option<&'static ActionInfo> {
+    REGISTRY.iter().find(|a| a.name == name)
+}

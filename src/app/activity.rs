@@ -1,0 +1,143 @@
+//! What was done in this session and how it stands, and the short notes that come and go.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::msg::Notice;
+use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Undo, Verdict};
+use crate::model::ObjectRef;
+
+/// A note in the corner. Errors stay until a key was pressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Toast {
+    pub notice: Notice,
+    pub until: Option<Timestamp>,
+}
+
+impl Toast {
+    pub fn new(notice: Notice, now: Timestamp) -> Self {
+        let until = if notice.error { None } else { now.checked_add(SignedDuration::from_secs(6)).ok() };
+        Self { notice, until }
+    }
+}
+
+/// One action on its way through the pipeline.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    pub id: ActionId,
+    pub title: String,
+    pub request: Request,
+    pub targets: Vec<ObjectRef>,
+    pub reason: String,
+    pub same_as: Vec<String>,
+    pub started: Timestamp,
+    /// The newest sentence about it.
+    pub line: String,
+    /// It does not look good, though it is not over: a roll-back is offered.
+    pub worrying: bool,
+    pub soak_until: Option<Timestamp>,
+    pub outcome: Option<Outcome>,
+    pub verdict: Option<Verdict>,
+    pub undo: Option<Undo>,
+    pub ended: Option<Timestamp>,
+    /// The run of a runbook that asked for it.
+    pub run: Option<u64>,
+}
+
+impl Activity {
+    pub fn new(plan: &Plan, reason: &str, run: Option<u64>, now: Timestamp) -> Self {
+        Self {
+            id: plan.id,
+            title: plan.title.clone(),
+            request: plan.request.clone(),
+            targets: plan.steps.iter().map(|s| s.target.clone()).collect(),
+            reason: reason.to_owned(),
+            same_as: plan.steps.iter().map(|s| s.same_as.clone()).collect(),
+            started: now,
+            line: "recording the intent".to_owned(),
+            worrying: false,
+            soak_until: None,
+            outcome: None,
+            verdict: None,
+            undo: None,
+            ended: None,
+            run,
+        }
+    }
+
+    pub fn is_live(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    pub fn take(&mut self, progress: &Progress) {
+        match &progress.stage {
+            Stage::Recorded => "intent is on record; sending".clone_into(&mut self.line),
+            Stage::Executed { step, outcome } => {
+                self.line = if self.targets.len() > 1 {
+                    format!("{} of {}: {}", step + 1, self.targets.len(), outcome_text(outcome))
+                } else {
+                    outcome_text(outcome)
+                };
+                self.outcome = Some(outcome.clone());
+            }
+            Stage::Verifying { text, worrying } => {
+                self.line.clone_from(text);
+                self.worrying = *worrying;
+            }
+            Stage::Soaking { until } => {
+                "healthy; watching that it stays so".clone_into(&mut self.line);
+                self.soak_until = Some(*until);
+            }
+            Stage::Done { outcome, verdict, undo } => {
+                self.line = verdict.as_ref().map_or_else(|| outcome_text(outcome), verdict_text);
+                self.outcome = Some(outcome.clone());
+                self.verdict.clone_from(verdict);
+                self.undo.clone_from(undo);
+                self.soak_until = None;
+                self.worrying = false;
+                self.ended = Some(progress.at);
+            }
+        }
+    }
+
+    /// Whether it ended as wished.
+    pub fn succeeded(&self) -> Option<bool> {
+        self.ended?;
+        Some(match (&self.outcome, &self.verdict) {
+            (Some(Outcome::Applied | Outcome::NoOp), Some(Verdict::Healthy(_)) | None) => true,
+            _ => matches!(self.verdict, Some(Verdict::Healthy(_))),
+        })
+    }
+
+    /// The undo, while it is still offered.
+    pub fn offered_undo(&self, now: Timestamp) -> Option<(&str, &Request)> {
+        let Some(Undo::By { label, request, valid_for_s }) = &self.undo else { return None };
+        let ended = self.ended?;
+        (now.duration_since(ended).as_secs() < *valid_for_s as i64).then_some((label.as_str(), request))
+    }
+}
+
+/// The outcome as a sentence.
+pub fn outcome_text(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Applied => "applied; waiting for it to take effect".to_owned(),
+        Outcome::NoOp => "nothing changed: it already was so".to_owned(),
+        Outcome::Refused(why) => format!("refused: {why}"),
+        Outcome::Conflict(why) => format!("not sent on: {why}. Plan again"),
+        Outcome::Throttled(0) => "the server is overloaded: try again shortly".to_owned(),
+        Outcome::Throttled(s) => format!("the server is overloaded: try again in {s} s"),
+        Outcome::Unknown(why) => format!("outcome unknown: {why}"),
+        Outcome::NotRecorded(why) => format!("nothing was sent: the journal cannot be written ({why})"),
+    }
+}
+
+/// The verdict as a sentence.
+pub fn verdict_text(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Healthy(text) => text.clone(),
+        Verdict::Failed(why) => format!("failed: {why}"),
+        Verdict::Superseded(who) => format!("superseded: {who}"),
+        Verdict::Lost(what) => format!("lost: {what}"),
+        Verdict::Paused => "paused: nothing rolls out until it is resumed".to_owned(),
+        Verdict::Unknown(why) => format!("cannot tell: {why}"),
+    }
+}

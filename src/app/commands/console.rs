@@ -1,0 +1,214 @@
+//! The console itself: leaving, help, focus, contexts.
+
+use crate::app::command::{Command, always};
+use crate::app::layers::{ActivityView, Choice, Help, Palette, Picker, PickerFor, Question, QuestionFor};
+use crate::app::msg::{Connection, Effect};
+use crate::app::{App, Focus, Layer, Strip};
+use crate::model::Scope;
+use crate::panes::{PANES, PaneId};
+
+const G: &str = "Console";
+
+pub(super) const TABLE: &[Command] = &[
+    Command { id: "app.help", doc: "show every key of this screen and of the others", short: "help", group: G, when: always, run: help },
+    Command { id: "app.palette", doc: "find a command by name and run it", short: "command", group: G, when: always, run: palette },
+    Command { id: "app.back", doc: "go one level out", short: "back", group: G, when: always, run: back },
+    Command { id: "app.close", doc: "close this level; on the deck ask whether to quit", short: "close", group: G, when: always, run: close },
+    Command { id: "app.quit", doc: "quit, after a question", short: "quit", group: G, when: always, run: ask_quit },
+    Command { id: "app.repaint", doc: "paint the whole screen anew", short: "repaint", group: G, when: always, run: |_| vec![Effect::Repaint] },
+    Command { id: "app.suspend", doc: "go to the background (the shell's fg brings the console back)", short: "suspend", group: G, when: always, run: |_| vec![Effect::Suspend] },
+    Command { id: "feed.refresh", doc: "try lost connections again now", short: "retry", group: G, when: always, run: retry },
+    Command { id: "feed.login", doc: "run the credential plugin attached to the terminal, to sign in", short: "sign in", group: G, when: needs_login, run: |_| vec![Effect::Login] },
+    Command { id: "context.pick", doc: "switch to another context of the kubeconfig", short: "context", group: G, when: always, run: pick_context },
+    Command { id: "namespace.pick", doc: "choose one or several namespaces", short: "namespace", group: G, when: always, run: pick_namespaces },
+    Command { id: "activity.open", doc: "list what was done in this session", short: "activity", group: G, when: always, run: activity },
+    Command { id: "pane.pods", doc: "go to the pods", short: "pods", group: G, when: always, run: |app| go(app, PaneId::Pods) },
+    Command { id: "pane.rollouts", doc: "go to the rollouts", short: "rollouts", group: G, when: always, run: |app| go(app, PaneId::Rollouts) },
+    Command { id: "pane.events", doc: "go to the events", short: "events", group: G, when: always, run: |app| go(app, PaneId::Events) },
+    Command { id: "pane.zoom", doc: "give the pane the whole screen, or give it back", short: "zoom", group: G, when: on_deck, run: zoom },
+    Command { id: "focus.next", doc: "go to the next pane", short: "next pane", group: G, when: on_deck, run: |app| cycle(app, 1) },
+    Command { id: "focus.previous", doc: "go to the previous pane", short: "previous pane", group: G, when: on_deck, run: |app| cycle(app, -1) },
+    Command { id: "focus.strip", doc: "go to the attention strip", short: "signals", group: G, when: has_signals, run: |app| { app.layers.clear(); app.focus = Focus::Strip; Vec::new() } },
+    Command { id: "signal.next", doc: "make the next signal the current one", short: "next signal", group: G, when: has_signals, run: |app| step(app, 1) },
+    Command { id: "signal.previous", doc: "make the previous signal the current one", short: "previous signal", group: G, when: has_signals, run: |app| step(app, -1) },
+    Command { id: "strip.down", doc: "next signal", short: "down", group: "Moving", when: has_signals, run: |app| step(app, 1) },
+    Command { id: "strip.up", doc: "previous signal", short: "up", group: "Moving", when: has_signals, run: |app| step(app, -1) },
+    Command { id: "signal.subject", doc: "show the object that the signal is about", short: "object", group: G, when: has_signals, run: subject },
+    Command { id: "signal.snooze", doc: "put the signal aside for 30 minutes, with a reason", short: "snooze", group: G, when: has_signals, run: snooze },
+    Command { id: "signal.snoozed", doc: "bring snoozed signals back", short: "unsnooze", group: G, when: has_snoozed, run: unsnooze },
+];
+
+fn on_deck(app: &App) -> Result<(), String> {
+    if app.layers.is_empty() { Ok(()) } else { Err("close what is open first".to_owned()) }
+}
+
+fn has_signals(app: &App) -> Result<(), String> {
+    if Strip::shown(&app.judge).next().is_some() { Ok(()) } else { Err("there is no signal".to_owned()) }
+}
+
+fn has_snoozed(app: &App) -> Result<(), String> {
+    if app.judge.signals().iter().any(|s| s.snoozed.is_some()) { Ok(()) } else { Err("nothing is snoozed".to_owned()) }
+}
+
+fn needs_login(app: &App) -> Result<(), String> {
+    if matches!(app.connection, Connection::NeedsLogin { .. }) {
+        Ok(())
+    } else {
+        Err("the credentials do not ask for a person".to_owned())
+    }
+}
+
+fn help(app: &mut App) -> Vec<Effect> {
+    let contexts = app.contexts();
+    app.layers.push(Layer::Help(Help { contexts, ..Help::default() }));
+    Vec::new()
+}
+
+fn palette(app: &mut App) -> Vec<Effect> {
+    let mut palette = Palette::default();
+    palette.refresh(app);
+    app.layers.push(Layer::Palette(palette));
+    Vec::new()
+}
+
+fn back(app: &mut App) -> Vec<Effect> {
+    // Esc also clears what narrows the list: first the filter, then the zoom.
+    if app.layers.is_empty() && app.focus == Focus::Pane {
+        let list = app.list_mut();
+        if !list.filter.is_empty() || list.wrong_only {
+            list.filter.clear();
+            list.wrong_only = false;
+            list.release();
+            app.refresh_pane();
+            return Vec::new();
+        }
+        if !app.list(app.pane).marks.is_empty() {
+            app.list_mut().marks.clear();
+            return Vec::new();
+        }
+    }
+    app.pop_layer()
+}
+
+fn close(app: &mut App) -> Vec<Effect> {
+    if app.layers.is_empty() && !app.zoomed { ask_quit(app) } else { app.pop_layer() }
+}
+
+fn ask_quit(app: &mut App) -> Vec<Effect> {
+    let live = app.activities.iter().filter(|a| a.is_live()).count();
+    let runs = app.runs.iter().filter(|r| r.is_live()).count();
+    let detail = match (live, runs) {
+        (0, 0) => "Nothing is under way.".to_owned(),
+        (0, n) => format!("{n} runbook under way: it will stand as abandoned."),
+        (n, _) => format!("{n} change still being verified: it goes on in the cluster, but nobody will watch it."),
+    };
+    app.layers.push(Layer::Question(Question {
+        purpose: QuestionFor::Quit,
+        text: "Quit Quarterdeck?".to_owned(),
+        detail,
+        yes: "Quit".to_owned(),
+        no: "Stay".to_owned(),
+        on_yes: live + runs == 0,
+    }));
+    Vec::new()
+}
+
+fn retry(app: &mut App) -> Vec<Effect> {
+    app.say("trying again now");
+    vec![Effect::Retry]
+}
+
+fn pick_context(app: &mut App) -> Vec<Effect> {
+    let mut picker = Picker::new("Context", PickerFor::Context, Vec::new());
+    picker.note = "reading the kubeconfig".to_owned();
+    app.layers.push(Layer::Picker(picker));
+    vec![Effect::ListContexts]
+}
+
+fn pick_namespaces(app: &mut App) -> Vec<Effect> {
+    let choices = namespace_choices(app);
+    let mut picker = Picker::new("Namespaces  (tab marks several)", PickerFor::Namespaces, choices);
+    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
+        picker.marked = list.iter().cloned().collect();
+    }
+    picker.note = "type a name; the list follows when you may list namespaces".to_owned();
+    app.layers.push(Layer::Picker(picker));
+    Vec::new()
+}
+
+/// Namespaces that are known: listed, or seen on objects.
+pub(crate) fn namespace_choices(app: &App) -> Vec<Choice> {
+    let mut names: Vec<String> = app.world.namespaces.keys().map(|k| k.name.to_string()).collect();
+    names.extend(app.world.pods.keys().map(|k| k.namespace.to_string()));
+    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
+        names.extend(list.iter().cloned());
+    }
+    names.sort();
+    names.dedup();
+    let mut choices = vec![Choice { value: "*".to_owned(), label: "all namespaces".to_owned(), hint: "needs cluster scope".to_owned() }];
+    choices.extend(names.into_iter().map(|n| Choice { value: n.clone(), label: n, hint: String::new() }));
+    choices
+}
+
+fn activity(app: &mut App) -> Vec<Effect> {
+    app.layers.push(Layer::Activity(ActivityView::default()));
+    Vec::new()
+}
+
+fn go(app: &mut App, id: PaneId) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    while !app.layers.is_empty() {
+        effects.extend(app.pop_layer());
+    }
+    app.pane = id;
+    app.focus = Focus::Pane;
+    app.refresh_pane();
+    effects
+}
+
+fn zoom(app: &mut App) -> Vec<Effect> {
+    app.zoomed = !app.zoomed;
+    Vec::new()
+}
+
+fn cycle(app: &mut App, by: isize) -> Vec<Effect> {
+    let n = PANES.len() as isize;
+    let to = (app.pane.index() as isize + by).rem_euclid(n) as usize;
+    match PANES.get(to) {
+        Some(pane) => go(app, pane.id),
+        None => Vec::new(),
+    }
+}
+
+fn step(app: &mut App, by: isize) -> Vec<Effect> {
+    let mut strip = std::mem::take(&mut app.strip);
+    strip.step(by, &app.judge);
+    app.strip = strip;
+    Vec::new()
+}
+
+fn subject(app: &mut App) -> Vec<Effect> {
+    let Some(object) = app.strip.current(&app.judge).and_then(|s| s.subject.object().cloned()) else {
+        return app.say("this signal is not about one object");
+    };
+    super::objects::show(app, &object)
+}
+
+fn snooze(app: &mut App) -> Vec<Effect> {
+    use crate::app::layers::{Prompt, PromptFor};
+    app.layers.push(Layer::Prompt(Prompt::new(
+        PromptFor::SnoozeReason,
+        "Snooze for 30 minutes because",
+        "it comes back at once if it gets worse",
+        "",
+    )));
+    Vec::new()
+}
+
+fn unsnooze(app: &mut App) -> Vec<Effect> {
+    let keys: Vec<_> = app.judge.signals().iter().filter(|s| s.snoozed.is_some()).map(crate::signal::Signal::key).collect();
+    for key in &keys {
+        app.judge.wake(key);
+    }
+    app.say(format!("{} back", keys.len()))
+}

@@ -1,0 +1,26 @@
+//! The commands, one file a group.
+
+mod actions;
+mod console;
+mod dialogs;
+mod lists;
+mod logs;
+mod objects;
+mod runbooks;
+mod views;
+
+use super::command::Command;
+
+pub(crate) use runbooks::{open_evidence, ways};
+
+/// All tables, in the order of the help.
+pub(super) const TABLES: &[&[Command]] = &[
+    console::TABLE,
+    lists::TABLE,
+    objects::TABLE,
+    actions::TABLE,
+    runbooks::TABLE,
+    logs::TABLE,
+    views::TABLE,
+    dialogs::TABLE,
+];

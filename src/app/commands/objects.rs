@@ -1,0 +1,162 @@
+//! Opening objects: detail, YAML, events, owner, related ones, history.
+
+use crate::app::command::Command;
+use crate::app::layers::{Content, Detail, DiffAgainst, History, TextView};
+use crate::app::msg::{Effect, Fetch};
+use crate::app::doc::Scroll;
+use crate::app::{App, Focus, Layer, Row};
+use crate::model::{Kind, ObjectRef};
+use crate::panes::PaneId;
+
+const G: &str = "Objects";
+
+pub(super) const TABLE: &[Command] = &[
+    Command { id: "object.yaml", doc: "show the object as YAML, without managedFields", short: "yaml", group: G, when: has_object, run: yaml },
+    Command { id: "object.events", doc: "show what happened to the object", short: "events", group: G, when: has_object, run: events },
+    Command { id: "object.owner", doc: "go to the workload that owns the pod", short: "owner", group: G, when: has_workload, run: owner },
+    Command { id: "rollout.pods", doc: "show the pods of the workload", short: "pods", group: G, when: has_workload, run: pods },
+    Command { id: "rollout.history", doc: "show the revisions, and what differs between them", short: "history", group: G, when: has_workload, run: history },
+    Command { id: "history.against", doc: "compare with the current revision, or with the one before", short: "compare", group: G, when: in_history, run: against },
+];
+
+fn has_object(app: &App) -> Result<(), String> {
+    match app.subject() {
+        Some(o) if o.kind == Kind::Event => Err("open what the event is about first (enter)".to_owned()),
+        Some(_) => Ok(()),
+        None => Err("nothing is selected".to_owned()),
+    }
+}
+
+fn has_workload(app: &App) -> Result<(), String> {
+    app.subject_workload().map(|_| ()).ok_or_else(|| "no Deployment, StatefulSet or DaemonSet is selected".to_owned())
+}
+
+fn in_history(app: &App) -> Result<(), String> {
+    if matches!(app.layers.last(), Some(Layer::History(_))) { Ok(()) } else { Err("only in a history".to_owned()) }
+}
+
+/// Opens the selected row: its detail; for an event, the object that it is about.
+pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
+    let Some(row) = app.list(app.pane).selected().cloned() else { return app.say("there is nothing to open") };
+    let object = match &row {
+        Row::Event(e) => {
+            let found = Kind::from_api(&e.about_kind).map(|kind| ObjectRef {
+                kind,
+                namespace: e.meta.namespace.clone(),
+                name: e.about_name.clone(),
+                uid: e.about_uid.clone(),
+            });
+            match found {
+                Some(o) if o.kind == Kind::ReplicaSet => {
+                    let owner = app.world.replica_sets.get(&o.key()).and_then(|r| r.meta.owner.clone());
+                    owner.and_then(|w| app.world.deployments.get(&crate::model::Key { namespace: o.namespace.clone(), name: w.name.clone() }))
+                        .map_or(o, |w| w.meta.object(Kind::Deployment))
+                }
+                Some(o) => o,
+                None => return app.say(format!("the console does not show a {}", e.about_kind)),
+            }
+        }
+        _ => row.object(),
+    };
+    app.layers.push(Layer::Detail(Detail::new(object, false)));
+    Vec::new()
+}
+
+/// Goes to the object: selects it in its pane, or opens its detail where no pane has it.
+pub(super) fn show(app: &mut App, object: &ObjectRef) -> Vec<Effect> {
+    let pane = match object.kind {
+        Kind::Pod => PaneId::Pods,
+        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => PaneId::Rollouts,
+        _ => {
+            app.layers.push(Layer::Detail(Detail::new(object.clone(), false)));
+            return Vec::new();
+        }
+    };
+    let mut effects = Vec::new();
+    while !app.layers.is_empty() {
+        effects.extend(app.pop_layer());
+    }
+    app.pane = pane;
+    app.focus = Focus::Pane;
+    app.refresh_pane();
+    let now = app.now;
+    if !app.list_mut().select(&object.uid, now) {
+        let list = app.list_mut();
+        list.filter.clear();
+        list.wrong_only = false;
+        app.refresh_pane();
+        app.list_mut().select(&object.uid, now);
+    }
+    effects
+}
+
+fn yaml(app: &mut App) -> Vec<Effect> {
+    let Some(object) = app.subject() else { return Vec::new() };
+    let token = app.next_token();
+    app.layers.push(Layer::Text(TextView {
+        title: format!("{object} · yaml"),
+        object: Some(object.clone()),
+        content: Content::Loading(token),
+        scroll: Scroll::default(),
+        yaml: true,
+    }));
+    vec![Effect::Fetch(token, Fetch::Yaml(object))]
+}
+
+fn events(app: &mut App) -> Vec<Effect> {
+    let Some(object) = app.subject() else { return Vec::new() };
+    if let Some(Layer::Detail(d)) = app.layers.last_mut() {
+        d.to_events = true;
+        return Vec::new();
+    }
+    app.layers.push(Layer::Detail(Detail::new(object, true)));
+    Vec::new()
+}
+
+fn owner(app: &mut App) -> Vec<Effect> {
+    let Some(object) = app.subject_workload().map(|w| w.meta.object(w.kind)) else { return Vec::new() };
+    show(app, &object)
+}
+
+fn pods(app: &mut App) -> Vec<Effect> {
+    let Some((name, kind)) = app.subject_workload().map(|w| (w.meta.name.to_string(), w.kind)) else { return Vec::new() };
+    let mut effects = Vec::new();
+    while !app.layers.is_empty() {
+        effects.extend(app.pop_layer());
+    }
+    app.pane = PaneId::Pods;
+    app.focus = Focus::Pane;
+    let list = app.list_mut();
+    list.filter = if kind == Kind::StatefulSet || kind == Kind::DaemonSet || kind == Kind::Deployment {
+        format!("{name}-")
+    } else {
+        name
+    };
+    list.wrong_only = false;
+    list.release();
+    app.refresh_pane();
+    effects
+}
+
+/// Opens the history of a workload.
+pub(super) fn open_history(app: &mut App, object: ObjectRef) -> Vec<Effect> {
+    let token = app.next_token();
+    app.layers.push(Layer::History(History::new(object.clone(), token)));
+    vec![Effect::Fetch(token, Fetch::History(object))]
+}
+
+fn history(app: &mut App) -> Vec<Effect> {
+    let Some(object) = app.subject_workload().map(|w| w.meta.object(w.kind)) else { return Vec::new() };
+    open_history(app, object)
+}
+
+fn against(app: &mut App) -> Vec<Effect> {
+    if let Some(Layer::History(h)) = app.layers.last_mut() {
+        h.against = match h.against {
+            DiffAgainst::Current => DiffAgainst::Previous,
+            DiffAgainst::Previous => DiffAgainst::Current,
+        };
+        h.scroll.top = 0;
+    }
+    Vec::new()
+}

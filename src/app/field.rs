@@ -1,0 +1,63 @@
+//! One line that is being typed. The editing itself (words, undo, kill) is tui-textarea's.
+
+use tui_textarea::{CursorMove, Input, Key as TextKey, TextArea};
+
+use crate::keys::{Chord, Key};
+
+#[derive(Clone, Debug, Default)]
+pub struct Field {
+    area: TextArea<'static>,
+}
+
+impl Field {
+    pub fn with(text: &str) -> Self {
+        let mut field = Self::default();
+        field.insert(text);
+        field
+    }
+
+    pub fn text(&self) -> &str {
+        self.area.lines().first().map_or("", String::as_str)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.text().is_empty()
+    }
+
+    /// Characters before the cursor.
+    pub fn cursor(&self) -> usize {
+        self.area.cursor().1
+    }
+
+    /// Takes a key; true when the text or the cursor changed.
+    pub fn input(&mut self, chord: Chord) -> bool {
+        let key = match chord.key {
+            Key::Char(c) => TextKey::Char(c),
+            Key::Backspace => TextKey::Backspace,
+            Key::Delete => TextKey::Delete,
+            Key::Left => TextKey::Left,
+            Key::Right => TextKey::Right,
+            Key::Home => TextKey::Home,
+            Key::End => TextKey::End,
+            _ => return false,
+        };
+        let before = (self.text().to_owned(), self.cursor());
+        self.area.input(Input { key, ctrl: chord.ctrl, alt: chord.alt, shift: chord.shift });
+        before != (self.text().to_owned(), self.cursor())
+    }
+
+    /// Puts text in at the cursor: one line, without control characters.
+    pub fn insert(&mut self, text: &str) {
+        let line: String = text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+        self.area.insert_str(line);
+    }
+
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub fn set(&mut self, text: &str) {
+        *self = Self::with(text);
+        self.area.move_cursor(CursorMove::End);
+    }
+}

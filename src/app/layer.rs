@@ -1,0 +1,54 @@
+//! The stack of layers over the deck. A key goes to the topmost one.
+
+use super::layers::{ActivityView, Detail, Help, History, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView};
+
+#[derive(Clone, Debug)]
+pub enum Layer {
+    /// One object opened.
+    Detail(Detail),
+    /// YAML and other text.
+    Text(TextView),
+    Logs(Logs),
+    /// Revisions of a workload and their differences.
+    History(History),
+    /// What is asked before anything changes.
+    Plan(Box<PlanLayer>),
+    Runbook(RunView),
+    Picker(Picker),
+    Palette(Palette),
+    Help(Help),
+    Prompt(Prompt),
+    Question(Question),
+    /// What was done, and how it stands.
+    Activity(ActivityView),
+}
+
+impl Layer {
+    /// Keymap contexts, innermost first.
+    pub fn contexts(&self) -> &'static [&'static str] {
+        match self {
+            Self::Detail(d) if d.is_pod() => &["detail", "view", "pods", "global"],
+            Self::Detail(_) => &["detail", "view", "rollouts", "global"],
+            Self::Text(_) => &["view", "global"],
+            Self::Logs(_) => &["logs", "view", "global"],
+            Self::History(_) => &["history", "list", "view", "global"],
+            Self::Plan(_) => &["plan"],
+            Self::Runbook(_) => &["runbook", "global"],
+            Self::Picker(_) => &["picker"],
+            Self::Palette(_) => &["palette"],
+            Self::Help(h) if h.searching => &["text"],
+            Self::Help(_) => &["help"],
+            Self::Prompt(_) => &["text"],
+            Self::Question(_) => &["question"],
+            Self::Activity(_) => &["activity", "list", "global"],
+        }
+    }
+
+    /// Covers the whole screen (between top bar and footer), or floats over what is beneath.
+    pub fn is_full(&self) -> bool {
+        matches!(
+            self,
+            Self::Detail(_) | Self::Text(_) | Self::Logs(_) | Self::History(_) | Self::Runbook(_) | Self::Activity(_)
+        )
+    }
+}

@@ -1,0 +1,27 @@
+//! One file per layer: what it holds and what its keys do to it.
+
+mod activity;
+mod detail;
+mod help;
+mod history;
+mod logs;
+mod palette;
+mod picker;
+mod plan;
+mod prompt;
+mod question;
+mod run;
+mod text;
+
+pub use activity::ActivityView;
+pub use detail::Detail;
+pub use help::Help;
+pub use history::{DiffAgainst, History};
+pub use logs::{LogKeep, Logs, readable};
+pub use palette::{Entry, Palette};
+pub use picker::{Choice, Picker, PickerFor};
+pub use plan::{PlanFocus, PlanLayer, PlanState};
+pub use prompt::{Prompt, PromptFor};
+pub use question::{Question, QuestionFor};
+pub use run::RunView;
+pub use text::{Content, TextView};

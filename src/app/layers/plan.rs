@@ -1,0 +1,137 @@
+//! What is asked before anything changes. Focus starts on Cancel; keys typed ahead do not count.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::action::{ActionId, Confirm, Confirmation, Confirmed, Plan, Refusal, Request, WhyNot};
+use crate::app::field::Field;
+
+/// Keys that arrive sooner after the plan appeared were typed for something else.
+const TYPED_AHEAD: SignedDuration = SignedDuration::from_millis(300);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlanFocus {
+    Reason,
+    Word,
+    Cancel,
+    Go,
+}
+
+#[derive(Clone, Debug)]
+pub enum PlanState {
+    /// Being made.
+    Planning,
+    Ready(Box<Plan>),
+    Refused(Refusal),
+}
+
+#[derive(Clone, Debug)]
+pub struct PlanLayer {
+    pub id: ActionId,
+    pub request: Request,
+    pub state: PlanState,
+    pub focus: PlanFocus,
+    pub reason: Field,
+    pub word: Field,
+    /// When what stands here appeared.
+    pub shown_at: Timestamp,
+    pub scroll: usize,
+    /// Lines that the body has beyond what fits, as last drawn.
+    pub overflow: usize,
+    /// Why the last press on the button did not count.
+    pub complaint: Option<WhyNot>,
+    /// The run of a runbook that asked for it.
+    pub run: Option<u64>,
+}
+
+impl PlanLayer {
+    pub fn new(id: ActionId, request: Request, run: Option<u64>, now: Timestamp) -> Self {
+        Self {
+            id,
+            request,
+            state: PlanState::Planning,
+            focus: PlanFocus::Cancel,
+            reason: Field::default(),
+            word: Field::default(),
+            shown_at: now,
+            scroll: 0,
+            overflow: 0,
+            complaint: None,
+            run,
+        }
+    }
+
+    pub fn planned(&mut self, answer: Result<Box<Plan>, Refusal>, now: Timestamp) {
+        self.state = match answer {
+            Ok(plan) => PlanState::Ready(plan),
+            Err(refusal) => PlanState::Refused(refusal),
+        };
+        self.focus = PlanFocus::Cancel;
+        self.shown_at = now;
+    }
+
+    /// Whether keys count yet.
+    pub fn listens(&self, now: Timestamp) -> bool {
+        now.duration_since(self.shown_at) >= TYPED_AHEAD
+    }
+
+    pub fn plan(&self) -> Option<&Plan> {
+        match &self.state {
+            PlanState::Ready(plan) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// Whether the plan can be confirmed at all.
+    pub fn can_go(&self) -> bool {
+        self.plan().is_some_and(|p| p.blocked().is_none() && p.no_op.is_none())
+    }
+
+    /// Where Tab goes, in order.
+    pub fn stops(&self) -> Vec<PlanFocus> {
+        let mut stops = Vec::with_capacity(4);
+        if self.can_go() {
+            stops.push(PlanFocus::Reason);
+            if self.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. })) {
+                stops.push(PlanFocus::Word);
+            }
+        }
+        stops.push(PlanFocus::Cancel);
+        if self.can_go() {
+            stops.push(PlanFocus::Go);
+        }
+        stops
+    }
+
+    pub fn move_focus(&mut self, by: isize) {
+        let stops = self.stops();
+        let at = stops.iter().position(|s| *s == self.focus).unwrap_or(0) as isize;
+        let to = (at + by).rem_euclid(stops.len().max(1) as isize) as usize;
+        self.focus = stops.get(to).copied().unwrap_or(PlanFocus::Cancel);
+    }
+
+    pub fn field(&mut self) -> Option<&mut Field> {
+        match self.focus {
+            PlanFocus::Reason => Some(&mut self.reason),
+            PlanFocus::Word => Some(&mut self.word),
+            _ => None,
+        }
+    }
+
+    /// The button: the confirmation, bound to this plan, or why it does not count.
+    pub fn confirm(&mut self, now: Timestamp) -> Option<Confirmed> {
+        let plan = self.plan()?.clone();
+        let by = Confirmation { hash: plan.hash(), typed: self.word.text().to_owned(), reason: self.reason.text().trim().to_owned() };
+        match plan.confirm(by, now) {
+            Ok(confirmed) => Some(confirmed),
+            Err(why) => {
+                match why {
+                    WhyNot::NoReason => self.focus = PlanFocus::Reason,
+                    WhyNot::WrongWord(_) => self.focus = PlanFocus::Word,
+                    _ => {}
+                }
+                self.complaint = Some(why);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! One line to be typed, with what it is for.
+
+use crate::app::field::Field;
+use crate::model::ObjectRef;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PromptFor {
+    /// The pane's filter, applied as it is typed.
+    Filter,
+    /// Search in the view beneath.
+    Search,
+    /// Only log lines with this text.
+    LogFilter,
+    /// Logs of all pods with these labels.
+    LogLabels,
+    Replicas { target: ObjectRef, seen: u32 },
+    HpaBounds { target: ObjectRef, min: u32, max: u32 },
+    Image { target: ObjectRef, container: String, seen: String },
+    SkipReason { run: u64 },
+    RunNote { run: u64 },
+    RunAnswer { run: u64 },
+    SnoozeReason,
+}
+
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    pub purpose: PromptFor,
+    pub label: String,
+    /// What stands under the field: what is now, what is expected.
+    pub hint: String,
+    pub field: Field,
+    pub complaint: Option<String>,
+}
+
+impl Prompt {
+    pub fn new(purpose: PromptFor, label: impl Into<String>, hint: impl Into<String>, text: &str) -> Self {
+        Self { purpose, label: label.into(), hint: hint.into(), field: Field::with(text), complaint: None }
+    }
+
+    /// Filters and searches sit in the footer's line; others are boxes.
+    pub fn is_line(&self) -> bool {
+        matches!(self.purpose, PromptFor::Filter | PromptFor::Search | PromptFor::LogFilter)
+    }
+}

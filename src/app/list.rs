@@ -1,0 +1,142 @@
+//! The state of one table: which rows, in which order, which one is selected. The selection stays on its object,
+//! never on an index, and the order holds while the cursor is moving.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::row::Row;
+use crate::model::{ObjectRef, Uid};
+
+/// How long the order holds after the cursor moved.
+const HOLD: SignedDuration = SignedDuration::from_secs(5);
+
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Sort {
+    /// Column id; empty sorts worst first, then by name.
+    pub column: &'static str,
+    pub reverse: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct List {
+    /// Sorted and filtered.
+    pub rows: Vec<Row>,
+    /// Before the filter.
+    pub total: usize,
+    pub cursor: usize,
+    /// First row on screen; kept by the drawing's page size at the last move.
+    pub offset: usize,
+    pub page: usize,
+    pub sort: Sort,
+    pub filter: String,
+    pub wrong_only: bool,
+    /// Marked objects by uid: they survive a re-sort, and are cleared with the context.
+    pub marks: BTreeMap<Uid, ObjectRef>,
+    selected: Option<Uid>,
+    /// Somebody moved the cursor: the selection is theirs.
+    chosen: bool,
+    moved_at: Option<Timestamp>,
+}
+
+impl List {
+    /// Takes the new rows of the table. `all` is unsorted; `compare` orders; `keep` filters.
+    pub fn refresh(
+        &mut self,
+        all: Vec<Row>,
+        now: Timestamp,
+        compare: impl Fn(&Row, &Row) -> Ordering,
+        keep: impl Fn(&Row) -> bool,
+    ) {
+        self.total = all.len();
+        let mut rows: Vec<Row> = all.into_iter().filter(|r| keep(r)).collect();
+        rows.sort_by(&compare);
+        if self.holds(now) {
+            let place: HashMap<&Uid, usize> = self.rows.iter().enumerate().map(|(i, r)| (&r.meta().uid, i)).collect();
+            rows.sort_by_key(|r| place.get(&r.meta().uid).copied().unwrap_or(usize::MAX));
+        }
+        self.rows = rows;
+        self.settle();
+    }
+
+    fn holds(&self, now: Timestamp) -> bool {
+        self.moved_at.is_some_and(|t| now.duration_since(t) < HOLD)
+    }
+
+    /// Forgets that the cursor moved: a new sort or filter is wanted at once.
+    pub fn release(&mut self) {
+        self.moved_at = None;
+    }
+
+    /// Puts the cursor back on the chosen object; if that is gone, it stays near where it was. Until somebody moves,
+    /// the first row, which is the worst one, is selected.
+    fn settle(&mut self) {
+        let found = self.selected.as_ref().and_then(|uid| self.rows.iter().position(|r| r.meta().uid == *uid));
+        self.cursor = match (self.chosen, found) {
+            (false, _) => 0,
+            (true, Some(i)) => i,
+            (true, None) => self.cursor.min(self.rows.len().saturating_sub(1)),
+        };
+        self.selected = self.rows.get(self.cursor).map(|r| r.meta().uid.clone());
+        self.scroll();
+    }
+
+    pub fn selected(&self) -> Option<&Row> {
+        self.rows.get(self.cursor)
+    }
+
+    /// Moves by `by` rows.
+    pub fn step(&mut self, by: isize, now: Timestamp) {
+        let last = self.rows.len().saturating_sub(1);
+        self.go(self.cursor.saturating_add_signed(by).min(last), now);
+    }
+
+    pub fn go(&mut self, to: usize, now: Timestamp) {
+        self.cursor = to.min(self.rows.len().saturating_sub(1));
+        self.selected = self.rows.get(self.cursor).map(|r| r.meta().uid.clone());
+        self.moved_at = Some(now);
+        self.chosen = true;
+        self.scroll();
+    }
+
+    /// Selects the object if it is on the list.
+    pub fn select(&mut self, uid: &str, now: Timestamp) -> bool {
+        match self.rows.iter().position(|r| &*r.meta().uid == uid) {
+            Some(i) => {
+                self.go(i, now);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Keeps the cursor on screen; scrolls by as little as possible, since each scroll repaints the pane.
+    pub fn scroll(&mut self) {
+        let page = self.page.max(1);
+        if self.cursor < self.offset {
+            self.offset = self.cursor;
+        } else if self.cursor >= self.offset + page {
+            self.offset = self.cursor + 1 - page;
+        }
+        self.offset = self.offset.min(self.rows.len().saturating_sub(page.min(self.rows.len())));
+    }
+
+    pub fn toggle_mark(&mut self) {
+        let Some(row) = self.selected() else { return };
+        let object = row.object();
+        if self.marks.remove(&object.uid).is_none() {
+            self.marks.insert(object.uid.clone(), object);
+        }
+    }
+
+    /// Marked objects that the filter hides now.
+    pub fn hidden_marks(&self) -> usize {
+        self.marks.keys().filter(|uid| !self.rows.iter().any(|r| r.meta().uid == **uid)).count()
+    }
+
+    pub fn clear(&mut self) {
+        let (page, sort) = (self.page, std::mem::take(&mut self.sort));
+        *self = Self { page, sort, ..Self::default() };
+    }
+}

@@ -1,0 +1,184 @@
+//! Everything that can happen, and everything that can be asked for. Plain data: whoever performs an [`Effect`]
+//! answers with a [`Msg`].
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
+use crate::keys::Chord;
+use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, Str};
+
+/// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub u64);
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    Key(Chord),
+    /// Bracketed paste: never keys.
+    Paste(String),
+    Resize(u16, u16),
+    /// The terminal won or lost the focus.
+    Focus(bool),
+    /// Time passed; nothing else happened.
+    Tick,
+    World(Batch),
+    Connection(Connection),
+    Contexts(Result<Vec<ContextRow>, String>),
+    Planned(ActionId, Result<Box<Plan>, Refusal>),
+    Progress(Progress),
+    Fetched(Token, Result<Fetched, String>),
+    Logs(Token, LogBatch),
+    /// Something to tell, from outside the state machine (a bad keymap, a journal that cannot be written).
+    Notice(Notice),
+    /// Mutations are off: the journal cannot be written.
+    JournalBroken(Option<String>),
+    /// The operator is someone else now, or known at last.
+    WhoAmI(String),
+    /// SIGTERM or SIGHUP: leave without asking.
+    Terminate,
+}
+
+/// How severe a notice is; errors stay until they were seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    pub error: bool,
+    pub text: String,
+}
+
+impl Notice {
+    pub fn info(text: impl Into<String>) -> Self {
+        Self { error: false, text: text.into() }
+    }
+
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { error: true, text: text.into() }
+    }
+}
+
+/// The state of the way to the API server.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum Connection {
+    #[default]
+    Starting,
+    /// No kubeconfig, or no context in it: what is missing and what to do.
+    Missing { what: String, hint: String },
+    Connecting { place: Place, class: Class },
+    Connected { place: Place, class: Class },
+    /// Tried again at the given time.
+    Failed { place: Option<Place>, why: String, hint: String, retry_at: Timestamp },
+    /// The credential plugin needs a person: a key suspends the screen and runs it attached.
+    NeedsLogin { place: Place, argv: String },
+}
+
+/// A context of the kubeconfig, for the picker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContextRow {
+    pub name: String,
+    pub cluster: String,
+    pub user: String,
+    pub namespace: String,
+    pub current: bool,
+}
+
+/// What a layer asks to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// The object as YAML without managedFields.
+    Yaml(ObjectRef),
+    /// Revisions with their templates.
+    History(ObjectRef),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    Text(String),
+    History(Vec<HistoryRow>),
+}
+
+/// One revision of a workload, with its template for the difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HistoryRow {
+    pub revision: u64,
+    pub current: bool,
+    pub name: String,
+    pub created: Option<Timestamp>,
+    pub images: Vec<String>,
+    pub change_cause: String,
+    /// Pods wanted and ready of this revision (Deployments).
+    pub pods: Option<(u32, u32)>,
+    /// The pod template as YAML, without its hash label.
+    pub template: String,
+}
+
+/// Whose logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    Pod(ObjectRef),
+    /// All pods of a workload, as they come and go.
+    Workload { namespace: Str, name: Str, kind: Kind, selector: Selector },
+    /// All pods that a label selector of the operator's matches.
+    Labels { namespace: Str, selector: String },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogQuery {
+    pub target: LogTarget,
+    /// All containers when `None`.
+    pub container: Option<String>,
+    pub previous: bool,
+    pub tail: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    pub pod: Str,
+    pub container: Str,
+    pub at: Option<Timestamp>,
+    pub text: String,
+    /// Said by the console about the stream (a pod joined, a stream broke), not by the container.
+    pub note: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LogBatch {
+    pub lines: Vec<LogLine>,
+    /// Lines that were thrown away because they came faster than they could be taken.
+    pub dropped: u64,
+    /// Nothing more will come.
+    pub ended: Option<String>,
+}
+
+/// Which feeds are wanted now.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Wanted {
+    pub kinds: BTreeSet<Kind>,
+    pub metrics: bool,
+}
+
+/// Something is asked for.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    Quit,
+    Suspend,
+    Repaint,
+    Want(Wanted),
+    /// Try the feeds again now rather than at the next back-off.
+    Retry,
+    /// Suspend the screen and run the credential plugin attached.
+    Login,
+    ListContexts,
+    Connect { context: Option<String>, scope: Option<Scope> },
+    Plan(ActionId, Request),
+    Execute(Box<Confirmed>),
+    Fetch(Token, Fetch),
+    OpenLogs(Token, LogQuery),
+    CloseLogs(Token),
+    /// To the terminal's clipboard.
+    Copy(String),
+    /// Runbook notes, snoozes: recorded, changes nothing.
+    Record { kind: &'static str, subject: String, text: String },
+    Bell,
+}

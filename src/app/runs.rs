@@ -1,0 +1,270 @@
+//! Runs of runbooks within the session: facts go in, plans come out, and what became of a plan goes back in.
+
+use jiff::SignedDuration;
+
+use super::layers::{PlanLayer, PlanState, RunView};
+use super::msg::Effect;
+use super::{Activity, App, Layer, commands};
+use crate::action::{ActionId, Plan, Progress, Refusal, Request, Stage};
+use crate::model::{Kind, ObjectRef};
+use crate::runbook::engine::{self, AskId, Event, Phase, Run, Start};
+use crate::runbook::facts::{self, Facts, SignalSeen, Subject};
+use crate::runbook::format::Open;
+use crate::signal::Signal;
+
+/// A run, and which of its questions the plan on screen answers.
+#[derive(Clone, Debug)]
+pub struct RunEntry {
+    pub number: u64,
+    pub run: Run,
+    asked: Option<(ActionId, AskId)>,
+}
+
+impl RunEntry {
+    pub fn is_live(&self) -> bool {
+        !self.run.status().is_over()
+    }
+}
+
+/// Whether two runs are about the same thing, whatever signal led there.
+fn same(a: &Subject, b: &Subject) -> bool {
+    a.workload == b.workload && (a.workload.is_some() || a.pod == b.pod)
+}
+
+/// What a runbook is told of the signal that it answers.
+fn seen(app: &App, signal: &Signal) -> SignalSeen {
+    SignalSeen {
+        id: signal.id.to_owned(),
+        severity: signal.severity.word().to_owned(),
+        since: signal.since,
+        text: signal.line(app.server_now()),
+    }
+}
+
+impl App {
+    /// The signal that the keys mean: that of the selected row, else the current one of the strip.
+    pub fn signal_at_hand(&self) -> Option<&Signal> {
+        let subject = self.subject().filter(|_| self.focus != super::Focus::Strip || !self.layers.is_empty());
+        let of_row = subject.and_then(|object| {
+            let owner = (object.kind == Kind::Pod)
+                .then(|| self.world.pod(&object).and_then(|p| self.world.top_owner(p)))
+                .flatten();
+            super::Strip::shown(&self.judge).find(|s| {
+                s.subject.object().is_some_and(|o| *o == object || Some(o) == owner.as_ref())
+                    || s.related.contains(&object)
+            })
+        });
+        of_row.or_else(|| self.strip.current(&self.judge))
+    }
+
+    fn facts(&self, subject: &Subject) -> Facts {
+        facts::of(&self.world, subject, self.now)
+    }
+
+    /// Starts a runbook on a subject, or comes back to the run that is under way on it.
+    pub fn start_run(&mut self, book: &str, subject: Subject) -> Vec<Effect> {
+        let under_way = self
+            .runs
+            .iter()
+            .find(|r| r.is_live() && r.run.book().id == book && same(r.run.subject(), &subject))
+            .map(|r| r.number);
+        if let Some(number) = under_way {
+            self.layers.push(Layer::Runbook(RunView { run: number, ..RunView::default() }));
+            return Vec::new();
+        }
+        let Some(book) = self.books.get(book).cloned() else {
+            return self.complain(format!("there is no runbook {book}"));
+        };
+        let number = self.next_id();
+        let facts = self.facts(&subject);
+        let start = Start {
+            id: format!("{:04x}", (self.now.as_millisecond() as u64 ^ (number << 3)) & 0xffff),
+            operator: self.user.clone(),
+            subject,
+            params: std::collections::BTreeMap::new(),
+        };
+        let (run, effects) = Run::start(book, start, &facts, self.now);
+        self.runs.push(RunEntry { number, run, asked: None });
+        self.layers.push(Layer::Runbook(RunView { run: number, ..RunView::default() }));
+        self.perform(number, effects)
+    }
+
+    /// The best runbook for what is at hand.
+    pub fn best_run(&self) -> Result<(String, Subject), String> {
+        let signal = self.signal_at_hand();
+        if let Some(signal) = signal
+            && let Some(book) = signal.runbook
+        {
+            if self.books.get(book).is_none() {
+                return Err(format!("the runbook {book} is not on this console yet"));
+            }
+            let object = signal.subject.object().cloned().ok_or("the signal is not about one object")?;
+            let mut subject = Subject::of(&self.world, &object);
+            subject.signal = Some(seen(self, signal));
+            return Ok((book.to_owned(), subject));
+        }
+        Err(match signal {
+            Some(s) => format!("no runbook answers {}", s.id),
+            None => "there is no signal here: choose a runbook from the list (g r)".to_owned(),
+        })
+    }
+
+    /// Tells a run what happened.
+    pub(crate) fn run_event(&mut self, number: u64, event: Event) -> Vec<Effect> {
+        let Some(at) = self.runs.iter().position(|r| r.number == number) else { return Vec::new() };
+        let Some(entry) = self.runs.get(at) else { return Vec::new() };
+        let facts = self.facts(entry.run.subject());
+        let now = self.now;
+        let Some(entry) = self.runs.get_mut(at) else { return Vec::new() };
+        let effects = entry.run.handle(event, &facts, now);
+        self.dirty = true;
+        self.perform(number, effects)
+    }
+
+    /// New data, or a second passed: runs that wait look again.
+    pub(crate) fn runs_see_facts(&mut self) -> Vec<Effect> {
+        self.runs_tick()
+    }
+
+    pub(crate) fn runs_tick(&mut self) -> Vec<Effect> {
+        let live: Vec<u64> = self.runs.iter().filter(|r| r.is_live()).map(|r| r.number).collect();
+        live.into_iter().flat_map(|n| self.run_event(n, Event::Tick)).collect()
+    }
+
+    /// Performs what a run asks for.
+    fn perform(&mut self, number: u64, effects: Vec<engine::Effect>) -> Vec<Effect> {
+        let mut out = Vec::new();
+        for effect in effects {
+            match effect {
+                engine::Effect::Plan(ask) => {
+                    let subject = self.runs.iter().find(|r| r.number == number).map(|r| r.run.subject().clone());
+                    let resolved = match (self.may_mutate(), subject) {
+                        (Ok(()), Some(subject)) => crate::runbook::request::resolve(&self.world, &subject, &ask),
+                        (Err(why), _) => Err(why),
+                        (Ok(()), None) => Err("the run is gone".to_owned()),
+                    };
+                    match resolved {
+                        Ok(request) => out.extend(self.plan_for_run(number, ask.ask, request, &ask.reason)),
+                        Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask: ask.ask, why })),
+                    }
+                }
+                engine::Effect::PlanUndo { ask, request, label, .. } => {
+                    out.extend(self.plan_for_run(number, ask, request, &label));
+                }
+                engine::Effect::Open(open) => out.extend(self.open_for_run(number, open)),
+                engine::Effect::Record(record) => {
+                    let subject = self
+                        .runs
+                        .iter()
+                        .find(|r| r.number == number)
+                        .map(|r| format!("{} {}", r.run.book().id, r.run.id()))
+                        .unwrap_or_default();
+                    let step = record.step.as_deref().unwrap_or("run");
+                    out.push(Effect::Record {
+                        kind: "runbook",
+                        subject,
+                        text: format!("{step} {}: {}", record.what.name(), record.text),
+                    });
+                }
+            }
+        }
+        out
+    }
+
+    fn plan_for_run(&mut self, number: u64, ask: AskId, request: Request, reason: &str) -> Vec<Effect> {
+        let effects = self.open_plan(request, Some(number));
+        let id = match self.layers.last_mut() {
+            Some(Layer::Plan(plan)) => {
+                plan.reason.set(reason);
+                plan.id
+            }
+            _ => return effects,
+        };
+        if let Some(entry) = self.runs.iter_mut().find(|r| r.number == number) {
+            entry.asked = Some((id, ask));
+        }
+        effects
+    }
+
+    fn asked(&self, number: u64, id: ActionId) -> Option<AskId> {
+        self.runs.iter().find(|r| r.number == number)?.asked.filter(|(i, _)| *i == id).map(|(_, ask)| ask)
+    }
+
+    pub(crate) fn run_planned(&mut self, number: u64, id: ActionId, answer: &Result<Box<Plan>, Refusal>) -> Vec<Effect> {
+        let Some(ask) = self.asked(number, id) else { return Vec::new() };
+        let event = match answer {
+            Ok(plan) => Event::PlanMade { ask, plan: id, title: plan.title.clone() },
+            // The refusal stays on screen with what may be done instead; the run hears of it when that is closed.
+            Err(_) => return Vec::new(),
+        };
+        self.run_event(number, event)
+    }
+
+    /// The plan was closed before it was confirmed.
+    pub(crate) fn run_plan_closed(&mut self, layer: &PlanLayer) -> Vec<Effect> {
+        let Some(number) = layer.run else { return Vec::new() };
+        let Some(ask) = self.asked(number, layer.id) else { return Vec::new() };
+        let event = match &layer.state {
+            PlanState::Refused(refusal) => Event::PlanRefused { ask, why: refusal.what.clone() },
+            PlanState::Ready(plan) if plan.no_op.is_some() => {
+                Event::PlanRefused { ask, why: plan.no_op.clone().unwrap_or_default() }
+            }
+            _ => Event::PlanCancelled { ask, why: "the plan was closed".to_owned() },
+        };
+        self.run_event(number, event)
+    }
+
+    /// Another plan (an alternative, or planned again) takes the place of the one that a run asked for.
+    pub(crate) fn run_replanned(&mut self, number: u64, old: ActionId, new: ActionId) {
+        if let Some(entry) = self.runs.iter_mut().find(|r| r.number == number)
+            && let Some((id, _)) = &mut entry.asked
+            && *id == old
+        {
+            *id = new;
+        }
+    }
+
+    pub(crate) fn run_confirmed(&mut self, number: u64, plan: ActionId) -> Vec<Effect> {
+        self.run_event(number, Event::Confirmed { plan })
+    }
+
+    pub(crate) fn run_progress(&mut self, number: u64, activity: &Activity, stage: &Stage) -> Vec<Effect> {
+        let progress = Progress { id: activity.id, at: self.now, stage: stage.clone() };
+        self.run_event(number, Event::Progress(progress))
+    }
+
+    /// A run whose current step is a roll-back of this workload: a roll-back chosen from the history is that step's.
+    pub(crate) fn run_waiting_for_rollback(&self, _target: &ObjectRef) -> Option<u64> {
+        None
+    }
+
+    fn open_for_run(&mut self, number: u64, open: Open) -> Vec<Effect> {
+        let Some(subject) = self.runs.iter().find(|r| r.number == number).map(|r| r.run.subject().clone()) else {
+            return Vec::new();
+        };
+        let (pod, workload) = self.pod_and_workload(&subject);
+        commands::open_evidence(self, open, pod, workload)
+    }
+
+    /// The worst pod and the workload that a runbook's subject means.
+    fn pod_and_workload(&self, subject: &Subject) -> (Option<ObjectRef>, Option<ObjectRef>) {
+        let named = subject.pod.clone().filter(|p| self.world.pod(p).is_some());
+        let worst = subject.workload.as_ref().and_then(|w| self.world.workload(w)).and_then(|w| {
+            self.world
+                .pods_of(w)
+                .min_by_key(|p| (crate::panes::pod_health(p), std::cmp::Reverse(p.restarts)))
+                .map(|p| p.meta.object(Kind::Pod))
+        });
+        (named.or(worst), subject.workload.clone())
+    }
+
+    /// Whether a run's panel should be drawn anew each second: something counts down.
+    pub fn counting_down(&self) -> bool {
+        self.runs.iter().any(|r| matches!(r.run.phase(), Phase::Waiting { .. } | Phase::Soaking { .. }))
+    }
+
+    /// How long a run has been going.
+    pub fn run_age(&self, run: &Run) -> SignedDuration {
+        run.ended().unwrap_or(self.now).duration_since(run.started())
+    }
+}

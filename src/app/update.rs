@@ -1,0 +1,436 @@
+//! What each message does.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::command;
+use super::layers::{Content, PlanFocus, PromptFor, PickerFor};
+use super::msg::{Connection, Effect, Fetched, Msg, Notice, Token};
+use super::{App, Focus, Layer, Toast};
+use crate::action::{ActionId, Plan, Progress, Refusal};
+use crate::keys::{Chord, Key, Resolved};
+use crate::model::FeedId;
+
+impl App {
+    /// Takes one message at our time `now`.
+    pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
+        let minute = |t: Timestamp| t.as_second().div_euclid(60);
+        if minute(now) != minute(self.now) {
+            self.dirty = true;
+        }
+        self.now = now;
+        let mut effects = match msg {
+            Msg::Key(chord) => self.key(chord),
+            Msg::Paste(text) => self.paste(&text),
+            Msg::Resize(columns, rows) => {
+                self.size = (columns, rows);
+                self.dirty = true;
+                vec![Effect::Repaint]
+            }
+            Msg::Focus(focused) => {
+                self.terminal_focused = focused;
+                Vec::new()
+            }
+            Msg::Tick => self.tick(),
+            Msg::World(batch) => {
+                let feeds_changed = !batch.feeds.is_empty();
+                self.world.apply(batch);
+                self.refresh(false);
+                self.judge();
+                self.dirty |= feeds_changed;
+                self.runs_see_facts()
+            }
+            Msg::Connection(connection) => self.connection_changed(connection),
+            Msg::Contexts(contexts) => {
+                self.contexts = Some(contexts);
+                self.fill_context_picker();
+                Vec::new()
+            }
+            Msg::Planned(id, answer) => self.planned(id, answer),
+            Msg::Progress(progress) => self.progress(&progress),
+            Msg::Fetched(token, answer) => {
+                self.fetched(token, answer);
+                Vec::new()
+            }
+            Msg::Logs(token, batch) => {
+                for layer in &mut self.layers {
+                    if let Layer::Logs(logs) = layer
+                        && logs.token == token
+                    {
+                        logs.take(batch);
+                        self.dirty = true;
+                        break;
+                    }
+                }
+                Vec::new()
+            }
+            Msg::Notice(notice) => {
+                self.toast(notice);
+                Vec::new()
+            }
+            Msg::JournalBroken(why) => {
+                self.judge.set_journal_trouble(why.clone());
+                self.journal_broken = why;
+                self.dirty = true;
+                Vec::new()
+            }
+            Msg::WhoAmI(user) => {
+                self.user = user;
+                self.dirty = true;
+                Vec::new()
+            }
+            Msg::Terminate => {
+                self.leaving = true;
+                vec![Effect::Quit]
+            }
+        };
+        effects.extend(self.want());
+        effects
+    }
+
+    /// A note in the corner; the same note twice is one.
+    pub(crate) fn toast(&mut self, notice: Notice) {
+        self.toasts.retain(|t| t.notice != notice);
+        self.toasts.push(Toast::new(notice, self.now));
+        if self.toasts.len() > 3 {
+            self.toasts.remove(0);
+        }
+        self.dirty = true;
+    }
+
+    pub(crate) fn say(&mut self, text: impl Into<String>) -> Vec<Effect> {
+        self.toast(Notice::info(text));
+        Vec::new()
+    }
+
+    pub(crate) fn complain(&mut self, text: impl Into<String>) -> Vec<Effect> {
+        self.toast(Notice::error(text));
+        Vec::new()
+    }
+
+    fn tick(&mut self) -> Vec<Effect> {
+        let before = self.toasts.len();
+        let now = self.now;
+        self.toasts.retain(|t| t.until.is_none_or(|until| until > now));
+        self.dirty |= before != self.toasts.len();
+        if !self.pending.is_empty() || self.activities.iter().any(super::Activity::is_live) {
+            self.dirty = true;
+        }
+        // States that time alone changes (a deadline, an age) are judged anew with the minute.
+        let stale = self.refreshed.1.is_none_or(|t| now.duration_since(t) >= SignedDuration::from_secs(30));
+        if stale {
+            self.refresh(true);
+        }
+        self.judge();
+        self.runs_tick()
+    }
+
+    fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
+        let was = self.place().cloned();
+        self.connection = connection;
+        self.dirty = true;
+        let is = self.place().cloned();
+        let mut effects = Vec::new();
+        if was.is_some() && is.is_some() && was != is {
+            // Another cluster or other namespaces: nothing of the old one may stay, marks and open layers included.
+            effects.extend(self.layers.iter().filter_map(|l| match l {
+                Layer::Logs(logs) => Some(Effect::CloseLogs(logs.token)),
+                _ => None,
+            }));
+            self.layers.retain(|l| matches!(l, Layer::Activity(_) | Layer::Help(_)));
+            self.world = crate::model::World::default();
+            self.judge.forget();
+            self.strip = super::Strip::default();
+            for list in &mut self.lists {
+                list.clear();
+            }
+            self.refresh(true);
+        }
+        effects
+    }
+
+    fn planned(&mut self, id: ActionId, answer: Result<Box<Plan>, Refusal>) -> Vec<Effect> {
+        let now = self.now;
+        let mut run = None;
+        for layer in &mut self.layers {
+            if let Layer::Plan(plan) = layer
+                && plan.id == id
+            {
+                run = plan.run;
+                plan.planned(answer.clone(), now);
+                self.dirty = true;
+            }
+        }
+        match run {
+            Some(run) => self.run_planned(run, id, &answer),
+            None => Vec::new(),
+        }
+    }
+
+    fn progress(&mut self, progress: &Progress) -> Vec<Effect> {
+        self.dirty = true;
+        let Some(activity) = self.activities.iter_mut().find(|a| a.id == progress.id) else { return Vec::new() };
+        activity.take(progress);
+        let activity = activity.clone();
+        let mut effects = Vec::new();
+        if let Some(run) = activity.run {
+            effects.extend(self.run_progress(run, &activity, &progress.stage));
+        }
+        if let Some(good) = activity.succeeded() {
+            let text = format!("{}: {}", activity.title, activity.line);
+            self.toast(if good { Notice::info(text) } else { Notice::error(text) });
+            if !self.terminal_focused {
+                effects.push(Effect::Bell);
+            }
+        }
+        effects
+    }
+
+    fn fetched(&mut self, token: Token, answer: Result<Fetched, String>) {
+        self.dirty = true;
+        for layer in &mut self.layers {
+            match layer {
+                Layer::Text(view) if matches!(view.content, Content::Loading(t) if t == token) => {
+                    view.content = match answer {
+                        Ok(Fetched::Text(text)) => Content::Lines(text.lines().map(str::to_owned).collect()),
+                        Ok(Fetched::History(_)) => Content::Failed("another answer than was asked for".to_owned()),
+                        Err(why) => Content::Failed(why),
+                    };
+                    return;
+                }
+                Layer::History(history) if history.token == token => {
+                    match answer {
+                        Ok(Fetched::History(rows)) => history.take(rows),
+                        Ok(Fetched::Text(_)) => {}
+                        Err(why) => history.rows = Some(Err(why)),
+                    }
+                    return;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn key(&mut self, chord: Chord) -> Vec<Effect> {
+        self.dirty = true;
+        // Errors were seen once a key is pressed.
+        self.toasts.retain(|t| t.until.is_some());
+        if let Some(Layer::Plan(plan)) = self.layers.last()
+            && !plan.listens(self.now)
+        {
+            return Vec::new();
+        }
+        if self.takes_text(chord) {
+            return self.type_into(chord);
+        }
+        let contexts = self.contexts();
+        match self.keys.resolve(&contexts, &self.pending, chord) {
+            Resolved::Found(id) => {
+                self.pending.clear();
+                self.run_command(id)
+            }
+            Resolved::Pending(_) => {
+                self.pending.push(chord);
+                self.pending_since = self.now;
+                Vec::new()
+            }
+            Resolved::None => {
+                let had = !self.pending.is_empty();
+                self.pending.clear();
+                // Esc out of a prefix is no Esc for the layer beneath; a field takes what no command wants.
+                if had { Vec::new() } else { self.type_into(chord) }
+            }
+        }
+    }
+
+    /// Whether the key is text for the field that has the focus, before any command is asked.
+    fn takes_text(&self, chord: Chord) -> bool {
+        if chord.typed().is_none() {
+            return false;
+        }
+        match self.layers.last() {
+            Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_)) => true,
+            Some(Layer::Plan(plan)) => matches!(plan.focus, PlanFocus::Reason | PlanFocus::Word),
+            Some(Layer::Help(help)) => help.searching,
+            _ => false,
+        }
+    }
+
+    fn type_into(&mut self, chord: Chord) -> Vec<Effect> {
+        match self.layers.last_mut() {
+            Some(Layer::Prompt(prompt)) => {
+                if prompt.field.input(chord) {
+                    prompt.complaint = None;
+                    return self.prompt_changed();
+                }
+            }
+            Some(Layer::Palette(palette)) => {
+                if palette.field.input(chord) {
+                    self.refresh_palette();
+                }
+            }
+            Some(Layer::Picker(picker)) => {
+                if picker.field.input(chord) {
+                    picker.cursor = 0;
+                }
+            }
+            Some(Layer::Help(help)) if help.searching => {
+                help.field.input(chord);
+                help.scroll.top = 0;
+            }
+            Some(Layer::Plan(plan)) => {
+                if let Some(field) = plan.field()
+                    && field.input(chord)
+                {
+                    plan.complaint = None;
+                } else if plan.focus == PlanFocus::Cancel && chord.key == Key::Char('r') && plan.can_go() {
+                    plan.focus = PlanFocus::Reason;
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Pasted text is never keys; where something is to be typed, it must be typed.
+    fn paste(&mut self, text: &str) -> Vec<Effect> {
+        self.dirty = true;
+        match self.layers.last_mut() {
+            Some(Layer::Prompt(prompt)) => {
+                prompt.field.insert(text);
+                self.prompt_changed()
+            }
+            Some(Layer::Palette(palette)) => {
+                palette.field.insert(text);
+                self.refresh_palette();
+                Vec::new()
+            }
+            Some(Layer::Picker(picker)) => {
+                picker.field.insert(text);
+                picker.cursor = 0;
+                Vec::new()
+            }
+            Some(Layer::Plan(plan)) if plan.focus == PlanFocus::Reason => {
+                plan.reason.insert(text);
+                Vec::new()
+            }
+            Some(Layer::Plan(_)) => self.complain("pasted text does not confirm anything: type it"),
+            _ => self.say("pasted text is ignored here"),
+        }
+    }
+
+    fn refresh_palette(&mut self) {
+        let Some(Layer::Palette(mut palette)) = self.layers.pop() else { return };
+        palette.cursor = 0;
+        palette.refresh(self);
+        self.layers.push(Layer::Palette(palette));
+    }
+
+    /// Filters follow the typing.
+    pub(crate) fn prompt_changed(&mut self) -> Vec<Effect> {
+        let Some(Layer::Prompt(prompt)) = self.layers.last() else { return Vec::new() };
+        let text = prompt.field.text().to_owned();
+        match prompt.purpose {
+            PromptFor::Filter => {
+                let list = self.list_mut();
+                list.filter = text;
+                list.release();
+                self.refresh_pane();
+            }
+            PromptFor::LogFilter => {
+                if let Some(Layer::Logs(logs)) = self.layers.iter_mut().rev().nth(1) {
+                    logs.only = text.to_lowercase();
+                    logs.scroll.top = 0;
+                }
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    /// Rebuilds the active pane's list.
+    pub(crate) fn refresh_pane(&mut self) {
+        let pane = self.active_pane();
+        let mut list = std::mem::take(self.list_mut());
+        crate::panes::refresh(self, pane, &mut list);
+        *self.list_mut() = list;
+        self.dirty = true;
+    }
+
+    /// Runs a command if it can be used now; says why not.
+    pub fn run_command(&mut self, id: &str) -> Vec<Effect> {
+        let Some(command) = command::find(id) else {
+            return self.complain(format!("there is no command {id}"));
+        };
+        self.dirty = true;
+        match (command.when)(self) {
+            Ok(()) => (command.run)(self),
+            Err(why) => self.complain(format!("{}: {why}", command.short)),
+        }
+    }
+
+    /// Opens a plan for what is asked, on behalf of a runbook's run or of a key.
+    pub(crate) fn open_plan(&mut self, request: crate::action::Request, run: Option<u64>) -> Vec<Effect> {
+        let id = self.next_action();
+        let layer = super::layers::PlanLayer::new(id, request.clone(), run, self.now);
+        self.layers.push(Layer::Plan(Box::new(layer)));
+        vec![Effect::Plan(id, request)]
+    }
+
+    fn fill_context_picker(&mut self) {
+        use super::layers::Choice;
+        self.dirty = true;
+        let Some(contexts) = self.contexts.clone() else { return };
+        for layer in &mut self.layers {
+            if let Layer::Picker(picker) = layer
+                && picker.purpose == PickerFor::Context
+            {
+                match &contexts {
+                    Ok(rows) => {
+                        picker.choices = rows
+                            .iter()
+                            .map(|c| Choice {
+                                value: c.name.clone(),
+                                label: c.name.clone(),
+                                hint: format!(
+                                    "{}{}{}",
+                                    c.cluster,
+                                    if c.namespace.is_empty() { String::new() } else { format!(" · {}", c.namespace) },
+                                    if c.current { " · current" } else { "" }
+                                ),
+                            })
+                            .collect();
+                        picker.note = if rows.is_empty() { "the kubeconfig names no context".to_owned() } else { String::new() };
+                    }
+                    Err(why) => picker.note.clone_from(why),
+                }
+            }
+        }
+    }
+
+    /// Leaves the topmost layer.
+    pub(crate) fn pop_layer(&mut self) -> Vec<Effect> {
+        self.dirty = true;
+        match self.layers.pop() {
+            Some(Layer::Logs(logs)) => vec![Effect::CloseLogs(logs.token)],
+            Some(Layer::Plan(plan)) => self.run_plan_closed(&plan),
+            Some(_) => Vec::new(),
+            None => {
+                if self.focus == Focus::Strip {
+                    self.focus = Focus::Pane;
+                } else if self.zoomed {
+                    self.zoomed = false;
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// Feeds of the active pane, worst first: for its title.
+    pub fn pane_feed(&self, pane: &crate::panes::Pane) -> (&crate::model::Freshness, FeedId) {
+        pane.kinds
+            .iter()
+            .map(|k| (self.world.feed(FeedId::Watch(*k)), FeedId::Watch(*k)))
+            .max_by_key(|(f, _)| f.rank())
+            .unwrap_or((&crate::model::Freshness::Off, FeedId::Metrics))
+    }
+}

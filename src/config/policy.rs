@@ -1,0 +1,86 @@
+//! Policy only tightens: any layer may set a restriction, no layer lifts one that another set.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::Layer;
+
+/// A time in which nothing may be changed.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Freeze {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub reason: String,
+    /// Names of the platforms that it holds for; none: all.
+    #[serde(default)]
+    pub platforms: Vec<String>,
+}
+
+/// `[policy]` of one layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct PolicyIn {
+    pub read_only: Option<bool>,
+    pub two_person: Option<bool>,
+    pub run_steps: Option<bool>,
+    pub freeze: Vec<Freeze>,
+}
+
+/// What is forbidden or demanded, of all layers together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Nothing may be changed; says why, for the badge's explanation.
+    pub read_only: Option<String>,
+    /// The riskiest actions need a second person.
+    pub two_person: bool,
+    /// Runbooks may start local commands. Off unless a layer allows it, and off for good once a layer forbids it.
+    pub run_steps: bool,
+    run_steps_forbidden: bool,
+    /// Freezes of all layers.
+    pub freezes: Vec<Freeze>,
+}
+
+impl Policy {
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.is_some()
+    }
+
+    /// Forbids changes; the first reason stays.
+    pub fn forbid_changes(&mut self, why: impl Into<String>) {
+        self.read_only.get_or_insert(why.into());
+    }
+
+    /// The freeze in force on `platform` at `now`, if any. The end is not part of it.
+    pub fn freeze_at(&self, platform: &str, now: Timestamp) -> Option<&Freeze> {
+        self.freezes.iter().find(|f| {
+            f.from <= now && now < f.to && (f.platforms.is_empty() || f.platforms.iter().any(|p| p == platform))
+        })
+    }
+
+    /// Takes in one layer. Returns the names of the settings that tried to lift a restriction.
+    pub(super) fn tighten(&mut self, layer: &Layer, with: PolicyIn) -> Vec<&'static str> {
+        let mut lifted = Vec::new();
+        match with.read_only {
+            Some(true) => self.forbid_changes(format!("read-only by {layer}")),
+            Some(false) if self.is_read_only() => lifted.push("read_only"),
+            _ => {}
+        }
+        match with.two_person {
+            Some(true) => self.two_person = true,
+            Some(false) if self.two_person => lifted.push("two_person"),
+            _ => {}
+        }
+        match with.run_steps {
+            Some(false) => {
+                self.run_steps_forbidden = true;
+                self.run_steps = false;
+            }
+            Some(true) if self.run_steps_forbidden => lifted.push("run_steps"),
+            Some(true) => self.run_steps = true,
+            None => {}
+        }
+        self.freezes.extend(with.freeze);
+        lifted
+    }
+}

@@ -1,0 +1,395 @@
+//! A run of a runbook: a pure state machine.
+//!
+//! It is told what happened ([`Event`]) with the facts and the time of that moment, and says what is to be done
+//! ([`Effect`]). It changes nothing itself: for an action it asks for a plan, and is told what became of it by the one
+//! pipeline that every change goes through. A result counts only for the plan that it asked for and that was confirmed.
+
+mod choices;
+mod params;
+mod pipeline;
+mod progress;
+mod shown;
+
+pub use choices::{Offer, OfferKind};
+pub use params::ParamView;
+pub use shown::{Evidence, Shown, TextBlock, Verdict};
+
+use super::cel::Scope;
+use super::facts::{Facts, Subject};
+use super::format::{ActionName, Open, Runbook, Step};
+use super::value::Value;
+use crate::action::{ActionId, Progress, Request};
+use jiff::Timestamp;
+use params::ParamState;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A question to the pipeline, unique within the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AskId(pub u64);
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// New facts came with this event, or only time passed.
+    Tick,
+    /// The step's own way on: read, done, plan it, take the proposed value.
+    Continue,
+    Skip { reason: String },
+    Retry,
+    RollBack,
+    Abort { reason: String },
+    Note(String),
+    /// One of the offered ways, by its index.
+    Choose(usize),
+    SetParam { name: String, text: String },
+    Open(Open),
+    /// There is a plan; `title` is its title. Planning again while it is shown replaces it.
+    PlanMade { ask: AskId, plan: ActionId, title: String },
+    PlanRefused { ask: AskId, why: String },
+    /// The operator closed the plan, or it expired, before it was confirmed.
+    PlanCancelled { ask: AskId, why: String },
+    /// The operator confirmed this very plan.
+    Confirmed { plan: ActionId },
+    /// What the pipeline says of a plan. Those of other plans are ignored.
+    Progress(Progress),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Make a plan and show it. [`super::request::resolve`] gives the request; if there is none, answer `PlanRefused`.
+    Plan(ActionAsk),
+    /// Make a plan for taking back what a step changed.
+    PlanUndo { ask: AskId, step: String, label: String, request: Request },
+    /// Open a view that holds more evidence on the run's subject.
+    Open(Open),
+    /// Write this down in the journal.
+    Record(Record),
+}
+
+/// A change that a step asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionAsk {
+    pub ask: AskId,
+    /// The step's title.
+    pub step: String,
+    pub action: ActionName,
+    /// `kind/namespace/name`.
+    pub target: String,
+    pub args: Vec<(&'static str, Value)>,
+    /// To stand in the plan's reason field; may be empty.
+    pub reason: String,
+    /// How long verification may take and how long it must then stay good, in seconds, where the file says so.
+    pub verify_for: Option<i64>,
+    pub soak: Option<i64>,
+}
+
+/// One line for the journal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// The run's id.
+    pub run: String,
+    pub at: Timestamp,
+    /// The step's id; none for the run as a whole.
+    pub step: Option<String>,
+    pub what: Recorded,
+    pub text: String,
+}
+
+/// What kind of line it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    Started,
+    Passed,
+    Failed,
+    Unknown,
+    Skipped,
+    Decided,
+    Noted,
+    PlanAsked,
+    Aborted,
+    RolledBack,
+    Completed,
+}
+
+impl Recorded {
+    /// The word in the journal.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::Decided => "decided",
+            Self::Noted => "noted",
+            Self::PlanAsked => "plan-asked",
+            Self::Aborted => "aborted",
+            Self::RolledBack => "rolled-back",
+            Self::Completed => "completed",
+        }
+    }
+}
+
+/// Where a step stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StepState {
+    Todo,
+    Current,
+    /// With what it came to.
+    Passed(String),
+    Failed(String),
+    /// Passed over, and why.
+    Skipped(String),
+    /// It cannot be told, and why. A step that is left in this state stays so.
+    Unknown(String),
+}
+
+/// What the current step is at.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Phase {
+    /// Not yet looked at; never seen from outside.
+    Entering,
+    /// It waits for the operator.
+    Showing,
+    /// Its condition is not known; the operator may decide.
+    Undecided,
+    Planning { ask: AskId },
+    Confirming { ask: AskId, plan: ActionId, title: String },
+    Executing { plan: ActionId },
+    Verifying { plan: ActionId, text: String, worrying: bool },
+    Soaking { plan: ActionId, until: Timestamp },
+    /// Waiting for a condition: since when, until when at most, since when it holds, and what is missing.
+    Waiting { since: Timestamp, deadline: Timestamp, held_since: Option<Timestamp>, missing: String },
+    /// It ended badly and the operator must say what next.
+    Stopped,
+}
+
+/// Where the run stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Status {
+    Active,
+    /// Taking back what was changed, newest first.
+    RollingBack,
+    Completed,
+    RolledBack,
+    Aborted(String),
+}
+
+impl Status {
+    pub fn is_over(&self) -> bool {
+        matches!(self, Self::Completed | Self::RolledBack | Self::Aborted(_))
+    }
+}
+
+/// A change that can be taken back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Undoable {
+    /// The index of the step that made it.
+    pub step: usize,
+    pub label: String,
+    pub request: Request,
+    /// After this the console no longer offers it as sure.
+    pub until: Timestamp,
+}
+
+/// Who starts what.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// A short name of the run, such as `7f3a`.
+    pub id: String,
+    pub operator: String,
+    pub subject: Subject,
+    /// Parameters that are given from the start, as text.
+    pub params: BTreeMap<String, String>,
+}
+
+/// One run.
+#[derive(Debug, Clone)]
+pub struct Run {
+    book: Arc<Runbook>,
+    id: String,
+    operator: String,
+    subject: Subject,
+    started: Timestamp,
+    /// When it came to an end.
+    ended: Option<Timestamp>,
+    status: Status,
+    current: usize,
+    phase: Phase,
+    states: Vec<StepState>,
+    notes: Vec<(usize, String)>,
+    params: Vec<ParamState>,
+    undos: Vec<Undoable>,
+    next_ask: u64,
+    /// What the operator should know about the last key, until the next one.
+    notice: Option<String>,
+    facts: Facts,
+    scope: Arc<Scope>,
+    shown: Shown,
+}
+
+impl Run {
+    /// Begins a run. Parameters that do not fit are left at their default, and the notice says so.
+    pub fn start(book: Arc<Runbook>, start: Start, facts: &Facts, now: Timestamp) -> (Self, Vec<Effect>) {
+        let states = vec![StepState::Todo; book.steps.len()];
+        let params = book.params.iter().map(|_| ParamState::default()).collect();
+        let mut run = Self {
+            id: start.id,
+            operator: start.operator,
+            subject: start.subject,
+            started: now,
+            ended: None,
+            status: Status::Active,
+            current: 0,
+            phase: Phase::Entering,
+            states,
+            notes: Vec::new(),
+            params,
+            undos: Vec::new(),
+            next_ask: 1,
+            notice: None,
+            facts: facts.clone(),
+            scope: Arc::default(),
+            shown: Shown::default(),
+            book,
+        };
+        let mut effects = Vec::new();
+        let text = format!("{} on {} ({})", run.book.id, run.subject.name(), run.book.digest);
+        run.record(now, None, Recorded::Started, text, &mut effects);
+        for (name, text) in start.params {
+            if let Err(why) = run.set_param(&name, &text) {
+                run.notice = Some(why);
+            }
+        }
+        run.refresh_scope();
+        run.settle(now, &mut effects);
+        (run, effects)
+    }
+
+    /// Takes in what happened.
+    pub fn handle(&mut self, event: Event, facts: &Facts, now: Timestamp) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        if let Event::Note(text) = event {
+            self.note(text, now, &mut effects);
+        } else if !self.status.is_over() {
+            self.facts = facts.clone();
+            self.refresh_scope();
+            self.apply(event, now, &mut effects);
+            // What was chosen may have fixed a parameter.
+            self.refresh_scope();
+        }
+        self.settle(now, &mut effects);
+        effects
+    }
+
+    fn apply(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
+        match event {
+            Event::Tick | Event::Note(_) => {}
+            Event::PlanMade { .. }
+            | Event::PlanRefused { .. }
+            | Event::PlanCancelled { .. }
+            | Event::Confirmed { .. }
+            | Event::Progress(_) => self.pipeline(event, now, effects),
+            choice => self.choose(choice, now, effects),
+        }
+    }
+
+    fn note(&mut self, text: String, now: Timestamp, effects: &mut Vec<Effect>) {
+        let text = text.trim().to_owned();
+        if !text.is_empty() {
+            self.notes.push((self.current, text.clone()));
+            self.record(now, self.step_id(), Recorded::Noted, text, effects);
+        }
+    }
+
+    fn record(&self, at: Timestamp, step: Option<String>, what: Recorded, text: String, effects: &mut Vec<Effect>) {
+        effects.push(Effect::Record(Record { run: self.id.clone(), at, step, what, text }));
+    }
+
+    fn step_id(&self) -> Option<String> {
+        self.step().map(|step| step.id.clone())
+    }
+
+    fn set_state(&mut self, index: usize, state: StepState) {
+        if let Some(slot) = self.states.get_mut(index) {
+            *slot = state;
+        }
+    }
+
+    fn next_ask(&mut self) -> AskId {
+        let ask = AskId(self.next_ask);
+        self.next_ask += 1;
+        ask
+    }
+
+    pub fn book(&self) -> &Arc<Runbook> {
+        &self.book
+    }
+
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    pub fn operator(&self) -> &str {
+        &self.operator
+    }
+
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    pub fn ended(&self) -> Option<Timestamp> {
+        self.ended
+    }
+
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    pub fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    /// The current step; none once the run is completed.
+    pub fn step(&self) -> Option<&Step> {
+        self.book.steps.get(self.current)
+    }
+
+    /// The current step's index.
+    pub fn current(&self) -> usize {
+        self.current
+    }
+
+    /// The states of all steps, in order.
+    pub fn states(&self) -> &[StepState] {
+        &self.states
+    }
+
+    /// What can be taken back, oldest first.
+    pub fn undos(&self) -> &[Undoable] {
+        &self.undos
+    }
+
+    /// Notes with the index of the step under which each was written.
+    pub fn notes(&self) -> &[(usize, String)] {
+        &self.notes
+    }
+
+    pub fn notice(&self) -> Option<&str> {
+        self.notice.as_deref()
+    }
+
+    /// The current step's text and evidence, filled in.
+    pub fn shown(&self) -> &Shown {
+        &self.shown
+    }
+}
+
+#[cfg(test)]
+mod tests;

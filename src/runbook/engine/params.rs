@@ -1,0 +1,217 @@
+//! Parameters of a run: given, proposed from facts, or fixed by use.
+
+use super::Run;
+use crate::runbook::cel::{self, Answer, Scope};
+use crate::runbook::facts::target_text;
+use crate::runbook::format::{Param, ParamKind};
+use crate::runbook::template::Template;
+use crate::runbook::value::{Value, parse_duration};
+use std::sync::Arc;
+
+/// A parameter's value. What was not set follows its default, and so the facts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct ParamState {
+    /// Set by the operator or by use; no longer follows anything.
+    set: Option<Value>,
+    /// What the default gives now.
+    proposed: Option<Answer>,
+}
+
+/// A parameter as the panel shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamView {
+    pub name: String,
+    pub help: Option<String>,
+    pub kind: ParamKind,
+    pub value: Answer,
+    /// It was set, not only proposed.
+    pub set: bool,
+    pub min: Option<i64>,
+    pub max: Option<i64>,
+}
+
+impl Run {
+    /// Builds the scope of facts and parameters anew.
+    pub(super) fn refresh_scope(&mut self) {
+        let mut scope = Scope::default();
+        self.facts.fill(&mut scope);
+        let facts_only = Arc::new(scope.clone());
+        let book = Arc::clone(&self.book);
+        let open = |state: &ParamState| state.set.is_none();
+        let sources: Vec<String> = book
+            .params
+            .iter()
+            .zip(&self.params)
+            .filter(|(_, state)| open(state))
+            .flat_map(|(param, _)| param.default.iter().flat_map(Template::expressions))
+            .map(|(source, _)| source.to_owned())
+            .collect();
+        let answers = cel::evaluate(&sources, &facts_only);
+        let mut answers = answers.iter();
+        for (param, state) in book.params.iter().zip(&mut self.params) {
+            if state.set.is_none() {
+                let proposed = match &param.default {
+                    Some(default) => default.fill(&mut answers),
+                    None => from_subject(param, &self.subject),
+                };
+                let proposed = match proposed {
+                    Answer::Known(value) => match coerce(param, &value).map(|value| clamp(param, value)) {
+                        Ok(value) => Answer::Known(value),
+                        Err(why) => Answer::Unknown(why),
+                    },
+                    unknown @ Answer::Unknown(_) => unknown,
+                };
+                if let (true, Answer::Known(value)) = (param.keep, &proposed) {
+                    state.set = Some(value.clone());
+                }
+                state.proposed = Some(proposed);
+            }
+            match state.value() {
+                Answer::Known(value) => {
+                    scope.known.insert(format!("params.{}", param.name), value.clone());
+                    scope.known.insert(param.name.clone(), value);
+                }
+                Answer::Unknown(why) => {
+                    scope.unknown.insert(format!("params.{}", param.name), format!("not set ({why})"));
+                    scope.unknown.insert(param.name.clone(), format!("not set ({why})"));
+                }
+            }
+        }
+        self.scope = Arc::new(scope);
+    }
+
+    /// Sets a parameter from text.
+    pub(super) fn set_param(&mut self, name: &str, text: &str) -> Result<(), String> {
+        let index = self.book.params.iter().position(|param| param.name == name);
+        let found = index.and_then(|index| Some((self.book.params.get(index)?, self.params.get_mut(index)?)));
+        let Some((param, state)) = found else { return Err(format!("there is no parameter `{name}`")) };
+        let value = coerce(param, &Value::text(text.trim()))?;
+        if clamp(param, value.clone()) != value {
+            return Err(format!("{name} is {value}; expected {}", bounds(param)));
+        }
+        state.set = Some(value);
+        Ok(())
+    }
+
+    /// Fixes every parameter that these expressions name at its present value: what was planned or decided with it
+    /// must not change behind the operator's back.
+    pub(super) fn fix_params(&mut self, expressions: &[&str]) {
+        let book = Arc::clone(&self.book);
+        for (param, state) in book.params.iter().zip(&mut self.params) {
+            let named = |expression: &&str| {
+                let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+                expression
+                    .split(|c| !word(c))
+                    .any(|name| name == param.name || name.strip_prefix("params.") == Some(&param.name))
+            };
+            if state.set.is_none()
+                && expressions.iter().any(named)
+                && let Some(Answer::Known(value)) = &state.proposed
+            {
+                state.set = Some(value.clone());
+            }
+        }
+    }
+
+    pub(super) fn param_view(&self, name: &str) -> Option<ParamView> {
+        let index = self.book.params.iter().position(|param| param.name == name)?;
+        let (param, state) = (self.book.params.get(index)?, self.params.get(index)?);
+        Some(ParamView {
+            name: param.name.clone(),
+            help: param.help.clone(),
+            kind: param.kind.clone(),
+            value: state.value(),
+            set: state.set.is_some(),
+            min: param.min,
+            max: param.max,
+        })
+    }
+}
+
+impl ParamState {
+    fn value(&self) -> Answer {
+        match (&self.set, &self.proposed) {
+            (Some(value), _) => Answer::Known(value.clone()),
+            (None, Some(proposed)) => proposed.clone(),
+            (None, None) => Answer::Unknown("it has no default".to_owned()),
+        }
+    }
+}
+
+/// A parameter without a default takes what the run is about.
+fn from_subject(param: &Param, subject: &crate::runbook::facts::Subject) -> Answer {
+    let object = match param.kind {
+        ParamKind::Workload => subject.workload.as_ref(),
+        ParamKind::Pod => subject.pod.as_ref(),
+        ParamKind::Namespace => {
+            let object = subject.workload.as_ref().or(subject.pod.as_ref());
+            return object.map_or_else(
+                || Answer::Unknown("the run is about no object".to_owned()),
+                |object| Answer::Known(Value::text(&*object.namespace)),
+            );
+        }
+        _ => return Answer::Unknown("it has no default".to_owned()),
+    };
+    object.map_or_else(
+        || Answer::Unknown("the run is about no such object".to_owned()),
+        |object| Answer::Known(Value::Text(target_text(object))),
+    )
+}
+
+/// A value as the parameter's type, or why not.
+fn coerce(param: &Param, value: &Value) -> Result<Value, String> {
+    let wrong = |expected: &str| Err(format!("{} is {value}; expected {expected}", param.name));
+    match (&param.kind, value) {
+        (ParamKind::Int | ParamKind::Revision | ParamKind::Duration, Value::Int(_))
+        | (ParamKind::Bool, Value::Bool(_)) => Ok(value.clone()),
+        (ParamKind::Int | ParamKind::Revision, Value::Text(text)) => match text.parse() {
+            Ok(number) => Ok(Value::Int(number)),
+            Err(_) => wrong("a whole number"),
+        },
+        (ParamKind::Int | ParamKind::Revision, _) => wrong("a whole number"),
+        (ParamKind::Duration, Value::Text(text)) => match parse_duration(text) {
+            Some(seconds) => Ok(Value::Int(seconds)),
+            None => wrong("a duration such as 90s or 2m"),
+        },
+        (ParamKind::Duration, _) => wrong("a duration such as 90s or 2m"),
+        (ParamKind::Bool, Value::Text(text)) => match text.as_str() {
+            "yes" | "true" => Ok(Value::Bool(true)),
+            "no" | "false" => Ok(Value::Bool(false)),
+            _ => wrong("yes or no"),
+        },
+        (ParamKind::Bool, _) => wrong("yes or no"),
+        (ParamKind::Choice(choices), _) => {
+            let text = value.to_string();
+            if choices.contains(&text) { Ok(Value::Text(text)) } else { wrong(&choices.join(", ")) }
+        }
+        (ParamKind::Workload | ParamKind::Pod, _) => {
+            let text = value.to_string();
+            if text.split('/').filter(|part| !part.is_empty()).count() == 3 {
+                Ok(Value::Text(text))
+            } else {
+                wrong("kind/namespace/name")
+            }
+        }
+        (ParamKind::Namespace | ParamKind::Text, _) => Ok(Value::Text(value.to_string())),
+    }
+}
+
+/// A proposal beyond the bounds is brought to the nearest; what the operator types is refused instead.
+fn clamp(param: &Param, value: Value) -> Value {
+    match value {
+        Value::Int(number) => {
+            let low = number.max(param.min.unwrap_or(i64::MIN));
+            Value::Int(low.min(param.max.unwrap_or(i64::MAX)))
+        }
+        other => other,
+    }
+}
+
+fn bounds(param: &Param) -> String {
+    match (param.min, param.max) {
+        (Some(min), Some(max)) => format!("{min} to {max}"),
+        (Some(min), None) => format!("at least {min}"),
+        (None, Some(max)) => format!("at most {max}"),
+        (None, None) => "another value".to_owned(),
+    }
+}

@@ -1,0 +1,151 @@
+//! What the panel shows of the current step: prose, evidence and parameters, filled in once per change, not per frame.
+
+use super::{ParamView, Run};
+use crate::runbook::cel::{self, Answer, Truth};
+use crate::runbook::format::{Ask, Block, Span, StepKind, Style};
+use crate::runbook::template::Template;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// The current step, filled in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Shown {
+    pub prose: Vec<TextBlock>,
+    pub evidence: Vec<Evidence>,
+    /// The parameters that the step asks for or acts with.
+    pub params: Vec<ParamView>,
+    /// What an action step would do: `roll-back deployment/cortex/cortex-api  revision 13`.
+    pub proposal: Option<String>,
+}
+
+/// A block of prose with its expressions filled in; what is not known reads `?`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TextBlock {
+    Paragraph(Vec<(String, Style)>),
+    Heading(Vec<(String, Style)>),
+    Item { depth: usize, number: Option<u64>, text: Vec<(String, Style)> },
+    Code(Vec<String>),
+}
+
+/// A row of evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Evidence {
+    pub label: String,
+    pub value: Answer,
+    /// What should be there, in words; empty when nothing is expected.
+    pub expected: String,
+    pub verdict: Verdict,
+}
+
+/// How a row of evidence compares with what is expected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing is expected; it is only shown.
+    Plain,
+    Good,
+    Bad,
+    /// Why it cannot be told.
+    Unknown(String),
+}
+
+impl Run {
+    pub(super) fn refresh_shown(&mut self) {
+        let book = Arc::clone(&self.book);
+        let Some(step) = book.steps.get(self.current) else {
+            self.shown = Shown::default();
+            return;
+        };
+        // All expressions of the step in one batch, in the order in which they are filled in below.
+        let mut batch = Batch::default();
+        for span in step.prose.iter().flat_map(Block::spans) {
+            batch.template(&span.text);
+        }
+        for look in &step.look {
+            batch.template(&look.value);
+            batch.sources.extend(look.expect.clone());
+            if let Some(expected) = &look.expected {
+                batch.template(expected);
+            }
+        }
+        let gate = match &step.kind {
+            StepKind::Gate { expect, .. } => Some(expect),
+            StepKind::Wait(wait) => Some(&wait.until),
+            _ => None,
+        };
+        batch.sources.extend(gate.cloned());
+        if let StepKind::Action(action) = &step.kind {
+            batch.template(&action.target);
+            action.args.iter().for_each(|(_, template)| batch.template(template));
+        }
+        let answers = cel::evaluate(&batch.sources, &self.scope);
+        let mut answers = answers.iter();
+        let prose = step.prose.iter().map(|block| fill_block(block, &mut answers)).collect();
+        let mut evidence: Vec<Evidence> = Vec::new();
+        for look in &step.look {
+            let value = look.value.fill(&mut answers);
+            let verdict = look.expect.as_ref().map_or(Verdict::Plain, |_| verdict(answers.next()));
+            let expected = match (&look.expected, &look.expect) {
+                (Some(words), _) => words.fill_text(&mut answers),
+                (None, Some(condition)) => condition.clone(),
+                (None, None) => String::new(),
+            };
+            evidence.push(Evidence { label: look.label.clone(), value, expected, verdict });
+        }
+        if let (Some(condition), answer) = (gate, gate.and_then(|_| answers.next())) {
+            let value = answer.cloned().unwrap_or_else(|| Answer::Unknown("not judged".to_owned()));
+            let (label, expected) = ("holds".to_owned(), condition.clone());
+            evidence.push(Evidence { label, verdict: verdict(answer), value, expected });
+        }
+        let (mut params, mut proposal) = (Vec::new(), None);
+        match &step.kind {
+            StepKind::Action(action) => {
+                let words = |answer: Answer| match answer {
+                    Answer::Known(value) => value.to_string(),
+                    Answer::Unknown(_) => "?".to_owned(),
+                };
+                let mut text = format!("{} {}", action.action.name(), words(action.target.fill(&mut answers)));
+                for (name, template) in &action.args {
+                    let _ = write!(text, "  {name} {}", words(template.fill(&mut answers)));
+                }
+                proposal = Some(text);
+                let templates = std::iter::once(&action.target).chain(action.args.iter().map(|(_, template)| template));
+                for name in templates.filter_map(Template::only_expression) {
+                    params.extend(self.param_view(name.strip_prefix("params.").unwrap_or(name)));
+                }
+            }
+            StepKind::Ask(Ask::Param(name)) => params.extend(self.param_view(name)),
+            _ => {}
+        }
+        self.shown = Shown { prose, evidence, params, proposal };
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    sources: Vec<String>,
+}
+
+impl Batch {
+    fn template(&mut self, template: &Template) {
+        self.sources.extend(template.expressions().map(|(source, _)| source.to_owned()));
+    }
+}
+
+fn verdict(answer: Option<&Answer>) -> Verdict {
+    match answer.cloned().map(Truth::from) {
+        Some(Truth::True) => Verdict::Good,
+        Some(Truth::False) => Verdict::Bad,
+        Some(Truth::Unknown(why)) => Verdict::Unknown(why),
+        None => Verdict::Unknown("not judged".to_owned()),
+    }
+}
+
+fn fill_block<'a>(block: &Block, answers: &mut impl Iterator<Item = &'a Answer>) -> TextBlock {
+    let mut fill = |spans: &[Span]| spans.iter().map(|span| (span.text.fill_text(answers), span.style)).collect();
+    match block {
+        Block::Paragraph(spans) => TextBlock::Paragraph(fill(spans)),
+        Block::Heading(spans) => TextBlock::Heading(fill(spans)),
+        Block::Item { depth, number, spans } => TextBlock::Item { depth: *depth, number: *number, text: fill(spans) },
+        Block::Code(lines) => TextBlock::Code(lines.clone()),
+    }
+}

@@ -1,0 +1,285 @@
+//! The file format: a Markdown file with TOML front matter and a fenced `step` block under each heading that acts.
+//!
+//! ````text
+//! +++
+//! id = "worker-backlog"
+//! title = "Worker backlog"
+//! answers = ["queue.backlog"]
+//! +++
+//!
+//! # Worker backlog
+//!
+//! ## Are workers alive?
+//! Prose, which the panel shows.
+//!
+//! ```step
+//! kind = "gate"
+//! expect = "rollout.ready > 0"
+//! ```
+//! ````
+//!
+//! Reading is strict: every unknown or missing key, wrong type, unknown name and goto without a target is a [`Problem`]
+//! with its line and column. The types here are what a file that has none means.
+
+mod fields;
+mod prose;
+mod read;
+mod source;
+mod steps;
+
+pub use prose::{Block, Span, Style};
+pub use read::{parse, slug};
+pub use source::Problem;
+
+use super::template::Template;
+use super::value::Type;
+
+/// One runbook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Runbook {
+    pub id: String,
+    pub title: String,
+    pub owner: String,
+    /// The day somebody last walked through it.
+    pub verified: Option<jiff::civil::Date>,
+    /// The ids of the signals that it answers.
+    pub answers: Vec<String>,
+    pub use_when: String,
+    pub do_not_use_when: Option<String>,
+    /// Whom to call when it does not help.
+    pub escalation: Option<String>,
+    pub params: Vec<Param>,
+    /// What stands between the title and the first step.
+    pub intro: Vec<Block>,
+    pub steps: Vec<Step>,
+    /// Sections without a step, to read.
+    pub appendix: Vec<Section>,
+    /// The file it came from, for error texts and the journal.
+    pub file: String,
+    /// SHA-256 of the file, so that a run can say which text it followed.
+    pub digest: String,
+}
+
+impl Runbook {
+    pub fn step_index(&self, id: &str) -> Option<usize> {
+        self.steps.iter().position(|step| step.id == id)
+    }
+
+    pub fn param(&self, name: &str) -> Option<&Param> {
+        self.params.iter().find(|param| param.name == name)
+    }
+}
+
+/// A heading with prose and no step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Section {
+    pub title: String,
+    pub prose: Vec<Block>,
+}
+
+/// A parameter of the run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Param {
+    pub name: String,
+    pub kind: ParamKind,
+    pub help: Option<String>,
+    pub default: Option<Template>,
+    pub min: Option<i64>,
+    pub max: Option<i64>,
+    /// The default is kept as it was when it was first known, instead of following the facts.
+    pub keep: bool,
+}
+
+/// What a parameter holds, and so which picker the panel offers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ParamKind {
+    /// `kind/namespace/name` of a Deployment, StatefulSet or DaemonSet.
+    Workload,
+    /// `pod/namespace/name`.
+    Pod,
+    Namespace,
+    /// A revision of the run's workload.
+    Revision,
+    Int,
+    Text,
+    Bool,
+    /// Seconds; written `90s`, `2m`.
+    Duration,
+    Choice(Vec<String>),
+}
+
+impl ParamKind {
+    pub fn value_type(&self) -> Type {
+        match self {
+            Self::Workload | Self::Pod | Self::Namespace | Self::Text | Self::Choice(_) => Type::Text,
+            Self::Revision | Self::Int => Type::Int,
+            Self::Bool => Type::Bool,
+            Self::Duration => Type::Seconds,
+        }
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The slug of the heading.
+    pub id: String,
+    pub title: String,
+    pub prose: Vec<Block>,
+    pub kind: StepKind,
+    /// When it fails or stays unknown: whether the run stops, or may simply be continued.
+    pub required: bool,
+    /// The step is taken only when this holds; when it is unknown, the step is shown.
+    pub when: Option<String>,
+    /// Live evidence beside the prose.
+    pub look: Vec<Look>,
+    /// Views that the panel offers to open.
+    pub opens: Vec<Open>,
+    /// The heading's line in the file, from 1.
+    pub line: usize,
+}
+
+/// One row of evidence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Look {
+    pub label: String,
+    pub value: Template,
+    /// The condition under which the value is as it should be.
+    pub expect: Option<String>,
+    /// What should be there, in words.
+    pub expected: Option<Template>,
+}
+
+/// A view that holds more evidence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Open {
+    History,
+    /// The difference between the current and the chosen or previous revision.
+    Difference,
+    Logs,
+    PreviousLogs,
+    Events,
+    Detail,
+}
+
+impl Open {
+    /// All, with the names that files use.
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("history", Self::History),
+        ("difference", Self::Difference),
+        ("logs", Self::Logs),
+        ("previous-logs", Self::PreviousLogs),
+        ("events", Self::Events),
+        ("detail", Self::Detail),
+    ];
+
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, open)| *open == self).map_or("detail", |(name, _)| name)
+    }
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum StepKind {
+    /// The operator does or reads something and ticks it off, perhaps with a note.
+    Note { needs_text: bool },
+    /// Live evidence, looked at and passed.
+    Diagnose,
+    /// A condition that must hold before the run goes on.
+    Gate { expect: String, why: Option<Template>, on_fail: OnFail },
+    /// One change, through the console's action pipeline.
+    Action(ActionStep),
+    /// Waiting for a condition.
+    Wait(WaitStep),
+    /// Takes the first way whose condition holds.
+    Branch { cases: Vec<Case>, otherwise: Option<String> },
+    /// The operator decides: the value of a parameter, or a way to go.
+    Ask(Ask),
+}
+
+impl StepKind {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Note { .. } => "note",
+            Self::Diagnose => "diagnose",
+            Self::Gate { .. } => "gate",
+            Self::Action(_) => "action",
+            Self::Wait(_) => "wait",
+            Self::Branch { .. } => "branch",
+            Self::Ask(_) => "ask",
+        }
+    }
+}
+
+/// What follows a gate that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OnFail {
+    Stop,
+    /// Go on at this step.
+    Goto(String),
+}
+
+/// One change that is asked of the action pipeline.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionStep {
+    pub action: ActionName,
+    /// `kind/namespace/name`.
+    pub target: Template,
+    /// The action's own arguments, by name.
+    pub args: Vec<(&'static str, Template)>,
+    /// Proposed as the reason in the plan.
+    pub reason: Option<Template>,
+    /// How long verification may take, in seconds.
+    pub verify_for: Option<i64>,
+    /// How long it must stay good afterwards, in seconds.
+    pub soak: Option<i64>,
+}
+
+/// The actions that a file may name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ActionName {
+    Scale,
+    HpaBounds,
+    Restart,
+    Rollback,
+    SetImage,
+    Pause,
+    Resume,
+    DeletePod,
+    EvictPod,
+}
+
+/// Waiting for a condition. Times are seconds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WaitStep {
+    pub until: String,
+    /// How long it must hold without a break.
+    pub hold: i64,
+    pub deadline: i64,
+    /// Ends the wait as failed as soon as it holds.
+    pub abort_if: Option<String>,
+}
+
+/// One way of a branch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Case {
+    pub condition: String,
+    pub label: Option<String>,
+    pub goto: String,
+}
+
+/// A decision of the operator.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// The value of this parameter, its default proposed.
+    Param(String),
+    Choices(Vec<Choice>),
+}
+
+/// One way that the operator may choose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Choice {
+    pub label: String,
+    /// Where it leads; none is the next step.
+    pub goto: Option<String>,
+}

@@ -1,0 +1,5 @@
+//! The three kinds of patch.
+
+pub mod json;
+pub mod merge;
+pub mod strategic;

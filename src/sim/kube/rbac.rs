@@ -1,0 +1,300 @@
+//! Who may do what: users, roles, and the access reviews that answer in accord with what requests do.
+
+use super::status::{Status, details};
+use serde_json::{Value, json};
+
+/// Somebody who may connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// As `admin`.
+    pub name: String,
+    /// As `u-1`.
+    pub uid: String,
+    /// Groups besides `system:authenticated`.
+    pub group: String,
+    /// Its bearer token.
+    pub token: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// What a user may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Admin,
+    /// ClusterRole `view` in every namespace.
+    View,
+    /// ClusterRole `edit` in these namespaces only.
+    Edit(Vec<String>),
+    /// Nothing beyond asking what it may do.
+    Nothing,
+}
+
+/// What is asked for: a verb on a resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Access<'a> {
+    /// get, list, watch, create, update, patch, delete, deletecollection
+    pub verb: &'a str,
+    /// API group; empty for core.
+    pub group: &'a str,
+    /// Plural.
+    pub resource: &'a str,
+    /// Empty for none.
+    pub subresource: &'a str,
+    /// Empty: cluster scope, or all namespaces.
+    pub namespace: &'a str,
+    /// Empty for none.
+    pub name: &'a str,
+}
+
+impl Access<'_> {
+    fn target(&self) -> String {
+        if self.subresource.is_empty() { self.resource.to_owned() } else { format!("{}/{}", self.resource, self.subresource) }
+    }
+
+    /// The 403 that the server gives, word for word.
+    pub fn forbidden(&self, user: &User) -> Status {
+        let qualified =
+            if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) };
+        let about = if self.name.is_empty() { qualified } else { format!("{qualified} \"{}\"", self.name) };
+        let place = if self.namespace.is_empty() {
+            "at the cluster scope".to_owned()
+        } else {
+            format!("in the namespace \"{}\"", self.namespace)
+        };
+        let message = format!(
+            "{about} is forbidden: User \"{}\" cannot {} resource \"{}\" in API group \"{}\" {place}",
+            user.name,
+            self.verb,
+            self.target(),
+            self.group
+        );
+        let mut status = Status::new(403, "Forbidden", message);
+        status.details = Some(details(self.name, self.group, self.resource));
+        status
+    }
+}
+
+struct Rule {
+    verbs: &'static [&'static str],
+    groups: &'static [&'static str],
+    resources: &'static [&'static str],
+}
+
+const READ: &[&str] = &["get", "list", "watch"];
+const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "update"];
+
+/// ClusterRole `view` (Kubernetes 1.36) and the metrics reader that is bound with it.
+const VIEW: &[Rule] = &[
+    Rule { verbs: &["get", "list"], groups: &["metrics.k8s.io"], resources: &["pods", "nodes"] },
+    Rule {
+        verbs: READ,
+        groups: &[""],
+        resources: &[
+            "configmaps", "endpoints", "persistentvolumeclaims", "persistentvolumeclaims/status", "pods",
+            "replicationcontrollers", "replicationcontrollers/scale", "serviceaccounts", "services", "services/status",
+        ],
+    },
+    Rule {
+        verbs: READ,
+        groups: &[""],
+        resources: &[
+            "bindings", "limitranges", "namespaces/status", "pods/log", "pods/status", "replicationcontrollers/status",
+            "resourcequotas", "resourcequotas/status",
+        ],
+    },
+    Rule { verbs: READ, groups: &[""], resources: &["namespaces"] },
+    Rule { verbs: READ, groups: &["", "events.k8s.io"], resources: &["events"] },
+    Rule { verbs: READ, groups: &["discovery.k8s.io"], resources: &["endpointslices"] },
+    Rule {
+        verbs: READ,
+        groups: &["apps"],
+        resources: &[
+            "controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale",
+            "deployments/status", "replicasets", "replicasets/scale", "replicasets/status", "statefulsets",
+            "statefulsets/scale", "statefulsets/status",
+        ],
+    },
+    Rule {
+        verbs: READ,
+        groups: &["autoscaling"],
+        resources: &["horizontalpodautoscalers", "horizontalpodautoscalers/status"],
+    },
+    Rule { verbs: READ, groups: &["batch"], resources: &["cronjobs", "cronjobs/status", "jobs", "jobs/status"] },
+    Rule {
+        verbs: READ,
+        groups: &["extensions"],
+        resources: &[
+            "daemonsets", "daemonsets/status", "deployments", "deployments/scale", "deployments/status", "ingresses",
+            "ingresses/status", "networkpolicies", "replicasets", "replicasets/scale", "replicasets/status",
+            "replicationcontrollers/scale",
+        ],
+    },
+    Rule { verbs: READ, groups: &["policy"], resources: &["poddisruptionbudgets", "poddisruptionbudgets/status"] },
+    Rule {
+        verbs: READ,
+        groups: &["networking.k8s.io"],
+        resources: &["ingresses", "ingresses/status", "networkpolicies"],
+    },
+    Rule {
+        verbs: READ,
+        groups: &["resource.k8s.io"],
+        resources: &["resourceclaims", "resourceclaims/status", "resourceclaimtemplates"],
+    },
+];
+
+/// What ClusterRole `edit` has beyond `view`.
+const EDIT: &[Rule] = &[
+    Rule {
+        verbs: READ,
+        groups: &[""],
+        resources: &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"],
+    },
+    Rule { verbs: &["impersonate"], groups: &[""], resources: &["serviceaccounts"] },
+    Rule {
+        verbs: WRITE,
+        groups: &[""],
+        resources: &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy"],
+    },
+    Rule { verbs: &["create"], groups: &[""], resources: &["pods/eviction"] },
+    Rule {
+        verbs: WRITE,
+        groups: &[""],
+        resources: &[
+            "configmaps", "events", "persistentvolumeclaims", "replicationcontrollers", "replicationcontrollers/scale",
+            "secrets", "serviceaccounts", "services", "services/proxy",
+        ],
+    },
+    Rule { verbs: &["create"], groups: &[""], resources: &["serviceaccounts/token"] },
+    Rule {
+        verbs: WRITE,
+        groups: &["apps"],
+        resources: &[
+            "daemonsets", "deployments", "deployments/rollback", "deployments/scale", "replicasets",
+            "replicasets/scale", "statefulsets", "statefulsets/scale",
+        ],
+    },
+    Rule { verbs: WRITE, groups: &["autoscaling"], resources: &["horizontalpodautoscalers"] },
+    Rule { verbs: WRITE, groups: &["batch"], resources: &["cronjobs", "jobs"] },
+    Rule { verbs: WRITE, groups: &["policy"], resources: &["poddisruptionbudgets"] },
+    Rule { verbs: WRITE, groups: &["networking.k8s.io"], resources: &["ingresses", "networkpolicies"] },
+];
+
+/// What everyone who is known has.
+const EVERYONE: &[Rule] = &[
+    Rule {
+        verbs: &["create"],
+        groups: &["authorization.k8s.io"],
+        resources: &["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
+    },
+    Rule { verbs: &["create"], groups: &["authentication.k8s.io"], resources: &["selfsubjectreviews"] },
+];
+
+const EVERYONE_PATHS: &[&[&str]] = &[
+    &["/.well-known", "/.well-known/*"],
+    &["/healthz", "/livez", "/readyz", "/version", "/version/"],
+    &[
+        "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version",
+        "/version/",
+    ],
+];
+
+impl Rule {
+    fn allows(&self, access: &Access<'_>, target: &str) -> bool {
+        self.verbs.contains(&access.verb) && self.groups.contains(&access.group) && self.resources.contains(&target)
+    }
+
+    fn value(&self) -> Value {
+        json!({"verbs": self.verbs, "apiGroups": self.groups, "resources": self.resources})
+    }
+}
+
+impl User {
+    fn new(name: &str, uid: &str, group: &str, role: Role) -> Self {
+        Self { name: name.into(), uid: uid.into(), group: group.into(), token: format!("{name}-token"), role }
+    }
+
+    /// admin, viewer, operator, nobody: of the recordings. `operator` edits in `namespaces`.
+    pub fn standard(namespaces: &[String]) -> Vec<Self> {
+        vec![
+            Self::new("admin", "u-1", "system:masters", Role::Admin),
+            Self::new("viewer", "u-2", "lab:viewers", Role::View),
+            Self::new("operator", "u-3", "lab:operators", Role::Edit(namespaces.to_vec())),
+            Self::new("nobody", "u-4", "lab:nobody", Role::Nothing),
+        ]
+    }
+
+    fn rules(&self, namespace: &str) -> Vec<&'static [Rule]> {
+        match &self.role {
+            Role::Admin | Role::Nothing => Vec::new(),
+            Role::View => vec![VIEW],
+            Role::Edit(namespaces) if namespaces.iter().any(|n| n == namespace) => vec![VIEW, EDIT],
+            Role::Edit(_) => Vec::new(),
+        }
+    }
+
+    /// Why it may, or `None` when it may not.
+    pub fn allowed(&self, access: &Access<'_>) -> Option<String> {
+        let target = access.target();
+        if self.role == Role::Admin {
+            return Some(String::new());
+        }
+        if EVERYONE.iter().any(|r| r.allows(access, &target)) {
+            return Some(
+                "RBAC: allowed by ClusterRoleBinding \"system:basic-user\" of ClusterRole \"system:basic-user\" to Group \"system:authenticated\"".into(),
+            );
+        }
+        self.rules(access.namespace).iter().any(|rules| rules.iter().any(|r| r.allows(access, &target))).then(|| {
+            match &self.role {
+                Role::View => format!(
+                    "RBAC: allowed by ClusterRoleBinding \"lab-viewers\" of ClusterRole \"view\" to Group \"{}\"",
+                    self.group
+                ),
+                _ => format!(
+                    "RBAC: allowed by RoleBinding \"lab-operators/{}\" of ClusterRole \"edit\" to Group \"{}\"",
+                    access.namespace, self.group
+                ),
+            }
+        })
+    }
+
+    /// The `status` of a SelfSubjectRulesReview.
+    pub fn rules_review(&self, namespace: &str) -> Value {
+        let mut rules: Vec<Value> = Vec::new();
+        let mut paths: Vec<Value> = Vec::new();
+        if self.role == Role::Admin {
+            rules.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
+            paths.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
+        }
+        rules.extend(self.rules(namespace).into_iter().flatten().map(Rule::value));
+        rules.extend(EVERYONE.iter().map(Rule::value));
+        paths.extend(EVERYONE_PATHS.iter().map(|p| json!({"verbs": ["get"], "nonResourceURLs": p})));
+        json!({"resourceRules": rules, "nonResourceRules": paths, "incomplete": false})
+    }
+
+    /// The `status.userInfo` of a SelfSubjectReview.
+    pub fn info(&self) -> Value {
+        json!({"username": self.name, "uid": self.uid, "groups": [self.group, "system:authenticated"]})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operator_edits_in_its_namespace_only() {
+        let users = User::standard(&["cortex".to_owned()]);
+        let operator = users.iter().find(|u| u.name == "operator").unwrap();
+        let scale = |namespace| Access {
+            verb: "patch", group: "apps", resource: "deployments", subresource: "scale", namespace, name: "x",
+        };
+        assert!(operator.allowed(&scale("cortex")).is_some());
+        assert!(operator.allowed(&scale("other")).is_none());
+        assert_eq!(
+            scale("other").forbidden(operator).message,
+            "deployments.apps \"x\" is forbidden: User \"operator\" cannot patch resource \"deployments/scale\" in API group \"apps\" in the namespace \"other\""
+        );
+    }
+}
