@@ -29,6 +29,7 @@ use crate::signal::{Judge, Thresholds};
 use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
+pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
@@ -70,7 +71,7 @@ pub struct Start {
     pub access: Access,
     pub keys: Keymap,
     pub thresholds: Thresholds,
-    pub books: crate::runbook::Library,
+    pub books: crate::runbook::library::Library,
     /// Context and scope that the command line or the configuration named.
     pub context: Option<String>,
     pub scope: Option<Scope>,
@@ -99,7 +100,7 @@ pub struct App {
     pub toasts: Vec<Toast>,
     pub activities: Vec<Activity>,
     pub runs: Vec<RunEntry>,
-    pub books: crate::runbook::Library,
+    pub books: crate::runbook::library::Library,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,

@@ -17,7 +17,6 @@ use crate::signal::Signal;
 pub struct RunEntry {
     pub number: u64,
     pub run: Run,
-    pub signal: Option<SignalSeen>,
     asked: Option<(ActionId, AskId)>,
 }
 
@@ -27,13 +26,18 @@ impl RunEntry {
     }
 }
 
+/// Whether two runs are about the same thing, whatever signal led there.
+fn same(a: &Subject, b: &Subject) -> bool {
+    a.workload == b.workload && (a.workload.is_some() || a.pod == b.pod)
+}
+
 /// What a runbook is told of the signal that it answers.
 fn seen(app: &App, signal: &Signal) -> SignalSeen {
     SignalSeen {
         id: signal.id.to_owned(),
         severity: signal.severity.word().to_owned(),
-        title: signal.line(app.server_now()),
         since: signal.since,
+        text: signal.line(app.server_now()),
     }
 }
 
@@ -53,16 +57,16 @@ impl App {
         of_row.or_else(|| self.strip.current(&self.judge))
     }
 
-    fn facts(&self, subject: &Subject, signal: Option<&SignalSeen>) -> Facts {
-        facts::of(&self.world, subject, signal, self.server_now())
+    fn facts(&self, subject: &Subject) -> Facts {
+        facts::of(&self.world, subject, self.now)
     }
 
     /// Starts a runbook on a subject, or comes back to the run that is under way on it.
-    pub fn start_run(&mut self, book: &str, subject: Subject, signal: Option<SignalSeen>) -> Vec<Effect> {
+    pub fn start_run(&mut self, book: &str, subject: Subject) -> Vec<Effect> {
         let under_way = self
             .runs
             .iter()
-            .find(|r| r.is_live() && r.run.book().id == book && *r.run.subject() == subject)
+            .find(|r| r.is_live() && r.run.book().id == book && same(r.run.subject(), &subject))
             .map(|r| r.number);
         if let Some(number) = under_way {
             self.layers.push(Layer::Runbook(RunView { run: number, ..RunView::default() }));
@@ -72,7 +76,7 @@ impl App {
             return self.complain(format!("there is no runbook {book}"));
         };
         let number = self.next_id();
-        let facts = self.facts(&subject, signal.as_ref());
+        let facts = self.facts(&subject);
         let start = Start {
             id: format!("{:04x}", (self.now.as_millisecond() as u64 ^ (number << 3)) & 0xffff),
             operator: self.user.clone(),
@@ -80,13 +84,13 @@ impl App {
             params: std::collections::BTreeMap::new(),
         };
         let (run, effects) = Run::start(book, start, &facts, self.now);
-        self.runs.push(RunEntry { number, run, signal, asked: None });
+        self.runs.push(RunEntry { number, run, asked: None });
         self.layers.push(Layer::Runbook(RunView { run: number, ..RunView::default() }));
         self.perform(number, effects)
     }
 
     /// The best runbook for what is at hand.
-    pub fn best_run(&self) -> Result<(String, Subject, Option<SignalSeen>), String> {
+    pub fn best_run(&self) -> Result<(String, Subject), String> {
         let signal = self.signal_at_hand();
         if let Some(signal) = signal
             && let Some(book) = signal.runbook
@@ -95,7 +99,9 @@ impl App {
                 return Err(format!("the runbook {book} is not on this console yet"));
             }
             let object = signal.subject.object().cloned().ok_or("the signal is not about one object")?;
-            return Ok((book.to_owned(), Subject::Object(object), Some(seen(self, signal))));
+            let mut subject = Subject::of(&self.world, &object);
+            subject.signal = Some(seen(self, signal));
+            return Ok((book.to_owned(), subject));
         }
         Err(match signal {
             Some(s) => format!("no runbook answers {}", s.id),
@@ -107,7 +113,7 @@ impl App {
     pub(crate) fn run_event(&mut self, number: u64, event: Event) -> Vec<Effect> {
         let Some(at) = self.runs.iter().position(|r| r.number == number) else { return Vec::new() };
         let Some(entry) = self.runs.get(at) else { return Vec::new() };
-        let facts = self.facts(entry.run.subject(), entry.signal.as_ref());
+        let facts = self.facts(entry.run.subject());
         let now = self.now;
         let Some(entry) = self.runs.get_mut(at) else { return Vec::new() };
         let effects = entry.run.handle(event, &facts, now);
@@ -132,11 +138,11 @@ impl App {
             match effect {
                 engine::Effect::Plan(ask) => {
                     let subject = self.runs.iter().find(|r| r.number == number).map(|r| r.run.subject().clone());
-                    let resolved = match self.may_mutate() {
-                        Ok(()) => crate::runbook::request::resolve(&ask, &self.world),
-                        Err(why) => Err(why),
+                    let resolved = match (self.may_mutate(), subject) {
+                        (Ok(()), Some(subject)) => crate::runbook::request::resolve(&self.world, &subject, &ask),
+                        (Err(why), _) => Err(why),
+                        (Ok(()), None) => Err("the run is gone".to_owned()),
                     };
-                    let _ = subject;
                     match resolved {
                         Ok(request) => out.extend(self.plan_for_run(number, ask.ask, request, &ask.reason)),
                         Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask: ask.ask, why })),
@@ -236,24 +242,20 @@ impl App {
         let Some(subject) = self.runs.iter().find(|r| r.number == number).map(|r| r.run.subject().clone()) else {
             return Vec::new();
         };
-        let Subject::Object(object) = subject else { return self.say("this run is not about one object") };
-        let (pod, workload) = self.pod_and_workload(&object);
+        let (pod, workload) = self.pod_and_workload(&subject);
         commands::open_evidence(self, open, pod, workload)
     }
 
     /// The worst pod and the workload that a runbook's subject means.
-    fn pod_and_workload(&self, object: &ObjectRef) -> (Option<ObjectRef>, Option<ObjectRef>) {
-        if object.kind == Kind::Pod {
-            let owner = self.world.pod(object).and_then(|p| self.world.top_owner(p));
-            return (Some(object.clone()), owner);
-        }
-        let pod = self.world.workload(object).and_then(|w| {
+    fn pod_and_workload(&self, subject: &Subject) -> (Option<ObjectRef>, Option<ObjectRef>) {
+        let named = subject.pod.clone().filter(|p| self.world.pod(p).is_some());
+        let worst = subject.workload.as_ref().and_then(|w| self.world.workload(w)).and_then(|w| {
             self.world
                 .pods_of(w)
                 .min_by_key(|p| (crate::panes::pod_health(p), std::cmp::Reverse(p.restarts)))
                 .map(|p| p.meta.object(Kind::Pod))
         });
-        (pod, Some(object.clone()))
+        (named.or(worst), subject.workload.clone())
     }
 
     /// Whether a run's panel should be drawn anew each second: something counts down.

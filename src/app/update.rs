@@ -326,7 +326,7 @@ impl App {
     }
 
     /// Filters follow the typing.
-    fn prompt_changed(&mut self) -> Vec<Effect> {
+    pub(crate) fn prompt_changed(&mut self) -> Vec<Effect> {
         let Some(Layer::Prompt(prompt)) = self.layers.last() else { return Vec::new() };
         let text = prompt.field.text().to_owned();
         match prompt.purpose {

@@ -41,6 +41,15 @@ impl Judge {
         }
     }
 
+    /// Forgets everything that was seen: another cluster, or other namespaces, come next.
+    pub fn forget(&mut self) {
+        *self = Self {
+            thresholds: std::mem::take(&mut self.thresholds),
+            journal: self.journal.take(),
+            ..Self::default()
+        };
+    }
+
     /// Looks at the world at our time `now`. Returns whether [`Judge::signals`] changed.
     pub fn update(&mut self, world: &World, now: Timestamp) -> bool {
         let server_now = world.server_now(now);

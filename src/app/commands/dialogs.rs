@@ -3,7 +3,7 @@
 use super::{actions, lists, logs, views};
 use crate::action::{Confirm, Request};
 use crate::app::command::{Command, always};
-use crate::app::layers::{LogKeep, PickerFor, PlanFocus, PlanState, PromptFor, QuestionFor};
+use crate::app::layers::{PickerFor, PlanFocus, PlanState, PromptFor, QuestionFor};
 use crate::app::msg::{Effect, LogQuery, LogTarget};
 use crate::app::{Activity, App, Layer};
 use crate::keys::MUTATE;
@@ -165,12 +165,13 @@ fn accept(app: &mut App) -> Vec<Effect> {
     }
     let Some(Layer::Prompt(mut prompt)) = app.layers.pop() else { return Vec::new() };
     let text = prompt.field.text().trim().to_owned();
+    let purpose = prompt.purpose.clone();
     let mut refuse = |app: &mut App, why: &str| {
         prompt.complaint = Some(why.to_owned());
         app.layers.push(Layer::Prompt(prompt.clone()));
         Vec::new()
     };
-    match prompt.purpose.clone() {
+    match purpose {
         PromptFor::Filter => {
             lists::accept_filter(app);
             Vec::new()
@@ -268,7 +269,6 @@ fn cancel(app: &mut App) -> Vec<Effect> {
         PromptFor::LogFilter => {
             if let Some(Layer::Logs(logs)) = app.layers.last_mut() {
                 logs.only.clear();
-                debug_assert!(logs.keep >= LogKeep(1));
             }
         }
         _ => {}
@@ -351,7 +351,10 @@ fn picked(app: &mut App) -> Vec<Effect> {
         PickerFor::Runbook => {
             let subject = app.subject_workload().map(|w| w.meta.object(w.kind)).or_else(|| app.subject());
             match (value, subject) {
-                (Some(book), Some(object)) => app.start_run(&book, Subject::Object(object), None),
+                (Some(book), Some(object)) => {
+                    let subject = Subject::of(&app.world, &object);
+                    app.start_run(&book, subject)
+                }
                 (Some(_), None) => app.complain("select the object that the runbook is for first"),
                 _ => Vec::new(),
             }

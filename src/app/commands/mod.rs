@@ -11,7 +11,7 @@ mod views;
 
 use super::command::Command;
 
-pub use runbooks::{open_evidence, ways};
+pub(crate) use runbooks::{open_evidence, ways};
 
 /// All tables, in the order of the help.
 pub(super) const TABLES: &[&[Command]] = &[

@@ -56,7 +56,7 @@ fn offered(app: &App, kind: OfferKind) -> Result<(), String> {
 
 fn best(app: &mut App) -> Vec<Effect> {
     match app.best_run() {
-        Ok((book, subject, signal)) => app.start_run(&book, subject, signal),
+        Ok((book, subject)) => app.start_run(&book, subject),
         Err(why) => app.complain(why),
     }
 }
@@ -64,7 +64,7 @@ fn best(app: &mut App) -> Vec<Effect> {
 fn list(app: &mut App) -> Vec<Effect> {
     let choices = app
         .books
-        .all()
+        .iter()
         .map(|b| Choice { value: b.id.clone(), label: b.title.clone(), hint: b.use_when.clone() })
         .collect();
     app.layers.push(Layer::Picker(Picker::new("Runbook", PickerFor::Runbook, choices)));
@@ -88,7 +88,7 @@ fn event(app: &mut App, event: Event) -> Vec<Effect> {
 }
 
 /// The ways that are offered to choose from, as rows under the text.
-pub fn ways(entry: &RunEntry) -> Vec<(OfferKind, String)> {
+pub(crate) fn ways(entry: &RunEntry) -> Vec<(OfferKind, String)> {
     entry
         .run
         .offers()
@@ -182,7 +182,7 @@ fn abort(app: &mut App) -> Vec<Effect> {
 }
 
 /// Opens a view that a run offers as evidence.
-pub fn open_evidence(app: &mut App, open: Open, pod: Option<ObjectRef>, workload: Option<ObjectRef>) -> Vec<Effect> {
+pub(crate) fn open_evidence(app: &mut App, open: Open, pod: Option<ObjectRef>, workload: Option<ObjectRef>) -> Vec<Effect> {
     match open {
         Open::History | Open::Difference => match workload {
             Some(w) => {
