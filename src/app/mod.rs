@@ -29,6 +29,7 @@ use crate::signal::{Judge, Thresholds};
 use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
+pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};

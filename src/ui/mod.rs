@@ -1,2 +1,254 @@
-//! ui
-pub const fn shows_all_panes(size: (u16, u16)) -> bool { size.0 >= 110 && size.1 >= 30 }
+//! Drawing. [`view`] changes nothing: what depends on the size of the screen (pages, scroll ends) is settled by [`fit`]
+//! just before.
+//!
+//! ```text
+//!  QUARTERDECK  platform · context/namespace      PROD      k8s ●   operator  14:02Z    top bar
+//!  ▲ rollout cortex-api stalled 2/5 for 6m — ImagePullBackOff …   → r  Stalled rollout   attention strip
+//! ╭ 1 Pods 41/44 ready ────────────────╮╭ 2 Rollouts 7/8 healthy ─────────────────────╮  panes, or one layer
+//! ╰────────────────────────────────────╯╰─────────────────────────────────────────────╯
+//!  1–3 pane  ↵ open  / filter  a actions  r runbook  ? help                              footer
+//! ```
+
+mod chrome;
+mod detail;
+mod dialogs;
+mod help;
+mod logs;
+mod plan;
+mod runbook;
+mod table;
+mod text;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+
+use crate::app::doc::{Line, Scroll};
+use crate::app::layers::Content;
+use crate::app::{App, Layer, Strip};
+use crate::panes::PANES;
+use crate::theme::{Role, Symbols, Theme};
+
+/// What drawing needs beside the state.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    pub theme: &'a Theme,
+    pub symbols: &'a Symbols,
+}
+
+impl Look<'_> {
+    pub fn style(&self, role: Role) -> Style {
+        self.theme.style(role)
+    }
+}
+
+/// Whether all panes fit on the deck beside each other, rather than one open and the others a line each.
+pub const fn shows_all_panes(size: (u16, u16)) -> bool {
+    size.0 >= 110 && size.1 >= 30
+}
+
+/// Smaller than this and only a message fits.
+const SMALLEST: (u16, u16) = (40, 10);
+
+/// The parts of the screen.
+struct Areas {
+    top: Rect,
+    strip: Rect,
+    body: Rect,
+    footer: Rect,
+}
+
+fn areas(app: &App, area: Rect) -> Areas {
+    let signals = Strip::shown(&app.judge).count() as u16;
+    let room = if shows_all_panes(app.size) { 4 } else { 1 };
+    let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
+    let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
+    Areas {
+        top: row(0, 1),
+        strip: row(1, strip),
+        body: row(1 + strip, area.height.saturating_sub(2 + strip)),
+        footer: row(area.height.saturating_sub(1), 1),
+    }
+}
+
+/// Settles what depends on the size: how long a page is, where scrolling ends.
+pub fn fit(app: &mut App) {
+    let area = Rect::new(0, 0, app.size.0, app.size.1);
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        return;
+    }
+    let body = areas(app, area).body;
+    let places = table::places(app, body);
+    for (pane, place) in PANES.iter().zip(places) {
+        if let (Some(list), Some(place)) = (app.lists.get_mut(pane.id.index()), place) {
+            list.page = usize::from(place.height.saturating_sub(3)).max(1);
+            list.scroll();
+        }
+    }
+    for i in 0..app.layers.len() {
+        let Some(layer) = app.layers.get(i) else { continue };
+        let Some((page, len, jump)) = extent(app, layer, body) else { continue };
+        let Some(layer) = app.layers.get_mut(i) else { continue };
+        let follows = matches!(layer, Layer::Logs(l) if l.follow);
+        if let Layer::Detail(d) = layer {
+            d.to_events = false;
+        }
+        let Some(scroll) = scroll_of(layer) else { continue };
+        (scroll.page, scroll.len) = (page, len);
+        if let Some(line) = jump {
+            scroll.top = line;
+        }
+        if follows {
+            scroll.end();
+        }
+        scroll.by(0);
+    }
+}
+
+fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
+    match layer {
+        Layer::Detail(l) => Some(&mut l.scroll),
+        Layer::Text(l) => Some(&mut l.scroll),
+        Layer::Logs(l) => Some(&mut l.scroll),
+        Layer::History(l) => Some(&mut l.scroll),
+        Layer::Runbook(l) => Some(&mut l.scroll),
+        Layer::Help(l) => Some(&mut l.scroll),
+        _ => None,
+    }
+}
+
+/// (lines on screen, lines in all, line to jump to).
+fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<usize>)> {
+    let page = usize::from(body.height.saturating_sub(2));
+    let width = usize::from(body.width.saturating_sub(4));
+    Some(match layer {
+        Layer::Detail(d) => {
+            let lines = text::wrapped(&detail::lines(app, &d.object), width, d.scroll.wrap);
+            let jump = d.to_events.then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
+            (page, lines.len(), jump)
+        }
+        Layer::Text(t) => (page, t.lines().len(), None),
+        Layer::Logs(l) => (page, logs::lines(l, width).len(), None),
+        Layer::History(h) => (usize::from(detail::diff_height(h, body)), h.diff().len(), None),
+        Layer::Runbook(v) => runbook::extent(app, v, body),
+        Layer::Help(h) => (page, help::lines(app, h).len(), None),
+        _ => return None,
+    })
+}
+
+/// Draws the console. Any size is drawn; too small is a message.
+pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
+        let text = format!("too small: {}×{}, needs {}×{}", area.width, area.height, SMALLEST.0, SMALLEST.1);
+        put(frame.buffer_mut(), area, 0, 0, &text, look.style(Role::Warn));
+        return;
+    }
+    let parts = areas(app, area);
+    let mut cursor: Option<Position> = None;
+    let buf = frame.buffer_mut();
+    chrome::top(app, look, parts.top, buf);
+    chrome::strip(app, look, parts.strip, buf);
+    let base = app.layers.iter().rposition(Layer::is_full);
+    match base.and_then(|i| app.layers.get(i)) {
+        None => cursor = table::deck(app, look, parts.body, buf).or(cursor),
+        Some(layer) => {
+            if let Some(at) = full_layer(app, look, layer, parts.body, buf) {
+                cursor = Some(at);
+            }
+        }
+    }
+    for layer in app.layers.iter().skip(base.map_or(0, |i| i + 1)) {
+        if let Some(at) = dialogs::float(app, look, layer, area, parts.body, parts.footer, buf) {
+            cursor = Some(at);
+        }
+    }
+    let typing = matches!(app.layers.last(), Some(Layer::Prompt(p)) if p.is_line());
+    if !typing {
+        chrome::footer(app, look, parts.footer, buf);
+    }
+    chrome::toasts(app, look, parts.body, buf);
+    dialogs::which_key(app, look, parts.body, buf);
+    if let Some(at) = cursor {
+        frame.set_cursor_position(at);
+    }
+}
+
+fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Buffer) -> Option<Position> {
+    match layer {
+        Layer::Detail(d) => {
+            let lines = detail::lines(app, &d.object);
+            text::panel(look, body, &d.object.to_string(), &lines, &d.scroll, buf);
+            Some(Position::new(body.x + 2, body.y + 1))
+        }
+        Layer::Text(t) => {
+            let lines: Vec<Line> = match &t.content {
+                Content::Loading(_) => vec![Line::new("reading", Role::TextMuted)],
+                Content::Failed(why) => vec![Line::new(why.as_str(), Role::Error)],
+                Content::Lines(lines) if t.yaml => lines.iter().map(|l| text::yaml(l)).collect(),
+                Content::Lines(lines) => lines.iter().map(Line::plain).collect(),
+            };
+            text::panel(look, body, &t.title, &lines, &t.scroll, buf);
+            Some(Position::new(body.x + 2, body.y + 1))
+        }
+        Layer::Logs(l) => logs::draw(look, l, body, buf),
+        Layer::History(h) => detail::history(app, look, h, body, buf),
+        Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
+        Layer::Activity(a) => detail::activity(app, look, a.cursor, body, buf),
+        _ => None,
+    }
+}
+
+/// Writes `text` at a place of `area`, cut at its right edge. Returns the columns used.
+pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
+    if y >= area.height || x >= area.width {
+        return 0;
+    }
+    let room = usize::from(area.width - x);
+    let (end, _) = buf.set_stringn(area.x + x, area.y + y, text, room, style);
+    end.saturating_sub(area.x + x)
+}
+
+/// Fills a rectangle with blanks of a style.
+pub(crate) fn clear(buf: &mut Buffer, area: Rect, style: Style) {
+    for y in area.top()..area.bottom().min(buf.area.bottom()) {
+        for x in area.left()..area.right().min(buf.area.right()) {
+            if let Some(cell) = buf.cell_mut((x, y)) {
+                cell.reset();
+                cell.set_style(style);
+            }
+        }
+    }
+}
+
+/// A frame with a title; returns what is inside.
+pub(crate) fn frame(buf: &mut Buffer, area: Rect, border: Style, title: &[(String, Style)]) -> Rect {
+    if area.width < 2 || area.height < 2 {
+        return Rect::default();
+    }
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    for x in area.left()..=right {
+        buf.set_string(x, area.top(), "─", border);
+        buf.set_string(x, bottom, "─", border);
+    }
+    for y in area.top()..=bottom {
+        buf.set_string(area.left(), y, "│", border);
+        buf.set_string(right, y, "│", border);
+    }
+    for (x, y, corner) in
+        [(area.left(), area.top(), "╭"), (right, area.top(), "╮"), (area.left(), bottom, "╰"), (right, bottom, "╯")]
+    {
+        buf.set_string(x, y, corner, border);
+    }
+    let mut x = 1;
+    let line = Rect::new(area.x, area.y, area.width.saturating_sub(2), 1);
+    if !title.is_empty() {
+        x += put(buf, line, x, 0, " ", border);
+        for (text, style) in title {
+            x += put(buf, line, x, 0, text, *style);
+        }
+        put(buf, line, x, 0, " ", border);
+    }
+    Rect::new(area.x + 1, area.y + 1, area.width - 2, area.height - 2)
+}

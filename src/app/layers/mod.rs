@@ -17,7 +17,7 @@ pub use activity::ActivityView;
 pub use detail::Detail;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
-pub use logs::{LogKeep, Logs};
+pub use logs::{LogKeep, Logs, readable};
 pub use palette::{Entry, Palette};
 pub use picker::{Choice, Picker, PickerFor};
 pub use plan::{PlanFocus, PlanLayer, PlanState};

@@ -116,6 +116,7 @@ fn hostile_expressions_are_refused_or_answered_and_never_end_the_process() {
     }
     assert_eq!(truth("rollout.stalled", &scope()), Truth::True, "the evaluator still works");
     assert_eq!(RUNAWAYS.load(Ordering::SeqCst), 0, "nothing was left running");
+    a_slow_thread_stops_counting_once_it_ends();
 }
 
 #[test]
@@ -139,8 +140,8 @@ fn check_names_the_flaw_and_where_it_is() {
     assert!(check("rollout.raedy", &names()).unwrap_err().expected.contains("`rollout.ready`"));
 }
 
-#[test]
-fn a_thread_that_is_only_slow_stops_counting_once_it_ends() {
+/// Called by the test that looks at the same counter, so that they do not overlap.
+fn a_slow_thread_stops_counting_once_it_ends() {
     let (let_go, held) = mpsc::sync_channel::<()>(1);
     let late = on_large_stack(Duration::from_millis(1), move || held.recv().is_ok());
     assert_eq!(late, Err("the expression did not end in time"));

@@ -1,0 +1,254 @@
+use super::*;
+use crate::action::{Outcome, Stage, Undo};
+use crate::model::{Kind, ObjectRef};
+use crate::runbook::facts::Fact;
+use crate::runbook::format;
+use crate::runbook::library::Library;
+use proptest::prelude::*;
+
+const BOOK: &str = r#"+++
+id = "x"
+title = "X"
+owner = "us"
+use_when = "Always."
+[params.workload]
+type = "workload"
+[params.revision]
+type = "revision"
+default = "{{ rollout.previous_revision }}"
++++
+## Stalled
+```step
+kind = "gate"
+expect = "rollout.stalled"
+```
+## Way
+```step
+kind = "branch"
+else = "put-back"
+[[cases]]
+if = "rollout.paused"
+goto = "put-back"
+```
+## Between
+```step
+kind = "note"
+```
+## Put back
+```step
+kind = "action"
+action = "roll-back"
+target = "{{ workload }}"
+revision = "{{ revision }}"
+```
+## Settle
+```step
+kind = "wait"
+until = "rollout.complete"
+for = "20s"
+deadline = "5m"
+abort_if = "rollout.crashing > 0"
+```
+## Restart too
+```step
+kind = "action"
+action = "restart"
+target = "{{ workload }}"
+required = false
+```
+"#;
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+}
+
+fn target() -> ObjectRef {
+    ObjectRef { kind: Kind::Deployment, namespace: "cortex".into(), name: "api".into(), uid: "u1".into() }
+}
+
+fn facts(stalled: bool) -> Facts {
+    let mut facts = Facts::new();
+    facts.know("rollout.stalled", stalled);
+    facts.know("rollout.complete", !stalled);
+    facts.know("rollout.paused", false);
+    facts.know("rollout.crashing", 0);
+    facts.know("rollout.previous_revision", 13);
+    facts
+}
+
+fn begin(facts: &Facts) -> (Run, Vec<Effect>) {
+    let book = Arc::new(format::parse(BOOK, "x.md").unwrap());
+    let subject = Subject { workload: Some(target()), ..Subject::default() };
+    let start = Start { id: "7f3a".to_owned(), operator: "k.lind".to_owned(), subject, params: BTreeMap::new() };
+    Run::start(book, start, facts, at(0))
+}
+
+fn asked(effects: &[Effect]) -> Option<AskId> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Plan(ask) => Some(ask.ask),
+        Effect::PlanUndo { ask, .. } => Some(*ask),
+        _ => None,
+    })
+}
+
+fn done(plan: u64, outcome: Outcome, verdict: Option<crate::action::Verdict>) -> Event {
+    let label = "back to 14".to_owned();
+    let undo = Some(Undo::By { label, request: Request::Restart { target: target() }, valid_for_s: 600 });
+    Event::Progress(Progress { id: ActionId(plan), at: at(0), stage: Stage::Done { outcome, verdict, undo } })
+}
+
+fn healthy(plan: u64) -> Event {
+    done(plan, Outcome::Applied, Some(crate::action::Verdict::Healthy("5 of 5 ready".to_owned())))
+}
+
+/// Plans, confirms and finishes what `ask` asked for.
+fn carry_out(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now: Timestamp) -> Vec<Effect> {
+    run.handle(Event::PlanMade { ask, plan: ActionId(plan), title: "T".to_owned() }, facts, now);
+    run.handle(Event::Confirmed { plan: ActionId(plan) }, facts, now);
+    run.handle(healthy(plan), facts, now)
+}
+
+#[test]
+fn a_run_goes_from_the_gate_over_the_plan_and_the_wait_to_its_end_and_can_be_rolled_back() {
+    let (mut run, effects) = begin(&facts(true));
+    assert!(matches!(effects.first(), Some(Effect::Record(record)) if record.what == Recorded::Started));
+    assert_eq!(run.current(), 3, "the gate holds and the branch skips the note");
+    assert_eq!(run.states()[2], StepState::Skipped("not on this way".to_owned()));
+    let effects = run.handle(Event::Continue, &facts(true), at(1));
+    let Some(Effect::Plan(ask)) = effects.iter().find(|effect| matches!(effect, Effect::Plan(_))) else { panic!() };
+    assert_eq!((ask.target.as_str(), &ask.args[0]), ("deployment/cortex/api", &("revision", Value::Int(13))));
+    let mut later = facts(false);
+    later.know("rollout.previous_revision", 14);
+    carry_out(&mut run, ask.ask, 1, &later, at(2));
+    assert_eq!((run.current(), run.undos().len()), (4, 1));
+    assert_eq!(run.scope.known["revision"], Value::Int(13), "what was planned with does not follow the facts");
+    run.handle(Event::Tick, &later, at(21));
+    assert!(matches!(run.phase(), Phase::Waiting { .. }), "it must hold for 20 s");
+    run.handle(Event::Tick, &later, at(22));
+    assert_eq!(run.current(), 5);
+    let effects = run.handle(Event::RollBack, &later, at(23));
+    carry_out(&mut run, asked(&effects).unwrap(), 2, &later, at(24));
+    assert_eq!(run.status(), &Status::RolledBack);
+}
+
+#[test]
+fn a_gate_over_an_unknown_fact_asks_and_passes_only_once_the_fact_is_known() {
+    let mut stale = facts(true);
+    stale.set("rollout.stalled", Fact::Stale { seconds: 240, last: Some(Value::Bool(true)) });
+    let (mut run, _) = begin(&stale);
+    assert_eq!(run.states()[0], StepState::Unknown("rollout.stalled is stale, 4m old".to_owned()));
+    run.handle(Event::Continue, &stale, at(1));
+    run.handle(Event::Skip { reason: " ".to_owned() }, &stale, at(1));
+    assert_eq!(run.current(), 0, "neither a plain yes nor an empty reason passes it");
+    run.handle(Event::Tick, &facts(true), at(2));
+    assert_eq!(run.states()[0], StepState::Passed("rollout.stalled".to_owned()));
+}
+
+#[test]
+fn a_failed_step_stops_the_run_until_the_operator_decides() {
+    let (mut run, _) = begin(&facts(false));
+    assert!(matches!(run.states()[0], StepState::Failed(_)));
+    run.handle(Event::Tick, &facts(true), at(1));
+    assert_eq!(run.current(), 0, "it does not go on by itself");
+    run.handle(Event::Retry, &facts(true), at(2));
+    assert_eq!(run.current(), 3);
+    let ask = asked(&run.handle(Event::Continue, &facts(true), at(3))).unwrap();
+    run.handle(Event::PlanMade { ask, plan: ActionId(1), title: "T".to_owned() }, &facts(true), at(3));
+    run.handle(Event::Confirmed { plan: ActionId(1) }, &facts(true), at(3));
+    run.handle(done(1, Outcome::Unknown("timeout".to_owned()), None), &facts(true), at(4));
+    assert!(matches!(run.states()[3], StepState::Unknown(_)), "an unknown outcome is no failure and no success");
+    assert_eq!((run.phase(), run.undos().len()), (&Phase::Stopped, 1));
+}
+
+#[test]
+fn the_built_in_runbooks_begin_without_any_fact_and_ask() {
+    for book in Library::built_in().iter() {
+        let start = Start { id: "1".into(), operator: "o".into(), subject: Subject::default(), params: BTreeMap::new() };
+        let (run, effects) = Run::start(Arc::clone(book), start, &Facts::new(), at(0));
+        assert!(matches!(run.states()[0], StepState::Unknown(_)), "{}", book.id);
+        assert_eq!(asked(&effects), None);
+    }
+}
+
+/// Ids are mostly 0, which [`fitting`] makes the right ones: pure chance would hardly ever get to a confirmation.
+fn any_event() -> impl Strategy<Value = Event> {
+    let (ask, plan) = (prop_oneof![3 => Just(0), 1 => 1..4u64], prop_oneof![3 => Just(0), 1 => 1..4u64]);
+    prop_oneof![
+        3 => Just(Event::Tick),
+        4 => Just(Event::Continue),
+        1 => Just(Event::Retry),
+        1 => Just(Event::RollBack),
+        1 => Just(Event::Skip { reason: "r".to_owned() }),
+        1 => (0..3usize).prop_map(Event::Choose),
+        1 => Just(Event::SetParam { name: "revision".to_owned(), text: "9".to_owned() }),
+        4 => (ask.clone(), 1..4u64).prop_map(|(ask, plan)| Event::PlanMade { ask: AskId(ask), plan: ActionId(plan), title: String::new() }),
+        1 => ask.clone().prop_map(|ask| Event::PlanRefused { ask: AskId(ask), why: "no".to_owned() }),
+        1 => ask.prop_map(|ask| Event::PlanCancelled { ask: AskId(ask), why: "closed".to_owned() }),
+        4 => plan.clone().prop_map(|plan| Event::Confirmed { plan: ActionId(plan) }),
+        3 => plan.clone().prop_map(healthy),
+        1 => plan.prop_map(|plan| done(plan, Outcome::Refused("no".to_owned()), None)),
+    ]
+}
+
+/// The event with each id 0 replaced by the one that the run waits for.
+fn fitting(event: Event, run: &Run, asks: &[AskId]) -> Event {
+    let last = asks.last().copied().unwrap_or(AskId(0));
+    let ask = |given: AskId| if given == AskId(0) { last } else { given };
+    let now = match run.phase() {
+        Phase::Confirming { plan, .. } | Phase::Executing { plan } => *plan,
+        _ => ActionId(0),
+    };
+    let id = |given: ActionId| if given == ActionId(0) { now } else { given };
+    match event {
+        Event::PlanMade { ask: given, plan, title } => Event::PlanMade { ask: ask(given), plan, title },
+        Event::PlanRefused { ask: given, why } => Event::PlanRefused { ask: ask(given), why },
+        Event::PlanCancelled { ask: given, why } => Event::PlanCancelled { ask: ask(given), why },
+        Event::Confirmed { plan } => Event::Confirmed { plan: id(plan) },
+        Event::Progress(progress) => Event::Progress(Progress { id: id(progress.id), ..progress }),
+        other => other,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn nothing_is_executed_without_a_confirmation_of_the_plan_that_was_asked_for(
+        events in prop::collection::vec((any_event(), any::<bool>()), 0..30)
+    ) {
+        let (mut run, effects) = begin(&facts(true));
+        let mut asks: Vec<AskId> = asked(&effects).into_iter().collect();
+        let mut answered: Vec<ActionId> = Vec::new();
+        let mut now = 0;
+        for (event, stalled) in events {
+            now += 7;
+            let before = run.phase().clone();
+            let event = fitting(event, &run, &asks);
+            if let Event::PlanMade { ask, plan, .. } = &event && asks.contains(ask) {
+                answered.push(*plan);
+            }
+            let effects = run.handle(event.clone(), &facts(stalled), at(now));
+            asks.extend(asked(&effects));
+            if let Phase::Executing { plan } = run.phase()
+                && !matches!(before, Phase::Executing { .. })
+            {
+                prop_assert_eq!(&event, &Event::Confirmed { plan: *plan });
+                let shown = matches!(&before, Phase::Confirming { plan: shown, .. } if shown == plan);
+                prop_assert!(shown, "another plan was on screen");
+                prop_assert!(answered.contains(plan));
+            }
+            for index in [3, 5] {
+                if let StepState::Passed(text) = &run.states()[index] {
+                    prop_assert_eq!(text, "5 of 5 ready");
+                }
+            }
+        }
+        run.handle(Event::Tick, &facts(true), at(100_000));
+        let waits = matches!(run.phase(), Phase::Waiting { .. });
+        prop_assert!(!waits, "a wait ends by its deadline");
+        run.handle(Event::Abort { reason: "enough".to_owned() }, &facts(true), at(100_001));
+        prop_assert!(run.status().is_over());
+        let more = run.handle(Event::Continue, &facts(true), at(100_002));
+        prop_assert_eq!(asked(&more), None);
+    }
+}

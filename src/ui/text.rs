@@ -1,0 +1,117 @@
+//! Lines of text in a frame: wrapping, scrolling, colouring.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::{Look, frame, put};
+use crate::app::doc::{Line, Scroll};
+use crate::text;
+use crate::theme::Role;
+
+/// Breaks lines at `width` columns, indenting what follows by two.
+pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
+    if !wrap || width < 8 {
+        return lines.to_vec();
+    }
+    let mut out = Vec::with_capacity(lines.len());
+    for line in lines {
+        if text::width(&line.text()) <= width {
+            out.push(line.clone());
+            continue;
+        }
+        let mut now: Vec<(String, Role)> = Vec::new();
+        let mut used = 0;
+        for (piece, role) in &line.0 {
+            let mut words = String::new();
+            for word in piece.split_inclusive([' ', ',', '/']) {
+                let w = text::width(word);
+                if used + w > width && used > 2 {
+                    if !words.is_empty() {
+                        now.push((std::mem::take(&mut words), *role));
+                    }
+                    out.push(Line(std::mem::take(&mut now)));
+                    now.push(("  ".to_owned(), *role));
+                    used = 2;
+                }
+                if w > width {
+                    // One word longer than the line: cut hard.
+                    for c in word.chars() {
+                        if used >= width {
+                            now.push((std::mem::take(&mut words), *role));
+                            out.push(Line(std::mem::take(&mut now)));
+                            now.push(("  ".to_owned(), *role));
+                            used = 2;
+                        }
+                        words.push(c);
+                        used += 1;
+                    }
+                } else {
+                    words.push_str(word);
+                    used += w;
+                }
+            }
+            if !words.is_empty() {
+                now.push((words, *role));
+            }
+        }
+        out.push(Line(now));
+    }
+    out
+}
+
+/// Writes a line from column `left` on.
+pub fn line(look: Look<'_>, buf: &mut Buffer, area: Rect, y: u16, line: &Line, left: usize) {
+    let mut x = 0u16;
+    let mut skip = left;
+    for (piece, role) in &line.0 {
+        let shown: String = if skip == 0 {
+            piece.clone()
+        } else {
+            let n = piece.chars().count();
+            let cut: String = piece.chars().skip(skip).collect();
+            skip = skip.saturating_sub(n);
+            cut
+        };
+        x += put(buf, area, x, y, &shown, look.style(*role));
+    }
+}
+
+/// The lines that are in sight, in a frame with a title.
+pub fn panel(look: Look<'_>, area: Rect, title: &str, lines: &[Line], scroll: &Scroll, buf: &mut Buffer) {
+    let inner = frame(buf, area, look.style(Role::BorderFocus), &[(text::clean(title).into_owned(), look.style(Role::TitleFocus))]);
+    let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
+    let lines = wrapped(lines, usize::from(inner.width), scroll.wrap);
+    body(look, inner, &lines, scroll, buf);
+    position(look, area, scroll, lines.len(), buf);
+}
+
+/// The lines that are in sight.
+pub fn body(look: Look<'_>, area: Rect, lines: &[Line], scroll: &Scroll, buf: &mut Buffer) {
+    for (row, l) in lines.iter().skip(scroll.top).take(usize::from(area.height)).enumerate() {
+        line(look, buf, area, row as u16, l, scroll.left);
+        if scroll.hit == Some(scroll.top + row) {
+            buf.set_style(Rect::new(area.x, area.y + row as u16, area.width, 1), look.style(Role::SearchCurrent));
+        }
+    }
+}
+
+/// `12–40 of 300` in the lower frame, when there is more than fits.
+pub fn position(look: Look<'_>, area: Rect, scroll: &Scroll, len: usize, buf: &mut Buffer) {
+    let page = usize::from(area.height.saturating_sub(2));
+    if len <= page {
+        return;
+    }
+    let text = format!(" {}–{} of {len} ", scroll.top + 1, (scroll.top + page).min(len));
+    let x = area.width.saturating_sub(text::width(&text) as u16 + 2);
+    put(buf, area, x, area.height.saturating_sub(1), &text, look.style(Role::TextMuted));
+}
+
+/// YAML: the key muted, the value plain.
+pub fn yaml(text: &str) -> Line {
+    match text.split_once(':') {
+        Some((key, value)) if !key.trim_start().starts_with('#') => {
+            Line(vec![(format!("{key}:"), Role::Accent), (value.to_owned(), Role::Text)])
+        }
+        _ => Line::plain(text),
+    }
+}
