@@ -16,7 +16,7 @@ fn kubectls() -> Vec<PathBuf> {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let named = std::env::var_os("QUARTERDECK_KUBECTL").unwrap_or_default();
     let all: BTreeSet<PathBuf> = std::env::split_paths(&on_path)
-        .map(|p| p.join("kubectl"))
+        .map(|folder| folder.join("kubectl"))
         .chain(std::env::split_paths(&named))
         .filter_map(|p| p.canonicalize().ok())
         .collect();
@@ -147,14 +147,18 @@ fn kubectl_sees_the_incident_and_its_rollback_heals_it() {
         assert!(history.contains("release 1.5.0 (pipeline 48590)") && history.contains("release 1.5.1"), "{history}");
 
         let uid = deployment(k.demo, "cortex-api")["metadata"]["uid"].as_str().unwrap().to_owned();
-        let good = k.demo.store().by_owner(&REPLICASETS, &uid).iter().map(|o| o.value());
+        let sets = k.demo.store().by_owner(&REPLICASETS, &uid);
         let is_4 = |rs: &Value| rs["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "4";
-        let mut template = good.into_iter().find(is_4).unwrap()["spec"]["template"].clone();
+        let mut template = sets.iter().map(|o| o.value()).find(is_4).unwrap()["spec"]["template"].clone();
         template["metadata"]["labels"].as_object_mut().unwrap().remove("pod-template-hash");
         let (_watch, lines) = k.follow("get deploy cortex-api -w");
         line_with(&lines, "3/5", |l| l.contains("3/5"));
         k.ok("rollout undo deploy/cortex-api --to-revision=4");
-        k.ok("rollout status deploy/cortex-api --timeout=90s");
+        // Until the controller has seen progress, the condition of the failed rollout still stands, and kubectl gives up
+        // on reading it; so does it on a real cluster.
+        eventually("the rollback is complete", || {
+            (k.run("rollout status deploy/cortex-api --timeout=90s").0 == Some(0)).then_some(())
+        });
         line_with(&lines, "5/5", |l| l.contains("5/5"));
         let mut now = deployment(k.demo, "cortex-api")["spec"]["template"].clone();
         for t in [&mut template, &mut now] {
