@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::mpsc::Sender;
 
+use super::ledger;
 use super::object::{collection, field, owner, path, selector_query, text};
-use super::outcome::{classify, outcome_text, response_seen, took_effect, verdict_text};
-use super::plan::{Confirmed, Outcome, PLAN_LIFE, Plan, PlanStep, Progress, Risk, Stage, Undo, Verdict};
+use super::outcome::{classify, outcome_text, took_effect, verdict_text};
+use super::plan::{Confirmed, Outcome, PLAN_LIFE, Plan, PlanStep, Progress, Stage, Undo, Verdict};
 use super::verify::{Goal, Observation, Step, Verifier};
 use super::wire::{self, Answer, ReadError, encode};
 use super::{Actor, WriteGrant};
-use crate::journal::{Entry, RecordKind, RequestSeen, Target, redact_body, sha256};
+use crate::journal::RecordKind;
 use crate::model::Kind;
 
 /// Waiting times.
@@ -191,7 +192,7 @@ impl Run<'_> {
                 )));
             }
         };
-        let intent = self.entry(RecordKind::Intent, step, &body);
+        let intent = ledger::intent(self.confirmed, step, &body);
         let ticket = match self.record(move |j| j.intent(intent)).await {
             Ok(ticket) => ticket,
             Err(why) => return stop(Outcome::NotRecorded(why)),
@@ -204,14 +205,7 @@ impl Run<'_> {
         if let Outcome::Unknown(why) = &outcome {
             outcome = self.compare(step, &sent.before, why).await;
         }
-        let mut result = self.entry(RecordKind::Result, step, &body);
-        result.outcome = outcome_text(&outcome);
-        result.response = answer.as_ref().map(response_seen);
-        result.duration_ms = u64::try_from(began.elapsed().as_millis()).ok();
-        if let Some(r) = &mut result.request {
-            // The intent holds it.
-            r.body = Value::Null;
-        }
+        let result = ledger::result(self.plan, step, &body, &outcome, answer.as_ref(), began.elapsed());
         if let Err(why) = self.record(move |j| j.result(ticket, result)).await {
             let text = format!(
                 "it was sent ({}), but the answer could not be recorded: {why}",
@@ -445,53 +439,12 @@ impl Run<'_> {
     }
 
     async fn record_verdict(&self, step: &PlanStep, verdict: &Verdict) {
-        let mut entry = Entry::new(RecordKind::Verify, self.plan.request.name());
-        entry.target = Some(self.target_of(step));
+        let mut entry = ledger::about(self.plan, RecordKind::Verify, step);
         entry.outcome = verdict_text(verdict);
-        entry.plan_hash = self.plan.hash();
         if let Err(why) = self.record(move |j| j.append(entry)).await {
             let text = format!("the verdict could not be recorded: {why}");
             self.tell(Stage::Verifying { text, worrying: true }).await;
         }
-    }
-
-    fn target_of(&self, step: &PlanStep) -> Target {
-        Target {
-            context: self.plan.place.context.clone(),
-            server: self.plan.place.server.clone(),
-            kind: step.target.kind.api().to_owned(),
-            namespace: step.target.namespace.to_string(),
-            name: step.target.name.to_string(),
-            uid: step.target.uid.to_string(),
-        }
-    }
-
-    fn entry(&self, kind: RecordKind, step: &PlanStep, body: &Value) -> Entry {
-        let mut entry = Entry::new(kind, self.plan.request.name());
-        entry.target = Some(self.target_of(step));
-        entry.request = Some(RequestSeen {
-            method: step.method.clone(),
-            path: step.path.clone(),
-            body: redact_body(body),
-            body_sha256: sha256(body.to_string().as_bytes()),
-        });
-        let side = |of: fn(&super::FieldChange) -> &String| -> Value {
-            step.changes
-                .iter()
-                .map(|c| (c.field.clone(), Value::from(of(c).as_str())))
-                .collect::<serde_json::Map<_, _>>()
-                .into()
-        };
-        if kind == RecordKind::Intent {
-            entry.before = side(|c| &c.before);
-            entry.after = side(|c| &c.after);
-            entry.reason.clone_from(&self.confirmed.by().reason);
-            if self.plan.risk == Risk::R3 {
-                entry.approval = "solo".into();
-            }
-        }
-        entry.plan_hash = self.plan.hash();
-        entry
     }
 
     /// Writes to the journal off the async threads: it waits for the disk.

@@ -15,6 +15,7 @@ mod evict_pod;
 mod execute;
 mod grant;
 mod hpa_bounds;
+mod ledger;
 mod object;
 mod outcome;
 mod pause;

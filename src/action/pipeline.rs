@@ -10,9 +10,11 @@ use super::execute::http_request;
 use super::object::clean;
 use super::outcome::budget_message;
 use super::plan::{ActionId, Check, Class, Confirm, PLAN_LIFE, Plan, PlanStep, Refusal, Request, Risk};
+use super::revisions::{template_changes, template_of};
 use super::survey::Survey;
 use super::wire::{self, Answer};
 use super::{Actor, Planner, delete_pod, evict_pod, hpa_bounds, pause, registry, restart, roll_back, scale, set_image};
+use crate::model::Kind;
 
 /// A dry run waits for webhooks as the real request does, but a plan must not take long.
 const DRY_RUN_DEADLINE: Duration = Duration::from_secs(10);
@@ -224,12 +226,40 @@ async fn dry_run(actor: &Actor, draft: &mut Draft) -> Check {
         }
         if is_unchanged(&answer.body, &step) {
             unchanged += 1;
+        } else if Kind::WORKLOADS.contains(&step.target.kind) {
+            uninvited(actor, draft, &step, &answer.body).await;
         }
     }
     if unchanged > 0 && unchanged == draft.steps.len() {
         draft.no_op = Some("the server says that this changes nothing".into());
     }
     check(Some(true), String::new())
+}
+
+/// What the server would change besides: an admission webhook that adds a sidecar, say.
+async fn uninvited(actor: &Actor, draft: &mut Draft, step: &PlanStep, after: &Value) {
+    let at = step
+        .rests_on
+        .pointer("/read")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let Ok(now) = wire::get(&actor.planner().reader, at).await else {
+        return;
+    };
+    if after.pointer("/spec/template").is_none() {
+        return;
+    }
+    let more: Vec<String> = template_changes(&template_of(&now), &template_of(after))
+        .into_iter()
+        .map(|c| c.field)
+        .filter(|f| !step.changes.iter().any(|c| c.field == *f) && !f.ends_with("/restartedAt"))
+        .collect();
+    if !more.is_empty() {
+        draft.warn(format!(
+            "the server (an admission webhook, say) would also change: {}",
+            more.join(", ")
+        ));
+    }
 }
 
 fn judge(answer: &Answer, step: &PlanStep) -> (Option<bool>, String) {

@@ -36,7 +36,8 @@ impl Judged {
     }
 }
 
-fn unobserved(object: &Value) -> bool {
+/// The controller has not seen the newest spec yet, so its status speaks of an older one.
+pub(super) fn unobserved(object: &Value) -> bool {
     int(object, "/status/observedGeneration").unwrap_or(0) < int(object, "/metadata/generation").unwrap_or(0)
 }
 

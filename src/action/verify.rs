@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::object::{clean, condition, count, field, flag, int, owned_by, owner, setter, text};
 use super::plan::{PlanStep, Request, Verdict, VerifySpec};
 use super::revisions::{is_stuck, ordinal};
-use super::status::{Judged, Restarts, is_ready, more_restarts, pod_trouble, restarts, rollout, size};
+use super::status::{Judged, Restarts, is_ready, more_restarts, pod_trouble, restarts, rollout, size, unobserved};
 use crate::model::Kind;
 
 /// What counts as done.
@@ -290,7 +290,7 @@ impl Verifier {
 
     /// The Deployment's own deadline, unless it had passed before our change and nothing was said since.
     fn passed_deadline(&self, object: &Value) -> Option<Verdict> {
-        if int(object, "/status/observedGeneration") < self.generation {
+        if unobserved(object) {
             return None;
         }
         let c = condition(object, "Progressing").filter(|c| text(c, "/reason") == "ProgressDeadlineExceeded")?;

@@ -7,14 +7,40 @@ use super::Layer;
 
 /// A time in which nothing may be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "FreezeIn")]
 pub struct Freeze {
     pub from: Timestamp,
     pub to: Timestamp,
     pub reason: String,
     /// Names of the platforms that it holds for; none: all.
-    #[serde(default)]
     pub platforms: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FreezeIn {
+    from: Timestamp,
+    to: Timestamp,
+    reason: String,
+    #[serde(default)]
+    platforms: Vec<String>,
+}
+
+impl TryFrom<FreezeIn> for Freeze {
+    type Error = String;
+
+    /// A freeze that ends before it begins protects nothing: somebody meant something else.
+    fn try_from(f: FreezeIn) -> Result<Self, String> {
+        if f.from >= f.to {
+            return Err(format!("the freeze ends at {}, expected a time after {}", f.to, f.from));
+        }
+        Ok(Self {
+            from: f.from,
+            to: f.to,
+            reason: f.reason,
+            platforms: f.platforms,
+        })
+    }
 }
 
 /// `[policy]` of one layer.

@@ -10,6 +10,8 @@ mod chain;
 mod clean;
 mod read;
 mod record;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use chain::sha256;

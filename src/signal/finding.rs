@@ -94,14 +94,14 @@ impl Finding {
     pub fn absorbs(&self, other: &Self) -> bool {
         let is_pod = other.id.starts_with("pod.");
         match (self.id, other.id) {
-            ("rollout.stalled", "rollout.unavailable") => true,
-            ("rollout.stalled", _) => is_pod && other.of_new_revision,
-            ("job.failed", _) => is_pod,
             ("pod.image" | "pod.oom" | "pod.crashloop" | "pod.pending" | "pod.not-ready", "rollout.unavailable") => {
                 self.down
             }
             // Between two crashes a container runs for a while: still the same loop.
-            ("pod.crashloop" | "pod.oom", "pod.restarts" | "pod.not-ready") => true,
+            ("rollout.stalled", "rollout.unavailable")
+            | ("pod.crashloop" | "pod.oom", "pod.restarts" | "pod.not-ready") => true,
+            ("rollout.stalled", _) => is_pod && other.of_new_revision,
+            ("job.failed", _) => is_pod,
             _ => false,
         }
     }

@@ -43,7 +43,11 @@ impl Judge {
 
     /// Forgets everything that was seen: another cluster, or other namespaces, come next.
     pub fn forget(&mut self) {
-        *self = Self { thresholds: std::mem::take(&mut self.thresholds), journal: self.journal.take(), ..Self::default() };
+        *self = Self {
+            thresholds: std::mem::take(&mut self.thresholds),
+            journal: self.journal.take(),
+            ..Self::default()
+        };
     }
 
     /// Looks at the world at our time `now`. Returns whether [`Judge::signals`] changed.

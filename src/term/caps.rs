@@ -13,7 +13,11 @@ pub struct Env(BTreeMap<String, String>);
 impl Env {
     /// The process's environment; what is not UTF-8 is left out.
     pub fn from_os() -> Self {
-        Self(std::env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))).collect())
+        Self(
+            std::env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))
+                .collect(),
+        )
     }
 
     /// The value of a variable; none when it is empty.
@@ -49,8 +53,16 @@ impl Caps {
         let term = env.get("TERM").unwrap_or("dumb");
         Self {
             depth: color.unwrap_or_else(|| depth(env, term)),
-            glyphs: glyphs.unwrap_or_else(|| if unicode(env, term) { Glyphs::Unicode } else { Glyphs::Ascii }),
-            ssh: ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"].iter().any(|name| env.get(name).is_some()),
+            glyphs: glyphs.unwrap_or_else(|| {
+                if unicode(env, term) {
+                    Glyphs::Unicode
+                } else {
+                    Glyphs::Ascii
+                }
+            }),
+            ssh: ["SSH_CONNECTION", "SSH_TTY", "SSH_CLIENT"]
+                .iter()
+                .any(|name| env.get(name).is_some()),
             tmux: env.get("TMUX").is_some(),
             dumb: term == "dumb",
         }
@@ -76,7 +88,14 @@ fn depth(env: &Env, term: &str) -> Depth {
         return Depth::True;
     }
     // These have it whether or not COLORTERM survived the journey; sshd commonly drops it.
-    let known = ["xterm-kitty", "xterm-ghostty", "alacritty", "wezterm", "foot", "contour"];
+    let known = [
+        "xterm-kitty",
+        "xterm-ghostty",
+        "alacritty",
+        "wezterm",
+        "foot",
+        "contour",
+    ];
     if known.iter().any(|name| term.starts_with(name)) {
         return Depth::True;
     }
@@ -94,7 +113,10 @@ fn unicode(env: &Env, term: &str) -> bool {
     if term == "linux" || term == "dumb" {
         return false;
     }
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| env.get(name)).unwrap_or("C");
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| env.get(name))
+        .unwrap_or("C");
     let locale = locale.to_ascii_lowercase();
     locale.contains("utf-8") || locale.contains("utf8")
 }
@@ -110,7 +132,10 @@ mod tests {
     #[test]
     fn the_depth_follows_from_the_environment() {
         for (pairs, expected) in [
-            (&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")][..], Depth::True),
+            (
+                &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")][..],
+                Depth::True,
+            ),
             (&[("TERM", "xterm-256color")], Depth::Indexed),
             (&[("TERM", "tmux-256color"), ("TMUX", "/tmp/x")], Depth::Indexed),
             (&[("TERM", "tmux-256color"), ("COLORTERM", "24bit")], Depth::True),
@@ -118,7 +143,14 @@ mod tests {
             (&[("TERM", "xterm-kitty")], Depth::True),
             (&[("TERM", "linux")], Depth::Sixteen),
             (&[("TERM", "vt100")], Depth::Mono),
-            (&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("NO_COLOR", "1")], Depth::Mono),
+            (
+                &[
+                    ("TERM", "xterm-256color"),
+                    ("COLORTERM", "truecolor"),
+                    ("NO_COLOR", "1"),
+                ],
+                Depth::Mono,
+            ),
             (&[("TERM", "xterm-256color"), ("NO_COLOR", "")], Depth::Indexed),
             (&[], Depth::Mono),
         ] {
@@ -130,8 +162,14 @@ mod tests {
     fn unicode_needs_a_utf8_locale_and_a_terminal_with_a_font() {
         for (pairs, expected) in [
             (&[("TERM", "xterm"), ("LANG", "en_GB.UTF-8")][..], Glyphs::Unicode),
-            (&[("TERM", "xterm"), ("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")], Glyphs::Ascii),
-            (&[("TERM", "xterm"), ("LC_ALL", ""), ("LC_CTYPE", "C.utf8")], Glyphs::Unicode),
+            (
+                &[("TERM", "xterm"), ("LC_ALL", "C"), ("LANG", "en_GB.UTF-8")],
+                Glyphs::Ascii,
+            ),
+            (
+                &[("TERM", "xterm"), ("LC_ALL", ""), ("LC_CTYPE", "C.utf8")],
+                Glyphs::Unicode,
+            ),
             (&[("TERM", "xterm")], Glyphs::Ascii),
             (&[("TERM", "linux"), ("LANG", "en_GB.UTF-8")], Glyphs::Ascii),
         ] {
@@ -141,9 +179,14 @@ mod tests {
 
     #[test]
     fn what_the_user_asks_for_wins() {
-        let env: Env = [("TERM", "xterm"), ("NO_COLOR", "1"), ("SSH_TTY", "/dev/pts/1")].into_iter().collect();
+        let env: Env = [("TERM", "xterm"), ("NO_COLOR", "1"), ("SSH_TTY", "/dev/pts/1")]
+            .into_iter()
+            .collect();
         let caps = Caps::detect(&env, Some(Depth::True), Some(Glyphs::Unicode));
-        assert_eq!((caps.depth, caps.glyphs, caps.ssh, caps.dumb), (Depth::True, Glyphs::Unicode, true, false));
+        assert_eq!(
+            (caps.depth, caps.glyphs, caps.ssh, caps.dumb),
+            (Depth::True, Glyphs::Unicode, true, false)
+        );
         assert_eq!(caps.hold(), Duration::from_millis(100));
     }
 }

@@ -26,10 +26,14 @@ const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1002l\x1b[?1000l";
 #[derive(Debug, thiserror::Error)]
 pub enum NoTerminal {
     /// The output goes elsewhere.
-    #[error("the output is not a terminal: the full screen needs one; for scripts use `qd pods --output table` or json")]
+    #[error(
+        "the output is not a terminal: the full screen needs one; for scripts use `qd pods --output table` or json"
+    )]
     NotATerminal,
     /// The terminal cannot address its cursor.
-    #[error("TERM is `{0}`, a terminal that cannot place its cursor: set TERM to what your terminal is (xterm-256color), or use `qd pods --output table`")]
+    #[error(
+        "TERM is `{0}`, a terminal that cannot place its cursor: set TERM to what your terminal is (xterm-256color), or use `qd pods --output table`"
+    )]
     Dumb(String),
     /// The terminal refused.
     #[error("the terminal cannot be set up: {0}; is it still connected?")]
@@ -133,7 +137,11 @@ impl Guard {
     pub fn set_mouse(&self, on: bool) -> io::Result<()> {
         let mut state = lock(&self.inner.state);
         state.mouse = on;
-        if state.active { (&self.inner.tty).write_all(if on { MOUSE_ON } else { MOUSE_OFF }) } else { Ok(()) }
+        if state.active {
+            (&self.inner.tty).write_all(if on { MOUSE_ON } else { MOUSE_OFF })
+        } else {
+            Ok(())
+        }
     }
 
     /// Leave for good. Dropping does the same, without telling of errors.
@@ -198,7 +206,10 @@ fn install_hook() {
                 if std::thread::current().id() == inner.owner {
                     let _ = inner.leave();
                     let mut stderr = io::stderr().lock();
-                    let _ = writeln!(stderr, "qd stopped because of a fault of its own. Nothing that was running on the servers was undone.");
+                    let _ = writeln!(
+                        stderr,
+                        "qd stopped because of a fault of its own. Nothing that was running on the servers was undone."
+                    );
                     if let Some(log) = &inner.log {
                         let _ = writeln!(stderr, "The log is {}: please send it along.", log.display());
                     }
@@ -218,4 +229,119 @@ fn install_hook() {
 /// The system's.
 pub fn raise_stop() -> io::Result<()> {
     Ok(kill_current_process_group(Signal::STOP)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::term::tty;
+    use portable_pty::{MasterPty, PtySize, native_pty_system};
+    use ratatui::layout::Size;
+    use std::io::Read as _;
+    use std::time::Duration;
+
+    /// A terminal of its own: the master's side, and the slave's path.
+    fn pty() -> (portable_pty::PtyPair, PathBuf) {
+        let size = PtySize {
+            rows: 30,
+            cols: 100,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let path = pair.master.tty_name().unwrap();
+        (pair, path)
+    }
+
+    fn slave(path: &Path) -> File {
+        File::options().read(true).write(true).open(path).unwrap()
+    }
+
+    /// What the terminal shows after everything that was sent up to here.
+    fn replay(master: &(dyn MasterPty + Send), path: &Path) -> vt100::Parser {
+        slave(path).write_all(b"END").unwrap();
+        let mut reader = master.try_clone_reader().unwrap();
+        let (mut sent, mut buffer) = (Vec::new(), [0; 4096]);
+        while !sent.ends_with(b"END") {
+            let length = reader.read(&mut buffer).unwrap();
+            sent.extend_from_slice(&buffer[..length]);
+        }
+        let mut parser = vt100::Parser::new(30, 100, 0);
+        parser.process(&sent);
+        parser
+    }
+
+    fn is_raw(path: &Path) -> bool {
+        !tcgetattr(slave(path))
+            .unwrap()
+            .local_modes
+            .contains(rustix::termios::LocalModes::ICANON)
+    }
+
+    #[test]
+    fn the_terminal_is_taken_and_given_back_as_it_was_however_often() {
+        let (pair, path) = pty();
+        let guard = Guard::enter_on(slave(&path), true, None).unwrap();
+        assert!(is_raw(&path) && guard.is_active());
+        let parser = replay(&*pair.master, &path);
+        let on = parser.screen();
+        assert!(on.alternate_screen() && on.bracketed_paste() && on.hide_cursor());
+        assert_ne!(on.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        guard.suspend().unwrap();
+        guard.suspend().unwrap();
+        assert!(!is_raw(&path) && !guard.is_active());
+        guard.resume().unwrap();
+        assert!(is_raw(&path));
+        drop(guard);
+        assert!(!is_raw(&path));
+        let parser = replay(&*pair.master, &path);
+        let off = parser.screen();
+        assert!(!off.alternate_screen() && !off.bracketed_paste() && !off.hide_cursor());
+        assert_eq!(off.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    }
+
+    #[test]
+    fn a_panic_restores_the_terminal_before_it_is_told_and_one_of_another_thread_leaves_it() {
+        let (_pair, path) = pty();
+        let there = path.clone();
+        let owner = std::thread::spawn(move || {
+            let guard = Guard::enter_on(slave(&there), false, None).unwrap();
+            assert!(std::thread::spawn(|| panic!("elsewhere")).join().is_err());
+            assert!(guard.is_active() && is_raw(&there));
+            let restored = std::panic::catch_unwind(|| panic!("here"));
+            assert!(restored.is_err());
+            assert!(
+                !guard.is_active() && !is_raw(&there),
+                "before any unwinding reached the guard"
+            );
+        });
+        owner.join().unwrap();
+        assert!(!is_raw(&path));
+    }
+
+    #[test]
+    fn what_is_no_terminal_is_refused_with_a_way_out() {
+        let file = tempfile::tempfile().unwrap();
+        let error = Guard::enter_on(file, false, None).unwrap_err();
+        assert!(error.to_string().contains("--output table"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn the_terminals_bytes_are_read_and_its_size_is_known() {
+        let (pair, path) = pty();
+        let _guard = Guard::enter_on(slave(&path), false, None).unwrap();
+        assert_eq!(tty::size(slave(&path)), Size::new(100, 30));
+        let tty = tty::Tty::open_path(&path).unwrap();
+        let mut buffer = [0; 64];
+        assert!(
+            tokio::time::timeout(Duration::ZERO, tty.read(&mut buffer))
+                .await
+                .is_err(),
+            "nothing was typed, and a read given up loses nothing"
+        );
+        // Held until the end: dropped, it would send an end of file too.
+        let mut keyboard = pair.master.take_writer().unwrap();
+        keyboard.write_all(b"\x1b[A").unwrap();
+        assert_eq!(tty.read(&mut buffer).await.unwrap(), 3);
+    }
 }

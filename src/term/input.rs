@@ -107,7 +107,13 @@ pub struct Decoder {
 impl Decoder {
     /// A decoder that holds a lone Escape for `hold`.
     pub const fn new(hold: Duration) -> Self {
-        Self { hold, held: Vec::new(), overlong: false, paste: None, last: None }
+        Self {
+            hold,
+            held: Vec::new(),
+            overlong: false,
+            paste: None,
+            last: None,
+        }
     }
 
     /// Take bytes that were read at `now`.
@@ -130,10 +136,9 @@ impl Decoder {
         let wait = match (&self.paste, self.held.as_slice()) {
             (Some(paste), _) if !paste.given_up => PASTE_QUIET,
             (Some(paste), _) => (paste.bytes.last() == Some(&0x1b)).then_some(self.hold)?,
-            (None, []) => return None,
             (None, [0x1b]) => self.hold,
             // The rest of a function key: whenever it comes, it must not be typed. The next key ends it at the latest.
-            (None, [0x1b, b'[' | b'O', ..]) => return None,
+            (None, [] | [0x1b, b'[' | b'O', ..]) => return None,
             (None, _) => STALE,
         };
         Some(self.last? + wait)
@@ -158,7 +163,11 @@ impl Decoder {
                 let escape = self.held == [0x1b];
                 self.held.clear();
                 self.overlong = false;
-                if escape { vec![Input::Key(Chord::plain(crate::keys::Key::Esc))] } else { Vec::new() }
+                if escape {
+                    vec![Input::Key(Chord::plain(crate::keys::Key::Esc))]
+                } else {
+                    Vec::new()
+                }
             }
         }
     }
@@ -183,7 +192,10 @@ impl Decoder {
                         self.overlong = false;
                         let bytes = self.held.split_off(done.min(self.held.len()));
                         self.held.clear();
-                        self.paste = Some(Paste { bytes, ..Paste::default() });
+                        self.paste = Some(Paste {
+                            bytes,
+                            ..Paste::default()
+                        });
                         break;
                     }
                     Step::More => {
@@ -237,7 +249,9 @@ impl Paste {
 
 fn clean(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n");
-    text.chars().filter(|c| matches!(c, '\n' | '\t') || !c.is_control()).collect()
+    text.chars()
+        .filter(|c| matches!(c, '\n' | '\t') || !c.is_control())
+        .collect()
 }
 
 #[cfg(test)]
@@ -269,11 +283,23 @@ mod tests {
     #[test]
     fn keys_are_read_in_every_dialect() {
         for (bytes, expected) in [
-            (&b"a G\x01\x7f\t\r\x00"[..], "a space G ctrl-a backspace tab enter ctrl-space"),
-            (b"\x1b[A\x1bOB\x1b[1;5C\x1b[1;2D\x1b[Z", "up down ctrl-right shift-left shift-tab"),
-            (b"\x1b[5~\x1b[3;5~\x1b[H\x1b[4~\x1b[15~\x1bOP\x1b[[C\x1b[24~", "pgup ctrl-del home end F5 F1 F3 F12"),
+            (
+                &b"a G\x01\x7f\t\r\x00"[..],
+                "a space G ctrl-a backspace tab enter ctrl-space",
+            ),
+            (
+                b"\x1b[A\x1bOB\x1b[1;5C\x1b[1;2D\x1b[Z",
+                "up down ctrl-right shift-left shift-tab",
+            ),
+            (
+                b"\x1b[5~\x1b[3;5~\x1b[H\x1b[4~\x1b[15~\x1bOP\x1b[[C\x1b[24~",
+                "pgup ctrl-del home end F5 F1 F3 F12",
+            ),
             (b"\x1bx\x1b\x7f\x1b\xc3\xa9", "alt-x alt-backspace alt-é"),
-            (b"\x1b[97;5u\x1b[27u\x1b[97;2u\x1b[9;2u\x1b[97;1:3u", "ctrl-a esc A shift-tab"),
+            (
+                b"\x1b[97;5u\x1b[27u\x1b[97;2u\x1b[9;2u\x1b[97;1:3u",
+                "ctrl-a esc A shift-tab",
+            ),
             (b"\x1b[27;5;13~\x1b[27;6;97~", "ctrl-enter ctrl-shift-a"),
             ("é漢🙂".as_bytes(), "é 漢 🙂"),
             (b"\x1b", "esc"),
@@ -302,15 +328,24 @@ mod tests {
             b"\xc2\x9b",
             b"\x1bO5\x07",
         ] {
-            let typed: Vec<_> = decode(bytes).into_iter().filter(|i| !matches!(i, Input::Reply(_))).collect();
+            let typed: Vec<_> = decode(bytes)
+                .into_iter()
+                .filter(|i| !matches!(i, Input::Reply(_)))
+                .collect();
             assert_eq!(typed, [], "{}", bytes.escape_ascii());
         }
     }
 
     #[test]
     fn replies_and_the_mouse_are_read() {
-        assert_eq!(decode(b"\x1b]11;rgb:1515/1818/1e1e\x1b\\"), [Input::Reply(Reply::Background(0x15, 0x18, 0x1e))]);
-        assert_eq!(decode(b"\x1b]11;rgb:ff/f/00\x07"), [Input::Reply(Reply::Background(255, 255, 0))]);
+        assert_eq!(
+            decode(b"\x1b]11;rgb:1515/1818/1e1e\x1b\\"),
+            [Input::Reply(Reply::Background(0x15, 0x18, 0x1e))]
+        );
+        assert_eq!(
+            decode(b"\x1b]11;rgb:ff/f/00\x07"),
+            [Input::Reply(Reply::Background(255, 255, 0))]
+        );
         assert_eq!(decode(b"\x1b[?62;22c"), [Input::Reply(Reply::Attributes)]);
         let mouse = |kind, column, row| Input::Mouse(Mouse { kind, column, row });
         assert_eq!(
@@ -335,23 +370,39 @@ mod tests {
         assert_eq!(decoder.tick(now + HOLD), escape);
         assert_eq!(decoder.deadline(), None);
         decoder.feed(b"\x1b", now);
-        assert_eq!(decoder.feed(b"[A", now + HOLD * 10), [Input::Key(Chord::plain(Key::Up))]);
+        assert_eq!(
+            decoder.feed(b"[A", now + HOLD * 10),
+            [Input::Key(Chord::plain(Key::Up))]
+        );
         decoder.feed(b"\x1b[", now);
-        assert_eq!(decoder.tick(now + HOLD * 1000), [], "a tail that comes late is still a tail");
-        assert_eq!(decoder.feed(b"B", now + HOLD * 1001), [Input::Key(Chord::plain(Key::Down))]);
+        assert_eq!(
+            decoder.tick(now + HOLD * 1000),
+            [],
+            "a tail that comes late is still a tail"
+        );
+        assert_eq!(
+            decoder.feed(b"B", now + HOLD * 1001),
+            [Input::Key(Chord::plain(Key::Down))]
+        );
     }
 
     #[test]
     fn a_paste_is_one_input_and_never_keys() {
-        assert_eq!(decode(b"\x1b[200~y\r\nrm\x03\x1b[A\t\x1b[201~j"), [
-            Input::Paste("y\nrm[A\t".to_owned()),
-            Input::Key(Chord::plain(Key::Char('j')))
-        ]);
+        assert_eq!(
+            decode(b"\x1b[200~y\r\nrm\x03\x1b[A\t\x1b[201~j"),
+            [
+                Input::Paste("y\nrm[A\t".to_owned()),
+                Input::Key(Chord::plain(Key::Char('j')))
+            ]
+        );
         let long = [&b"\x1b[200~"[..], &vec![b'y'; PASTE_LIMIT + 1], b"\x1b[201~j"].concat();
-        assert_eq!(decode(&long), [
-            Input::PasteDropped(PasteDropped::TooLong),
-            Input::Key(Chord::plain(Key::Char('j')))
-        ]);
+        assert_eq!(
+            decode(&long),
+            [
+                Input::PasteDropped(PasteDropped::TooLong),
+                Input::Key(Chord::plain(Key::Char('j')))
+            ]
+        );
     }
 
     #[test]
@@ -371,6 +422,9 @@ mod tests {
         let (mut decoder, then) = begun();
         assert_eq!(decoder.feed(b"\x1b", then), []);
         assert_eq!(decoder.tick(then + HOLD), []);
-        assert_eq!(decoder.feed(b"j", then + HOLD), [Input::Key(Chord::plain(Key::Char('j')))]);
+        assert_eq!(
+            decoder.feed(b"j", then + HOLD),
+            [Input::Key(Chord::plain(Key::Char('j')))]
+        );
     }
 }

@@ -10,6 +10,7 @@
 //! selection away.
 
 pub mod caps;
+mod cell;
 pub mod guard;
 pub mod input;
 pub mod screen;

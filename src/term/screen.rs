@@ -13,6 +13,8 @@ use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+pub use super::cell::unsafe_to_show;
+use super::cell::{BLANK, Change, Glyph, Shown, UNKNOWN};
 use super::sgr::Pen;
 use crate::theme::symbols::ascii;
 use crate::theme::{Depth, Glyphs};
@@ -28,27 +30,6 @@ pub const CLIPBOARD_LIMIT: usize = 74_000;
 #[error("{0} bytes are too many for the terminal's clipboard: at most {CLIPBOARD_LIMIT}; copy less")]
 pub struct TooLong(pub usize);
 
-/// What a cell of the terminal shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Glyph {
-    One(char),
-    /// Several code points, or two cells wide.
-    Many(Box<str>),
-    /// The second cell of a wide glyph.
-    Tail,
-    /// Not known: draw it whatever it shows.
-    Unknown,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Shown {
-    glyph: Glyph,
-    pen: Pen,
-}
-
-const BLANK: Shown = Shown { glyph: Glyph::One(' '), pen: Pen::DEFAULT };
-const UNKNOWN: Shown = Shown { glyph: Glyph::Unknown, pen: Pen::DEFAULT };
-
 /// The terminal's screen.
 #[derive(Debug)]
 pub struct Screen<W: Write> {
@@ -59,6 +40,8 @@ pub struct Screen<W: Write> {
     /// The frame so far.
     frame: Vec<u8>,
     shown: Vec<Shown>,
+    /// Halves of wide glyphs that lost their other half in this frame.
+    orphans: Vec<Position>,
     pen: Option<Pen>,
     /// Where the terminal's cursor is, when that is certain.
     at: Option<Position>,
@@ -80,6 +63,7 @@ impl<W: Write> Screen<W> {
             glyphs,
             frame: Vec::with_capacity(32 * 1024),
             shown: Vec::new(),
+            orphans: Vec::new(),
             pen: None,
             at: None,
             cursor_wanted: None,
@@ -108,7 +92,7 @@ impl<W: Write> Screen<W> {
         self.cursor_shown = None;
     }
 
-    /// Change the colour depth from the next frame on; everything is drawn again.
+    /// Change the colour depth. The caller clears ratatui's terminal, so that everything is drawn again.
     pub fn set_depth(&mut self, depth: Depth) {
         self.depth = depth;
         self.shown.fill(UNKNOWN);
@@ -145,7 +129,11 @@ impl<W: Write> Screen<W> {
         }
         let plain = format!("\x1b]52;c;{}\x07", STANDARD.encode(text));
         // tmux takes the plain form with `set-clipboard on`, and hands the wrapped one on with `allow-passthrough on`.
-        let wrapped = if tmux { format!("\x1bPtmux;{}\x1b\\", plain.replace('\x1b', "\x1b\x1b")) } else { String::new() };
+        let wrapped = if tmux {
+            format!("\x1bPtmux;{}\x1b\\", plain.replace('\x1b', "\x1b\x1b"))
+        } else {
+            String::new()
+        };
         self.send(format!("{plain}{wrapped}").as_bytes())
     }
 
@@ -190,7 +178,11 @@ impl<W: Write> Screen<W> {
         if symbol.chars().any(unsafe_to_show) {
             return Glyph::One(placeholder);
         }
-        let width = if more { symbol.width() } else { first.width().unwrap_or(0) };
+        let width = if more {
+            symbol.width()
+        } else {
+            first.width().unwrap_or(0)
+        };
         match (self.glyphs, more, width) {
             (_, false, 1) if first.is_ascii() => Glyph::One(first),
             (Glyphs::Unicode, false, 1) => Glyph::One(first),
@@ -209,24 +201,65 @@ impl<W: Write> Screen<W> {
         usize::from(y) * usize::from(self.size.width) + usize::from(x)
     }
 
-    fn put(&mut self, x: u16, y: u16, cell: &Cell) {
-        if x >= self.size.width || y >= self.size.height {
-            return;
+    /// The cells of a frame that look different from what is shown, in reading order.
+    fn changes<'a>(&self, content: impl Iterator<Item = (u16, u16, &'a Cell)>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let mut covered = None;
+        for (x, y, cell) in content {
+            // ratatui repeats the cell under the second half of some wide glyphs: drawing it would break the glyph.
+            if x >= self.size.width || y >= self.size.height || covered == Some((x, y)) {
+                continue;
+            }
+            let new = self.shown(cell, x);
+            covered = new.wide().then_some((x + 1, y));
+            if self.shown.get(self.index(x, y)) != Some(&new) {
+                changes.push(Change { x, y, new });
+            }
         }
-        let new = self.shown(cell, x);
+        changes
+    }
+
+    /// Draw what has one look before what has the next: moving the cursor is cheaper than naming a colour, from 256 of
+    /// them on. The frame is shown as a whole, so the order is not seen.
+    fn by_look(&self, changes: Vec<Change>) -> Vec<Change> {
+        if self.depth < Depth::Indexed {
+            return changes;
+        }
+        let mut pens: Vec<Pen> = self.pen.into_iter().collect();
+        let mut groups: Vec<(usize, Change)> = Vec::with_capacity(changes.len());
+        let mut before: Option<(u16, u16, usize)> = None;
+        for change in changes {
+            // A blank goes with the text before it when it looks the same.
+            let along = before.filter(|(x, y, group)| {
+                (*x, *y) == (change.x, change.y)
+                    && change.new.blank()
+                    && pens.get(*group).is_some_and(|pen| pen.blanks_like(change.new.pen))
+            });
+            let known = || pens.iter().position(|pen| *pen == change.new.pen);
+            let group = along.map(|(.., group)| group).or_else(known).unwrap_or(pens.len());
+            if group == pens.len() {
+                pens.push(change.new.pen);
+            }
+            before = Some((change.x + 1 + u16::from(change.new.wide()), change.y, group));
+            groups.push((group, change));
+        }
+        groups.sort_by_key(|(group, _)| *group);
+        groups.into_iter().map(|(_, change)| change).collect()
+    }
+
+    fn put(&mut self, change: Change) {
+        let Change { x, y, new } = change;
         let index = self.index(x, y);
-        if self.shown.get(index) == Some(&new) {
-            return;
-        }
         self.go(x, y);
         self.paint(&new);
-        self.place(x, index, new);
+        self.place(x, y, index, new);
     }
 
     /// Write a glyph in its look, at the cursor.
     fn paint(&mut self, new: &Shown) {
-        let blank = new.glyph == Glyph::One(' ');
-        let same = self.pen.is_some_and(|pen| pen == new.pen || (blank && pen.blanks_like(new.pen)));
+        let same = self
+            .pen
+            .is_some_and(|pen| pen == new.pen || (new.blank() && pen.blanks_like(new.pen)));
         if !same {
             new.pen.write(self.pen, &mut self.frame);
             self.pen = Some(new.pen);
@@ -242,24 +275,36 @@ impl<W: Write> Screen<W> {
     }
 
     /// Remember what is shown at a cell now, and where the cursor went.
-    fn place(&mut self, x: u16, index: usize, new: Shown) {
-        let wide = matches!(&new.glyph, Glyph::Many(text) if text.width() > 1);
+    fn place(&mut self, x: u16, y: u16, index: usize, new: Shown) {
+        let wide = new.wide();
         // Terminals differ in how wide they think such a glyph is, so the next cell is addressed anew.
         let certain = matches!(new.glyph, Glyph::One(_)) && x + 1 < self.size.width;
         self.at = self.at.filter(|_| certain).map(|at| Position { x: at.x + 1, y: at.y });
         // Half of a wide glyph takes the other half with it.
         if x > 0 && self.shown.get(index).is_some_and(|old| old.glyph == Glyph::Tail) {
-            self.set(index - 1, UNKNOWN);
+            self.orphan(x - 1, y);
         }
-        let last = if wide { index + 1 } else { index };
-        let after_row = usize::from(x) + 1 + usize::from(wide) >= usize::from(self.size.width);
-        if !after_row && self.shown.get(last + 1).is_some_and(|old| old.glyph == Glyph::Tail) {
-            self.set(last + 1, UNKNOWN);
+        let after = x + 1 + u16::from(wide);
+        let next = index + usize::from(after - x);
+        if after < self.size.width && self.shown.get(next).is_some_and(|old| old.glyph == Glyph::Tail) {
+            self.orphan(after, y);
         }
         if wide {
-            self.set(index + 1, Shown { glyph: Glyph::Tail, pen: new.pen });
+            self.set(
+                index + 1,
+                Shown {
+                    glyph: Glyph::Tail,
+                    pen: new.pen,
+                },
+            );
         }
         self.set(index, new);
+    }
+
+    /// A half of a wide glyph whose other half was drawn over. ratatui draws it in the same frame, or wants it blank.
+    fn orphan(&mut self, x: u16, y: u16) {
+        self.set(self.index(x, y), UNKNOWN);
+        self.orphans.push(Position { x, y });
     }
 
     fn set(&mut self, index: usize, shown: Shown) {
@@ -301,13 +346,19 @@ impl<W: Write> Screen<W> {
 
     /// Go right by a few cells: by writing them again when that is shorter than saying so.
     fn forward(&mut self, from: Position, distance: u16) {
-        let step = if distance == 1 { "\x1b[C".to_owned() } else { format!("\x1b[{distance}C") };
+        let step = if distance == 1 {
+            "\x1b[C".to_owned()
+        } else {
+            format!("\x1b[{distance}C")
+        };
         let begin = self.index(from.x, from.y);
         let between = self.shown.get(begin..begin + usize::from(distance)).unwrap_or_default();
         let mut again = String::new();
         for cell in between {
             match (&cell.glyph, self.pen) {
-                (Glyph::One(c), Some(pen)) if cell.pen == pen || (*c == ' ' && pen.blanks_like(cell.pen)) => again.push(*c),
+                (Glyph::One(c), Some(pen)) if cell.pen == pen || (*c == ' ' && pen.blanks_like(cell.pen)) => {
+                    again.push(*c)
+                }
                 _ => return self.frame.extend_from_slice(step.as_bytes()),
             }
             if again.len() > step.len() {
@@ -332,12 +383,6 @@ impl<W: Write> Screen<W> {
     }
 }
 
-/// Characters that a terminal might obey, or that turn the reading order around: never sent.
-pub fn unsafe_to_show(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
-}
-
 impl<W: Write> Backend for Screen<W> {
     type Error = io::Error;
 
@@ -345,8 +390,14 @@ impl<W: Write> Backend for Screen<W> {
     where
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
-        for (x, y, cell) in content {
-            self.put(x, y, cell);
+        let changes = self.changes(content);
+        for change in self.by_look(changes) {
+            self.put(change);
+        }
+        for Position { x, y } in std::mem::take(&mut self.orphans) {
+            if self.shown.get(self.index(x, y)) == Some(&UNKNOWN) {
+                self.put(Change { x, y, new: BLANK });
+            }
         }
         Ok(())
     }
@@ -401,17 +452,24 @@ impl<W: Write> Backend for Screen<W> {
     }
 
     fn window_size(&mut self) -> io::Result<WindowSize> {
-        Ok(WindowSize { columns_rows: self.size, pixels: Size::ZERO })
+        Ok(WindowSize {
+            columns_rows: self.size,
+            pixels: Size::ZERO,
+        })
     }
 
     /// End of the frame: everything that was drawn goes out in one write. Nothing drawn and the cursor where it was: no write.
     fn flush(&mut self) -> io::Result<()> {
         if let Some(Position { x, y }) = self.cursor_wanted {
-            self.go(x.min(self.size.width.saturating_sub(1)), y.min(self.size.height.saturating_sub(1)));
+            self.go(
+                x.min(self.size.width.saturating_sub(1)),
+                y.min(self.size.height.saturating_sub(1)),
+            );
         }
         let show = self.cursor_wanted.is_some();
         if self.cursor_shown != Some(show) {
-            self.frame.extend_from_slice(if show { b"\x1b[?25h" } else { b"\x1b[?25l" });
+            self.frame
+                .extend_from_slice(if show { b"\x1b[?25h" } else { b"\x1b[?25l" });
             self.cursor_shown = Some(show);
         }
         if self.frame.is_empty() {

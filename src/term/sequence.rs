@@ -24,8 +24,7 @@ pub(super) enum Step {
 /// Read the first thing. `overlong`: the sequence was cut short before and yields nothing.
 pub(super) fn next(bytes: &[u8], overlong: bool) -> Step {
     match bytes {
-        [] => Step::More,
-        [0x1b] => Step::More,
+        [] | [0x1b] => Step::More,
         [0x1b, 0x1b, ..] => Step::Done(1, Some(Input::Key(Chord::plain(Key::Esc)))),
         [0x1b, b'[', rest @ ..] => csi(rest, overlong),
         [0x1b, b'O', rest @ ..] => ss3(rest, overlong),
@@ -47,7 +46,9 @@ fn key(key: Key, ctrl: bool, alt: bool, shift: bool) -> Input {
 
 /// A control byte or one character.
 fn single(bytes: &[u8]) -> Step {
-    let Some(first) = bytes.first().copied() else { return Step::More };
+    let Some(first) = bytes.first().copied() else {
+        return Step::More;
+    };
     let plain = |k| Step::Done(1, Some(Input::Key(Chord::plain(k))));
     let control = |c: char| Step::Done(1, Some(key(Key::Char(c), true, false, false)));
     match first {
@@ -71,7 +72,10 @@ fn character(bytes: &[u8]) -> Step {
         Err(error) if error.valid_up_to() == 0 => {
             return error.error_len().map_or(Step::More, |length| Step::Done(length, None));
         }
-        Err(error) => bytes.get(..error.valid_up_to()).and_then(|v| std::str::from_utf8(v).ok()).unwrap_or(""),
+        Err(error) => bytes
+            .get(..error.valid_up_to())
+            .and_then(|v| std::str::from_utf8(v).ok())
+            .unwrap_or(""),
     };
     match valid.chars().next() {
         Some(c) if c.is_control() => Step::Done(c.len_utf8(), None),
@@ -84,14 +88,22 @@ fn character(bytes: &[u8]) -> Step {
 fn ss3(rest: &[u8], overlong: bool) -> Step {
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let Some(last) = rest.get(digits).copied() else {
-        return if rest.len() > LONGEST { Step::TooLong(2) } else { Step::More };
+        return if rest.len() > LONGEST {
+            Step::TooLong(2)
+        } else {
+            Step::More
+        };
     };
     match last {
         // Another sequence begins: this one was cut off.
         0x1b => Step::Done(2 + digits, None),
         0x20..=0x7e => {
             let modifiers = number(rest.get(..digits).unwrap_or_default()).unwrap_or(1);
-            let found = if overlong || digits > 2 { None } else { letter(last).or_else(|| keypad(last)) };
+            let found = if overlong || digits > 2 {
+                None
+            } else {
+                letter(last).or_else(|| keypad(last))
+            };
             Step::Done(3 + digits, found.and_then(|k| modified(k, modifiers)))
         }
         _ => Step::Done(3 + digits, None),
@@ -121,15 +133,25 @@ fn csi(rest: &[u8], overlong: bool) -> Step {
         };
     }
     let Some(body) = rest.iter().position(|byte| !(0x20..=0x3f).contains(byte)) else {
-        return if rest.len() > LONGEST { Step::TooLong(2) } else { Step::More };
+        return if rest.len() > LONGEST {
+            Step::TooLong(2)
+        } else {
+            Step::More
+        };
     };
     let length = 2 + body + 1;
-    let (Some(parameters), Some(last)) = (rest.get(..body), rest.get(body).copied()) else { return Step::More };
+    let (Some(parameters), Some(last)) = (rest.get(..body), rest.get(body).copied()) else {
+        return Step::More;
+    };
     match last {
         0x1b => Step::Done(2 + body, None),
         // The mouse's oldest dialect: three bytes follow.
         b'M' if body == 0 && !overlong => {
-            if rest.len() < 4 { Step::More } else { Step::Done(length + 3, None) }
+            if rest.len() < 4 {
+                Step::More
+            } else {
+                Step::Done(length + 3, None)
+            }
         }
         0x40..=0x7e if overlong || body > LONGEST => Step::Done(length, None),
         b'~' if parameters == b"200" => Step::PasteBegins(length),
@@ -248,15 +270,25 @@ fn mouse(parameters: &[u8], last: u8) -> Option<Input> {
         _ => return None,
     };
     let cell = |n: u32| u16::try_from(n.saturating_sub(1)).ok();
-    Some(Input::Mouse(Mouse { kind, column: cell(column)?, row: cell(row)? }))
+    Some(Input::Mouse(Mouse {
+        kind,
+        column: cell(column)?,
+        row: cell(row)?,
+    }))
 }
 
 /// A string of the terminal (OSC, DCS, SOS, PM, APC), after its two first bytes: to BEL or ST.
 fn string(kind: u8, rest: &[u8], overlong: bool) -> Step {
     let Some(at) = rest.iter().position(|byte| *byte < 0x20) else {
-        return if rest.len() > LONGEST { Step::TooLong(2) } else { Step::More };
+        return if rest.len() > LONGEST {
+            Step::TooLong(2)
+        } else {
+            Step::More
+        };
     };
-    let (Some(body), Some(last)) = (rest.get(..at), rest.get(at).copied()) else { return Step::More };
+    let (Some(body), Some(last)) = (rest.get(..at), rest.get(at).copied()) else {
+        return Step::More;
+    };
     let whole = |end: usize| {
         let read = kind == b']' && !overlong && at <= LONGEST;
         Step::Done(end, if read { background(body) } else { None })
@@ -276,7 +308,9 @@ fn string(kind: u8, rest: &[u8], overlong: bool) -> Step {
 fn background(body: &[u8]) -> Option<Input> {
     let text = std::str::from_utf8(body).ok()?;
     let mut channels = text.strip_prefix("11;rgb:")?.split('/').map(|digits| {
-        let value = u32::from_str_radix(digits, 16).ok().filter(|_| (1..=4).contains(&digits.len()))?;
+        let value = u32::from_str_radix(digits, 16)
+            .ok()
+            .filter(|_| (1..=4).contains(&digits.len()))?;
         let most = (1u32 << (4 * digits.len() as u32)) - 1;
         u8::try_from(value * 255 / most).ok()
     });
@@ -293,5 +327,7 @@ fn number(digits: &[u8]) -> Option<u32> {
     if digits.is_empty() || digits.len() > 9 {
         return None;
     }
-    digits.iter().try_fold(0u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
+    digits.iter().try_fold(0u32, |sum, byte| {
+        byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0'))
+    })
 }

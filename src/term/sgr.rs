@@ -27,16 +27,26 @@ const CODES: [(Modifier, u8, u8); 9] = [
 
 impl Pen {
     /// The terminal's own look.
-    pub const DEFAULT: Self = Self { fg: Color::Reset, bg: Color::Reset, modifier: Modifier::empty() };
+    pub const DEFAULT: Self = Self {
+        fg: Color::Reset,
+        bg: Color::Reset,
+        modifier: Modifier::empty(),
+    };
 
     /// Modifiers that show on a blank.
-    const ON_BLANK: Modifier =
-        Modifier::REVERSED.union(Modifier::UNDERLINED).union(Modifier::CROSSED_OUT).union(Modifier::SLOW_BLINK);
+    const ON_BLANK: Modifier = Modifier::REVERSED
+        .union(Modifier::UNDERLINED)
+        .union(Modifier::CROSSED_OUT)
+        .union(Modifier::SLOW_BLINK);
 
     /// The same look on a blank, without what does not show there.
     pub fn on_blank(self) -> Self {
         let modifier = self.modifier & Self::ON_BLANK;
-        Self { fg: if modifier.is_empty() { Color::Reset } else { self.fg }, bg: self.bg, modifier }
+        Self {
+            fg: if modifier.is_empty() { Color::Reset } else { self.fg },
+            bg: self.bg,
+            modifier,
+        }
     }
 
     /// Whether a blank drawn with this pen looks as with `blank`, a pen made by [`Pen::on_blank`].
@@ -64,7 +74,11 @@ impl Pen {
         // `0` alone is said by saying nothing.
         if codes != [0] {
             for (index, code) in codes.iter().enumerate() {
-                let _ = if index == 0 { write!(out, "{code}") } else { write!(out, ";{code}") };
+                let _ = if index == 0 {
+                    write!(out, "{code}")
+                } else {
+                    write!(out, ";{code}")
+                };
             }
         }
         out.push(b'm');
@@ -102,7 +116,18 @@ impl Pen {
 }
 
 fn length(codes: &[u8]) -> usize {
-    codes.iter().map(|code| if *code >= 100 { 4 } else if *code >= 10 { 3 } else { 2 }).sum()
+    codes
+        .iter()
+        .map(|code| {
+            if *code >= 100 {
+                4
+            } else if *code >= 10 {
+                3
+            } else {
+                2
+            }
+        })
+        .sum()
 }
 
 /// The codes of a colour; `shift` is 0 for the text and 10 for what is under it.
@@ -145,16 +170,35 @@ mod tests {
     #[test]
     fn the_way_from_look_to_look_is_the_shortest() {
         let plain = Pen::DEFAULT;
-        let red = Pen { fg: Color::Red, ..plain };
-        let loud = Pen { fg: Color::Rgb(1, 2, 3), bg: Color::Indexed(238), modifier: Modifier::BOLD | Modifier::DIM };
-        let bold = Pen { modifier: Modifier::BOLD, ..red };
+        let red = Pen {
+            fg: Color::Red,
+            ..plain
+        };
+        let loud = Pen {
+            fg: Color::Rgb(1, 2, 3),
+            bg: Color::Indexed(238),
+            modifier: Modifier::BOLD | Modifier::DIM,
+        };
+        let bold = Pen {
+            modifier: Modifier::BOLD,
+            ..red
+        };
         assert_eq!(way(Some(red), red), "");
         assert_eq!(way(Some(plain), red), "[31m");
         assert_eq!(way(Some(red), plain), "[m");
         assert_eq!(way(Some(red), bold), "[1m");
         assert_eq!(way(Some(bold), red), "[22m");
         assert_eq!(way(Some(plain), loud), "[1;2;38;2;1;2;3;48;5;238m");
-        assert_eq!(way(Some(loud), Pen { modifier: Modifier::DIM, ..loud }), "[22;2m");
+        assert_eq!(
+            way(
+                Some(loud),
+                Pen {
+                    modifier: Modifier::DIM,
+                    ..loud
+                }
+            ),
+            "[22;2m"
+        );
         assert_eq!(way(Some(loud), plain), "[m");
         assert_eq!(way(None, red), "[0;31m");
         assert_eq!(way(None, plain), "[m");

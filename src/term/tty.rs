@@ -28,7 +28,11 @@ impl Tty {
     /// When there is no terminal.
     pub fn open() -> io::Result<Self> {
         let stdin = io::stdin();
-        let path = if isatty(stdin.as_fd()) { name(stdin.as_fd()) } else { None };
+        let path = if isatty(stdin.as_fd()) {
+            name(stdin.as_fd())
+        } else {
+            None
+        };
         Self::open_path(path.as_deref().unwrap_or(Path::new("/dev/tty")))
     }
 
@@ -39,10 +43,16 @@ impl Tty {
     pub fn open_path(path: &Path) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let told = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot read the terminal {}: {error}", path.display()))
+            io::Error::new(
+                error.kind(),
+                format!("cannot read the terminal {}: {error}", path.display()),
+            )
         };
         let file = File::from(open(path, flags, Mode::empty()).map_err(|error| told(error.into()))?);
-        Ok(Self { file: AsyncFd::with_interest(file, tokio::io::Interest::READABLE).map_err(told)? })
+        // tokio's replacement is an unsafe fn, for types whose descriptor may change; a File's does not.
+        #[allow(deprecated)]
+        let file = AsyncFd::with_interest(file, tokio::io::Interest::READABLE).map_err(told)?;
+        Ok(Self { file })
     }
 
     /// Wait for bytes and read them; 0 means that the terminal is gone. Nothing is lost when the future is dropped.

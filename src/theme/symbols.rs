@@ -148,6 +148,7 @@ impl Symbols {
 }
 
 /// The ASCII form of a character that is one cell wide; `?` when it has none.
+#[allow(clippy::match_same_arms)] // grouped by what the glyphs are, not by what they become
 pub const fn ascii(c: char) -> char {
     match c {
         ' '..='~' => c,
@@ -259,11 +260,6 @@ mod tests {
     fn box_lines_bars_and_arrows_map_to_ascii() {
         let text = "╭─┬╮│├┼┤╰┴╯ ▁▂▃▄▅▆▇█ → ▲ … 3–5";
         let mapped: String = text.chars().map(ascii).collect();
-        assert_eq!(
-            mapped,
-            "+-+-+|+++++++ __.-=+*# > X ~ 3-5"
-                .replace("+-+-+|+++++++", "+-++|+++++++")
-                .as_str()
-        );
+        assert_eq!(mapped, "+-++|++++++ __.-=+*# > X ~ 3-5");
     }
 }

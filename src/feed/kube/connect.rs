@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use http::{HeaderValue, header};
@@ -65,6 +66,8 @@ pub struct Cluster {
     reader: Client,
     session: Arc<Session>,
     meter: Arc<Meter>,
+    /// The server has streaming lists, as far as we know.
+    streams: Arc<AtomicBool>,
 }
 
 /// Finds the configuration, gets credentials, and sets up the clients. Nothing is asked of the API server yet: one
@@ -124,6 +127,7 @@ pub async fn connect(choice: ContextChoice, access: Access) -> Result<Cluster, C
         access,
         session,
         meter,
+        streams: Arc::new(AtomicBool::new(true)),
     })
 }
 
@@ -170,6 +174,14 @@ impl Cluster {
 
     pub fn meter(&self) -> &Meter {
         &self.meter
+    }
+
+    pub(super) fn streams(&self) -> bool {
+        self.streams.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn no_streams(&self) {
+        self.streams.store(false, Ordering::Relaxed);
     }
 
     /// The login that waits for a person, when credentials ran out meanwhile.

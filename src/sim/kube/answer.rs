@@ -25,7 +25,11 @@ fn build(code: u16, content_type: &'static str, body: Body) -> Answer {
 
 /// A whole body.
 pub(crate) fn bytes(code: u16, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
-    build(code, content_type, Full::new(body.into()).map_err(|never| match never {}).boxed_unsync())
+    build(
+        code,
+        content_type,
+        Full::new(body.into()).map_err(|never| match never {}).boxed_unsync(),
+    )
 }
 
 /// A JSON document.
@@ -44,7 +48,11 @@ pub(crate) fn stream(
     pieces: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
 ) -> Answer {
     use futures_util::TryStreamExt as _;
-    build(200, content_type, StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync())
+    build(
+        200,
+        content_type,
+        StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync(),
+    )
 }
 
 /// A refusal.

@@ -3,11 +3,23 @@
 use super::resources::{RESOURCES, Resource};
 use serde_json::{Value, json};
 
-const ALL_VERBS: &[&str] = &["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+const ALL_VERBS: &[&str] = &[
+    "create",
+    "delete",
+    "deletecollection",
+    "get",
+    "list",
+    "patch",
+    "update",
+    "watch",
+];
 
 /// Groups without stored resources, and groups with more than one version.
-const EXTRA: &[(&str, &[&str])] =
-    &[("authentication.k8s.io", &["v1"]), ("authorization.k8s.io", &["v1"]), ("metrics.k8s.io", &["v1beta1"])];
+const EXTRA: &[(&str, &[&str])] = &[
+    ("authentication.k8s.io", &["v1"]),
+    ("authorization.k8s.io", &["v1"]),
+    ("metrics.k8s.io", &["v1beta1"]),
+];
 
 /// The versions of a group, preferred first; empty when it is not served.
 pub fn versions(group: &str, hidden: &[String]) -> Vec<&'static str> {
@@ -20,7 +32,11 @@ pub fn versions(group: &str, hidden: &[String]) -> Vec<&'static str> {
     if let Some((_, versions)) = EXTRA.iter().find(|(g, _)| *g == group) {
         return versions.to_vec();
     }
-    RESOURCES.iter().find(|r| r.group == group).map(|r| vec![r.version]).unwrap_or_default()
+    RESOURCES
+        .iter()
+        .find(|r| r.group == group)
+        .map(|r| vec![r.version])
+        .unwrap_or_default()
 }
 
 /// `GET /version`
@@ -78,9 +94,7 @@ pub fn resources(group: &str, version: &str, hidden: &[String]) -> Option<Value>
     for r in RESOURCES.iter().filter(|r| r.group == group) {
         describe(r, &mut list);
     }
-    let review = |name: &str, kind: &str| {
-        json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": false, "kind": kind, "verbs": ["create"]})
-    };
+    let review = |name: &str, kind: &str| json!({"name": name, "singularName": kind.to_lowercase(), "namespaced": false, "kind": kind, "verbs": ["create"]});
     match group {
         "authentication.k8s.io" => list.push(review("selfsubjectreviews", "SelfSubjectReview")),
         "authorization.k8s.io" => {
@@ -115,9 +129,7 @@ fn describe(r: &Resource, list: &mut Vec<Value>) {
         entry["categories"] = json!(["all"]);
     }
     list.push(entry);
-    let sub = |name: &str, kind: &str, verbs: &[&str]| {
-        json!({"name": format!("{}/{name}", r.plural), "singularName": "", "namespaced": r.namespaced, "kind": kind, "verbs": verbs})
-    };
+    let sub = |name: &str, kind: &str, verbs: &[&str]| json!({"name": format!("{}/{name}", r.plural), "singularName": "", "namespaced": r.namespaced, "kind": kind, "verbs": verbs});
     if r.status {
         list.push(sub("status", r.kind, &["get", "patch", "update"]));
     }
@@ -142,7 +154,12 @@ pub fn openapi_v2_protobuf() -> Vec<u8> {
     let mut out = vec![0x0a, 3];
     out.extend_from_slice(b"2.0");
     let (title, version) = (b"Kubernetes", b"v1.36.2");
-    out.extend_from_slice(&[0x12, (2 + title.len() + 2 + version.len()) as u8, 0x0a, title.len() as u8]);
+    out.extend_from_slice(&[
+        0x12,
+        (2 + title.len() + 2 + version.len()) as u8,
+        0x0a,
+        title.len() as u8,
+    ]);
     out.extend_from_slice(title);
     out.extend_from_slice(&[0x12, version.len() as u8]);
     out.extend_from_slice(version);

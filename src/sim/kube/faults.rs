@@ -86,7 +86,10 @@ pub struct Faults {
 
 impl Default for Faults {
     fn default() -> Self {
-        Self { state: Mutex::default(), cut: watch::Sender::new(0) }
+        Self {
+            state: Mutex::default(),
+            cut: watch::Sender::new(0),
+        }
     }
 }
 
@@ -116,7 +119,10 @@ impl Faults {
 
     /// RBAC refuses this from now on, until [`Faults::clear`].
     pub fn refuse(&self, verb: &str, resource: &str) {
-        self.state().refused.push(RefusedVerb { verb: verb.to_owned(), resource: resource.to_owned() });
+        self.state().refused.push(RefusedVerb {
+            verb: verb.to_owned(),
+            resource: resource.to_owned(),
+        });
     }
 
     /// Everything works again.
@@ -129,7 +135,10 @@ impl Faults {
     }
 
     pub(crate) fn is_refused(&self, verb: &str, target: &str) -> bool {
-        self.state().refused.iter().any(|r| r.verb == verb && r.resource == target)
+        self.state()
+            .refused
+            .iter()
+            .any(|r| r.verb == verb && r.resource == target)
     }
 
     /// The fault for this request, counted down.

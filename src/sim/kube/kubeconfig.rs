@@ -37,10 +37,18 @@ impl Kubeconfig<'_> {
             users.push(json!({"name": user, "user": credentials}));
         };
         for (at, user) in self.users.iter().enumerate() {
-            let context = if at == 0 { self.name.to_owned() } else { format!("{}-{}", self.name, user.name) };
+            let context = if at == 0 {
+                self.name.to_owned()
+            } else {
+                format!("{}-{}", self.name, user.name)
+            };
             add(context, user.name.clone(), json!({"token": user.token}));
         }
-        add(format!("{}-expired", self.name), "expired".to_owned(), json!({"token": "expired-token"}));
+        add(
+            format!("{}-expired", self.name),
+            "expired".to_owned(),
+            json!({"token": "expired-token"}),
+        );
         if let Some(identity) = self.certificate {
             let credentials = json!({
                 "client-certificate-data": STANDARD.encode(&identity.certificate),
@@ -59,7 +67,12 @@ impl Kubeconfig<'_> {
 
     /// Writes it so that only its owner can read it.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(path)?;
         file.write_all(self.text().as_bytes())
     }
 }

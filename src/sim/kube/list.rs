@@ -84,7 +84,9 @@ pub(crate) fn list(store: &Store, scope: &Scope, query: &Query, form: Form) -> R
             return Ok(document(scope, form, &metadata, Vec::new(), query, store.clock().now()));
         }
     }
-    let page = store.page(r, scope.namespace.as_deref(), after.as_deref(), limit, |o| selector.matches(o));
+    let page = store.page(r, scope.namespace.as_deref(), after.as_deref(), limit, |o| {
+        selector.matches(o)
+    });
     let version = version.unwrap_or(page.version);
     let mut metadata = json!({"resourceVersion": version.to_string()});
     if let Some(next) = &page.next {
@@ -98,12 +100,25 @@ pub(crate) fn list(store: &Store, scope: &Scope, query: &Query, form: Form) -> R
             metadata["remainingItemCount"] = json!(page.remaining);
         }
     }
-    Ok(document(scope, form, &metadata, page.objects, query, store.clock().now()))
+    Ok(document(
+        scope,
+        form,
+        &metadata,
+        page.objects,
+        query,
+        store.clock().now(),
+    ))
 }
 
 fn check_version(store: &Store, r: &'static Resource, asked: &str, matching: Option<&str>) -> Result<(), Status> {
     let Ok(number) = asked.parse::<u64>() else {
-        return Err(Status::new(400, "BadRequest", format!("resourceVersion: Invalid value: \"{asked}\": strconv.ParseUint: parsing \"{asked}\": invalid syntax")));
+        return Err(Status::new(
+            400,
+            "BadRequest",
+            format!(
+                "resourceVersion: Invalid value: \"{asked}\": strconv.ParseUint: parsing \"{asked}\": invalid syntax"
+            ),
+        ));
     };
     let newest = store.version();
     if number > newest {
@@ -118,7 +133,9 @@ fn check_version(store: &Store, r: &'static Resource, asked: &str, matching: Opt
         return Err(status);
     }
     if matching == Some("Exact") && number != 1 && number < store.forgotten(r) {
-        return Err(Status::expired(format!("The resourceVersion for the provided list is too old: {number}")));
+        return Err(Status::expired(format!(
+            "The resourceVersion for the provided list is too old: {number}"
+        )));
     }
     Ok(())
 }
@@ -135,7 +152,8 @@ fn document(
         Form::Json => {
             let kind = scope.resource.kind;
             let api = scope.api_version();
-            let head = format!("{{\"kind\":\"{kind}List\",\"apiVersion\":\"{api}\",\"metadata\":{metadata},\"items\":[");
+            let head =
+                format!("{{\"kind\":\"{kind}List\",\"apiVersion\":\"{api}\",\"metadata\":{metadata},\"items\":[");
             let scope = scope.clone();
             // Custom resources carry their kind in lists, built-in ones do not.
             let custom = scope.resource.group == "cert-manager.io";
@@ -193,28 +211,39 @@ fn document(
         }
         Some(Bytes::from(piece))
     };
-    let Some(start) = next_piece() else { return answer::bytes(200, "application/json", Bytes::new()) };
+    let Some(start) = next_piece() else {
+        return answer::bytes(200, "application/json", Bytes::new());
+    };
     if start.ends_with(b"]}\n") && start.len() < 2 * PIECE {
         // Short: one body with its length (a longer one that happens to end so is streamed all the same).
         if let Some(more) = next_piece() {
-            let pieces = [Ok(start), Ok(more)].into_iter().chain(std::iter::from_fn(move || next_piece().map(Ok)));
+            let pieces = [Ok(start), Ok(more)]
+                .into_iter()
+                .chain(std::iter::from_fn(move || next_piece().map(Ok)));
             return answer::stream("application/json", futures_util::stream::iter(pieces));
         }
         return answer::bytes(200, "application/json", start);
     }
-    let pieces = std::iter::once(start).chain(std::iter::from_fn(next_piece)).map(io::Result::Ok);
+    let pieces = std::iter::once(start)
+        .chain(std::iter::from_fn(next_piece))
+        .map(io::Result::Ok);
     answer::stream("application/json", futures_util::stream::iter(pieces))
 }
 
 fn token(version: u64, relative: &str) -> String {
     let start = json!(format!("/{relative}\0"));
-    URL_SAFE_NO_PAD.encode(format!("{{\"v\":\"meta.k8s.io/v1\",\"rv\":{version},\"start\":{start}}}"))
+    URL_SAFE_NO_PAD.encode(format!(
+        "{{\"v\":\"meta.k8s.io/v1\",\"rv\":{version},\"start\":{start}}}"
+    ))
 }
 
 fn read_token(token: &str) -> Result<(u64, String), Status> {
     let invalid = |why: &str| Status::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
     let trimmed = token.trim_end_matches('=');
-    let Ok(bytes) = URL_SAFE_NO_PAD.decode(trimmed).or_else(|_| STANDARD_NO_PAD.decode(trimmed)) else {
+    let Ok(bytes) = URL_SAFE_NO_PAD
+        .decode(trimmed)
+        .or_else(|_| STANDARD_NO_PAD.decode(trimmed))
+    else {
         return Err(invalid("illegal base64 data at input byte 0"));
     };
     let value: Value =

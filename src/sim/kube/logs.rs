@@ -25,16 +25,27 @@ pub(crate) fn log(api: &Arc<Api>, pod: &Object, query: &Query) -> Result<Answer,
     let since = match (query.number("sinceSeconds"), query.get("sinceTime")) {
         (Some(seconds), _) => now.checked_sub(SignedDuration::from_secs(seconds as i64)).ok(),
         (None, Some(at)) => Some(at.parse::<Timestamp>().map_err(|_| {
-            Status::bad_request(format!("parsing time \"{at}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse"))
+            Status::bad_request(format!(
+                "parsing time \"{at}\" as \"2006-01-02T15:04:05Z07:00\": cannot parse"
+            ))
         })?),
         (None, None) => None,
     };
-    let tail = query.number("tailLines").map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-    let mut ask =
-        LogQuery { container: container.clone(), previous: query.is_true("previous"), since, until: Some(now), tail };
+    let tail = query
+        .number("tailLines")
+        .map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+    let mut ask = LogQuery {
+        container: container.clone(),
+        previous: query.is_true("previous"),
+        since,
+        until: Some(now),
+        tail,
+    };
     waiting(&value, &pod.meta.name, &container, ask.previous)?;
     let stamped = query.is_true("timestamps");
-    let mut left = query.number("limitBytes").map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let mut left = query
+        .number("limitBytes")
+        .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX));
     let first = text(api.platform.logs(&value, &ask)?, stamped, &mut left);
     if !query.is_true("follow") || ask.previous {
         return Ok(answer::bytes(200, "text/plain", first));
@@ -59,11 +70,20 @@ pub(crate) fn log(api: &Arc<Api>, pod: &Object, query: &Query) -> Result<Answer,
                 () = tokio::time::sleep(LOOK) => {}
             }
             let present = api.store.get(&super::resources::PODS, &namespace, &name);
-            let Some(pod) = present.filter(|p| p.meta.uid == uid) else { return };
+            let Some(pod) = present.filter(|p| p.meta.uid == uid) else {
+                return;
+            };
             let pod = pod.value();
             let ended = api.platform.logs_ended(&pod, &ask.container);
-            ask = LogQuery { since: ask.until, until: Some(api.store.clock().now()), tail: None, ..ask };
-            let Ok(lines) = api.platform.logs(&pod, &ask) else { return };
+            ask = LogQuery {
+                since: ask.until,
+                until: Some(api.store.clock().now()),
+                tail: None,
+                ..ask
+            };
+            let Ok(lines) = api.platform.logs(&pod, &ask) else {
+                return;
+            };
             let more = text(lines, stamped, &mut left);
             if !more.is_empty() && sender.send(Ok(Bytes::from(more))).await.is_err() {
                 return;
@@ -95,7 +115,10 @@ fn text(lines: LogLines, stamped: bool, left: &mut usize) -> Vec<u8> {
 
 fn names<'a>(pod: &'a Value, field: &str) -> Vec<&'a str> {
     let list = pod.get("spec").and_then(|s| s.get(field)).and_then(Value::as_array);
-    list.into_iter().flatten().filter_map(|c| c.get("name")?.as_str()).collect()
+    list.into_iter()
+        .flatten()
+        .filter_map(|c| c.get("name")?.as_str())
+        .collect()
 }
 
 fn choose_container(pod: &Value, name: &str, asked: Option<&str>) -> Result<String, Status> {
@@ -104,13 +127,17 @@ fn choose_container(pod: &Value, name: &str, asked: Option<&str>) -> Result<Stri
         if containers.iter().chain(&init).any(|c| *c == asked) {
             return Ok(asked.to_owned());
         }
-        return Err(Status::bad_request(format!("container {asked} is not valid for pod {name}")));
+        return Err(Status::bad_request(format!(
+            "container {asked} is not valid for pod {name}"
+        )));
     }
     match containers.as_slice() {
         [one] => Ok((*one).to_owned()),
         many => {
-            let mut message =
-                format!("a container name must be specified for pod {name}, choose one of: [{}]", many.join(" "));
+            let mut message = format!(
+                "a container name must be specified for pod {name}, choose one of: [{}]",
+                many.join(" ")
+            );
             if !init.is_empty() {
                 message = format!("{message} or one of the init containers: [{}]", init.join(" "));
             }
@@ -124,7 +151,8 @@ fn waiting(pod: &Value, name: &str, container: &str, previous: bool) -> Result<(
     let statuses = ["containerStatuses", "initContainerStatuses"];
     let status = statuses.iter().find_map(|field| {
         let list = pod.get("status")?.get(*field)?.as_array()?;
-        list.iter().find(|c| c.get("name").and_then(Value::as_str) == Some(container))
+        list.iter()
+            .find(|c| c.get("name").and_then(Value::as_str) == Some(container))
     });
     let Some(status) = status else { return Ok(()) };
     let has_run = status.pointer("/lastState/terminated").is_some();

@@ -31,7 +31,9 @@ impl Named<'_> {
     /// The object, or 404.
     pub fn get(&self, api: &Api) -> Result<Arc<Object>, Status> {
         let r = self.resource();
-        api.store.get(r, self.namespace, self.name).ok_or_else(|| Status::not_found(r, self.name))
+        api.store
+            .get(r, self.namespace, self.name)
+            .ok_or_else(|| Status::not_found(r, self.name))
     }
 }
 
@@ -68,13 +70,24 @@ pub(crate) fn create(api: &Api, call: &Call, scope: &Scope) -> Result<Answer, St
         value["metadata"] = json!({});
     }
     validate::types(r, &value).map_err(|why| {
-        Status::bad_request(format!("{} in version \"{}\" cannot be handled as a {}: {why}", r.kind, scope.version, r.kind))
+        Status::bad_request(format!(
+            "{} in version \"{}\" cannot be handled as a {}: {why}",
+            r.kind, scope.version, r.kind
+        ))
     })?;
-    let meta = |v: &Value, k: &str| v["metadata"].get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let meta = |v: &Value, k: &str| {
+        v["metadata"]
+            .get(k)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     if let Some(namespace) = scope.namespace.as_deref() {
         let sent = meta(&value, "namespace");
         if !sent.is_empty() && sent != namespace {
-            return Err(Status::bad_request("the namespace of the provided object does not match the namespace sent on the request"));
+            return Err(Status::bad_request(
+                "the namespace of the provided object does not match the namespace sent on the request",
+            ));
         }
         value["metadata"]["namespace"] = json!(namespace);
         let namespaces = &super::resources::NAMESPACES;
@@ -105,18 +118,29 @@ pub(crate) fn create(api: &Api, call: &Call, scope: &Scope) -> Result<Answer, St
 pub(crate) fn replace(api: &Api, call: &Call, named: Named<'_>, part: Part) -> Result<Answer, Status> {
     let r = named.resource();
     let sent = call.json()?;
-    let name = sent.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let name = sent
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if name != named.name {
         return Err(Status::bad_request(format!(
             "the name of the object ({name}) does not match the name on the URL ({})",
             named.name
         )));
     }
-    let written = api.store.edit(r, named.namespace, named.name, &call.writer(subresource(part)), part, call.dry, |v| {
-        let before = v.clone();
-        *v = convert::to_stored(r, &named.scope.version, sent, Some(&before));
-        finish(r, v, &before)
-    })?;
+    let written = api.store.edit(
+        r,
+        named.namespace,
+        named.name,
+        &call.writer(subresource(part)),
+        part,
+        call.dry,
+        |v| {
+            let before = v.clone();
+            *v = convert::to_stored(r, &named.scope.version, sent, Some(&before));
+            finish(r, v, &before)
+        },
+    )?;
     Ok(show(api, call, named.scope, 200, &written.object))
 }
 
@@ -144,7 +168,13 @@ pub(crate) enum Patch {
 impl Patch {
     /// Reads it. Custom resources know no strategic merge.
     pub fn read(call: &Call, custom: bool) -> Result<Self, Status> {
-        let media = call.content_type.split(';').next().unwrap_or_default().trim().to_owned();
+        let media = call
+            .content_type
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_owned();
         let unsupported = || {
             let mut status = Status::new(415, "UnsupportedMediaType", "415: Unsupported Media Type");
             status.details = Some(json!({}));
@@ -159,7 +189,9 @@ impl Patch {
         match media.as_str() {
             "application/json-patch+json" => match read()? {
                 Value::Array(list) => Ok(Self::Json(list)),
-                _ => Err(Status::bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")),
+                _ => Err(Status::bad_request(
+                    "error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch",
+                )),
             },
             "application/merge-patch+json" => object_only(read()?).map(Self::Merge),
             "application/strategic-merge-patch+json" if !custom => object_only(read()?).map(Self::Strategic),
@@ -190,7 +222,9 @@ fn object_only(value: Value) -> Result<Value, Status> {
     if value.is_object() {
         return Ok(value);
     }
-    Err(Status::bad_request("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}"))
+    Err(Status::bad_request(
+        "error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}",
+    ))
 }
 
 /// `PATCH`, of an object or its status.
@@ -212,13 +246,15 @@ pub(crate) fn patch(api: &Api, call: &Call, named: Named<'_>, part: Part) -> Res
             return Ok(show(api, call, named.scope, 201, &object));
         }
     }
-    let written = api.store.edit(r, named.namespace, named.name, &writer, part, call.dry, |v| {
-        let before = v.clone();
-        let mut seen = convert::from_stored(r, &named.scope.version, before.clone());
-        change.apply(&mut seen)?;
-        *v = convert::to_stored(r, &named.scope.version, seen, Some(&before));
-        finish(r, v, &before)
-    })?;
+    let written = api
+        .store
+        .edit(r, named.namespace, named.name, &writer, part, call.dry, |v| {
+            let before = v.clone();
+            let mut seen = convert::from_stored(r, &named.scope.version, before.clone());
+            change.apply(&mut seen)?;
+            *v = convert::to_stored(r, &named.scope.version, seen, Some(&before));
+            finish(r, v, &before)
+        })?;
     Ok(show(api, call, named.scope, 200, &written.object))
 }
 
@@ -254,7 +290,9 @@ pub(crate) fn remove(
     let (namespace, name) = (&*object.meta.namespace, &*object.meta.name);
     if r.key == "pods" && api.platform.has_kubelet() && object.meta.node_name.is_some() {
         let value = object.value();
-        let of_pod = value.pointer("/spec/terminationGracePeriodSeconds").and_then(Value::as_i64);
+        let of_pod = value
+            .pointer("/spec/terminationGracePeriodSeconds")
+            .and_then(Value::as_i64);
         let asked = options.get("gracePeriodSeconds").and_then(Value::as_i64);
         let grace = match object.meta.phase.as_deref() {
             Some("Succeeded" | "Failed") => 0,
@@ -294,8 +332,16 @@ pub(crate) fn delete(api: &Api, call: &Call, named: Named<'_>) -> Result<Answer,
     let object = named.get(api)?;
     let options = call.delete_options()?;
     check_preconditions(&object, &options)?;
-    let dry = call.dry || options.get("dryRun").and_then(Value::as_array).is_some_and(|d| !d.is_empty());
-    let left = if dry { Some(object.clone()) } else { remove(api, r, &object, &options)? };
+    let dry = call.dry
+        || options
+            .get("dryRun")
+            .and_then(Value::as_array)
+            .is_some_and(|d| !d.is_empty());
+    let left = if dry {
+        Some(object.clone())
+    } else {
+        remove(api, r, &object, &options)?
+    };
     match left {
         Some(object) => Ok(show(api, call, named.scope, 200, &object)),
         None if r.key == "pods" => Ok(show(api, call, named.scope, 200, &object)),
@@ -313,14 +359,22 @@ pub(crate) fn delete(api: &Api, call: &Call, named: Named<'_>) -> Result<Answer,
 /// `DELETE` of a collection.
 pub(crate) fn delete_collection(api: &Api, call: &Call, scope: &Scope) -> Result<Answer, Status> {
     let r = scope.resource;
-    let selector =
-        super::selector::Selector::parse(r.plural, call.query.get("labelSelector"), call.query.get("fieldSelector"))?;
+    let selector = super::selector::Selector::parse(
+        r.plural,
+        call.query.get("labelSelector"),
+        call.query.get("fieldSelector"),
+    )?;
     let options = call.delete_options()?;
-    let page = api.store.page(r, scope.namespace.as_deref(), None, usize::MAX, |o| selector.matches(o));
+    let page = api
+        .store
+        .page(r, scope.namespace.as_deref(), None, usize::MAX, |o| selector.matches(o));
     for object in page.objects {
         if !call.dry {
             remove(api, r, &object, &options)?;
         }
     }
-    Ok(answer::json(200, &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})))
+    Ok(answer::json(
+        200,
+        &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}),
+    ))
 }

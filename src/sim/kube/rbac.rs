@@ -50,14 +50,25 @@ pub struct Access<'a> {
 
 impl Access<'_> {
     fn target(&self) -> String {
-        if self.subresource.is_empty() { self.resource.to_owned() } else { format!("{}/{}", self.resource, self.subresource) }
+        if self.subresource.is_empty() {
+            self.resource.to_owned()
+        } else {
+            format!("{}/{}", self.resource, self.subresource)
+        }
     }
 
     /// The 403 that the server gives, word for word.
     pub fn forbidden(&self, user: &User) -> Status {
-        let qualified =
-            if self.group.is_empty() { self.resource.to_owned() } else { format!("{}.{}", self.resource, self.group) };
-        let about = if self.name.is_empty() { qualified } else { format!("{qualified} \"{}\"", self.name) };
+        let qualified = if self.group.is_empty() {
+            self.resource.to_owned()
+        } else {
+            format!("{}.{}", self.resource, self.group)
+        };
+        let about = if self.name.is_empty() {
+            qualified
+        } else {
+            format!("{qualified} \"{}\"", self.name)
+        };
         let place = if self.namespace.is_empty() {
             "at the cluster scope".to_owned()
         } else {
@@ -87,33 +98,72 @@ const WRITE: &[&str] = &["create", "delete", "deletecollection", "patch", "updat
 
 /// ClusterRole `view` (Kubernetes 1.36) and the metrics reader that is bound with it.
 const VIEW: &[Rule] = &[
-    Rule { verbs: &["get", "list"], groups: &["metrics.k8s.io"], resources: &["pods", "nodes"] },
+    Rule {
+        verbs: &["get", "list"],
+        groups: &["metrics.k8s.io"],
+        resources: &["pods", "nodes"],
+    },
     Rule {
         verbs: READ,
         groups: &[""],
         resources: &[
-            "configmaps", "endpoints", "persistentvolumeclaims", "persistentvolumeclaims/status", "pods",
-            "replicationcontrollers", "replicationcontrollers/scale", "serviceaccounts", "services", "services/status",
+            "configmaps",
+            "endpoints",
+            "persistentvolumeclaims",
+            "persistentvolumeclaims/status",
+            "pods",
+            "replicationcontrollers",
+            "replicationcontrollers/scale",
+            "serviceaccounts",
+            "services",
+            "services/status",
         ],
     },
     Rule {
         verbs: READ,
         groups: &[""],
         resources: &[
-            "bindings", "limitranges", "namespaces/status", "pods/log", "pods/status", "replicationcontrollers/status",
-            "resourcequotas", "resourcequotas/status",
+            "bindings",
+            "limitranges",
+            "namespaces/status",
+            "pods/log",
+            "pods/status",
+            "replicationcontrollers/status",
+            "resourcequotas",
+            "resourcequotas/status",
         ],
     },
-    Rule { verbs: READ, groups: &[""], resources: &["namespaces"] },
-    Rule { verbs: READ, groups: &["", "events.k8s.io"], resources: &["events"] },
-    Rule { verbs: READ, groups: &["discovery.k8s.io"], resources: &["endpointslices"] },
+    Rule {
+        verbs: READ,
+        groups: &[""],
+        resources: &["namespaces"],
+    },
+    Rule {
+        verbs: READ,
+        groups: &["", "events.k8s.io"],
+        resources: &["events"],
+    },
+    Rule {
+        verbs: READ,
+        groups: &["discovery.k8s.io"],
+        resources: &["endpointslices"],
+    },
     Rule {
         verbs: READ,
         groups: &["apps"],
         resources: &[
-            "controllerrevisions", "daemonsets", "daemonsets/status", "deployments", "deployments/scale",
-            "deployments/status", "replicasets", "replicasets/scale", "replicasets/status", "statefulsets",
-            "statefulsets/scale", "statefulsets/status",
+            "controllerrevisions",
+            "daemonsets",
+            "daemonsets/status",
+            "deployments",
+            "deployments/scale",
+            "deployments/status",
+            "replicasets",
+            "replicasets/scale",
+            "replicasets/status",
+            "statefulsets",
+            "statefulsets/scale",
+            "statefulsets/status",
         ],
     },
     Rule {
@@ -121,17 +171,34 @@ const VIEW: &[Rule] = &[
         groups: &["autoscaling"],
         resources: &["horizontalpodautoscalers", "horizontalpodautoscalers/status"],
     },
-    Rule { verbs: READ, groups: &["batch"], resources: &["cronjobs", "cronjobs/status", "jobs", "jobs/status"] },
+    Rule {
+        verbs: READ,
+        groups: &["batch"],
+        resources: &["cronjobs", "cronjobs/status", "jobs", "jobs/status"],
+    },
     Rule {
         verbs: READ,
         groups: &["extensions"],
         resources: &[
-            "daemonsets", "daemonsets/status", "deployments", "deployments/scale", "deployments/status", "ingresses",
-            "ingresses/status", "networkpolicies", "replicasets", "replicasets/scale", "replicasets/status",
+            "daemonsets",
+            "daemonsets/status",
+            "deployments",
+            "deployments/scale",
+            "deployments/status",
+            "ingresses",
+            "ingresses/status",
+            "networkpolicies",
+            "replicasets",
+            "replicasets/scale",
+            "replicasets/status",
             "replicationcontrollers/scale",
         ],
     },
-    Rule { verbs: READ, groups: &["policy"], resources: &["poddisruptionbudgets", "poddisruptionbudgets/status"] },
+    Rule {
+        verbs: READ,
+        groups: &["policy"],
+        resources: &["poddisruptionbudgets", "poddisruptionbudgets/status"],
+    },
     Rule {
         verbs: READ,
         groups: &["networking.k8s.io"],
@@ -149,36 +216,84 @@ const EDIT: &[Rule] = &[
     Rule {
         verbs: READ,
         groups: &[""],
-        resources: &["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "secrets", "services/proxy"],
+        resources: &[
+            "pods/attach",
+            "pods/exec",
+            "pods/portforward",
+            "pods/proxy",
+            "secrets",
+            "services/proxy",
+        ],
     },
-    Rule { verbs: &["impersonate"], groups: &[""], resources: &["serviceaccounts"] },
+    Rule {
+        verbs: &["impersonate"],
+        groups: &[""],
+        resources: &["serviceaccounts"],
+    },
     Rule {
         verbs: WRITE,
         groups: &[""],
         resources: &["pods", "pods/attach", "pods/exec", "pods/portforward", "pods/proxy"],
     },
-    Rule { verbs: &["create"], groups: &[""], resources: &["pods/eviction"] },
+    Rule {
+        verbs: &["create"],
+        groups: &[""],
+        resources: &["pods/eviction"],
+    },
     Rule {
         verbs: WRITE,
         groups: &[""],
         resources: &[
-            "configmaps", "events", "persistentvolumeclaims", "replicationcontrollers", "replicationcontrollers/scale",
-            "secrets", "serviceaccounts", "services", "services/proxy",
+            "configmaps",
+            "events",
+            "persistentvolumeclaims",
+            "replicationcontrollers",
+            "replicationcontrollers/scale",
+            "secrets",
+            "serviceaccounts",
+            "services",
+            "services/proxy",
         ],
     },
-    Rule { verbs: &["create"], groups: &[""], resources: &["serviceaccounts/token"] },
+    Rule {
+        verbs: &["create"],
+        groups: &[""],
+        resources: &["serviceaccounts/token"],
+    },
     Rule {
         verbs: WRITE,
         groups: &["apps"],
         resources: &[
-            "daemonsets", "deployments", "deployments/rollback", "deployments/scale", "replicasets",
-            "replicasets/scale", "statefulsets", "statefulsets/scale",
+            "daemonsets",
+            "deployments",
+            "deployments/rollback",
+            "deployments/scale",
+            "replicasets",
+            "replicasets/scale",
+            "statefulsets",
+            "statefulsets/scale",
         ],
     },
-    Rule { verbs: WRITE, groups: &["autoscaling"], resources: &["horizontalpodautoscalers"] },
-    Rule { verbs: WRITE, groups: &["batch"], resources: &["cronjobs", "jobs"] },
-    Rule { verbs: WRITE, groups: &["policy"], resources: &["poddisruptionbudgets"] },
-    Rule { verbs: WRITE, groups: &["networking.k8s.io"], resources: &["ingresses", "networkpolicies"] },
+    Rule {
+        verbs: WRITE,
+        groups: &["autoscaling"],
+        resources: &["horizontalpodautoscalers"],
+    },
+    Rule {
+        verbs: WRITE,
+        groups: &["batch"],
+        resources: &["cronjobs", "jobs"],
+    },
+    Rule {
+        verbs: WRITE,
+        groups: &["policy"],
+        resources: &["poddisruptionbudgets"],
+    },
+    Rule {
+        verbs: WRITE,
+        groups: &["networking.k8s.io"],
+        resources: &["ingresses", "networkpolicies"],
+    },
 ];
 
 /// What everyone who is known has.
@@ -188,14 +303,27 @@ const EVERYONE: &[Rule] = &[
         groups: &["authorization.k8s.io"],
         resources: &["selfsubjectaccessreviews", "selfsubjectrulesreviews"],
     },
-    Rule { verbs: &["create"], groups: &["authentication.k8s.io"], resources: &["selfsubjectreviews"] },
+    Rule {
+        verbs: &["create"],
+        groups: &["authentication.k8s.io"],
+        resources: &["selfsubjectreviews"],
+    },
 ];
 
 const EVERYONE_PATHS: &[&[&str]] = &[
     &["/.well-known", "/.well-known/*"],
     &["/healthz", "/livez", "/readyz", "/version", "/version/"],
     &[
-        "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version",
+        "/api",
+        "/api/*",
+        "/apis",
+        "/apis/*",
+        "/healthz",
+        "/livez",
+        "/openapi",
+        "/openapi/*",
+        "/readyz",
+        "/version",
         "/version/",
     ],
 ];
@@ -212,7 +340,13 @@ impl Rule {
 
 impl User {
     fn new(name: &str, uid: &str, group: &str, role: Role) -> Self {
-        Self { name: name.into(), uid: uid.into(), group: group.into(), token: format!("{name}-token"), role }
+        Self {
+            name: name.into(),
+            uid: uid.into(),
+            group: group.into(),
+            token: format!("{name}-token"),
+            role,
+        }
     }
 
     /// admin, viewer, operator, nobody: of the recordings. `operator` edits in `namespaces`.
@@ -245,8 +379,10 @@ impl User {
                 "RBAC: allowed by ClusterRoleBinding \"system:basic-user\" of ClusterRole \"system:basic-user\" to Group \"system:authenticated\"".into(),
             );
         }
-        self.rules(access.namespace).iter().any(|rules| rules.iter().any(|r| r.allows(access, &target))).then(|| {
-            match &self.role {
+        self.rules(access.namespace)
+            .iter()
+            .any(|rules| rules.iter().any(|r| r.allows(access, &target)))
+            .then(|| match &self.role {
                 Role::View => format!(
                     "RBAC: allowed by ClusterRoleBinding \"lab-viewers\" of ClusterRole \"view\" to Group \"{}\"",
                     self.group
@@ -255,8 +391,7 @@ impl User {
                     "RBAC: allowed by RoleBinding \"lab-operators/{}\" of ClusterRole \"edit\" to Group \"{}\"",
                     access.namespace, self.group
                 ),
-            }
-        })
+            })
     }
 
     /// The `status` of a SelfSubjectRulesReview.
@@ -269,7 +404,11 @@ impl User {
         }
         rules.extend(self.rules(namespace).into_iter().flatten().map(Rule::value));
         rules.extend(EVERYONE.iter().map(Rule::value));
-        paths.extend(EVERYONE_PATHS.iter().map(|p| json!({"verbs": ["get"], "nonResourceURLs": p})));
+        paths.extend(
+            EVERYONE_PATHS
+                .iter()
+                .map(|p| json!({"verbs": ["get"], "nonResourceURLs": p})),
+        );
         json!({"resourceRules": rules, "nonResourceRules": paths, "incomplete": false})
     }
 
@@ -288,7 +427,12 @@ mod tests {
         let users = User::standard(&["cortex".to_owned()]);
         let operator = users.iter().find(|u| u.name == "operator").unwrap();
         let scale = |namespace| Access {
-            verb: "patch", group: "apps", resource: "deployments", subresource: "scale", namespace, name: "x",
+            verb: "patch",
+            group: "apps",
+            resource: "deployments",
+            subresource: "scale",
+            namespace,
+            name: "x",
         };
         assert!(operator.allowed(&scale("cortex")).is_some());
         assert!(operator.allowed(&scale("other")).is_none());

@@ -17,7 +17,12 @@ pub(crate) enum Target {
         subresource: Option<String>,
     },
     /// A review, or metrics: not stored.
-    Virtual { group: String, resource: String, namespace: Option<String>, name: Option<String> },
+    Virtual {
+        group: String,
+        resource: String,
+        namespace: Option<String>,
+        name: Option<String>,
+    },
     /// Discovery, health, version.
     Path(Vec<String>),
 }
@@ -74,10 +79,24 @@ pub(crate) fn target(path: &str, hidden: &[String]) -> Result<Target, Status> {
     let name = rest.next().map(str::to_owned);
     let subresource = rest.next().map(str::to_owned);
     if let Some(resource) = resource(group, plural) {
-        return Ok(Target::Objects { resource, version: version.to_owned(), namespace, name, subresource });
+        return Ok(Target::Objects {
+            resource,
+            version: version.to_owned(),
+            namespace,
+            name,
+            subresource,
+        });
     }
-    if matches!(group, "metrics.k8s.io" | "authorization.k8s.io" | "authentication.k8s.io") {
-        return Ok(Target::Virtual { group: group.to_owned(), resource: plural.to_owned(), namespace, name });
+    if matches!(
+        group,
+        "metrics.k8s.io" | "authorization.k8s.io" | "authentication.k8s.io"
+    ) {
+        return Ok(Target::Virtual {
+            group: group.to_owned(),
+            resource: plural.to_owned(),
+            namespace,
+            name,
+        });
     }
     Err(page_not_found())
 }
@@ -143,18 +162,38 @@ mod tests {
 
     #[test]
     fn paths_queries_and_forms_are_understood() {
-        let Target::Objects { resource, namespace, name, subresource, .. } =
-            target("/apis/apps/v1/namespaces/n/deployments/d/scale", &[]).unwrap()
+        let Target::Objects {
+            resource,
+            namespace,
+            name,
+            subresource,
+            ..
+        } = target("/apis/apps/v1/namespaces/n/deployments/d/scale", &[]).unwrap()
         else {
             panic!("objects")
         };
-        assert_eq!((resource.key, namespace.as_deref(), name.as_deref(), subresource.as_deref()),
-            ("deployments.apps", Some("n"), Some("d"), Some("scale")));
+        assert_eq!(
+            (
+                resource.key,
+                namespace.as_deref(),
+                name.as_deref(),
+                subresource.as_deref()
+            ),
+            ("deployments.apps", Some("n"), Some("d"), Some("scale"))
+        );
         assert!(matches!(target("/api/v1/namespaces/n/status", &[]).unwrap(),
             Target::Objects { name: Some(n), subresource: Some(s), .. } if n == "n" && s == "status"));
         assert_eq!(target("/apis/nothing.example.com/v1/x", &[]).unwrap_err().code, 404);
-        assert_eq!(Query::parse("labelSelector=a%3Db&watch=1").get("labelSelector"), Some("a=b"));
-        assert_eq!(form("application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json;as=Table;v=v1;g=meta.k8s.io,application/json"), Some(Form::Table));
+        assert_eq!(
+            Query::parse("labelSelector=a%3Db&watch=1").get("labelSelector"),
+            Some("a=b")
+        );
+        assert_eq!(
+            form(
+                "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json;as=Table;v=v1;g=meta.k8s.io,application/json"
+            ),
+            Some(Form::Table)
+        );
         assert_eq!(form("application/vnd.kubernetes.protobuf"), None);
     }
 }

@@ -74,13 +74,21 @@ fn measured(api: &Api, object: &Object) -> Option<Value> {
         meta["namespace"] = json!(object.meta.namespace);
     }
     if !object.meta.labels.is_empty() {
-        meta["labels"] = object.meta.labels.iter().map(|(k, v)| (k.to_string(), Value::from(&**v))).collect();
+        meta["labels"] = object
+            .meta
+            .labels
+            .iter()
+            .map(|(k, v)| (k.to_string(), Value::from(&**v)))
+            .collect();
     }
     let mut item = json!({"metadata": meta, "timestamp": now, "window": "15s"});
     if object.resource.key == "pods" {
         let containers = api.platform.pod_metrics(object)?;
-        item["containers"] =
-            containers.iter().map(|u| json!({"name": u.name, "usage": usage(u)})).collect::<Vec<_>>().into();
+        item["containers"] = containers
+            .iter()
+            .map(|u| json!({"name": u.name, "usage": usage(u)}))
+            .collect::<Vec<_>>()
+            .into();
     } else {
         item["usage"] = usage(&api.platform.node_metrics(object)?);
     }
@@ -103,18 +111,28 @@ pub(crate) fn metrics(
     let group = "metrics.k8s.io/v1beta1";
     if let Some(name) = name {
         let not_found = || {
-            let mut status = Status::new(404, "NotFound", format!("{resource}.metrics.k8s.io \"{name}\" not found"));
+            let mut status = Status::new(
+                404,
+                "NotFound",
+                format!("{resource}.metrics.k8s.io \"{name}\" not found"),
+            );
             status.details = Some(super::status::details(name, "metrics.k8s.io", resource));
             status
         };
-        let object = api.store.get(r, namespace.unwrap_or_default(), name).ok_or_else(not_found)?;
+        let object = api
+            .store
+            .get(r, namespace.unwrap_or_default(), name)
+            .ok_or_else(not_found)?;
         let mut item = measured(api, &object).ok_or_else(not_found)?;
         item["kind"] = json!(kind);
         item["apiVersion"] = json!(group);
         return Ok(answer::json(200, &item));
     }
     let selector = Selector::parse(r.plural, call.query.get("labelSelector"), None)?;
-    let objects = api.store.page(r, namespace, None, usize::MAX, |o| selector.matches(o)).objects;
+    let objects = api
+        .store
+        .page(r, namespace, None, usize::MAX, |o| selector.matches(o))
+        .objects;
     let items: Vec<Value> = objects.iter().filter_map(|o| measured(api, o)).collect();
     Ok(answer::json(
         200,

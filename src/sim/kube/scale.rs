@@ -21,7 +21,10 @@ pub(crate) fn of(object: &Value) -> Value {
     }
     let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
     let mut status = json!({"replicas": number("/status/replicas")});
-    let selector = object.pointer("/spec/selector").map(format_label_selector).unwrap_or_default();
+    let selector = object
+        .pointer("/spec/selector")
+        .map(format_label_selector)
+        .unwrap_or_default();
     if !selector.is_empty() {
         status["selector"] = json!(selector);
     }
@@ -45,30 +48,39 @@ pub(crate) fn get(api: &Api, named: Named<'_>) -> Result<Answer, Status> {
 /// `PUT` and `PATCH`
 pub(crate) fn write(api: &Api, call: &Call, named: Named<'_>) -> Result<Answer, Status> {
     let r = named.scope.resource;
-    let change = if call.method == "PATCH" { Some(Patch::read(call, false)?) } else { None };
+    let change = if call.method == "PATCH" {
+        Some(Patch::read(call, false)?)
+    } else {
+        None
+    };
     let sent = if change.is_none() { call.json()? } else { Value::Null };
     let writer = call.writer(Some("scale"));
-    let written = api.store.edit(r, named.namespace, named.name, &writer, Part::Main, call.dry, |v| {
-        let mut scale = of(v);
-        match &change {
-            Some(change) => change.apply(&mut scale)?,
-            None => scale = sent,
-        }
-        let replicas = match scale.pointer("/spec/replicas") {
-            None | Some(Value::Null) => 0,
-            Some(n) => n.as_i64().ok_or_else(|| {
-                validate::wrong_type(&scale, "json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32")
-            })?,
-        };
-        validate::scale(named.name, replicas)?;
-        // What the client rests on goes along: the store compares.
-        for field in ["resourceVersion", "uid"] {
-            if let Some(value) = scale.pointer(&format!("/metadata/{field}")) {
-                v["metadata"][field] = value.clone();
+    let written = api
+        .store
+        .edit(r, named.namespace, named.name, &writer, Part::Main, call.dry, |v| {
+            let mut scale = of(v);
+            match &change {
+                Some(change) => change.apply(&mut scale)?,
+                None => scale = sent,
             }
-        }
-        v["spec"]["replicas"] = json!(replicas);
-        Ok(())
-    })?;
+            let replicas = match scale.pointer("/spec/replicas") {
+                None | Some(Value::Null) => 0,
+                Some(n) => n.as_i64().ok_or_else(|| {
+                    validate::wrong_type(
+                        &scale,
+                        "json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32",
+                    )
+                })?,
+            };
+            validate::scale(named.name, replicas)?;
+            // What the client rests on goes along: the store compares.
+            for field in ["resourceVersion", "uid"] {
+                if let Some(value) = scale.pointer(&format!("/metadata/{field}")) {
+                    v["metadata"][field] = value.clone();
+                }
+            }
+            v["spec"]["replicas"] = json!(replicas);
+            Ok(())
+        })?;
     Ok(show(&written.object))
 }

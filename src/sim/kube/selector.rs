@@ -145,7 +145,11 @@ fn requirement(text: &str) -> Result<Requirement, Status> {
     let one = |v: &str| vec![v.trim().to_owned()];
     let key = |k: &str| k.trim().to_owned();
     if let Some((k, rest)) = text.split_once('(') {
-        let set: Vec<String> = rest.trim_end_matches(')').split(',').map(|v| v.trim().to_owned()).collect();
+        let set: Vec<String> = rest
+            .trim_end_matches(')')
+            .split(',')
+            .map(|v| v.trim().to_owned())
+            .collect();
         let mut words = k.split_whitespace();
         return match (words.next(), words.next()) {
             (Some(k), Some("in")) => Ok(Requirement::In(k.to_owned(), set)),
@@ -169,21 +173,35 @@ fn requirement(text: &str) -> Result<Requirement, Status> {
 }
 
 fn bad(text: &str) -> Status {
-    Status::bad_request(format!("unable to parse requirement: found '{text}', expected: in, notin, =, ==, !=, gt, lt"))
+    Status::bad_request(format!(
+        "unable to parse requirement: found '{text}', expected: in, notin, =, ==, !=, gt, lt"
+    ))
 }
 
 /// A `metav1.LabelSelector` against labels. An empty selector matches everything, an absent one nothing.
 pub fn label_selector_matches(selector: &Value, labels: &[(Box<str>, Box<str>)]) -> bool {
-    let Some(selector) = selector.as_object() else { return false };
+    let Some(selector) = selector.as_object() else {
+        return false;
+    };
     let label = |k: &str| labels.iter().find(|(key, _)| &**key == k).map(|(_, v)| &**v);
-    let all = selector.get("matchLabels").and_then(Value::as_object).into_iter().flatten();
-    let mut expressions = selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten();
+    let all = selector
+        .get("matchLabels")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten();
+    let mut expressions = selector
+        .get("matchExpressions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let text = |v: &Value, k: &str| v.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
     all.into_iter().all(|(k, v)| label(k) == v.as_str())
         && expressions.all(|e| {
             let found = label(&text(e, "key"));
-            let listed =
-                e.get("values").and_then(Value::as_array).is_some_and(|l| l.iter().any(|v| v.as_str() == found));
+            let listed = e
+                .get("values")
+                .and_then(Value::as_array)
+                .is_some_and(|l| l.iter().any(|v| v.as_str() == found));
             match text(e, "operator").as_str() {
                 "In" => found.is_some() && listed,
                 "NotIn" => found.is_none() || !listed,
@@ -203,10 +221,20 @@ pub fn format_label_selector(selector: &Value) -> String {
         .flatten()
         .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
         .collect();
-    for e in selector.get("matchExpressions").and_then(Value::as_array).into_iter().flatten() {
+    for e in selector
+        .get("matchExpressions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
         let text = |k: &str| e.get(k).and_then(Value::as_str).unwrap_or_default();
-        let values: Vec<&str> =
-            e.get("values").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let values: Vec<&str> = e
+            .get("values")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         parts.push(match text("operator") {
             "Exists" => text("key").to_owned(),
             "DoesNotExist" => format!("!{}", text("key")),
@@ -230,12 +258,17 @@ mod tests {
             "status": {"phase": "Running", "podIP": "10.0.0.1"}}),
         );
         let yes = |l: Option<&str>, f: Option<&str>| Selector::parse("pods", l, f).unwrap().matches(&pod);
-        assert!(yes(Some("app=x,tier in (web, api),!gone"), Some("status.phase=Running")));
+        assert!(yes(
+            Some("app=x,tier in (web, api),!gone"),
+            Some("status.phase=Running")
+        ));
         assert!(yes(Some("app!=y,tier"), Some("status.podIP=10.0.0.1,metadata.name!=b")));
         assert!(!yes(Some("tier notin (web)"), None));
         assert!(!yes(None, Some("status.phase!=Running")));
         assert_eq!(
-            Selector::parse("pods", None, Some("spec.nothing=x")).unwrap_err().message,
+            Selector::parse("pods", None, Some("spec.nothing=x"))
+                .unwrap_err()
+                .message,
             "field label not supported: spec.nothing"
         );
     }

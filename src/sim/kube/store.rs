@@ -142,7 +142,10 @@ impl Store {
 
     /// Wakes at each write to that resource.
     pub(crate) fn newest(&self, r: &'static Resource) -> watch::Receiver<u64> {
-        self.read().tables.get(r.key).map_or_else(|| watch::channel(0).1, |t| t.newest.subscribe())
+        self.read()
+            .tables
+            .get(r.key)
+            .map_or_else(|| watch::channel(0).1, |t| t.newest.subscribe())
     }
 
     /// One object.
@@ -268,6 +271,7 @@ impl Store {
                 map.remove(gone);
             }
         }
+        super::defaults::after_uid(r, &mut value);
         managed::record(&Value::Null, &mut value, by, &now);
         Ok(self.commit(r, value, None, dry))
     }
@@ -419,7 +423,9 @@ impl Store {
         let state = &mut *state;
         let table = state.tables.entry(r.key).or_default();
         let key = key(namespace, name);
-        let Some(last) = table.rows.remove(key.as_str()) else { return Err(Status::not_found(r, name)) };
+        let Some(last) = table.rows.remove(key.as_str()) else {
+            return Err(Status::not_found(r, name));
+        };
         disown(table, &last, &key);
         state.version += 1;
         let mut value = last.value();
@@ -432,7 +438,15 @@ impl Store {
             old: Some(last.clone()),
         });
         table.newest.send_replace(state.version);
-        tell(&mut state.readers, &ChangeEvent { resource: r, change: Change::Deleted, object, old: Some(last) });
+        tell(
+            &mut state.readers,
+            &ChangeEvent {
+                resource: r,
+                change: Change::Deleted,
+                object,
+                old: Some(last),
+            },
+        );
         Ok(())
     }
 
@@ -577,6 +591,7 @@ impl Store {
             object: object.clone(),
             old: old.clone(),
         });
+        table.newest.send_replace(version);
         tell(
             &mut state.readers,
             &ChangeEvent {

@@ -35,11 +35,15 @@ impl Authority {
     /// Makes a new CA.
     pub fn new() -> io::Result<Self> {
         let mut params = CertificateParams::new(Vec::<String>::new()).map_err(io::Error::other)?;
-        params.distinguished_name.push(DnType::CommonName, "quarterdeck demonstration CA");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "quarterdeck demonstration CA");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(io::Error::other)?;
-        Ok(Self { ca: CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)? })
+        Ok(Self {
+            ca: CertifiedIssuer::self_signed(params, key).map_err(io::Error::other)?,
+        })
     }
 
     /// The CA certificate, PEM.
@@ -55,7 +59,10 @@ impl Authority {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = params.signed_by(&key, &self.ca).map_err(io::Error::other)?;
-        Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
+        Ok(Identity {
+            certificate: certificate.pem(),
+            key: key.serialize_pem(),
+        })
     }
 
     /// The TLS configuration of the server: HTTP/2 and HTTP/1.1, client certificates welcome but not needed.

@@ -40,7 +40,16 @@ pub(crate) fn types(r: &Resource, value: &Value) -> Result<(), String> {
 /// 422 for a patch whose result has a wrong type. It names no object, as the server's own does not.
 pub(crate) fn wrong_type(result: &Value, why: &str) -> Status {
     let message = format!("Invalid value: {:?}: {why}", result.to_string());
-    Status::invalid("", "", "", &[Cause { reason: "FieldValueInvalid", message, field: "patch".to_owned() }])
+    Status::invalid(
+        "",
+        "",
+        "",
+        &[Cause {
+            reason: "FieldValueInvalid",
+            message,
+            field: "patch".to_owned(),
+        }],
+    )
 }
 
 struct Causes(Vec<Cause>);
@@ -48,12 +57,24 @@ struct Causes(Vec<Cause>);
 impl Causes {
     fn invalid(&mut self, field: &str, value: &str, why: &str) {
         let message = format!("Invalid value: {value}: {why}");
-        self.0.push(Cause { reason: "FieldValueInvalid", message, field: field.to_owned() });
+        self.0.push(Cause {
+            reason: "FieldValueInvalid",
+            message,
+            field: field.to_owned(),
+        });
     }
 
     fn required(&mut self, field: &str, why: &str) {
-        let message = if why.is_empty() { "Required value".to_owned() } else { format!("Required value: {why}") };
-        self.0.push(Cause { reason: "FieldValueRequired", message, field: field.to_owned() });
+        let message = if why.is_empty() {
+            "Required value".to_owned()
+        } else {
+            format!("Required value: {why}")
+        };
+        self.0.push(Cause {
+            reason: "FieldValueRequired",
+            message,
+            field: field.to_owned(),
+        });
     }
 
     fn forbidden(&mut self, field: &str, why: &str) {
@@ -75,7 +96,10 @@ impl Causes {
 /// Checks the rules; `old` is the stored object on an update.
 pub(crate) fn object(r: &Resource, new: &Value, old: Option<&Value>) -> Result<(), Status> {
     let mut causes = Causes(Vec::new());
-    let name = new.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let name = new
+        .pointer("/metadata/name")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if old.is_none() && !is_name(name) {
         causes.invalid("metadata.name", &format!("{name:?}"), "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')");
     }
@@ -110,7 +134,11 @@ pub(crate) fn object(r: &Resource, new: &Value, old: Option<&Value>) -> Result<(
         }
         _ => {}
     }
-    if causes.0.is_empty() { Ok(()) } else { Err(Status::invalid(r.group, r.kind, name, &causes.0)) }
+    if causes.0.is_empty() {
+        Ok(())
+    } else {
+        Err(Status::invalid(r.group, r.kind, name, &causes.0))
+    }
 }
 
 fn is_name(name: &str) -> bool {
@@ -120,7 +148,9 @@ fn is_name(name: &str) -> bool {
             !part.is_empty()
                 && !part.starts_with('-')
                 && !part.ends_with('-')
-                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         })
 }
 
@@ -133,7 +163,11 @@ fn workload(r: &Resource, new: &Value, old: Option<&Value>, causes: &mut Causes)
         new.pointer("/spec/template/metadata/labels"),
     ) && selector.iter().any(|(k, v)| labels.get(k) != Some(v))
     {
-        causes.invalid("spec.template.metadata.labels", &labels.to_string(), "`selector` does not match template `labels`");
+        causes.invalid(
+            "spec.template.metadata.labels",
+            &labels.to_string(),
+            "`selector` does not match template `labels`",
+        );
     }
     let Some(old) = old else { return };
     if r.kind == "StatefulSet" {
@@ -169,7 +203,10 @@ fn template(new: &Value, pointer: &str, causes: &mut Causes) {
 }
 
 fn containers(spec: &Value, field: &str, causes: &mut Causes) {
-    let all = spec.get("containers").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let all = spec
+        .get("containers")
+        .and_then(Value::as_array)
+        .map_or(&[][..], Vec::as_slice);
     if all.is_empty() {
         causes.required(&format!("{field}.containers"), "");
     }
@@ -200,12 +237,18 @@ fn resources(container: &Value, at: &str, causes: &mut Causes) {
         for (resource, value) in list.into_iter().flatten() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             if quantity(&text).is_none() {
-                causes.invalid(&format!("{at}.resources.{section}.{resource}"), &format!("{text:?}"), "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+                causes.invalid(
+                    &format!("{at}.resources.{section}.{resource}"),
+                    &format!("{text:?}"),
+                    "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+                );
             }
         }
     }
     for (resource, request) in part("requests").into_iter().flatten() {
-        let Some(limit) = part("limits").and_then(|l| l.get(resource)) else { continue };
+        let Some(limit) = part("limits").and_then(|l| l.get(resource)) else {
+            continue;
+        };
         let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
         let (request, limit) = (text(request), text(limit));
         if let (Some(r), Some(l)) = (quantity(&request), quantity(&limit))
@@ -245,13 +288,21 @@ fn autoscaler(new: &Value, causes: &mut Causes) {
     let max = new.pointer("/spec/maxReplicas").and_then(Value::as_i64).unwrap_or(0);
     let min = new.pointer("/spec/minReplicas").and_then(Value::as_i64);
     if let Some(min) = min.filter(|m| *m < 1) {
-        causes.invalid("spec.minReplicas", &min.to_string(), "must be greater than or equal to 1");
+        causes.invalid(
+            "spec.minReplicas",
+            &min.to_string(),
+            "must be greater than or equal to 1",
+        );
     }
     if max < 1 {
         causes.invalid("spec.maxReplicas", &max.to_string(), "must be greater than 0");
     }
     if min.is_some_and(|m| max < m) {
-        causes.invalid("spec.maxReplicas", &max.to_string(), "must be greater than or equal to `minReplicas`");
+        causes.invalid(
+            "spec.maxReplicas",
+            &max.to_string(),
+            "must be greater than or equal to `minReplicas`",
+        );
     }
 }
 
@@ -261,7 +312,11 @@ pub(crate) fn scale(name: &str, replicas: i64) -> Result<(), Status> {
         return Ok(());
     }
     let message = format!("Invalid value: {replicas}: must be greater than or equal to 0");
-    let cause = Cause { reason: "FieldValueInvalid", message, field: "spec.replicas".to_owned() };
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        message,
+        field: "spec.replicas".to_owned(),
+    };
     Err(Status::invalid("autoscaling", "Scale", name, &[cause]))
 }
 
@@ -282,10 +337,14 @@ pub fn quantity(text: &str) -> Option<f64> {
         ("T", 1e12),
         ("P", 1e15),
     ];
-    let (digits, unit) =
-        UNITS.iter().find_map(|(u, f)| text.strip_suffix(u).map(|d| (d, *f))).unwrap_or((text, 1.0));
+    let (digits, unit) = UNITS
+        .iter()
+        .find_map(|(u, f)| text.strip_suffix(u).map(|d| (d, *f)))
+        .unwrap_or((text, 1.0));
     let first = digits.trim_start_matches(['+', '-']).chars().next()?;
-    (first.is_ascii_digit() || first == '.').then(|| digits.parse::<f64>().ok().map(|n| n * unit)).flatten()
+    (first.is_ascii_digit() || first == '.')
+        .then(|| digits.parse::<f64>().ok().map(|n| n * unit))
+        .flatten()
 }
 
 #[cfg(test)]

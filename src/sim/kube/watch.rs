@@ -58,9 +58,10 @@ pub(crate) fn watch(
     }
     let from = match query.get("resourceVersion") {
         None | Some("0") => None,
-        Some(text) => Some(text.parse::<u64>().map_err(|_| {
-            Status::bad_request(format!("strconv.ParseUint: parsing \"{text}\": invalid syntax"))
-        })?),
+        Some(text) => Some(
+            text.parse::<u64>()
+                .map_err(|_| Status::bad_request(format!("strconv.ParseUint: parsing \"{text}\": invalid syntax")))?,
+        ),
     };
     let (sender, mut receiver) = mpsc::channel(PIECES);
     let watch = Watch {
@@ -73,7 +74,11 @@ pub(crate) fn watch(
     };
     let bookmarks = query.is_true("allowWatchBookmarks");
     let timeout = query.number("timeoutSeconds").map(Duration::from_secs);
-    let start = if initial { Start::Initial { mark: bookmarks } } else { from.map_or(Start::Synthetic, Start::After) };
+    let start = if initial {
+        Start::Initial { mark: bookmarks }
+    } else {
+        from.map_or(Start::Synthetic, Start::After)
+    };
     tokio::spawn(watch.run(start, bookmarks, timeout, sender));
     let pieces = futures_util::stream::poll_fn(move |context| receiver.poll_recv(context));
     Ok(answer::stream("application/json", pieces))
@@ -101,9 +106,12 @@ impl Watch {
         let mut at = match start {
             Start::After(version) => version,
             Start::Initial { .. } | Start::Synthetic => {
-                let page = self.api.store.page(r, self.scope.namespace.as_deref(), None, usize::MAX, |o| {
-                    self.selector.matches(o)
-                });
+                let page = self
+                    .api
+                    .store
+                    .page(r, self.scope.namespace.as_deref(), None, usize::MAX, |o| {
+                        self.selector.matches(o)
+                    });
                 let mut piece = Vec::new();
                 for object in page.objects {
                     let bytes = self.scope.bytes(&object);
@@ -170,7 +178,12 @@ impl Watch {
 
     /// Writes what this watch should see of a change: an object that begins or ceases to match comes or goes.
     fn event(&mut self, out: &mut Vec<u8>, event: &Event) {
-        if self.scope.namespace.as_deref().is_some_and(|n| *n != *event.object.meta.namespace) {
+        if self
+            .scope
+            .namespace
+            .as_deref()
+            .is_some_and(|n| *n != *event.object.meta.namespace)
+        {
             return;
         }
         let is = event.change != Change::Deleted && self.selector.matches(&event.object);

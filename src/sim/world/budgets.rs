@@ -4,7 +4,8 @@ use super::deployment::controller_of;
 use super::json::{int, int_or, int_or_percent, list, selects, set, stamp, text};
 use super::{Key, World, pods};
 use crate::sim::kube::resources::{DEPLOYMENTS, PODDISRUPTIONBUDGETS, PODS, REPLICASETS, STATEFULSETS};
-use serde_json::{Value, json};
+use crate::sim::kube::Object;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 pub(super) fn sync(world: &mut World, ns: &str) {
@@ -12,15 +13,21 @@ pub(super) fn sync(world: &mut World, ns: &str) {
     if budgets.is_empty() {
         return;
     }
-    let all = world.list(&PODS, Some(ns));
+    let all = world.store.list(&PODS, Some(ns));
     for budget in budgets {
         let selector = budget.pointer("/spec/selector").cloned().unwrap_or_default();
-        let chosen: Vec<&Value> = all.iter().filter(|p| selects(&selector, p)).collect();
+        let chosen: Vec<Value> = all.iter().filter(|p| chooses(&selector, p)).map(|p| p.value()).collect();
         write(world, &budget, &chosen);
     }
 }
 
-fn write(world: &mut World, budget: &Value, chosen: &[&Value]) {
+/// Chooses by the labels alone, without parsing the pod.
+fn chooses(selector: &Value, pod: &Object) -> bool {
+    let labels: Map<String, Value> = pod.meta.labels.iter().map(|(k, v)| (k.to_string(), json!(v))).collect();
+    selects(selector, &json!({"metadata": {"labels": labels}}))
+}
+
+fn write(world: &mut World, budget: &Value, chosen: &[Value]) {
     let healthy = chosen.iter().filter(|p| pods::is_ready(p) && !pods::is_terminating(p)).count() as i64;
     let scale = scale(world, chosen);
     let (expected, desired) = match (budget.pointer("/spec/maxUnavailable"), budget.pointer("/spec/minAvailable")) {
@@ -52,7 +59,7 @@ fn write(world: &mut World, budget: &Value, chosen: &[&Value]) {
 }
 
 /// How many pods the controllers of these pods want.
-fn scale(world: &World, chosen: &[&Value]) -> i64 {
+fn scale(world: &World, chosen: &[Value]) -> i64 {
     let mut sizes: BTreeMap<Key, i64> = BTreeMap::new();
     for pod in chosen {
         let ns = text(pod, "/metadata/namespace");

@@ -3,7 +3,7 @@
 use super::json::{micro_stamp, secs, set, stamp, text, time};
 use super::{Key, Work, World};
 use crate::sim::kube::resources::EVENTS;
-use crate::sim::kube::{Store, Writer};
+use crate::sim::kube::Writer;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -110,15 +110,4 @@ pub(super) fn expire(world: &mut World, key: &Key) {
     }
     world.events.known.retain(|_, k| k != key);
     world.remove(&EVENTS, key);
-}
-
-/// How often an event with this reason was seen about an object of this name.
-pub(super) fn count_of(store: &Store, ns: &str, name: &str, reason: &str) -> i64 {
-    store
-        .list(&EVENTS, Some(ns))
-        .iter()
-        .map(|o| o.value())
-        .filter(|e| text(e, "/involvedObject/name") == name && text(e, "/reason") == reason)
-        .map(|e| super::json::int_or(&e, "/count", 1))
-        .sum()
 }

@@ -29,7 +29,7 @@ mod scheduler;
 mod statefulset;
 
 pub use platform::WorldPlatform;
-pub use scenario::Scenario;
+pub use scenario::{Scenario, cortex};
 
 use crate::sim::kube::resources::{DEPLOYMENTS, NODES, PODS};
 use crate::sim::kube::{Change, ChangeEvent, Changes, Clock, Object, Resource, Status, Store, Writer};
@@ -37,7 +37,7 @@ use jiff::{SignedDuration, Timestamp};
 use json::text;
 use queue::{Queue, Timers};
 use serde_json::Value;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Namespace and name of an object.
@@ -140,6 +140,11 @@ impl World {
         &self.store
     }
 
+    /// The rules of its scenario.
+    pub fn scenario(&self) -> Arc<Scenario> {
+        self.scenario.clone()
+    }
+
     /// Waits until somebody has changed something (cancel-safe).
     pub async fn changed(&self) {
         self.changes.changed().await;
@@ -240,8 +245,10 @@ impl World {
         if let Some(owner) = meta.controller.as_ref().and_then(|uid| self.owners.get(uid)) {
             self.queue.push(owner.clone());
         }
-        self.queue.push(Work::Budgets(key.ns.clone()));
-        self.queue.push(Work::Quota(key.ns.clone()));
+        if !self.coarse {
+            self.queue.push(Work::Budgets(key.ns.clone()));
+            self.queue.push(Work::Quota(key.ns.clone()));
+        }
         if event.change == Change::Deleted {
             self.kubelet.forget(&meta.uid);
             self.retry_pending();

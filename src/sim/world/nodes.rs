@@ -50,8 +50,14 @@ fn tolerates(toleration: &Value, taint: &Value) -> bool {
         && (exists || text(toleration, "/value") == text(taint, "/value"))
 }
 
-/// Stops a node from answering: what its controller writes when heartbeats stay away.
-pub(super) fn lose(world: &mut World, name: &str) {
+impl World {
+    /// Stops a node from answering: what its controller writes when heartbeats stay away.
+    pub fn lose_node(&mut self, name: &str) {
+        lose(self, name);
+    }
+}
+
+fn lose(world: &mut World, name: &str) {
     let key = Key::new("", name);
     let now = stamp(world.now);
     world.edit_status(&NODES, &key, |n| {

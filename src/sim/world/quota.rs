@@ -1,10 +1,10 @@
 //! ResourceQuotas: what is used, and the refusal of a pod for which there is no room.
 
-use super::json::{list, map, milli_quantity, set, text};
+use super::json::{list, map, milli_quantity, set, set_path, text};
 use super::{Key, World};
 use crate::sim::kube::Status;
 use crate::sim::kube::resources::{PODS, RESOURCEQUOTAS};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub(super) fn sync(world: &mut World, ns: &str) {
     let quotas = world.list(&RESOURCEQUOTAS, Some(ns));
@@ -25,22 +25,23 @@ pub(super) fn sync(world: &mut World, ns: &str) {
     }
 }
 
-/// Refuses a pod that a quota of its namespace has no room for.
-pub(super) fn admit(world: &World, pod: &Value) -> Result<(), Status> {
+/// Refuses a pod that a quota of its namespace has no room for; otherwise counts it at once, as admission does.
+pub(super) fn admit(world: &mut World, pod: &Value) -> Result<(), Status> {
     let ns = text(pod, "/metadata/namespace");
     let quotas = world.store.list(&RESOURCEQUOTAS, Some(ns));
-    if quotas.is_empty() {
+    if quotas.is_empty() || world.coarse {
         return Ok(());
     }
-    let pods = world.list(&PODS, Some(ns));
     let one = std::slice::from_ref(pod);
     for quota in quotas.iter().map(|o| o.value()) {
-        let over: Vec<(&String, i64, i64, i64)> = map(&quota, "/spec/hard")
+        let used = |what: &str| milli_quantity(map(&quota, "/status/used").and_then(|u| u.get(what)));
+        let asked: Vec<(&String, i64, i64, i64)> = map(&quota, "/spec/hard")
             .into_iter()
             .flatten()
-            .map(|(what, hard)| (what, usage(one, what), usage(&pods, what), milli_quantity(Some(hard))))
-            .filter(|(_, asked, used, hard)| *asked > 0 && used + asked > *hard)
+            .map(|(what, hard)| (what, usage(one, what), used(what), milli_quantity(Some(hard))))
+            .filter(|(_, asked, _, _)| *asked > 0)
             .collect();
+        let over: Vec<_> = asked.iter().filter(|(_, asked, used, hard)| used + asked > *hard).collect();
         if !over.is_empty() {
             let part = |pick: fn(&(&String, i64, i64, i64)) -> i64| -> String {
                 over.iter().map(|o| format!("{}={}", o.0, quantity(o.0, pick(o)))).collect::<Vec<_>>().join(",")
@@ -54,6 +55,11 @@ pub(super) fn admit(world: &World, pod: &Value) -> Result<(), Status> {
             );
             return Err(Status::forbidden(&PODS, text(pod, "/metadata/name"), &why));
         }
+        world.edit_status(&RESOURCEQUOTAS, &Key::of(&quota), |q| {
+            for (what, more, used, _) in &asked {
+                set_path(q, &["status", "used", what], json!(quantity(what, used + more)));
+            }
+        });
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The ReplicaSet controller: as many pods as asked for.
 
-use super::deployment::{count, owner_reference};
+use super::deployment::count;
 use super::json::{int, int_or, list, set, stamp, text};
 use super::{Key, Work, World, pods};
 use crate::sim::kube::resources::{PODS, REPLICASETS};
@@ -88,9 +88,4 @@ fn note_failure(rs: &mut Value, failure: Option<&(&str, String)>, now: &str) {
         None if had => super::json::remove(rs, "/status/conditions"),
         _ => {}
     }
-}
-
-/// An owner reference to a ReplicaSet, for who makes pods in its name.
-pub(super) fn owner(rs: &Value) -> Value {
-    owner_reference("apps/v1", "ReplicaSet", rs)
 }

@@ -1,6 +1,5 @@
 //! Cron expressions of five fields, in UTC: `*`, numbers, lists, ranges and steps.
 
-use super::json::secs;
 use jiff::{Timestamp, tz::TimeZone};
 
 #[derive(Debug)]
@@ -34,26 +33,22 @@ impl Schedule {
         words.next().is_none().then_some(Self(fields))
     }
 
-    fn fits(&self, at: Timestamp) -> bool {
-        let t = at.to_zoned(TimeZone::UTC);
-        let now = [
-            i64::from(t.minute()),
-            i64::from(t.hour()),
-            i64::from(t.day()),
-            i64::from(t.month()),
-            i64::from(t.weekday().to_sunday_zero_offset()),
-        ];
-        self.0.iter().zip(now).all(|(allowed, n)| allowed.contains(&n))
-    }
-
     /// The first time after `after`, within a year.
     pub fn next(&self, after: Timestamp) -> Option<Timestamp> {
-        let mut at = Timestamp::from_second((after.as_second().div_euclid(60) + 1) * 60).ok()?;
-        for _ in 0..366 * 24 * 60 {
-            if self.fits(at) {
-                return Some(at);
+        let [minutes, hours, days, months, weekdays] = &self.0;
+        let mut hour = after.as_second().div_euclid(3600) * 3600;
+        for _ in 0..366 * 24 {
+            let t = Timestamp::from_second(hour).ok()?.to_zoned(TimeZone::UTC);
+            let today = days.contains(&i64::from(t.day()))
+                && months.contains(&i64::from(t.month()))
+                && weekdays.contains(&i64::from(t.weekday().to_sunday_zero_offset()));
+            if today && hours.contains(&i64::from(t.hour())) {
+                let found = minutes.iter().map(|m| hour + m * 60).filter(|at| *at > after.as_second()).min();
+                if let Some(found) = found {
+                    return Timestamp::from_second(found).ok();
+                }
             }
-            at += secs(60);
+            hour += 3600;
         }
         None
     }

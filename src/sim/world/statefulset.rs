@@ -3,7 +3,7 @@
 //! A pod that never becomes ready stops everything behind it, a corrected template too: then it has to be deleted by
 //! hand. So does the real controller.
 
-use super::deployment::{count, owner_reference};
+use super::deployment::count;
 use super::json::{int, int_or, label, list, set, set_label, text};
 use super::{Key, Work, World, pods, revisions};
 use crate::sim::kube::resources::{PERSISTENTVOLUMECLAIMS, PODS, STATEFULSETS};
@@ -228,9 +228,4 @@ impl Sync<'_> {
             set(s, "/status/collisionCount", 0);
         });
     }
-}
-
-/// An owner reference to a StatefulSet.
-pub(super) fn owner(set: &Value) -> Value {
-    owner_reference("apps/v1", "StatefulSet", set)
 }

@@ -90,7 +90,23 @@ mod tests {
         ]);
         apply(&mut v, patch.as_array().unwrap()).unwrap();
         assert_eq!(v, json!({"metadata": {"annotations": {}}, "list": [1, 2, 3, 4]}));
-        assert!(apply(&mut v, json!([{"op": "test", "path": "/list/0", "value": 9}]).as_array().unwrap()).is_err());
-        assert!(apply(&mut v, json!([{"op": "replace", "path": "/nope/x", "value": 9}]).as_array().unwrap()).is_err());
+        assert!(
+            apply(
+                &mut v,
+                json!([{"op": "test", "path": "/list/0", "value": 9}])
+                    .as_array()
+                    .unwrap()
+            )
+            .is_err()
+        );
+        assert!(
+            apply(
+                &mut v,
+                json!([{"op": "replace", "path": "/nope/x", "value": 9}])
+                    .as_array()
+                    .unwrap()
+            )
+            .is_err()
+        );
     }
 }

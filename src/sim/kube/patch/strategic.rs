@@ -69,8 +69,13 @@ fn merge_key(parent: &str, field: &str, items: &[Value]) -> Option<&'static str>
 }
 
 fn merge_list(map: &mut Map<String, Value>, field: &str, items: &[Value], parent: &str) {
-    let clean = |v: &Value| v.as_object().map_or_else(|| v.clone(), |m| Value::Object(without_directives(m)));
-    let replaces = items.iter().any(|i| i.as_object().is_some_and(|o| o.len() == 1 && o.get("$patch").is_some()));
+    let clean = |v: &Value| {
+        v.as_object()
+            .map_or_else(|| v.clone(), |m| Value::Object(without_directives(m)))
+    };
+    let replaces = items
+        .iter()
+        .any(|i| i.as_object().is_some_and(|o| o.len() == 1 && o.get("$patch").is_some()));
     let key = merge_key(parent, field, items);
     let (Some(key), false) = (key, replaces) else {
         if field == "finalizers" && !replaces {
@@ -94,7 +99,9 @@ fn merge_list(map: &mut Map<String, Value>, field: &str, items: &[Value], parent
     }
     let Value::Array(have) = have else { return };
     for item in items {
-        let at = have.iter().position(|h| h.get(key).is_some() && h.get(key) == item.get(key));
+        let at = have
+            .iter()
+            .position(|h| h.get(key).is_some() && h.get(key) == item.get(key));
         match (item.get("$patch").and_then(Value::as_str), at) {
             (Some("delete"), Some(at)) => {
                 have.remove(at);
@@ -146,9 +153,15 @@ mod tests {
         let containers = &v["spec"]["template"]["spec"]["containers"];
         assert_eq!(containers[0], json!({"name": "b", "image": "b:1"}));
         assert_eq!(containers[1]["image"], "a:2");
-        assert_eq!(containers[1]["env"], json!([{"name": "Y", "value": "2"}, {"name": "Z", "value": "3"}]));
+        assert_eq!(
+            containers[1]["env"],
+            json!([{"name": "Y", "value": "2"}, {"name": "Z", "value": "3"}])
+        );
         assert_eq!(containers[1]["args"], json!(["3"]));
-        apply(&mut v, &json!({"spec": {"template": {"$patch": "replace", "spec": {"containers": [{"name": "c"}]}}}}));
+        apply(
+            &mut v,
+            &json!({"spec": {"template": {"$patch": "replace", "spec": {"containers": [{"name": "c"}]}}}}),
+        );
         assert_eq!(v["spec"]["template"], json!({"spec": {"containers": [{"name": "c"}]}}));
     }
 }

@@ -78,7 +78,12 @@ fn cells(r: &Resource, v: &Value, now: Timestamp) -> (Vec<Value>, Option<Value>)
         "namespaces" => vec![name(v), text(v, "/status/phase").into(), age(v, now)],
         "services" => objects::service(v, now),
         "ingresses.networking.k8s.io" => objects::ingress(v, now),
-        "secrets" => vec![name(v), text(v, "/type").into(), entries(v, &["data"]).into(), age(v, now)],
+        "secrets" => vec![
+            name(v),
+            text(v, "/type").into(),
+            entries(v, &["data"]).into(),
+            age(v, now),
+        ],
         "configmaps" => vec![name(v), entries(v, &["data", "binaryData"]).into(), age(v, now)],
         "resourcequotas" => objects::quota(v, now),
         "serviceaccounts" => vec![name(v), list(v, "/secrets").len().into(), age(v, now)],
@@ -108,7 +113,11 @@ fn list<'a>(v: &'a Value, pointer: &str) -> &'a [Value] {
 }
 
 fn entries(v: &Value, fields: &[&str]) -> usize {
-    fields.iter().filter_map(|f| v.get(*f)?.as_object()).map(serde_json::Map::len).sum()
+    fields
+        .iter()
+        .filter_map(|f| v.get(*f)?.as_object())
+        .map(serde_json::Map::len)
+        .sum()
 }
 
 fn name(v: &Value) -> Value {

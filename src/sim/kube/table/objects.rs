@@ -32,7 +32,11 @@ pub(super) fn event(v: &Value, now: Timestamp) -> Vec<Value> {
         "" => (text(v, "/reportingComponent"), text(v, "/reportingInstance")),
         component => (component, text(v, "/source/host")),
     };
-    let source = if host.is_empty() { component.to_owned() } else { format!("{component}, {host}") };
+    let source = if host.is_empty() {
+        component.to_owned()
+    } else {
+        format!("{component}, {host}")
+    };
     vec![
         last.into(),
         text(v, "/type").into(),
@@ -48,7 +52,9 @@ pub(super) fn event(v: &Value, now: Timestamp) -> Vec<Value> {
 }
 
 pub(super) fn node(v: &Value, now: Timestamp) -> Vec<Value> {
-    let ready = list(v, "/status/conditions").iter().find(|c| text(c, "/type") == "Ready");
+    let ready = list(v, "/status/conditions")
+        .iter()
+        .find(|c| text(c, "/type") == "Ready");
     let mut status = match ready {
         Some(c) if text(c, "/status") == "True" => "Ready",
         Some(_) => "NotReady",
@@ -63,13 +69,24 @@ pub(super) fn node(v: &Value, now: Timestamp) -> Vec<Value> {
         if k == "kubernetes.io/role" {
             return value.as_str().map(str::to_owned);
         }
-        k.strip_prefix("node-role.kubernetes.io/").filter(|r| !r.is_empty()).map(str::to_owned)
+        k.strip_prefix("node-role.kubernetes.io/")
+            .filter(|r| !r.is_empty())
+            .map(str::to_owned)
     }));
     let address = |kind: &str| {
-        list(v, "/status/addresses").iter().find(|a| text(a, "/type") == kind).map_or("", |a| text(a, "/address"))
+        list(v, "/status/addresses")
+            .iter()
+            .find(|a| text(a, "/type") == kind)
+            .map_or("", |a| text(a, "/address"))
     };
     let info = |field: &str| text(v, &format!("/status/nodeInfo/{field}")).to_owned();
-    let unknown = |s: String| if s.is_empty() { "<unknown>".into() } else { Value::from(s) };
+    let unknown = |s: String| {
+        if s.is_empty() {
+            "<unknown>".into()
+        } else {
+            Value::from(s)
+        }
+    };
     let kernel = match (info("kernelVersion"), info("architecture")) {
         (kernel, _) if kernel.is_empty() => kernel,
         (kernel, architecture) if architecture.is_empty() => kernel,
@@ -91,13 +108,21 @@ pub(super) fn node(v: &Value, now: Timestamp) -> Vec<Value> {
 
 pub(super) fn service(v: &Value, now: Timestamp) -> Vec<Value> {
     let kind = text(v, "/spec/type");
-    let given = join(list(v, "/spec/externalIPs").iter().filter_map(|i| i.as_str().map(str::to_owned)));
+    let given = join(
+        list(v, "/spec/externalIPs")
+            .iter()
+            .filter_map(|i| i.as_str().map(str::to_owned)),
+    );
     let external = match kind {
         "LoadBalancer" => {
-            let got = join(list(v, "/status/loadBalancer/ingress").iter().map(|i| match text(i, "/ip") {
-                "" => text(i, "/hostname").to_owned(),
-                ip => ip.to_owned(),
-            }));
+            let got = join(
+                list(v, "/status/loadBalancer/ingress")
+                    .iter()
+                    .map(|i| match text(i, "/ip") {
+                        "" => text(i, "/hostname").to_owned(),
+                        ip => ip.to_owned(),
+                    }),
+            );
             match (got.is_empty(), given.is_empty()) {
                 (true, true) => "<pending>".to_owned(),
                 (true, false) => given,
@@ -119,8 +144,12 @@ pub(super) fn service(v: &Value, now: Timestamp) -> Vec<Value> {
         }
     }));
     let selector = v.pointer("/spec/selector").and_then(Value::as_object);
-    let selector =
-        join(selector.into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())));
+    let selector = join(
+        selector
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())),
+    );
     vec![
         name(v),
         kind.into(),
@@ -134,13 +163,24 @@ pub(super) fn service(v: &Value, now: Timestamp) -> Vec<Value> {
 
 pub(super) fn ingress(v: &Value, now: Timestamp) -> Vec<Value> {
     let hosts = join(
-        list(v, "/spec/rules").iter().map(|r| text(r, "/host").to_owned()).filter(|h| !h.is_empty()),
+        list(v, "/spec/rules")
+            .iter()
+            .map(|r| text(r, "/host").to_owned())
+            .filter(|h| !h.is_empty()),
     );
-    let address = join(list(v, "/status/loadBalancer/ingress").iter().map(|i| match text(i, "/ip") {
-        "" => text(i, "/hostname").to_owned(),
-        ip => ip.to_owned(),
-    }));
-    let ports = if list(v, "/spec/tls").is_empty() { "80" } else { "80, 443" };
+    let address = join(
+        list(v, "/status/loadBalancer/ingress")
+            .iter()
+            .map(|i| match text(i, "/ip") {
+                "" => text(i, "/hostname").to_owned(),
+                ip => ip.to_owned(),
+            }),
+    );
+    let ports = if list(v, "/spec/tls").is_empty() {
+        "80"
+    } else {
+        "80, 443"
+    };
     vec![
         name(v),
         or_none(text(v, "/spec/ingressClassName")),
@@ -155,19 +195,30 @@ pub(super) fn quota(v: &Value, now: Timestamp) -> Vec<Value> {
     let (mut requests, mut limits) = (Vec::new(), Vec::new());
     let hard = v.pointer("/status/hard").and_then(Value::as_object);
     for (resource, hard) in hard.into_iter().flatten() {
-        let used = v.pointer("/status/used").and_then(|u| u.get(resource)).and_then(Value::as_str).unwrap_or("0");
+        let used = v
+            .pointer("/status/used")
+            .and_then(|u| u.get(resource))
+            .and_then(Value::as_str)
+            .unwrap_or("0");
         let cell = format!("{resource}: {used}/{}", hard.as_str().unwrap_or_default());
-        if resource.starts_with("limits.") { limits.push(cell) } else { requests.push(cell) }
+        if resource.starts_with("limits.") {
+            limits.push(cell)
+        } else {
+            requests.push(cell)
+        }
     }
-    vec![name(v), requests.join(", ").into(), limits.join(", ").into(), super::age(v, now)]
+    vec![
+        name(v),
+        requests.join(", ").into(),
+        limits.join(", ").into(),
+        super::age(v, now),
+    ]
 }
 
 fn first_three(all: Vec<String>) -> Value {
     match all.len() {
         0 => "<none>".into(),
-        n if n > 3 => {
-            format!("{} + {} more...", all.get(..3).unwrap_or_default().join(","), n - 3).into()
-        }
+        n if n > 3 => format!("{} + {} more...", all.get(..3).unwrap_or_default().join(","), n - 3).into(),
         _ => all.join(",").into(),
     }
 }
@@ -185,12 +236,25 @@ pub(super) fn endpoints(v: &Value, now: Timestamp) -> Vec<Value> {
 }
 
 pub(super) fn endpoint_slice(v: &Value, now: Timestamp) -> Vec<Value> {
-    let ports = list(v, "/ports").iter().map(|p| number(p, "/port").to_string()).collect();
+    let ports = list(v, "/ports")
+        .iter()
+        .map(|p| number(p, "/port").to_string())
+        .collect();
     let addresses = list(v, "/endpoints")
         .iter()
-        .flat_map(|e| list(e, "/addresses").iter().filter_map(|a| a.as_str().map(str::to_owned)))
+        .flat_map(|e| {
+            list(e, "/addresses")
+                .iter()
+                .filter_map(|a| a.as_str().map(str::to_owned))
+        })
         .collect();
-    vec![name(v), text(v, "/addressType").into(), first_three(ports), first_three(addresses), super::age(v, now)]
+    vec![
+        name(v),
+        text(v, "/addressType").into(),
+        first_three(ports),
+        first_three(addresses),
+        super::age(v, now),
+    ]
 }
 
 pub(super) fn claim(v: &Value, now: Timestamp) -> Vec<Value> {
@@ -215,7 +279,9 @@ pub(super) fn claim(v: &Value, now: Timestamp) -> Vec<Value> {
 
 /// A custom resource: its columns are JSON paths of the definition, so an absent value is an empty cell.
 pub(super) fn certificate(v: &Value) -> Vec<Value> {
-    let ready = list(v, "/status/conditions").iter().find(|c| text(c, "/type") == "Ready");
+    let ready = list(v, "/status/conditions")
+        .iter()
+        .find(|c| text(c, "/type") == "Ready");
     vec![
         name(v),
         ready.map_or("", |c| text(c, "/status")).into(),

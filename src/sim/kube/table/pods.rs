@@ -58,15 +58,22 @@ struct Summary {
 }
 
 fn condition_is_true(pod: &Value, kind: &str) -> bool {
-    list(pod, "/status/conditions").iter().any(|c| text(c, "/type") == kind && text(c, "/status") == "True")
+    list(pod, "/status/conditions")
+        .iter()
+        .any(|c| text(c, "/type") == kind && text(c, "/status") == "True")
 }
 
 fn summarise(pod: &Value) -> Summary {
     let init_specs = list(pod, "/spec/initContainers");
     let is_sidecar = |name: &str| {
-        init_specs.iter().any(|c| text(c, "/name") == name && text(c, "/restartPolicy") == "Always")
+        init_specs
+            .iter()
+            .any(|c| text(c, "/name") == name && text(c, "/restartPolicy") == "Always")
     };
-    let sidecars = init_specs.iter().filter(|c| text(c, "/restartPolicy") == "Always").count();
+    let sidecars = init_specs
+        .iter()
+        .filter(|c| text(c, "/restartPolicy") == "Always")
+        .count();
     let mut s = Summary {
         ready: 0,
         total: list(pod, "/spec/containers").len() + sidecars,
@@ -131,7 +138,11 @@ fn summarise(pod: &Value) -> Summary {
             }
         }
         if s.reason == "Completed" && running {
-            let reason = if condition_is_true(pod, "Ready") { "Running" } else { "NotReady" };
+            let reason = if condition_is_true(pod, "Ready") {
+                "Running"
+            } else {
+                "NotReady"
+            };
             reason.clone_into(&mut s.reason);
         }
     }

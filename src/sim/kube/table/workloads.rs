@@ -31,7 +31,10 @@ pub(super) fn deployment(v: &Value, now: Timestamp) -> Vec<Value> {
 
 pub(super) fn replica_set(v: &Value, now: Timestamp) -> Vec<Value> {
     let mut row = vec![name(v)];
-    row.extend(counts(v, &["/spec/replicas", "/status/replicas", "/status/readyReplicas"]));
+    row.extend(counts(
+        v,
+        &["/spec/replicas", "/status/replicas", "/status/readyReplicas"],
+    ));
     row.push(super::age(v, now));
     row.extend(containers(v, "/spec/template"));
     row.push(selector(v, "/spec/selector"));
@@ -58,8 +61,11 @@ pub(super) fn daemon_set(v: &Value, now: Timestamp) -> Vec<Value> {
         ],
     ));
     let nodes = v.pointer("/spec/template/spec/nodeSelector").and_then(Value::as_object);
-    let nodes: Vec<String> =
-        nodes.into_iter().flatten().map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default())).collect();
+    let nodes: Vec<String> = nodes
+        .into_iter()
+        .flatten()
+        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap_or_default()))
+        .collect();
     row.push(or_none(&nodes.join(",")));
     row.push(super::age(v, now));
     row.extend(containers(v, "/spec/template"));
@@ -74,15 +80,26 @@ pub(super) fn controller_revision(v: &Value, now: Timestamp) -> Vec<Value> {
         .map(|o| {
             let group = text(o, "/apiVersion").split_once('/').map_or("", |(g, _)| g);
             let kind = text(o, "/kind").to_lowercase();
-            let kind = if group.is_empty() { kind } else { format!("{kind}.{group}") };
+            let kind = if group.is_empty() {
+                kind
+            } else {
+                format!("{kind}.{group}")
+            };
             format!("{kind}/{}", text(o, "/name"))
         });
-    vec![name(v), or_none(&controller.unwrap_or_default()), number(v, "/revision").into(), super::age(v, now)]
+    vec![
+        name(v),
+        or_none(&controller.unwrap_or_default()),
+        number(v, "/revision").into(),
+        super::age(v, now),
+    ]
 }
 
 pub(super) fn job(v: &Value, now: Timestamp) -> Vec<Value> {
     let has = |kind: &str| {
-        list(v, "/status/conditions").iter().any(|c| text(c, "/type") == kind && text(c, "/status") == "True")
+        list(v, "/status/conditions")
+            .iter()
+            .any(|c| text(c, "/type") == kind && text(c, "/status") == "True")
     };
     let status = if has("Complete") {
         "Complete"
@@ -91,10 +108,16 @@ pub(super) fn job(v: &Value, now: Timestamp) -> Vec<Value> {
     } else if v.pointer("/metadata/deletionTimestamp").is_some() {
         "Terminating"
     } else {
-        ["Suspended", "FailureTarget", "SuccessCriteriaMet"].into_iter().find(|c| has(c)).unwrap_or("Running")
+        ["Suspended", "FailureTarget", "SuccessCriteriaMet"]
+            .into_iter()
+            .find(|c| has(c))
+            .unwrap_or("Running")
     };
     let succeeded = number(v, "/status/succeeded");
-    let completions = match (v.pointer("/spec/completions").and_then(Value::as_i64), number(v, "/spec/parallelism")) {
+    let completions = match (
+        v.pointer("/spec/completions").and_then(Value::as_i64),
+        number(v, "/spec/parallelism"),
+    ) {
         (Some(wanted), _) => format!("{succeeded}/{wanted}"),
         (None, parallel) if parallel > 1 => format!("{succeeded}/1 of {parallel}"),
         (None, _) => format!("{succeeded}/1"),
@@ -104,7 +127,13 @@ pub(super) fn job(v: &Value, now: Timestamp) -> Vec<Value> {
         (Some(start), None) => age::human(now.duration_since(start)),
         (Some(start), Some(end)) => age::human(end.duration_since(start)),
     };
-    let mut row = vec![name(v), status.into(), completions.into(), duration.into(), super::age(v, now)];
+    let mut row = vec![
+        name(v),
+        status.into(),
+        completions.into(),
+        duration.into(),
+        super::age(v, now),
+    ];
     row.extend(containers(v, "/spec/template"));
     row.push(selector(v, "/spec/selector"));
     row
@@ -145,7 +174,11 @@ fn one_metric(spec: &Value, current: Option<&Value>) -> String {
         _ => return "<unknown type>".to_owned(),
     };
     let target = |field: &str| spec.pointer(&format!("/{source}/target/{field}")).cloned();
-    let now = |field: &str| current.and_then(|c| c.pointer(&format!("/{source}/current/{field}"))).cloned();
+    let now = |field: &str| {
+        current
+            .and_then(|c| c.pointer(&format!("/{source}/current/{field}")))
+            .cloned()
+    };
     let show = |v: Option<Value>| match v {
         None | Some(Value::Null) => "<unknown>".to_owned(),
         Some(Value::String(s)) => s,
@@ -161,7 +194,11 @@ fn one_metric(spec: &Value, current: Option<&Value>) -> String {
             return format!("{prefix}{}/{}", show(now("averageValue")), show(Some(average)));
         }
         let percent = |v: Option<Value>| v.map_or("<unknown>".to_owned(), |v| format!("{v}%"));
-        return format!("{prefix}{}/{}", percent(now("averageUtilization")), percent(target("averageUtilization")));
+        return format!(
+            "{prefix}{}/{}",
+            percent(now("averageUtilization")),
+            percent(target("averageUtilization"))
+        );
     }
     if let Some(average) = target("averageValue") {
         let suffix = if source == "pods" { "" } else { " (avg)" };
@@ -173,8 +210,12 @@ fn one_metric(spec: &Value, current: Option<&Value>) -> String {
 pub(super) fn autoscaler(v: &Value, now: Timestamp) -> Vec<Value> {
     let current = list(v, "/status/currentMetrics");
     let metrics = list(v, "/spec/metrics");
-    let mut shown: Vec<String> =
-        metrics.iter().enumerate().take(2).map(|(i, m)| one_metric(m, current.get(i))).collect();
+    let mut shown: Vec<String> = metrics
+        .iter()
+        .enumerate()
+        .take(2)
+        .map(|(i, m)| one_metric(m, current.get(i)))
+        .collect();
     if metrics.is_empty() {
         shown.push("<none>".to_owned());
     }
@@ -182,8 +223,14 @@ pub(super) fn autoscaler(v: &Value, now: Timestamp) -> Vec<Value> {
     if metrics.len() > 2 {
         targets = format!("{targets} + {} more...", metrics.len() - 2);
     }
-    let reference = format!("{}/{}", text(v, "/spec/scaleTargetRef/kind"), text(v, "/spec/scaleTargetRef/name"));
-    let least = v.pointer("/spec/minReplicas").map_or("<unset>".to_owned(), Value::to_string);
+    let reference = format!(
+        "{}/{}",
+        text(v, "/spec/scaleTargetRef/kind"),
+        text(v, "/spec/scaleTargetRef/name")
+    );
+    let least = v
+        .pointer("/spec/minReplicas")
+        .map_or("<unset>".to_owned(), Value::to_string);
     vec![
         name(v),
         reference.into(),

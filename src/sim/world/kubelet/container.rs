@@ -59,7 +59,7 @@ pub(super) fn status_of<'a>(pod: &'a Value, pointer: &str, name: &str) -> Option
 
 impl Container {
     /// A container not begun, or as its status says when this kubelet takes over a pod that is there.
-    pub fn new(spec: &Value, status: Option<&Value>) -> Self {
+    pub fn new(spec: &Value, status: Option<&Value>, init: bool) -> Self {
         let sidecar = super::pods::is_sidecar(spec);
         let started = status.and_then(|s| time(s, "/state/running/startedAt"));
         let exit = status.and_then(|s| s.pointer("/state/terminated"));
@@ -81,7 +81,7 @@ impl Container {
         Self {
             name: text(spec, "/name").to_owned(),
             image: text(spec, "/image").to_owned(),
-            init: false,
+            init,
             sidecar,
             state,
             restarts: status.map_or(0, |s| int(s, "/restartCount")),

@@ -46,7 +46,7 @@ impl Kubelet {
     }
 
     fn free_slot(&self, app: &str) -> usize {
-        let taken: HashSet<usize> = self.runs.values().filter(|r| r.app == app).map(|r| r.slot).collect();
+        let taken: HashSet<usize> = self.runs.values().filter(|r| r.app == app && r.ends.is_none()).map(|r| r.slot).collect();
         (0..).find(|n| !taken.contains(n)).unwrap_or(0)
     }
 }
@@ -92,8 +92,9 @@ fn start(world: &mut World, pod: &Value) -> Run {
     let n = world.kubelet.addresses;
     let known = text(pod, "/status/podIP");
     let address = if known.is_empty() { format!("10.244.{}.{}", n / 250, 2 + n % 250) } else { known.to_owned() };
-    let make = |spec: &str, status: &str| -> Vec<Container> {
-        list(pod, spec).iter().map(|c| Container::new(c, container::status_of(pod, status, text(c, "/name")))).collect()
+    let make = |spec: &str, status: &str, init: bool| -> Vec<Container> {
+        let before = |c: &Value| container::status_of(pod, status, text(c, "/name"));
+        list(pod, spec).iter().map(|c| Container::new(c, before(c), init)).collect()
     };
     Run {
         node: text(pod, "/spec/nodeName").to_owned(),
@@ -102,11 +103,8 @@ fn start(world: &mut World, pod: &Value) -> Run {
         address,
         started: time(pod, "/status/startTime").unwrap_or(now),
         sandbox: time(pod, "/status/startTime").unwrap_or(now + millis(600 + world.rng.i64(0..600))),
-        init: make("/spec/initContainers", "/status/initContainerStatuses")
-            .into_iter()
-            .map(|c| Container { init: true, ..c })
-            .collect(),
-        main: make("/spec/containers", "/status/containerStatuses"),
+        init: make("/spec/initContainers", "/status/initContainerStatuses", true),
+        main: make("/spec/containers", "/status/containerStatuses", false),
         ends: None,
     }
 }

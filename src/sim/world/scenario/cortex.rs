@@ -6,7 +6,7 @@
 use super::super::json::{secs, set, set_path, text};
 use super::super::{Key, Work, World};
 use super::Scenario;
-use crate::sim::kube::resources::{DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, NODES};
+use crate::sim::kube::resources::{DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, NAMESPACES, NODES};
 use crate::sim::kube::resources::resource_of_kind;
 use crate::sim::kube::{Clock, Store, Writer};
 use jiff::{SignedDuration, Timestamp};
@@ -133,6 +133,10 @@ impl World {
         self.coarse = false;
         for hpa in self.store.list(&HORIZONTALPODAUTOSCALERS, None) {
             self.queue.push(Work::Hpa(Key::of_object(&hpa)));
+        }
+        for namespace in self.store.list(&NAMESPACES, None) {
+            self.queue.push(Work::Budgets(namespace.meta.name.to_string()));
+            self.queue.push(Work::Quota(namespace.meta.name.to_string()));
         }
         for node in self.store.list(&NODES, None) {
             self.queue.push(Work::Node(Key::of_object(&node)));

@@ -1,0 +1,75 @@
+//! What the journal holds of a change: before it is sent, after it was answered, and once it is verified.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::FieldChange;
+use super::outcome::{outcome_text, response_seen};
+use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
+use super::wire::Answer;
+use crate::journal::{Entry, RecordKind, RequestSeen, Target, redact_body, sha256};
+
+/// A record about one step of a plan.
+pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
+    let mut entry = Entry::new(kind, plan.request.name());
+    entry.target = Some(Target {
+        context: plan.place.context.clone(),
+        server: plan.place.server.clone(),
+        kind: step.target.kind.api().to_owned(),
+        namespace: step.target.namespace.to_string(),
+        name: step.target.name.to_string(),
+        uid: step.target.uid.to_string(),
+    });
+    entry.plan_hash = plan.hash();
+    entry
+}
+
+pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> Entry {
+    let plan = confirmed.plan();
+    let mut entry = about(plan, RecordKind::Intent, step);
+    entry.request = Some(RequestSeen {
+        body: redact_body(body),
+        ..request(step, body)
+    });
+    let side = |of: fn(&FieldChange) -> &String| -> Value {
+        let pairs = step
+            .changes
+            .iter()
+            .map(|c| (c.field.clone(), Value::from(of(c).as_str())));
+        pairs.collect::<Map<_, _>>().into()
+    };
+    entry.before = side(|c| &c.before);
+    entry.after = side(|c| &c.after);
+    entry.reason.clone_from(&confirmed.by().reason);
+    if plan.risk == Risk::R3 {
+        entry.approval = "solo".into();
+    }
+    entry
+}
+
+/// The body is in the intent; its hash here says whether the same one was sent in the end.
+pub(super) fn result(
+    plan: &Plan,
+    step: &PlanStep,
+    body: &Value,
+    outcome: &Outcome,
+    answer: Option<&Answer>,
+    took: Duration,
+) -> Entry {
+    let mut entry = about(plan, RecordKind::Result, step);
+    entry.request = Some(request(step, body));
+    entry.outcome = outcome_text(outcome);
+    entry.response = answer.map(response_seen);
+    entry.duration_ms = u64::try_from(took.as_millis()).ok();
+    entry
+}
+
+fn request(step: &PlanStep, body: &Value) -> RequestSeen {
+    RequestSeen {
+        method: step.method.clone(),
+        path: step.path.clone(),
+        body: Value::Null,
+        body_sha256: sha256(body.to_string().as_bytes()),
+    }
+}

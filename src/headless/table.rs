@@ -1,0 +1,49 @@
+//! Columns that line up, two blanks apart.
+
+use crate::text;
+
+pub(super) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub fn new<const N: usize>(heads: [&str; N]) -> Self {
+        Self {
+            rows: vec![heads.map(str::to_owned).to_vec()],
+        }
+    }
+
+    /// Adds a row; its cells are made clean, and an empty one reads `-` so that fields can be counted.
+    pub fn row<const N: usize>(&mut self, cells: [String; N]) {
+        let cells = cells.map(|cell| match text::clean(&cell) {
+            cell if cell.is_empty() => "-".to_owned(),
+            cell => cell.into_owned(),
+        });
+        self.rows.push(cells.to_vec());
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let widths: Vec<usize> = (0..columns)
+            .map(|i| {
+                self.rows
+                    .iter()
+                    .filter_map(|r| r.get(i))
+                    .map(|c| text::width(c))
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        for row in &self.rows {
+            let line: Vec<String> = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| text::pad(cell, *width))
+                .collect();
+            writeln!(f, "{}", line.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,76 @@
+//! Read-only is a type: without a grant nothing is changed, whatever the server would allow.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod fake_api;
+
+use fake_api::{Desk, Fake, confirm, finish, one_of_each, planner, prepare};
+use quarterdeck::action::Actor;
+use quarterdeck::action::{ActionId, Class, Outcome, Policy, REGISTRY, Request, WhyNot, WriteGrant, execute};
+
+fn world() -> Fake {
+    let fake = Fake::cortex();
+    prepare(&fake);
+    fake.react(finish);
+    fake
+}
+
+/// The positive control: else a test that counts nothing would prove nothing.
+#[tokio::test]
+async fn with_a_grant_every_action_of_the_registry_changes_something() {
+    let asks = one_of_each(&world());
+    assert_eq!(
+        asks.iter().map(Request::name).collect::<Vec<_>>(),
+        REGISTRY.iter().map(|a| a.name).collect::<Vec<_>>()
+    );
+    for ask in asks {
+        let desk = Desk::new(world());
+        let (outcome, ..) = desk.run(ask.clone()).await;
+        assert_eq!(outcome, Outcome::Applied, "{ask:?}");
+        assert_eq!(desk.fake.writes().len(), 1, "{ask:?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_grant_no_action_sends_a_single_write_request() {
+    assert!(WriteGrant::at_start(true).is_none());
+    let read_only = Policy {
+        read_only: true,
+        ..Policy::default()
+    };
+    for policy in [read_only, Policy::default()] {
+        let fake = world();
+        for ask in one_of_each(&fake) {
+            let plan = planner(&fake, Class::Local, policy.clone())
+                .plan(ask.clone(), ActionId(1), jiff::Timestamp::now())
+                .await
+                .unwrap();
+            assert!(
+                matches!(confirm(plan), Err(WhyNot::Blocked(why)) if why.starts_with("read-only")),
+                "{ask:?}"
+            );
+        }
+        assert_eq!(fake.write_requests(), 0, "not even a dry run");
+    }
+}
+
+/// The grant layer taken away (as if one had leaked), policy still refuses.
+#[tokio::test]
+async fn policy_alone_refuses_what_was_planned_and_confirmed_before() {
+    for ask in one_of_each(&world()) {
+        let desk = Desk::new(world());
+        let confirmed = confirm(desk.plan(ask.clone()).await.unwrap()).unwrap();
+        let strict = planner(
+            &desk.fake,
+            Class::Local,
+            Policy {
+                read_only: true,
+                ..Policy::default()
+            },
+        );
+        let actor = Actor::new(&desk.grant, strict, desk.fake.client(), desk.actor.journal().clone());
+        let (to, _from) = tokio::sync::mpsc::channel(100);
+        let (outcome, _) = execute(&actor, &desk.grant, confirmed, to).await;
+        assert_eq!(outcome, Outcome::Refused("this console only reads".into()), "{ask:?}");
+        assert!(desk.fake.writes().is_empty());
+    }
+}
