@@ -230,6 +230,9 @@ impl World {
         } else {
             if event.change == Change::Added {
                 self.owners.insert(meta.uid.clone(), own.clone());
+                if load::is_load(&meta.namespace) {
+                    return; // made complete; looked after from its first change on
+                }
             }
             self.queue.push(own);
         }
@@ -271,7 +274,7 @@ impl World {
             self.queue.push(Work::Node(key));
         }
         if matters {
-            self.cluster.refresh(&self.store);
+            self.cluster.stale = true;
             self.retry_pending();
             for ds in self.store.list(&crate::sim::kube::resources::DAEMONSETS, None) {
                 self.queue.push(Work::DaemonSet(Key::of_object(&ds)));

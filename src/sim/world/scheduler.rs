@@ -26,12 +26,17 @@ struct Node {
 pub(super) struct Cluster {
     nodes: BTreeMap<String, Node>,
     placed: HashMap<Box<str>, (String, Need)>,
+    /// A node changed since the last look.
+    pub stale: bool,
     /// Pods that found no node.
     pub pending: BTreeSet<Key>,
 }
 
 impl Cluster {
-    pub fn refresh(&mut self, store: &Store) {
+    fn refresh(&mut self, store: &Store) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
         let now: BTreeMap<String, Value> =
             store.list(&NODES, None).iter().map(|o| (o.meta.name.to_string(), o.value())).collect();
         self.nodes.retain(|name, _| now.contains_key(name));
@@ -83,6 +88,8 @@ pub(super) fn schedule(world: &mut World, key: &Key) {
         return;
     }
     let need = need_of(&pod);
+    let store = world.store.clone();
+    world.cluster.refresh(&store);
     let mut best: Option<(i64, String)> = None;
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, node) in &world.cluster.nodes {
