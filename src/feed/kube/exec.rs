@@ -93,7 +93,7 @@ impl std::fmt::Debug for Credential {
 /// A plugin that wants to talk with a person: the caller gives it the terminal and calls [`Login::run_attached`].
 #[derive(Clone)]
 pub struct Login {
-    plugin: Plugin,
+    plugin: Box<Plugin>,
 }
 
 impl std::fmt::Debug for Login {
@@ -183,7 +183,9 @@ impl Plugin {
         match self.run(false, self.deadline).await {
             Err(ExecError::Failed { stderr, .. } | ExecError::TimedOut { stderr, .. }) if self.interactive => {
                 Err(ExecError::NeedsPerson {
-                    login: Login { plugin: self.clone() },
+                    login: Login {
+                        plugin: Box::new(self.clone()),
+                    },
                     stderr,
                 })
             }

@@ -1,5 +1,6 @@
 //! Paths, whole answers with a deadline, and streams read line by line.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Request;
@@ -39,7 +40,8 @@ pub fn escape(value: &str) -> String {
         if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(b));
         } else {
-            out.push_str(&format!("%{b:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{b:02X}");
         }
     }
     out
@@ -61,7 +63,7 @@ async fn send(client: &Client, request: Request<Body>) -> Result<http::Response<
     let wait = retry_after(&answer);
     let body = http_body_util::Limited::new(answer.into_body(), MAX_ERROR).collect();
     let body = tokio::time::timeout(READ, body).await;
-    let body = body.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
+    let body = body.ok().and_then(Result::ok).map(http_body_util::Collected::to_bytes).unwrap_or_default();
     Err(Fault::of_answer(code.as_u16(), wait, &body))
 }
 

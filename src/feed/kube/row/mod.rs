@@ -172,6 +172,13 @@ pub fn one(kind: Kind, object: &[u8], intern: &mut Interner) -> Result<Row, serd
 /// The type of an event and the bytes of its object. The server always writes them in one way, which spares a pass
 /// over the object; any other way is read by the book.
 fn split(line: &[u8]) -> Result<(std::borrow::Cow<'_, str>, &[u8]), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        r#type: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        object: &'a serde_json::value::RawValue,
+    }
     let usual = || {
         let rest = line.trim_ascii().strip_prefix(br#"{"type":""#)?;
         let end = memchr::memchr(b'"', rest)?;
@@ -181,13 +188,6 @@ fn split(line: &[u8]) -> Result<(std::borrow::Cow<'_, str>, &[u8]), serde_json::
     };
     if let Some(found) = usual() {
         return Ok(found);
-    }
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        r#type: std::borrow::Cow<'a, str>,
-        #[serde(borrow)]
-        object: &'a serde_json::value::RawValue,
     }
     let e: Envelope<'_> = serde_json::from_slice(line)?;
     Ok((e.r#type, e.object.get().as_bytes()))
