@@ -94,7 +94,9 @@ fn eventually<T>(what: &str, mut is: impl FnMut() -> Option<T>) -> T {
 fn line_with(lines: &std::sync::mpsc::Receiver<String>, what: &str, fits: impl Fn(&str) -> bool) -> String {
     let end = Instant::now() + Duration::from_secs(90);
     loop {
-        let left = end.checked_duration_since(Instant::now()).unwrap_or_else(|| panic!("never a line: {what}"));
+        let left = end
+            .checked_duration_since(Instant::now())
+            .unwrap_or_else(|| panic!("never a line: {what}"));
         match lines.recv_timeout(left) {
             Ok(line) if fits(&line) => return line,
             Ok(_) => {}
@@ -110,16 +112,27 @@ fn deployment(demo: &Demo, name: &str) -> Value {
 fn with_each(test: impl Fn(&Kubectl<'_>)) {
     let found = kubectls();
     if found.is_empty() {
-        assert!(std::env::var_os("CI").is_none(), "no kubectl on PATH: apt-get install kubernetes-client");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "no kubectl on PATH: apt-get install kubernetes-client"
+        );
         eprintln!("SKIPPED: no kubectl on PATH. Install it with: apt-get install kubernetes-client");
         return;
     }
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     for binary in &found {
         let demo = runtime.block_on(demo::start(demo::Options::default())).unwrap();
         let home = tempfile::tempdir().unwrap();
-        test(&Kubectl { binary, demo: &demo, home });
+        test(&Kubectl {
+            binary,
+            demo: &demo,
+            home,
+        });
         runtime.block_on(demo.stop());
     }
 }
@@ -133,24 +146,54 @@ fn head(table: &str) -> Vec<&str> {
 fn kubectl_sees_the_incident_and_its_rollback_heals_it() {
     with_each(|k| {
         let wide = k.ok("get pods -o wide");
-        let columns = ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE", "NOMINATED", "NODE", "READINESS", "GATES"];
+        let columns = [
+            "NAME",
+            "READY",
+            "STATUS",
+            "RESTARTS",
+            "AGE",
+            "IP",
+            "NODE",
+            "NOMINATED",
+            "NODE",
+            "READINESS",
+            "GATES",
+        ];
         assert_eq!(head(&wide), columns);
         let status = |wide: &str, s: &str| wide.lines().filter(|l| l.split_whitespace().nth(2) == Some(s)).count();
-        assert_eq!(status(&wide, "ImagePullBackOff") + status(&wide, "ErrImagePull"), 3, "{wide}");
-        assert!(wide.lines().any(|l| l.contains("cortex-worker-") && (l.contains("CrashLoopBackOff") || l.contains("Error") || l.contains("0/1"))));
+        assert_eq!(
+            status(&wide, "ImagePullBackOff") + status(&wide, "ErrImagePull"),
+            3,
+            "{wide}"
+        );
+        assert!(wide.lines().any(|l| l.contains("cortex-worker-")
+            && (l.contains("CrashLoopBackOff") || l.contains("Error") || l.contains("0/1"))));
         let deploy = k.ok("get deploy cortex-api");
         assert_eq!(head(&deploy), ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]);
         assert!(deploy.contains("3/5"), "{deploy}");
         let (code, _, err) = k.run("rollout status deploy/cortex-api");
-        assert_eq!((code, err.contains("exceeded its progress deadline")), (Some(1), true), "{err}");
+        assert_eq!(
+            (code, err.contains("exceeded its progress deadline")),
+            (Some(1), true),
+            "{err}"
+        );
         let history = k.ok("rollout history deploy/cortex-api");
-        assert!(history.contains("release 1.5.0 (pipeline 48590)") && history.contains("release 1.5.1"), "{history}");
+        assert!(
+            history.contains("release 1.5.0 (pipeline 48590)") && history.contains("release 1.5.1"),
+            "{history}"
+        );
 
-        let uid = deployment(k.demo, "cortex-api")["metadata"]["uid"].as_str().unwrap().to_owned();
+        let uid = deployment(k.demo, "cortex-api")["metadata"]["uid"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         let sets = k.demo.store().by_owner(&REPLICASETS, &uid);
         let is_4 = |rs: &Value| rs["metadata"]["annotations"]["deployment.kubernetes.io/revision"] == "4";
         let mut template = sets.iter().map(|o| o.value()).find(is_4).unwrap()["spec"]["template"].clone();
-        template["metadata"]["labels"].as_object_mut().unwrap().remove("pod-template-hash");
+        template["metadata"]["labels"]
+            .as_object_mut()
+            .unwrap()
+            .remove("pod-template-hash");
         let (_watch, lines) = k.follow("get deploy cortex-api -w");
         line_with(&lines, "3/5", |l| l.contains("3/5"));
         k.ok("rollout undo deploy/cortex-api --to-revision=4");
@@ -166,7 +209,10 @@ fn kubectl_sees_the_incident_and_its_rollback_heals_it() {
         }
         assert_eq!(now, template, "after the undo the template is that revision's");
         let again = k.ok("rollout history deploy/cortex-api");
-        assert!(again.lines().any(|l| l.starts_with('6')) && !again.lines().any(|l| l.starts_with('4')), "{again}");
+        assert!(
+            again.lines().any(|l| l.starts_with('6')) && !again.lines().any(|l| l.starts_with('4')),
+            "{again}"
+        );
         assert!(!k.ok("get events").is_empty());
     });
 }
@@ -191,16 +237,31 @@ fn kubectl_scales_restarts_follows_and_asks() {
         let redis = k.demo.store().list(&CONTROLLERREVISIONS, Some("cortex"));
         assert_eq!(redis.iter().filter(|r| r.meta.label("app") == Some("redis")).count(), 2);
 
-        let pod = k.ok("get pods -l app=cortex-web -o name").lines().next().unwrap().to_owned();
+        let pod = k
+            .ok("get pods -l app=cortex-web -o name")
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned();
         let (_logs, lines) = k.follow(&format!("logs -f --tail=3 {pod}"));
         for _ in 0..6 {
             line_with(&lines, "a line of a request", |l| l.contains("HTTP/1.1"));
         }
-        let crashing = k.demo.store().list(&PODS, Some("cortex")).into_iter().map(|p| p.value()).find(|p| {
-            p["metadata"]["labels"]["app"] == "cortex-worker" && p["status"]["containerStatuses"][0]["restartCount"].as_i64() > Some(3)
-        });
+        let crashing = k
+            .demo
+            .store()
+            .list(&PODS, Some("cortex"))
+            .into_iter()
+            .map(|p| p.value())
+            .find(|p| {
+                p["metadata"]["labels"]["app"] == "cortex-worker"
+                    && p["status"]["containerStatuses"][0]["restartCount"].as_i64() > Some(3)
+            });
         let name = crashing.unwrap()["metadata"]["name"].as_str().unwrap().to_owned();
-        assert!(k.ok(&format!("logs --previous {name}")).contains("EXPORT_BUCKET is not set"));
+        assert!(
+            k.ok(&format!("logs --previous {name}"))
+                .contains("EXPORT_BUCKET is not set")
+        );
 
         assert_eq!(k.ok("auth can-i patch deployments").trim(), "yes");
         let (code, out, _) = k.run("--context demo-viewer auth can-i patch deployments");
@@ -210,7 +271,12 @@ fn kubectl_scales_restarts_follows_and_asks() {
 
         k.ok(&format!("delete pod {name}"));
         assert!(k.demo.store().get(&PODS, "cortex", &name).is_none());
-        for what in ["deploy,rs,sts,ds,hpa,pdb,jobs,cronjobs,svc,ing,quota", "nodes -o wide", "events -A", "pods -A"] {
+        for what in [
+            "deploy,rs,sts,ds,hpa,pdb,jobs,cronjobs,svc,ing,quota",
+            "nodes -o wide",
+            "events -A",
+            "pods -A",
+        ] {
             k.ok(&format!("get {what}"));
         }
         k.ok("describe deploy/cortex-worker");

@@ -82,7 +82,9 @@ impl Drop for Demo {
 /// No port, no keys, or no place for the files.
 pub async fn start(options: Options) -> Result<Demo> {
     let (world, clock) = tokio::task::spawn_blocking(move || {
-        let now = Timestamp::now().round(Unit::Second).unwrap_or_else(|_| Timestamp::now());
+        let now = Timestamp::now()
+            .round(Unit::Second)
+            .unwrap_or_else(|_| Timestamp::now());
         let (mut world, clock) = cortex::begin(now, cortex::Options { calm: options.calm });
         if options.pods > 0 {
             world.add_load(options.pods, options.events_per_second);
@@ -99,9 +101,17 @@ pub async fn start(options: Options) -> Result<Demo> {
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
     clock.run();
     let world = Some(spawn(world).context("starting the thread of the demonstration platform")?);
-    let demo = Demo { folder, kubeconfig, config, server, world };
+    let demo = Demo {
+        folder,
+        kubeconfig,
+        config,
+        server,
+        world,
+    };
     let path = &demo.kubeconfig;
-    demo.server.write_kubeconfig(path).with_context(|| format!("writing {}", path.display()))?;
+    demo.server
+        .write_kubeconfig(path)
+        .with_context(|| format!("writing {}", path.display()))?;
     write_config(&demo.config, path).with_context(|| format!("writing {}", demo.config.display()))?;
     Ok(demo)
 }
@@ -130,22 +140,24 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
 fn spawn(mut world: World) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
     let (stop, mut stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let thread = std::thread::Builder::new().name("demo-world".to_owned()).spawn(move || {
-        runtime.block_on(async move {
-            let clock = world.store().clock().clone();
-            loop {
-                let next = world.step(clock.now());
-                let wait = next.map_or(Duration::from_secs(3600), |at| {
-                    Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO)
-                });
-                tokio::select! {
-                    () = world.changed() => {}
-                    () = tokio::time::sleep(wait) => {}
-                    _ = &mut stopped => return,
+    let thread = std::thread::Builder::new()
+        .name("demo-world".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let clock = world.store().clock().clone();
+                loop {
+                    let next = world.step(clock.now());
+                    let wait = next.map_or(Duration::from_secs(3600), |at| {
+                        Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO)
+                    });
+                    tokio::select! {
+                        () = world.changed() => {}
+                        () = tokio::time::sleep(wait) => {}
+                        _ = &mut stopped => return,
+                    }
                 }
-            }
-        });
-    })?;
+            });
+        })?;
     Ok((stop, thread))
 }
 
@@ -154,7 +166,11 @@ fn private_folder() -> std::io::Result<PathBuf> {
         .map(PathBuf::from)
         .filter(|p| p.is_absolute() && p.is_dir())
         .unwrap_or_else(std::env::temp_dir);
-    let folder = parent.join(format!("quarterdeck-demo-{}-{:08x}", std::process::id(), fastrand::u32(..)));
+    let folder = parent.join(format!(
+        "quarterdeck-demo-{}-{:08x}",
+        std::process::id(),
+        fastrand::u32(..)
+    ));
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     Ok(folder)
 }
@@ -164,10 +180,17 @@ fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
     for (key, value) in [("name", "demo"), ("context", "demo"), ("classify", "local")] {
         platform.insert(key.to_owned(), value.into());
     }
-    platform.insert("kubeconfig".to_owned(), kubeconfig.to_string_lossy().into_owned().into());
+    platform.insert(
+        "kubeconfig".to_owned(),
+        kubeconfig.to_string_lossy().into_owned().into(),
+    );
     let mut root = toml::Table::new();
     root.insert("platform".to_owned(), toml::Value::Array(vec![platform.into()]));
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(toml::to_string(&root)?.as_bytes())?;
     Ok(())
 }
