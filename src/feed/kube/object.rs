@@ -269,7 +269,8 @@ fn tidy(value: &mut Value) {
     }
 }
 
-fn yaml(value: &Value) -> String {
+/// As YAML.
+pub fn yaml(value: &Value) -> String {
     serde_yaml_ng::to_string(value).unwrap_or_else(|e| format!("# cannot be shown as YAML: {e}\n"))
 }
 

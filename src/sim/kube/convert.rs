@@ -1,6 +1,7 @@
 //! The one kind with two versions: HorizontalPodAutoscaler v2 is stored, v1 is served too.
 
 use super::resources::Resource;
+use crate::sim::kube::object::put;
 use serde_json::{Value, json};
 
 /// An object in the version asked for.
@@ -8,7 +9,7 @@ pub(crate) fn from_stored(r: &Resource, version: &str, mut value: Value) -> Valu
     if r.key != "horizontalpodautoscalers.autoscaling" || version == r.version {
         return value;
     }
-    value["apiVersion"] = json!("autoscaling/v1");
+    put(&mut value, &["apiVersion"], json!("autoscaling/v1"));
     let cpu = |list: &Value, field: &str| {
         list.as_array().into_iter().flatten().find_map(|m| {
             (m.pointer("/resource/name").and_then(Value::as_str) == Some("cpu"))
@@ -38,7 +39,7 @@ pub(crate) fn to_stored(r: &Resource, version: &str, mut value: Value, stored: O
     if r.key != "horizontalpodautoscalers.autoscaling" || version == r.version {
         return value;
     }
-    value["apiVersion"] = json!("autoscaling/v2");
+    put(&mut value, &["apiVersion"], json!("autoscaling/v2"));
     if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
         let target = spec.remove("targetCPUUtilizationPercentage");
         let kept = stored.and_then(|s| s.get("spec"));
@@ -55,7 +56,7 @@ pub(crate) fn to_stored(r: &Resource, version: &str, mut value: Value, stored: O
         }
     }
     if let Some(status) = stored.and_then(|s| s.get("status")) {
-        value["status"] = status.clone();
+        put(&mut value, &["status"], status.clone());
     }
     value
 }

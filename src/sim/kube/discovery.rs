@@ -1,6 +1,7 @@
 //! What the server says it serves.
 
 use super::resources::{RESOURCES, Resource};
+use crate::sim::kube::object::put;
 use serde_json::{Value, json};
 
 const ALL_VERBS: &[&str] = &[
@@ -80,8 +81,8 @@ pub fn groups(hidden: &[String]) -> Value {
 /// `GET /apis/GROUP`
 pub fn one_group(name: &str, hidden: &[String]) -> Option<Value> {
     let mut value = group(name, hidden)?;
-    value["kind"] = json!("APIGroup");
-    value["apiVersion"] = json!("v1");
+    put(&mut value, &["kind"], json!("APIGroup"));
+    put(&mut value, &["apiVersion"], json!("v1"));
     Some(value)
 }
 
@@ -123,10 +124,10 @@ fn describe(r: &Resource, list: &mut Vec<Value>) {
     let mut entry = json!({"name": r.plural, "singularName": r.singular, "namespaced": r.namespaced, "kind": r.kind,
         "verbs": verbs});
     if !r.short.is_empty() {
-        entry["shortNames"] = json!(r.short);
+        put(&mut entry, &["shortNames"], json!(r.short));
     }
     if r.all {
-        entry["categories"] = json!(["all"]);
+        put(&mut entry, &["categories"], json!(["all"]));
     }
     list.push(entry);
     let sub = |name: &str, kind: &str, verbs: &[&str]| json!({"name": format!("{}/{name}", r.plural), "singularName": "", "namespaced": r.namespaced, "kind": kind, "verbs": verbs});
@@ -135,14 +136,14 @@ fn describe(r: &Resource, list: &mut Vec<Value>) {
     }
     if r.scale {
         let mut scale = sub("scale", "Scale", &["get", "patch", "update"]);
-        scale["group"] = json!("autoscaling");
-        scale["version"] = json!("v1");
+        put(&mut scale, &["group"], json!("autoscaling"));
+        put(&mut scale, &["version"], json!("v1"));
         list.push(scale);
     }
     if r.key == "pods" {
         let mut eviction = sub("eviction", "Eviction", &["create"]);
-        eviction["group"] = json!("policy");
-        eviction["version"] = json!("v1");
+        put(&mut eviction, &["group"], json!("policy"));
+        put(&mut eviction, &["version"], json!("v1"));
         list.push(eviction);
         list.push(sub("log", "Pod", &["get"]));
     }

@@ -6,6 +6,7 @@ use super::resources::{PODDISRUPTIONBUDGETS, PODS};
 use super::selector::label_selector_matches;
 use super::status::Status;
 use super::store::{Part, Writer};
+use crate::sim::kube::object::put;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -89,7 +90,7 @@ fn check(api: &Api, budget: &Object, pod: &Object, dry: bool) -> Result<(), Stat
         let mut status = too_many(&message);
         status.retry_after = Some(10);
         if let Some(details) = status.details.as_mut() {
-            details["retryAfterSeconds"] = json!(10);
+            put(details, &["retryAfterSeconds"], json!(10));
         }
         return Err(status);
     }
@@ -120,8 +121,8 @@ fn check(api: &Api, budget: &Object, pod: &Object, dry: bool) -> Result<(), Stat
             Part::Status,
             false,
             |v| {
-                v["status"]["disruptionsAllowed"] = json!(allowed - 1);
-                v["status"]["disruptedPods"][&*pod.meta.name] = json!(at);
+                put(v, &["status", "disruptionsAllowed"], json!(allowed - 1));
+                put(v, &["status", "disruptedPods", &*pod.meta.name], json!(at));
                 Ok(())
             },
         )?;

@@ -31,14 +31,13 @@ pub(crate) fn error(text: &str) -> String {
     }
     match first {
         '{' => match chars.find(|c| !c.is_whitespace()) {
-            None => "unexpected end of JSON input".to_owned(),
             Some(c) if c != '"' && c != '}' => {
                 format!(
                     "invalid character {} looking for beginning of object key string",
                     quoted(c)
                 )
             }
-            Some(_) => "unexpected end of JSON input".to_owned(),
+            _ => "unexpected end of JSON input".to_owned(),
         },
         '[' | '"' => "unexpected end of JSON input".to_owned(),
         c => format!("invalid character {} looking for beginning of value", quoted(c)),

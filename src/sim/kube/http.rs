@@ -12,6 +12,7 @@ use super::resources::NAMESPACES;
 use super::status::Status;
 use super::store::{Part, Store, Writer};
 use super::{eviction, logs, reviews, scale, watch};
+use crate::sim::kube::object::put;
 use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -58,11 +59,10 @@ impl Call {
                 .map_err(|e| Status::bad_request(format!("error converting YAML to JSON: {e}")));
         }
         if self.content_type.contains("protobuf") {
-            return Err(Status::new(
-                415,
-                "UnsupportedMediaType",
-                "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml",
-            ));
+            return super::protobuf::decode(&self.body).ok_or_else(|| {
+                let message = "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml";
+                Status::new(415, "UnsupportedMediaType", message)
+            });
         }
         serde_json::from_slice(&self.body).map_err(|_| {
             let why = super::gojson::error(&String::from_utf8_lossy(&self.body));
@@ -79,10 +79,10 @@ impl Call {
             return Err(Status::bad_request("the body is no DeleteOptions"));
         }
         if let Some(grace) = self.query.number("gracePeriodSeconds") {
-            options["gracePeriodSeconds"] = json!(grace);
+            put(&mut options, &["gracePeriodSeconds"], json!(grace));
         }
         if let Some(policy) = self.query.get("propagationPolicy") {
-            options["propagationPolicy"] = json!(policy);
+            put(&mut options, &["propagationPolicy"], json!(policy));
         }
         Ok(options)
     }
@@ -358,7 +358,7 @@ fn paths(api: &Api, call: &Call, words: &[String], accept: &str) -> Result<Answe
         ["apis", group] => discovery::one_group(group, &api.hidden),
         ["apis", group, version] => discovery::resources(group, version, &api.hidden),
         ["openapi", "v2"] if accept.contains("protobuf") => {
-            let media = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf";
+            let media = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
             return Ok(answer::bytes(200, media, discovery::openapi_v2_protobuf()));
         }
         ["openapi", "v2"] => Some(

@@ -9,6 +9,7 @@ use super::selector::Selector;
 use super::status::Status;
 use super::store::Store;
 use super::table::{self, Include};
+use crate::sim::kube::object::put;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hyper::body::Bytes;
@@ -19,6 +20,9 @@ use std::sync::Arc;
 
 /// Pieces of a streamed list are about so long.
 const PIECE: usize = 64 << 10;
+
+/// Writes one item of a list.
+type WriteItem = Box<dyn Fn(&mut Vec<u8>, &Object) + Send>;
 
 /// What a list is of.
 #[derive(Clone, Debug)]
@@ -95,9 +99,9 @@ pub(crate) fn list(store: &Store, scope: &Scope, query: &Query, form: Form) -> R
         } else {
             next
         };
-        metadata["continue"] = json!(token(version, relative));
+        put(&mut metadata, &["continue"], json!(token(version, relative)));
         if selector.is_empty() {
-            metadata["remainingItemCount"] = json!(page.remaining);
+            put(&mut metadata, &["remainingItemCount"], json!(page.remaining));
         }
     }
     Ok(document(
@@ -148,7 +152,7 @@ fn document(
     query: &Query,
     now: Timestamp,
 ) -> Answer {
-    let (head, item): (String, Box<dyn Fn(&mut Vec<u8>, &Object) + Send>) = match form {
+    let (head, item): (String, WriteItem) = match form {
         Form::Json => {
             let kind = scope.resource.kind;
             let api = scope.api_version();

@@ -2,6 +2,7 @@
 
 use super::mergekeys;
 use super::store::Writer;
+use crate::sim::kube::object::put;
 use serde_json::{Map, Value, json};
 
 /// Records in `after` that `by` wrote what differs from `before`. Other managers lose the fields whose value changed.
@@ -35,14 +36,14 @@ pub fn record(before: &Value, after: &mut Value, by: &Writer, now: &str) {
             if let Some(fields) = mine.get_mut("fieldsV1") {
                 union(fields, changed);
             }
-            mine["time"] = json!(now);
+            put(mine, &["time"], json!(now));
         } else {
             let mut entry = json!({
                 "manager": by.manager, "operation": operation, "apiVersion": api,
                 "time": now, "fieldsType": "FieldsV1", "fieldsV1": changed,
             });
             if let Some(subresource) = by.subresource {
-                entry["subresource"] = json!(subresource);
+                put(&mut entry, &["subresource"], json!(subresource));
             }
             entries.push(entry);
         }
@@ -64,10 +65,10 @@ fn difference(before: &Value, after: &Value, field: &str) -> Value {
             continue;
         }
         let below = match v {
-            Value::Object(map) if !map.is_empty() && !is_atomic(field, k) => {
+            Value::Object(map) if !map.is_empty() && !is_atomic(k) => {
                 let mut tree = difference(old, v, k);
                 if old.is_null() && is_dotted(k) {
-                    tree["."] = json!({});
+                    put(&mut tree, &["."], json!({}));
                 }
                 tree
             }
@@ -105,7 +106,7 @@ fn list_difference(old: &Value, list: &[Value], parent: &str, field: &str) -> Va
         } else {
             let mut tree = difference(was, item, field);
             if was.is_null() {
-                tree["."] = json!({});
+                put(&mut tree, &["."], json!({}));
             }
             tree
         };
@@ -120,14 +121,19 @@ fn is_dotted(field: &str) -> bool {
 }
 
 /// Maps that are one field: selectors, references, node selectors.
-fn is_atomic(parent: &str, field: &str) -> bool {
+fn is_atomic(field: &str) -> bool {
     matches!(
-        (parent, field),
-        (
-            _,
-            "selector" | "nodeSelector" | "secretKeyRef" | "configMapKeyRef" | "fieldRef" | "resourceFieldRef"
-        ) | (_, "involvedObject" | "claimRef" | "loadBalancer")
-    ) || (parent == "" && field == "data" && false)
+        field,
+        "selector"
+            | "nodeSelector"
+            | "secretKeyRef"
+            | "configMapKeyRef"
+            | "fieldRef"
+            | "resourceFieldRef"
+            | "involvedObject"
+            | "claimRef"
+            | "loadBalancer"
+    )
 }
 
 /// Takes out what nobody owns.

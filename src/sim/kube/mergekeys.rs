@@ -10,13 +10,12 @@ pub fn keys(parent: &str, field: &str) -> &'static [&'static str] {
         (_, "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "env" | "imagePullSecrets") => {
             &["name"]
         }
-        ("metadata", "ownerReferences") | (_, "ownerReferences") => &["uid"],
-        (_, "conditions") => &["type"],
+        (_, "ownerReferences") => &["uid"],
+        (_, "conditions") | ("status", "addresses") => &["type"],
         (_, "volumeMounts") => &["mountPath"],
         (_, "volumeDevices") => &["devicePath"],
         (_, "topologySpreadConstraints") => &["topologyKey", "whenUnsatisfiable"],
         (_, "hostAliases" | "podIPs" | "hostIPs") => &["ip"],
-        ("status", "addresses") => &["type"],
         (_, "ports") => &["containerPort", "protocol"],
         _ => &[],
     }

@@ -33,6 +33,7 @@ mod logs;
 mod mergekeys;
 mod objects;
 mod patch;
+mod protobuf;
 mod request;
 mod reviews;
 mod scale;

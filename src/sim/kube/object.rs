@@ -134,6 +134,26 @@ impl Object {
     }
 }
 
+/// Puts a value at a path of keys; what is on the way and no object becomes one.
+pub(crate) fn put(value: &mut Value, path: &[&str], to: Value) {
+    let Some((last, way)) = path.split_last() else { return };
+    let mut at = value;
+    for step in way {
+        at = child(at, step);
+    }
+    *child(at, last) = to;
+}
+
+fn child<'a>(value: &'a mut Value, key: &str) -> &'a mut Value {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    match value {
+        Value::Object(map) => map.entry(key).or_insert(Value::Null),
+        other => other,
+    }
+}
+
 /// `namespace/name`, the key of an object within its resource.
 pub fn key(namespace: &str, name: &str) -> String {
     format!("{namespace}/{name}")

@@ -12,6 +12,7 @@ use super::status::Status;
 use super::store::{Part, Writer};
 use super::table::{self, Include};
 use super::validate;
+use crate::sim::kube::object::put;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -67,7 +68,7 @@ pub(crate) fn create(api: &Api, call: &Call, scope: &Scope) -> Result<Answer, St
         )));
     }
     if value.get("metadata").is_none() {
-        value["metadata"] = json!({});
+        put(&mut value, &["metadata"], json!({}));
     }
     validate::types(r, &value).map_err(|why| {
         Status::bad_request(format!(
@@ -89,7 +90,7 @@ pub(crate) fn create(api: &Api, call: &Call, scope: &Scope) -> Result<Answer, St
                 "the namespace of the provided object does not match the namespace sent on the request",
             ));
         }
-        value["metadata"]["namespace"] = json!(namespace);
+        put(&mut value, &["metadata", "namespace"], json!(namespace));
         let namespaces = &super::resources::NAMESPACES;
         // A store without any namespace is one that nobody filled in: it does not insist.
         if api.store.count(namespaces) > 0 && api.store.get(namespaces, "", namespace).is_none() {
@@ -106,7 +107,11 @@ pub(crate) fn create(api: &Api, call: &Call, scope: &Scope) -> Result<Answer, St
             };
             return Err(Status::invalid(r.group, r.kind, "", &[cause]));
         }
-        value["metadata"]["name"] = json!(format!("{base}{}", super::store::random_suffix()));
+        put(
+            &mut value,
+            &["metadata", "name"],
+            json!(format!("{base}{}", super::store::random_suffix())),
+        );
     }
     super::defaults::apply(r, &mut value);
     validate::object(r, &value, None)?;
@@ -236,9 +241,9 @@ pub(crate) fn patch(api: &Api, call: &Call, named: Named<'_>, part: Part) -> Res
         writer.apply = true;
         if api.store.get(r, named.namespace, named.name).is_none() {
             let mut value = value.clone();
-            value["metadata"]["name"] = json!(named.name);
+            put(&mut value, &["metadata", "name"], json!(named.name));
             if r.namespaced {
-                value["metadata"]["namespace"] = json!(named.namespace);
+                put(&mut value, &["metadata", "namespace"], json!(named.namespace));
             }
             super::defaults::apply(r, &mut value);
             validate::object(r, &value, None)?;
@@ -347,7 +352,7 @@ pub(crate) fn delete(api: &Api, call: &Call, named: Named<'_>) -> Result<Answer,
         None if r.key == "pods" => Ok(show(api, call, named.scope, 200, &object)),
         None => {
             let mut details = super::status::details(&object.meta.name, r.group, r.plural);
-            details["uid"] = json!(object.meta.uid);
+            put(&mut details, &["uid"], json!(object.meta.uid));
             Ok(answer::json(
                 200,
                 &json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details}),

@@ -9,6 +9,7 @@ use super::request::page_not_found;
 use super::resources::{NODES, PODS};
 use super::selector::Selector;
 use super::status::Status;
+use crate::sim::kube::object::put;
 use serde_json::{Value, json};
 
 /// `POST` of a review of the one who asks.
@@ -71,26 +72,34 @@ fn measured(api: &Api, object: &Object) -> Option<Value> {
     let now = api.store.clock().rfc3339();
     let mut meta = json!({"name": object.meta.name, "creationTimestamp": now});
     if !object.meta.namespace.is_empty() {
-        meta["namespace"] = json!(object.meta.namespace);
+        put(&mut meta, &["namespace"], json!(object.meta.namespace));
     }
     if !object.meta.labels.is_empty() {
-        meta["labels"] = object
-            .meta
-            .labels
-            .iter()
-            .map(|(k, v)| (k.to_string(), Value::from(&**v)))
-            .collect();
+        put(
+            &mut meta,
+            &["labels"],
+            object
+                .meta
+                .labels
+                .iter()
+                .map(|(k, v)| (k.to_string(), Value::from(&**v)))
+                .collect(),
+        );
     }
     let mut item = json!({"metadata": meta, "timestamp": now, "window": "15s"});
     if object.resource.key == "pods" {
         let containers = api.platform.pod_metrics(object)?;
-        item["containers"] = containers
-            .iter()
-            .map(|u| json!({"name": u.name, "usage": usage(u)}))
-            .collect::<Vec<_>>()
-            .into();
+        put(
+            &mut item,
+            &["containers"],
+            containers
+                .iter()
+                .map(|u| json!({"name": u.name, "usage": usage(u)}))
+                .collect::<Vec<_>>()
+                .into(),
+        );
     } else {
-        item["usage"] = usage(&api.platform.node_metrics(object)?);
+        put(&mut item, &["usage"], usage(&api.platform.node_metrics(object)?));
     }
     Some(item)
 }
@@ -124,8 +133,8 @@ pub(crate) fn metrics(
             .get(r, namespace.unwrap_or_default(), name)
             .ok_or_else(not_found)?;
         let mut item = measured(api, &object).ok_or_else(not_found)?;
-        item["kind"] = json!(kind);
-        item["apiVersion"] = json!(group);
+        put(&mut item, &["kind"], json!(kind));
+        put(&mut item, &["apiVersion"], json!(group));
         return Ok(answer::json(200, &item));
     }
     let selector = Selector::parse(r.plural, call.query.get("labelSelector"), None)?;

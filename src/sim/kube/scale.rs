@@ -8,6 +8,7 @@ use super::selector::format_label_selector;
 use super::status::Status;
 use super::store::Part;
 use super::validate;
+use crate::sim::kube::object::put;
 use serde_json::{Value, json};
 
 /// `autoscaling/v1 Scale` of a workload.
@@ -16,7 +17,7 @@ pub(crate) fn of(object: &Value) -> Value {
     let mut kept = json!({});
     for field in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
         if let Some(value) = meta.get(field) {
-            kept[field] = value.clone();
+            put(&mut kept, &[field], value.clone());
         }
     }
     let number = |pointer: &str| object.pointer(pointer).and_then(Value::as_i64).unwrap_or(0);
@@ -26,12 +27,12 @@ pub(crate) fn of(object: &Value) -> Value {
         .map(format_label_selector)
         .unwrap_or_default();
     if !selector.is_empty() {
-        status["selector"] = json!(selector);
+        put(&mut status, &["selector"], json!(selector));
     }
     let mut spec = json!({});
     // Zero is left out, as Go leaves it out.
     if number("/spec/replicas") != 0 {
-        spec["replicas"] = json!(number("/spec/replicas"));
+        put(&mut spec, &["replicas"], json!(number("/spec/replicas")));
     }
     json!({"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": kept, "spec": spec, "status": status})
 }
@@ -76,10 +77,10 @@ pub(crate) fn write(api: &Api, call: &Call, named: Named<'_>) -> Result<Answer, 
             // What the client rests on goes along: the store compares.
             for field in ["resourceVersion", "uid"] {
                 if let Some(value) = scale.pointer(&format!("/metadata/{field}")) {
-                    v["metadata"][field] = value.clone();
+                    put(v, &["metadata", field], value.clone());
                 }
             }
-            v["spec"]["replicas"] = json!(replicas);
+            put(v, &["spec", "replicas"], json!(replicas));
             Ok(())
         })?;
     Ok(show(&written.object))

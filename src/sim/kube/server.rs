@@ -143,7 +143,7 @@ impl Server {
 
     /// The kubeconfig: contexts `NAME` (the first user), `NAME-USER`, `NAME-expired`, `NAME-cert`.
     pub fn kubeconfig(&self) -> String {
-        self.with_kubeconfig(|k| k.text())
+        self.contexts(&self.url()).text()
     }
 
     /// Writes the kubeconfig, readable by its owner only.
@@ -151,18 +151,18 @@ impl Server {
     /// # Errors
     /// The file cannot be written.
     pub fn write_kubeconfig(&self, path: &Path) -> io::Result<()> {
-        self.with_kubeconfig(|k| k.write(path))
+        self.contexts(&self.url()).write(path)
     }
 
-    fn with_kubeconfig<T>(&self, f: impl FnOnce(&Kubeconfig<'_>) -> T) -> T {
-        f(&Kubeconfig {
+    fn contexts<'a>(&'a self, url: &'a str) -> Kubeconfig<'a> {
+        Kubeconfig {
             name: &self.name,
-            url: &self.url(),
+            url,
             ca: &self.ca,
             namespace: &self.namespace,
             users: &self.api.users,
             certificate: Some(&self.identity),
-        })
+        }
     }
 
     /// Stops listening and cuts every connection. The store stays.

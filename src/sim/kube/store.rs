@@ -9,6 +9,7 @@ use super::managed;
 use super::object::{Object, key};
 use super::resources::{RESOURCES, Resource, resource_of_kind};
 use super::status::Status;
+use crate::sim::kube::object::put;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -256,15 +257,15 @@ impl Store {
         let (mut name, namespace) = (text("name"), text("namespace"));
         if name.is_empty() {
             name = format!("{}{}", text("generateName"), random_suffix());
-            meta["name"] = json!(name);
+            put(meta, &["name"], json!(name));
         }
         if self.get(r, &namespace, &name).is_some() {
             return Err(Status::already_exists(r, &name));
         }
-        meta["uid"] = json!(new_uid());
-        meta["creationTimestamp"] = json!(now);
+        put(meta, &["uid"], json!(new_uid()));
+        put(meta, &["creationTimestamp"], json!(now));
         if r.generation {
-            meta["generation"] = json!(1);
+            put(meta, &["generation"], json!(1));
         }
         if let Some(map) = meta.as_object_mut() {
             for gone in ["resourceVersion", "selfLink", "managedFields", "deletionTimestamp"] {
@@ -321,6 +322,10 @@ impl Store {
     }
 
     /// The general write: `f` may refuse; `dry` computes the result and stores nothing.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one write has so many sides; its three callers name them all"
+    )]
     pub(crate) fn edit(
         &self,
         r: &'static Resource,
@@ -403,7 +408,7 @@ impl Store {
             && part != Part::Status
             && (spec_differs(&before, &after) || deletion(&before) != deletion(&after))
         {
-            after["metadata"]["generation"] = json!(old.meta.generation + 1);
+            put(&mut after, &["metadata", "generation"], json!(old.meta.generation + 1));
         }
         if part != Part::All {
             managed::record(&before, &mut after, by, &self.0.clock.rfc3339());
@@ -429,7 +434,11 @@ impl Store {
         disown(table, &last, &key);
         state.version += 1;
         let mut value = last.value();
-        value["metadata"]["resourceVersion"] = json!(state.version.to_string());
+        put(
+            &mut value,
+            &["metadata", "resourceVersion"],
+            json!(state.version.to_string()),
+        );
         let object = Arc::new(Object::new(r, value));
         table.history.push(Event {
             version: state.version,
@@ -475,8 +484,8 @@ impl Store {
             Part::All,
             false,
             |v| {
-                v["metadata"]["deletionTimestamp"] = json!(at);
-                v["metadata"]["deletionGracePeriodSeconds"] = json!(grace_seconds);
+                put(v, &["metadata", "deletionTimestamp"], json!(at));
+                put(v, &["metadata", "deletionGracePeriodSeconds"], json!(grace_seconds));
                 Ok(())
             },
         )
@@ -497,10 +506,51 @@ impl Store {
         };
         let (namespace, name, uid) = (text("namespace"), text("name"), text("uid"));
         if uid.is_empty() {
-            value["metadata"]["uid"] = json!(new_uid());
+            put(&mut value, &["metadata", "uid"], json!(new_uid()));
         }
         let old = self.get(r, &namespace, &name);
         self.commit(r, value, old, false)
+    }
+
+    /// Takes in a change as a recorded watch told it: the object as it is, at its own resourceVersion.
+    pub fn load_change(&self, change: Change, value: &Value) {
+        let text = |k: &str| value.get(k).and_then(Value::as_str).unwrap_or_default();
+        let group = text("apiVersion").split_once('/').map_or("", |(g, _)| g);
+        let Some(r) = resource_of_kind(group, text("kind")) else {
+            return;
+        };
+        let _one = self.writing();
+        let object = Arc::new(Object::new(r, value.clone()));
+        let mut state = self.write();
+        let state = &mut *state;
+        state.version = state.version.max(object.meta.resource_version);
+        let table = state.tables.entry(r.key).or_default();
+        let key = object.meta.key();
+        let old = table.rows.remove(key.as_str());
+        if let Some(old) = &old {
+            disown(table, old, &key);
+        }
+        if change != Change::Deleted {
+            insert(table, object.clone());
+        }
+        let version = object.meta.resource_version;
+        let (newer, last) = (object.clone(), old.clone());
+        table.history.push(Event {
+            version,
+            change,
+            object: newer,
+            old: last,
+        });
+        table.newest.send_replace(version);
+        tell(
+            &mut state.readers,
+            &ChangeEvent {
+                resource: r,
+                change,
+                object,
+                old,
+            },
+        );
     }
 
     /// Loads a list as a server answered it: objects with their uids, times and resourceVersions as they are. The
@@ -574,7 +624,7 @@ impl Store {
             return Arc::new(Object::new(r, value));
         }
         let version = self.version() + 1;
-        value["metadata"]["resourceVersion"] = json!(version.to_string());
+        put(&mut value, &["metadata", "resourceVersion"], json!(version.to_string()));
         let object = Arc::new(Object::new(r, value));
         let change = if old.is_some() { Change::Modified } else { Change::Added };
         let mut state = self.write();
@@ -664,12 +714,11 @@ fn set_or_remove_in(value: &mut Value, part: &str, key: &str, to: Option<Value>)
 
 /// A random version 4 uid.
 pub fn new_uid() -> String {
-    let bits = fastrand::u128(..);
-    let (a, b) = ((bits >> 96) as u32, (bits >> 80) as u16);
-    let c = ((bits >> 64) as u16 & 0x0fff) | 0x4000;
-    let d = ((bits >> 48) as u16 & 0x3fff) | 0x8000;
-    let e = bits as u64 & 0xffff_ffff_ffff;
-    format!("{a:08x}-{b:04x}-{c:04x}-{d:04x}-{e:012x}")
+    // Version 4, variant 1, the rest random.
+    let bits = fastrand::u128(..) & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
+    let hex = format!("{bits:032x}");
+    let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+    [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
 }
 
 /// Five letters as `generateName` gets them: no vowels, no digits that look like letters.

@@ -125,12 +125,11 @@ pub(crate) fn object(r: &Resource, new: &Value, old: Option<&Value>) -> Result<(
                 causes.invalid("spec", "{}", "minAvailable and maxUnavailable cannot be both set");
             }
         }
-        "configmaps" | "secrets" => {
+        "configmaps" | "secrets"
             if old.and_then(|o| o.get("immutable")) == Some(&Value::Bool(true))
-                && old.and_then(|o| o.get("data")) != new.get("data")
-            {
-                causes.forbidden("data", "field is immutable when `immutable` is set");
-            }
+                && old.and_then(|o| o.get("data")) != new.get("data") =>
+        {
+            causes.forbidden("data", "field is immutable when `immutable` is set");
         }
         _ => {}
     }

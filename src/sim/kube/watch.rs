@@ -12,6 +12,7 @@ use super::request::{Form, Query};
 use super::selector::Selector;
 use super::status::Status;
 use super::table::{self, Include};
+use crate::sim::kube::object::put;
 use hyper::body::Bytes;
 use serde_json::{Value, json};
 use std::io;
@@ -197,7 +198,11 @@ impl Watch {
         if kind == "DELETED" && event.change != Change::Deleted {
             // It only left the selection: the client gets the object that it knows, at the version of the change.
             let mut value = event.old.as_ref().map(|o| o.value()).unwrap_or_default();
-            value["metadata"]["resourceVersion"] = json!(event.version.to_string());
+            put(
+                &mut value,
+                &["metadata", "resourceVersion"],
+                json!(event.version.to_string()),
+            );
             let object = Object::new(self.scope.resource, value);
             let bytes = self.scope.bytes(&object);
             self.frame(out, kind, &object, &bytes);
@@ -239,21 +244,25 @@ impl Watch {
     fn bookmark(&mut self, out: &mut Vec<u8>, version: u64, initial_end: bool) {
         let mut metadata = json!({"resourceVersion": version.to_string()});
         if initial_end {
-            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
+            put(
+                &mut metadata,
+                &["annotations"],
+                json!({"k8s.io/initial-events-end": "true"}),
+            );
         }
         let mut object =
             json!({"kind": self.scope.resource.kind, "apiVersion": self.scope.api_version(), "metadata": metadata});
         match (self.form, self.scope.resource.key) {
             (Form::Json, "pods") => {
-                object["spec"] = json!({"containers": null});
-                object["status"] = json!({});
+                put(&mut object, &["spec"], json!({"containers": null}));
+                put(&mut object, &["status"], json!({}));
             }
             (Form::Json, _) => {}
             (Form::Metadata, _) => object = table::partial(object),
             (Form::Table, _) => {
                 let row = json!({"cells": [], "object": table::partial(object)});
                 object = self.table(&version.to_string(), json!([row]));
-                object["rows"] = json!([]);
+                put(&mut object, &["rows"], json!([]));
             }
         }
         let _ = serde_json::to_writer(&mut *out, &json!({"type": "BOOKMARK", "object": object}));

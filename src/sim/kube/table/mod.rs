@@ -7,6 +7,7 @@ mod workloads;
 
 use super::object::Object;
 use super::resources::Resource;
+use crate::sim::kube::object::put;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -46,19 +47,23 @@ pub(crate) fn row(object: &Object, include: Include, now: Timestamp) -> Value {
     let (cells, conditions) = cells(object.resource, &value, now);
     let mut row = json!({"cells": cells});
     if let Some(conditions) = conditions {
-        row["conditions"] = conditions;
+        put(&mut row, &["conditions"], conditions);
     }
-    row["object"] = match include {
-        Include::Nothing => Value::Null,
-        Include::Object => value,
-        Include::Metadata => partial(value),
-    };
+    put(
+        &mut row,
+        &["object"],
+        match include {
+            Include::Nothing => Value::Null,
+            Include::Object => value,
+            Include::Metadata => partial(value),
+        },
+    );
     row
 }
 
 /// `PartialObjectMetadata` of an object.
 pub(crate) fn partial(mut value: Value) -> Value {
-    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": value["metadata"].take()})
+    json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": value.get_mut("metadata").map(Value::take)})
 }
 
 fn cells(r: &Resource, v: &Value, now: Timestamp) -> (Vec<Value>, Option<Value>) {

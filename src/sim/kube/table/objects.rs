@@ -202,9 +202,9 @@ pub(super) fn quota(v: &Value, now: Timestamp) -> Vec<Value> {
             .unwrap_or("0");
         let cell = format!("{resource}: {used}/{}", hard.as_str().unwrap_or_default());
         if resource.starts_with("limits.") {
-            limits.push(cell)
+            limits.push(cell);
         } else {
-            requests.push(cell)
+            requests.push(cell);
         }
     }
     vec![
