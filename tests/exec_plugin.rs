@@ -26,7 +26,10 @@ fn script(dir: &Path, body: &str) -> PathBuf {
 fn exec(body: &str, mode: ExecInteractiveMode, env: &[(&str, &str)]) -> (tempfile::TempDir, ExecConfig) {
     let dir = tempfile::tempdir().unwrap();
     let env = env.iter().map(|(k, v)| {
-        HashMap::from([("name".to_owned(), (*k).to_owned()), ("value".to_owned(), (*v).to_owned())])
+        HashMap::from([
+            ("name".to_owned(), (*k).to_owned()),
+            ("value".to_owned(), (*v).to_owned()),
+        ])
     });
     let config = ExecConfig {
         api_version: Some(VERSION.to_owned()),
@@ -83,16 +86,30 @@ async fn a_plugin_that_hangs_is_ended_with_all_that_it_started() {
     let mark = dir.path().join("children");
     let body = format!("sleep 600 & echo $! > {}\necho waiting >&2\nwait", mark.display());
     let (_dir, p) = plugin(&body, Never, &[]);
-    let error = p.with_deadline(Duration::from_millis(500)).credential().await.unwrap_err();
+    let error = p
+        .with_deadline(Duration::from_millis(500))
+        .credential()
+        .await
+        .unwrap_err();
     let ExecError::TimedOut { after, stderr, .. } = error else {
         panic!("{error}")
     };
     assert_eq!((after, &*stderr), (Duration::from_millis(500), "waiting"));
     let child = std::fs::read_to_string(&mark).unwrap();
     let stat = PathBuf::from(format!("/proc/{}/stat", child.trim()));
-    // Killed: gone, or a zombie until its new parent looks.
-    let state = std::fs::read_to_string(stat).unwrap_or_default();
-    assert!(state.is_empty() || state.contains(") Z"), "{state}");
+    // Killed: gone, or a zombie until its new parent looks. The kernel takes a moment.
+    let gone = async {
+        loop {
+            let state = std::fs::read_to_string(&stat).unwrap_or_default();
+            if state.is_empty() || state.contains(") Z") || state.contains(") X") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), gone)
+        .await
+        .expect("the child is ended, too");
 }
 
 #[tokio::test]
@@ -101,7 +118,15 @@ async fn garbage_is_told_without_being_quoted() {
     let none = answer("{}");
     let never = answer(r#"{"token":"s3cret","expirationTimestamp":"tomorrow"}"#);
     let other = "echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1alpha1\",\"status\":{\"token\":\"s3cret\"}}'";
-    for body in ["echo s3cret", "true", "echo '{\"status\":\"s3cret\"}'", &half, &none, &never, other] {
+    for body in [
+        "echo s3cret",
+        "true",
+        "echo '{\"status\":\"s3cret\"}'",
+        &half,
+        &none,
+        &never,
+        other,
+    ] {
         let (_dir, p) = plugin(body, IfAvailable, &[]);
         let error = p.credential().await.unwrap_err();
         assert!(matches!(error, ExecError::Garbage { .. }), "{body}: {error:?}");
@@ -134,11 +159,16 @@ async fn one_that_needs_a_person_says_so_and_one_that_is_not_there_says_how_to_g
 async fn lab(body: &str, mode: &str) -> (Server, tempfile::TempDir, ContextChoice) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let store = Store::new(Clock::real());
-    let server = Server::start(store, Arc::new(NoPlatform), ServerOptions::default()).await.unwrap();
+    let server = Server::start(store, Arc::new(NoPlatform), ServerOptions::default())
+        .await
+        .unwrap();
     let dir = tempfile::tempdir().unwrap();
     let command = script(dir.path(), &body.replace("DIR", &dir.path().display().to_string()));
     let mut config: serde_yaml_ng::Value = serde_yaml_ng::from_str(&server.kubeconfig()).unwrap();
-    let exec = format!("{{exec: {{apiVersion: {VERSION}, command: {}, interactiveMode: {mode}}}}}", command.display());
+    let exec = format!(
+        "{{exec: {{apiVersion: {VERSION}, command: {}, interactiveMode: {mode}}}}}",
+        command.display()
+    );
     config["users"][0]["user"] = serde_yaml_ng::from_str(&exec).unwrap();
     let path = dir.path().join("config");
     std::fs::write(&path, serde_yaml_ng::to_string(&config).unwrap()).unwrap();
@@ -151,7 +181,10 @@ async fn lab(body: &str, mode: &str) -> (Server, tempfile::TempDir, ContextChoic
 }
 
 fn runs(dir: &Path) -> usize {
-    std::fs::read_to_string(dir.join("runs")).unwrap_or_default().lines().count()
+    std::fs::read_to_string(dir.join("runs"))
+        .unwrap_or_default()
+        .lines()
+        .count()
 }
 
 #[tokio::test]
@@ -200,6 +233,8 @@ async fn a_person_signs_in_and_the_connection_goes_on_with_what_that_gave() {
     };
     assert_eq!(said, "no terminal");
     let signed_in = Some(login.run_attached().await.unwrap());
-    let cluster = connect(ContextChoice { signed_in, ..choice }, Access::ReadOnly).await.unwrap();
+    let cluster = connect(ContextChoice { signed_in, ..choice }, Access::ReadOnly)
+        .await
+        .unwrap();
     assert_eq!(access::who_am_i(&cluster).await.unwrap().unwrap().user, "viewer");
 }

@@ -71,15 +71,24 @@ impl Lab {
     }
 
     fn delete_pod(&self, name: &str) {
-        self.store().delete(&PODS, "cortex", name, &Writer::new("test")).unwrap();
+        self.store()
+            .delete(&PODS, "cortex", name, &Writer::new("test"))
+            .unwrap();
     }
 
     /// Loads the recorded lists of the lab cluster.
     fn load_recording(&self) {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/kubernetes-1.36/lists.json");
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/recordings/kubernetes-1.36/lists.json"
+        );
         let exchanges: Vec<Value> = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        for x in exchanges.iter().filter(|x| x["status"] == 200 && !x["path"].as_str().unwrap().contains('?')) {
-            if x["request_headers"]["Accept"] == "application/json" && !x["path"].as_str().unwrap().contains("metrics") {
+        for x in exchanges
+            .iter()
+            .filter(|x| x["status"] == 200 && !x["path"].as_str().unwrap().contains('?'))
+        {
+            if x["request_headers"]["Accept"] == "application/json" && !x["path"].as_str().unwrap().contains("metrics")
+            {
                 self.store().load_list(&x["body"]);
             }
         }
@@ -149,11 +158,16 @@ impl Deck {
         };
         // Only so that a broken feed ends the test instead of hanging it.
         let done = tokio::time::timeout(Duration::from_secs(30), all).await;
-        assert!(done.is_ok(), "never: {what}; pods feed {:?}", self.world.feed(FeedId::Watch(Kind::Pod)));
+        assert!(
+            done.is_ok(),
+            "never: {what}; pods feed {:?}",
+            self.world.feed(FeedId::Watch(Kind::Pod))
+        );
     }
 
     async fn fresh(&mut self, kind: Kind) {
-        self.until(&format!("{kind:?} fresh"), |w| w.feed(FeedId::Watch(kind)).is_fresh()).await;
+        self.until(&format!("{kind:?} fresh"), |w| w.feed(FeedId::Watch(kind)).is_fresh())
+            .await;
     }
 
     async fn pods(&mut self, count: usize) {
@@ -179,9 +193,16 @@ async fn rows_come_change_and_go_as_the_objects_do() {
             p["status"]["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "CrashLoopBackOff"}});
         })
         .unwrap();
-    deck.until("the new status", |w| &*w.pods[&Key::new("cortex", "b")].status == "CrashLoopBackOff").await;
+    deck.until("the new status", |w| {
+        &*w.pods[&Key::new("cortex", "b")].status == "CrashLoopBackOff"
+    })
+    .await;
     let paths: Vec<String> = lab.server.requests().all().iter().map(|r| r.path.clone()).collect();
-    assert_eq!(paths.len(), 1, "one request for the list, the watch and every change: {paths:?}");
+    assert_eq!(
+        paths.len(),
+        1,
+        "one request for the list, the watch and every change: {paths:?}"
+    );
     assert!(deck.cluster.meter().requests() == 1 && deck.cluster.meter().writes() == 0);
 }
 
@@ -201,8 +222,18 @@ async fn without_streaming_lists_pages_are_read_and_an_expired_page_begins_again
     });
     let mut deck = lab.deck("admin", cortex(), &[Kind::Pod], quick()).await;
     deck.pods(1200).await;
-    let pages = lab.server.requests().all().iter().filter(|r| r.path.contains("limit=500")).count();
-    assert_eq!(pages, 1 + 1 + 3, "a page, the expired one, and three from the beginning");
+    let pages = lab
+        .server
+        .requests()
+        .all()
+        .iter()
+        .filter(|r| r.path.contains("limit=500"))
+        .count();
+    assert_eq!(
+        pages,
+        1 + 1 + 3,
+        "a page, the expired one, and three from the beginning"
+    );
     lab.delete_pod("p0007");
     deck.pods(1199).await;
 }
@@ -216,7 +247,12 @@ async fn a_version_too_old_is_listed_again_without_a_blank_moment() {
     deck.least_pods = usize::MAX;
     lab.server.faults().set(Rule {
         contains: "&resourceVersion=".to_owned(),
-        ..Rule::new("GET", PODS_PATH, 1, Fault::Refuse(Status::expired("too old resource version")))
+        ..Rule::new(
+            "GET",
+            PODS_PATH,
+            1,
+            Fault::Refuse(Status::expired("too old resource version")),
+        )
     });
     lab.server.faults().cut_watches();
     lab.delete_pod("p3");
@@ -236,12 +272,15 @@ async fn one_forbidden_kind_does_not_stop_the_others_and_is_tried_again() {
     for verb in ["list", "watch"] {
         lab.server.faults().refuse(verb, "replicasets");
     }
-    let mut deck = lab.deck("admin", cortex(), &[Kind::Pod, Kind::ReplicaSet], quick()).await;
+    let mut deck = lab
+        .deck("admin", cortex(), &[Kind::Pod, Kind::ReplicaSet], quick())
+        .await;
     deck.pods(1).await;
     let sets = FeedId::Watch(Kind::ReplicaSet);
-    deck.until("replicasets forbidden", |w| {
-        matches!(w.feed(sets), Freshness::Forbidden { why } if why.contains("replicasets.apps is forbidden"))
-    })
+    deck.until(
+        "replicasets forbidden",
+        |w| matches!(w.feed(sets), Freshness::Forbidden { why } if why.contains("replicasets.apps is forbidden")),
+    )
     .await;
     assert!(deck.world.feed(FeedId::Watch(Kind::Pod)).is_fresh());
     lab.server.faults().clear();
@@ -297,11 +336,15 @@ async fn an_expired_token_says_so_and_a_wake_tries_at_once() {
     deck.pods(1).await;
     lab.server.faults().expire_token("admin");
     lab.server.faults().cut_watches();
-    deck.until("stale", |w| matches!(w.feed(FeedId::Watch(Kind::Pod)), Freshness::Stale { .. })).await;
-    deck.feeds.wake().await;
-    deck.until("sign in again", |w| {
-        matches!(w.feed(FeedId::Watch(Kind::Pod)), Freshness::Stale { why, .. } if why.contains("sign in again"))
+    deck.until("stale", |w| {
+        matches!(w.feed(FeedId::Watch(Kind::Pod)), Freshness::Stale { .. })
     })
+    .await;
+    deck.feeds.wake().await;
+    deck.until(
+        "sign in again",
+        |w| matches!(w.feed(FeedId::Watch(Kind::Pod)), Freshness::Stale { why, .. } if why.contains("sign in again")),
+    )
     .await;
     assert_eq!(deck.world.pods.len(), 1);
     lab.server.faults().clear();
@@ -339,7 +382,12 @@ async fn a_server_that_goes_away_leaves_its_rows_and_comes_back() {
         _ => None,
     });
     let words: Vec<_> = words.collect();
-    assert!(words.iter().any(|w| w == "no connection to the server: connection refused"), "{words:?}");
+    assert!(
+        words
+            .iter()
+            .any(|w| w == "no connection to the server: connection refused"),
+        "{words:?}"
+    );
 }
 
 #[tokio::test]
@@ -352,7 +400,12 @@ async fn a_slow_server_is_told_and_tried_again() {
     };
     lab.server.faults().set(Rule {
         contains: "sendInitialEvents".to_owned(),
-        ..Rule::new("GET", "", usize::MAX, Fault::Refuse(Status::invalid("", "ListOptions", "", &[])))
+        ..Rule::new(
+            "GET",
+            "",
+            usize::MAX,
+            Fault::Refuse(Status::invalid("", "ListOptions", "", &[])),
+        )
     });
     lab.server.faults().set(Rule {
         contains: "limit=500".to_owned(),
@@ -368,9 +421,12 @@ async fn a_slow_server_is_told_and_tried_again() {
 async fn only_what_is_wanted_is_watched_and_what_is_no_longer_wanted_is_let_go() {
     let lab = Lab::new().await;
     lab.add_pods(["a".to_owned()]);
-    lab.store().put(&EVENTS, json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e1", "namespace": "cortex"},
+    lab.store().put(
+        &EVENTS,
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e1", "namespace": "cortex"},
         "involvedObject": {"kind": "Pod", "name": "a"}, "type": "Warning", "reason": "BackOff",
-        "lastTimestamp": "2026-11-21T11:00:00Z"}));
+        "lastTimestamp": "2026-11-21T11:00:00Z"}),
+    );
     let mut deck = lab.deck("admin", cortex(), &[Kind::Pod], quick()).await;
     deck.pods(1).await;
     assert!(lab.server.requests().all().iter().all(|r| !r.path.contains("/events")));
@@ -389,7 +445,10 @@ async fn every_kind_of_a_real_cluster_has_its_rows() {
     let lab = Lab::new().await;
     lab.load_recording();
     let mut deck = lab.deck("admin", Scope::All, &Kind::ALL, quick()).await;
-    deck.until("all kinds fresh", |w| Kind::ALL.iter().all(|k| w.feed(FeedId::Watch(*k)).is_fresh())).await;
+    deck.until("all kinds fresh", |w| {
+        Kind::ALL.iter().all(|k| w.feed(FeedId::Watch(*k)).is_fresh())
+    })
+    .await;
     let w = &deck.world;
     assert!(w.skew.abs() < jiff::SignedDuration::from_secs(2));
     for r in w.replica_sets.values() {
@@ -399,18 +458,35 @@ async fn every_kind_of_a_real_cluster_has_its_rows() {
     let pods = w.pods_of(api).count();
     assert_eq!(pods as u32, api.replicas, "pods are found through their ReplicaSets");
     let hpa = w.hpa_of(api).expect("its autoscaler");
-    assert_eq!((hpa.min, hpa.max, hpa.metrics[0].current, hpa.metrics[0].target), (3, 10, Some(16.0), 70.0));
+    assert_eq!(
+        (hpa.min, hpa.max, hpa.metrics[0].current, hpa.metrics[0].target),
+        (3, 10, Some(16.0), 70.0)
+    );
     let pod = w.pods_of(api).next().unwrap();
     let budget = w.budgets_of(pod).next().expect("its budget");
-    assert_eq!((&*budget.rule, budget.allowed, budget.observed), ("minAvailable: 2", 1, true));
+    assert_eq!(
+        (&*budget.rule, budget.allowed, budget.observed),
+        ("minAvailable: 2", 1, true)
+    );
     let quota = &w.quotas[&Key::new("cortex", "cortex-quota")];
     let cpu = quota.items.iter().find(|i| &*i.resource == "requests.cpu").unwrap();
     assert_eq!((cpu.used, &*cpu.used_text, cpu.hard), (2.55, "2550m", 100.0));
     let sts = &w.stateful_sets[&Key::new("cortex", "postgres")];
-    assert_eq!(w.newest_revision(sts).map(|r| (r.number, &*r.hash)), Some((1, "95957579c")));
+    assert_eq!(
+        w.newest_revision(sts).map(|r| (r.number, &*r.hash)),
+        Some((1, "95957579c"))
+    );
     assert!(w.cron_jobs[&Key::new("cortex", "cortex-backup")].last_success.is_some());
-    assert!(w.jobs.values().all(|j| j.succeeded == 1 && j.failure.is_none() && j.completed.is_some()));
-    assert!(w.events.values().any(|e| &*e.reason == "Scheduled" && &*e.source == "default-scheduler"));
+    assert!(
+        w.jobs
+            .values()
+            .all(|j| j.succeeded == 1 && j.failure.is_none() && j.completed.is_some())
+    );
+    assert!(
+        w.events
+            .values()
+            .any(|e| &*e.reason == "Scheduled" && &*e.source == "default-scheduler")
+    );
 }
 
 #[tokio::test]
@@ -426,15 +502,27 @@ async fn history_and_the_difference_between_revisions_are_read() {
         uid: "".into(),
     };
     assert!(!set.is_empty());
-    let web = object::history(&cluster, &uid(Kind::Deployment, "cortex-web")).await.unwrap();
+    let web = object::history(&cluster, &uid(Kind::Deployment, "cortex-web"))
+        .await
+        .unwrap();
     assert!(web.len() >= 2, "{web:?}");
     assert!(web.windows(2).all(|w| w[0].number > w[1].number));
     let diff = object::template_diff(&web[1].template, &web[0].template);
-    assert!(diff.iter().any(|l| l.side == Side::Added) || web[0].images == web[1].images, "{diff:?}");
+    assert!(
+        diff.iter().any(|l| l.side == Side::Added) || web[0].images == web[1].images,
+        "{diff:?}"
+    );
     assert!(diff.iter().all(|l| !l.text.contains("pod-template-hash")));
-    let sts = object::history(&cluster, &uid(Kind::StatefulSet, "postgres")).await.unwrap();
-    assert_eq!((sts[0].number, &*sts[0].images[0]), (1, "docker.io/library/postgres:16.4"));
-    let view = object::view(&cluster, &uid(Kind::Deployment, "cortex-web")).await.unwrap();
+    let sts = object::history(&cluster, &uid(Kind::StatefulSet, "postgres"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (sts[0].number, &*sts[0].images[0]),
+        (1, "docker.io/library/postgres:16.4")
+    );
+    let view = object::view(&cluster, &uid(Kind::Deployment, "cortex-web"))
+        .await
+        .unwrap();
     assert!(view.yaml.contains("kind: Deployment") && !view.yaml.contains("managedFields"));
     let other = ObjectRef {
         uid: "other".into(),
@@ -458,15 +546,27 @@ async fn rights_are_asked_for_and_a_missing_one_is_a_rule_to_paste() {
     assert_eq!(answers[0], access::Allowed::Yes);
     assert!(matches!(answers[1], access::Allowed::No(_)), "{answers:?}");
     let rows = access::check(&operator, &cortex()).await;
-    let state = |what: &str| &rows.iter().find(|r| r.what == what).unwrap_or_else(|| panic!("{rows:#?}")).state;
+    let state = |what: &str| {
+        &rows
+            .iter()
+            .find(|r| r.what == what)
+            .unwrap_or_else(|| panic!("{rows:#?}"))
+            .state
+    };
     assert_eq!(*state("list and watch pods in cortex"), CheckState::Ok);
     let CheckState::Missing { grant } = state("list and watch nodes everywhere") else {
         panic!("{rows:#?}")
     };
-    assert_eq!(grant, r#"{apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch"]} in a ClusterRole"#);
+    assert_eq!(
+        grant,
+        r#"{apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch"]} in a ClusterRole"#
+    );
     lab.server.stop().await;
     let rows = access::check(&operator, &cortex()).await;
-    assert!(matches!(&rows[..], [r] if matches!(r.state, CheckState::Unreachable { .. })), "{rows:?}");
+    assert!(
+        matches!(&rows[..], [r] if matches!(r.state, CheckState::Unreachable { .. })),
+        "{rows:?}"
+    );
 }
 
 #[tokio::test]
@@ -474,7 +574,11 @@ async fn a_reader_never_writes_and_a_writer_needs_operator_access_and_a_grant() 
     let lab = Lab::new().await;
     lab.add_pods(["a".to_owned()]);
     let grant = WriteGrant::at_start(false).unwrap();
-    let delete = || http::Request::delete(format!("{PODS_PATH}/a")).body(Vec::new()).unwrap();
+    let delete = || {
+        http::Request::delete(format!("{PODS_PATH}/a"))
+            .body(Vec::new())
+            .unwrap()
+    };
     let observer = lab.connect("admin", cortex(), Access::ReadOnly).await;
     assert!(observer.act_client(&grant).is_none());
     let operator = lab.connect("admin", cortex(), Access::Operator).await;
@@ -504,7 +608,9 @@ async fn a_refused_write_is_sent_once() {
         };
         lab.server.requests().clear();
         lab.server.faults().set(Rule::new("DELETE", PODS_PATH, 9, fault));
-        let request = http::Request::delete(format!("{PODS_PATH}/a")).body(Vec::new()).unwrap();
+        let request = http::Request::delete(format!("{PODS_PATH}/a"))
+            .body(Vec::new())
+            .unwrap();
         act.request_text(request).await.unwrap_err();
         assert_eq!(lab.server.requests().mutating(), 1, "{code}");
         lab.server.faults().clear();
@@ -580,7 +686,9 @@ async fn logs_follow_pods_as_they_come_and_a_cut_loses_and_repeats_nothing() {
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), reading).await.expect("lines go on after a cut");
+    tokio::time::timeout(Duration::from_secs(30), reading)
+        .await
+        .expect("lines go on after a cut");
     assert!(of_a.windows(2).all(|w| w[1] == w[0] + 1), "{of_a:?}");
     assert_eq!(stream.dropped(), 0);
 }
@@ -617,7 +725,10 @@ async fn usage_is_read_only_while_it_shows_and_a_cluster_without_metrics_says_so
     deck.pods(1).await;
     assert!(lab.server.requests().all().iter().all(|r| !r.path.contains("metrics")));
     deck.demand.send_modify(|d| d.metrics = true);
-    deck.until("usage", |w| w.pod_usage.get(&Key::new("cortex", "a")).is_some_and(|u| u.cpu_m == 13)).await;
+    deck.until("usage", |w| {
+        w.pod_usage.get(&Key::new("cortex", "a")).is_some_and(|u| u.cpu_m == 13)
+    })
+    .await;
     deck.until("fresh", |w| w.feed(FeedId::Metrics).is_fresh()).await;
     lab.server.faults().set(Rule::new(
         "GET",
@@ -629,7 +740,10 @@ async fn usage_is_read_only_while_it_shows_and_a_cluster_without_metrics_says_so
             retry_after: None,
         },
     ));
-    deck.until("absent", |w| matches!(w.feed(FeedId::Metrics), Freshness::Absent { .. })).await;
+    deck.until("absent", |w| {
+        matches!(w.feed(FeedId::Metrics), Freshness::Absent { .. })
+    })
+    .await;
     deck.demand.send_modify(|d| d.metrics = false);
     deck.until("off", |w| *w.feed(FeedId::Metrics) == Freshness::Off).await;
 }

@@ -15,6 +15,7 @@ mod intern;
 pub mod logs;
 mod metrics;
 pub mod object;
+mod proxy;
 mod quantity;
 mod redact;
 mod row;

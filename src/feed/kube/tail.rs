@@ -78,10 +78,14 @@ impl Supervisor {
     /// Ends when nothing more can come: without `follow`, when all that was there has been read.
     pub async fn run(mut self) {
         let (namespace, selector) = match &self.reader.query.of {
-            LogOf::Pod(pod) => (pod.namespace.to_string(), format!("&fieldSelector=metadata.name%3D{}", pod.name)),
-            LogOf::Selector { namespace, selector } => {
-                (namespace.clone(), format!("&labelSelector={}", wire::escape(&selector.query())))
-            }
+            LogOf::Pod(pod) => (
+                pod.namespace.to_string(),
+                format!("&fieldSelector=metadata.name%3D{}", pod.name),
+            ),
+            LogOf::Selector { namespace, selector } => (
+                namespace.clone(),
+                format!("&labelSelector={}", wire::escape(&selector.query())),
+            ),
         };
         let subject = Subject {
             kind: Kind::Pod,
@@ -107,7 +111,6 @@ impl Supervisor {
                         self.left(&pod).await;
                     }
                 }
-                Pods::Change(_) => {}
                 Pods::State(Freshness::Fresh) => {
                     if known.is_empty() && !std::mem::replace(&mut said_empty, true) {
                         let text = "no pods yet".to_owned();
@@ -129,7 +132,7 @@ impl Supervisor {
                         break;
                     }
                 }
-                Pods::State(_) => {}
+                Pods::Change(_) | Pods::State(_) => {}
             }
         }
         watching.abort();
@@ -149,7 +152,13 @@ impl Supervisor {
             self.left(&before).await;
         }
         for container in pod.containers.iter() {
-            if self.reader.query.container.as_ref().is_some_and(|c| **c != *container.name) {
+            if self
+                .reader
+                .query
+                .container
+                .as_ref()
+                .is_some_and(|c| **c != *container.name)
+            {
                 continue;
             }
             // What never ran has no log, and asking for it is an error.
@@ -159,7 +168,10 @@ impl Supervisor {
             }
             if let (ContainerState::Waiting { reason, .. }, None) = (&container.state, &container.last) {
                 if self.told_waiting.insert(slot) {
-                    let text = format!("has not started yet ({})", if reason.is_empty() { "pending" } else { reason });
+                    let text = format!(
+                        "has not started yet ({})",
+                        if reason.is_empty() { "pending" } else { reason }
+                    );
                     self.reader.out.note(&pod.meta.name, &container.name, text, false).await;
                 }
                 continue;
@@ -174,7 +186,8 @@ impl Supervisor {
             }
             let reader = self.reader.clone();
             let (pod, name) = (Arc::clone(pod), Arc::clone(&container.name));
-            self.running.insert(slot, self.tasks.spawn(async move { reader.read(&pod, name).await }));
+            self.running
+                .insert(slot, self.tasks.spawn(async move { reader.read(&pod, name).await }));
         }
     }
 
@@ -186,7 +199,10 @@ impl Supervisor {
             }
             stays
         });
-        self.reader.out.note(&pod.meta.name, "", "the pod is gone".to_owned(), false).await;
+        self.reader
+            .out
+            .note(&pod.meta.name, "", "the pod is gone".to_owned(), false)
+            .await;
     }
 }
 
@@ -344,7 +360,12 @@ mod tests {
             assert!(place.is_new(at.parse().ok(), text, false));
         }
         // The same second again, with one more line of the very last moment.
-        let again = [(a, "one", false), (b, "two", false), (b, "three", false), (b, "four", true)];
+        let again = [
+            (a, "one", false),
+            (b, "two", false),
+            (b, "three", false),
+            (b, "four", true),
+        ];
         for (at, text, new) in again {
             assert_eq!(place.is_new(at.parse().ok(), text, true), new, "{text}");
         }
