@@ -101,7 +101,8 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// Watches what `demand` says, over `scope`, into `inbox`. Must be called within a tokio runtime.
+    /// Watches what `demand` says, over `scope`, into `inbox`, which is emptied first and closed to whoever wrote into it
+    /// before. Must be called within a tokio runtime.
     pub fn start(cluster: Cluster, scope: Scope, inbox: Inbox, demand: watch::Receiver<Demand>) -> Self {
         Self::start_with(cluster, scope, inbox, demand, Timing::default())
     }
@@ -119,7 +120,7 @@ impl Feeds {
             cluster: cluster.clone(),
             scope,
             board: Arc::new(Board {
-                inbox,
+                inbox: inbox.renew(),
                 states: Mutex::default(),
             }),
             demand,
