@@ -22,6 +22,7 @@ use cluster::{Link, LinkEvent};
 use screen::Painter;
 
 /// Something for the loop.
+#[allow(clippy::large_enum_variant)] // few are in flight
 pub(crate) enum Event {
     Msg(Msg),
     Link(LinkEvent),
@@ -245,7 +246,7 @@ impl Performer {
     async fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
             Event::Msg(msg) => vec![msg],
-            Event::Link(event) => self.link.take(event, self.journal_dir.clone()).await,
+            Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
     }

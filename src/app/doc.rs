@@ -28,6 +28,7 @@ impl Line {
         Self(vec![(format!("{label:<12} "), Role::TextMuted), (value.into(), role)])
     }
 
+    #[must_use]
     pub fn and(mut self, text: impl Into<String>, role: Role) -> Self {
         self.0.push((text.into(), role));
         self

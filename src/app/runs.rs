@@ -292,11 +292,6 @@ impl App {
         self.run_event(number, Event::Progress(progress))
     }
 
-    /// A run whose current step is a roll-back of this workload: a roll-back chosen from the history is that step's.
-    pub(crate) fn run_waiting_for_rollback(&self, _target: &ObjectRef) -> Option<u64> {
-        None
-    }
-
     fn open_for_run(&mut self, number: u64, open: Open) -> Vec<Effect> {
         let Some(subject) = self
             .runs

@@ -56,6 +56,7 @@ impl Column {
         }
     }
 
+    #[must_use]
     pub const fn right(mut self) -> Self {
         self.right = true;
         self

@@ -172,7 +172,7 @@ impl Link {
         }
     }
 
-    pub async fn take(&mut self, event: LinkEvent, journal_dir: Option<PathBuf>) -> Vec<Msg> {
+    pub fn take(&mut self, event: LinkEvent, journal_dir: Option<PathBuf>) -> Vec<Msg> {
         if event.attempt != self.attempt {
             return Vec::new();
         }

@@ -63,6 +63,7 @@ fn boxed(look: Look<'_>, area: Rect, title: &str, buf: &mut Buffer) -> Rect {
     Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height)
 }
 
+#[allow(clippy::unnecessary_wraps)] // one shape for all dialogs
 fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let shown = p.shown();
     let area = centred(body, 80, (shown.len() as u16 + 5).clamp(8, body.height));
@@ -109,6 +110,7 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
     Some(Position::new(inner.x + 2 + p.field.cursor() as u16, inner.y))
 }
 
+#[allow(clippy::unnecessary_wraps)] // one shape for all dialogs
 fn palette(look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let area = centred(body, 96, body.height.min(22));
     let inner = boxed(look, area, "Commands", buf);

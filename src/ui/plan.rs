@@ -104,7 +104,7 @@ fn field(
         area,
         x,
         y,
-        &text::pad(&shown, usize::from(room)).replace("  ", "  "),
+        &text::pad(&shown, usize::from(room)),
         look.style(Role::PromptText),
     );
     let width = text::width(&shown) as u16;
@@ -290,13 +290,4 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
         );
     }
     cursor
-}
-
-/// Lines of the plan beyond what fits, for scrolling.
-pub fn overflow(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> usize {
-    let Some(plan) = layer.plan() else { return 0 };
-    let width = usize::from(screen.width.min(96).saturating_sub(4));
-    let lines = draw::wrapped(&body(plan, look), width, true).len();
-    let room = usize::from(screen.height.saturating_sub(7));
-    lines.saturating_sub(room)
 }

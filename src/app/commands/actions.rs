@@ -334,8 +334,7 @@ pub(super) fn roll_back_to_selected(app: &mut App) -> Vec<Effect> {
         revision: row.revision,
         newest_seen,
     };
-    let run = app.run_waiting_for_rollback(&to.target);
-    app.open_plan(Request::RollBack { to: vec![to] }, run)
+    app.open_plan(Request::RollBack { to: vec![to] }, None)
 }
 
 /// Plans the undo of the activity at `at` in the list, newest first.
