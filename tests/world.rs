@@ -1,5 +1,7 @@
 //! The world of the demonstration platform, stepped by hand on a manual clock: what an operator does, and what follows.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::sim::kube::resources::{
     CONTROLLERREVISIONS, DAEMONSETS, DEPLOYMENTS, EVENTS, HORIZONTALPODAUTOSCALERS, JOBS, NODES, PODDISRUPTIONBUDGETS,
@@ -33,7 +35,7 @@ fn edit(world: &World, r: &'static Resource, name: &str, f: impl FnOnce(&mut Val
 
 fn set_image(world: &World, r: &'static Resource, name: &str, image: &str) {
     edit(world, r, name, |d| {
-        d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image)
+        d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
     });
 }
 
