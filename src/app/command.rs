@@ -27,7 +27,12 @@ impl Command {
     }
 
     pub const fn row(&self) -> CommandRow {
-        CommandRow { id: self.id, doc: self.doc, short: self.short, group: self.group }
+        CommandRow {
+            id: self.id,
+            doc: self.doc,
+            short: self.short,
+            group: self.group,
+        }
     }
 }
 

@@ -81,7 +81,11 @@ impl Scroll {
             return false;
         }
         let n = lines.len();
-        let from = self.hit.unwrap_or(if forward { (self.top + n).saturating_sub(1) % n } else { self.top }) % n;
+        let from = self.hit.unwrap_or(if forward {
+            (self.top + n).saturating_sub(1) % n
+        } else {
+            self.top
+        }) % n;
         let order: Box<dyn Iterator<Item = usize>> = if forward {
             Box::new((1..=n).map(move |d| (from + d) % n))
         } else {

@@ -300,7 +300,9 @@ impl Board {
 fn combined(parts: &[Freshness]) -> Freshness {
     let worst = parts.iter().max_by_key(|f| f.rank()).cloned().unwrap_or_default();
     if let Freshness::Syncing { .. } = worst {
-        let rows = parts.iter().map(|p| if let Freshness::Syncing { rows } = p { *rows } else { 0 });
+        let rows = parts
+            .iter()
+            .map(|p| if let Freshness::Syncing { rows } = p { *rows } else { 0 });
         return Freshness::Syncing { rows: rows.sum() };
     }
     worst

@@ -15,7 +15,10 @@ use crate::model::{ObjectRef, Selector, Str};
 pub enum LogOf {
     Pod(ObjectRef),
     /// All pods that the selector matches: a workload's own, or one that a person typed.
-    Selector { namespace: String, selector: Selector },
+    Selector {
+        namespace: String,
+        selector: Selector,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -50,7 +50,14 @@ mod tests {
 
     #[test]
     fn quantities_are_read_as_the_server_writes_them() {
-        for (text, value) in [("250m", 0.25), ("2", 2.0), ("1Ki", 1024.0), ("12e3", 12000.0), ("1.5G", 1.5e9), ("3E", 3e18)] {
+        for (text, value) in [
+            ("250m", 0.25),
+            ("2", 2.0),
+            ("1Ki", 1024.0),
+            ("12e3", 12000.0),
+            ("1.5G", 1.5e9),
+            ("3E", 3e18),
+        ] {
             assert!((parse(text).unwrap() - value).abs() < value * 1e-9, "{text}");
         }
         assert_eq!(millicores("74443542n"), 75);

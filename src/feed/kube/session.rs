@@ -148,10 +148,12 @@ impl Session {
                 expires: None,
             }),
             Source::TokenFile(path) => {
-                let text = tokio::fs::read_to_string(path).await.map_err(|e| ExecError::TokenFile {
-                    path: path.display().to_string(),
-                    why: e.to_string(),
-                })?;
+                let text = tokio::fs::read_to_string(path)
+                    .await
+                    .map_err(|e| ExecError::TokenFile {
+                        path: path.display().to_string(),
+                        why: e.to_string(),
+                    })?;
                 Ok(Credential {
                     token: Some(text.trim().to_owned().into()),
                     certificate: None,

@@ -174,7 +174,12 @@ impl Kubeconfigs {
             .map(ToOwned::to_owned)
             .or_else(|| self.merged.current_context.clone())
             .unwrap_or_default();
-        let Some(named) = self.merged.contexts.iter().find(|c| c.name == name && c.context.is_some()) else {
+        let Some(named) = self
+            .merged
+            .contexts
+            .iter()
+            .find(|c| c.name == name && c.context.is_some())
+        else {
             return Err(SourceError::NoContext {
                 wanted: name,
                 have: self.merged.contexts.iter().map(|c| c.name.clone()).collect(),
@@ -219,7 +224,9 @@ impl Kubeconfigs {
         } else if !info.user.is_empty() {
             return Err(incomplete(format!("no file defines its user {}", info.user)));
         }
-        let proxy = proxy_of(cluster.proxy_url.as_deref(), &info.server, |name| std::env::var(name).ok());
+        let proxy = proxy_of(cluster.proxy_url.as_deref(), &info.server, |name| {
+            std::env::var(name).ok()
+        });
         let options = KubeConfigOptions {
             context: Some(name.clone()),
             ..KubeConfigOptions::default()
@@ -277,7 +284,11 @@ fn proxy_of(own: Option<&str>, server: &str, env: impl Fn(&str) -> Option<String
         return Some(own.to_owned());
     }
     let uri: http::Uri = server.parse().ok()?;
-    let scheme_proxy = if uri.scheme_str() == Some("http") { "HTTP_PROXY" } else { "HTTPS_PROXY" };
+    let scheme_proxy = if uri.scheme_str() == Some("http") {
+        "HTTP_PROXY"
+    } else {
+        "HTTPS_PROXY"
+    };
     let proxy = set(scheme_proxy).or_else(|| set(&scheme_proxy.to_lowercase()))?;
     let host = uri.host()?.trim_matches(['[', ']']);
     let address: Option<std::net::IpAddr> = host.parse().ok();
@@ -295,9 +306,12 @@ fn proxy_of(own: Option<&str>, server: &str, env: impl Fn(&str) -> Option<String
                 _ => false,
             };
         }
-        let entry = entry.split_once(':').map_or(entry, |(name, port)| {
-            if port.parse::<u16>().is_ok() { name } else { entry }
-        });
+        let entry = entry.split_once(':').map_or(
+            entry,
+            |(name, port)| {
+                if port.parse::<u16>().is_ok() { name } else { entry }
+            },
+        );
         let bare = entry.trim_start_matches("*.").trim_start_matches('.');
         host.eq_ignore_ascii_case(bare)
             || host
@@ -309,7 +323,11 @@ fn proxy_of(own: Option<&str>, server: &str, env: impl Fn(&str) -> Option<String
         return None;
     }
     // `HTTPS_PROXY=proxy:3128` is common.
-    Some(if proxy.contains("://") { proxy } else { format!("http://{proxy}") })
+    Some(if proxy.contains("://") {
+        proxy
+    } else {
+        format!("http://{proxy}")
+    })
 }
 
 fn in_net(address: std::net::IpAddr, net: std::net::IpAddr, bits: u32) -> bool {
@@ -512,7 +530,9 @@ mod tests {
 
     #[test]
     fn nothing_found_says_where_it_looked() {
-        let said = Kubeconfigs::read(None, None, Some(Path::new("/nowhere"))).unwrap_err().to_string();
+        let said = Kubeconfigs::read(None, None, Some(Path::new("/nowhere")))
+            .unwrap_err()
+            .to_string();
         assert!(said.contains("/nowhere/.kube/config"), "{said}");
     }
 
@@ -525,9 +545,17 @@ mod tests {
         };
         let of = |server: &str| proxy_of(None, server, env);
         assert_eq!(of("https://k8s.example:6443").as_deref(), Some("http://proxy:3128"));
-        for spared in ["https://10.1.2.3", "https://a.corp.example", "https://exact.example", "https://127.0.0.1:1"] {
+        for spared in [
+            "https://10.1.2.3",
+            "https://a.corp.example",
+            "https://exact.example",
+            "https://127.0.0.1:1",
+        ] {
             assert_eq!(of(spared), None, "{spared}");
         }
-        assert_eq!(proxy_of(Some("socks5://p"), "https://10.1.2.3", env).as_deref(), Some("socks5://p"));
+        assert_eq!(
+            proxy_of(Some("socks5://p"), "https://10.1.2.3", env).as_deref(),
+            Some("socks5://p")
+        );
     }
 }
