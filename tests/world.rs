@@ -1,5 +1,7 @@
 //! The world of the demonstration platform, stepped by hand on a manual clock: what an operator does, and what follows.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::sim::kube::resources::{
     CONTROLLERREVISIONS, DAEMONSETS, DEPLOYMENTS, EVENTS, HORIZONTALPODAUTOSCALERS, JOBS, NODES, PODDISRUPTIONBUDGETS,
