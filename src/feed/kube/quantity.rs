@@ -11,9 +11,10 @@ pub fn parse(text: &str) -> Option<f64> {
     let number: f64 = number.parse().ok()?;
     let factor = match suffix {
         "" => 1.0,
-        "n" => 1e-9,
-        "u" => 1e-6,
-        "m" => 1e-3,
+        // Divided, because a thousandth has no exact form: 2550m is 2.55.
+        "n" => return Some(number / 1e9),
+        "u" => return Some(number / 1e6),
+        "m" => return Some(number / 1e3),
         "k" => 1e3,
         "M" => 1e6,
         "G" => 1e9,

@@ -42,7 +42,8 @@ struct Live {
     bearer: Option<HeaderValue>,
     expires: Option<Timestamp>,
     number: u64,
-    renewed: Option<Instant>,
+    /// When a 401 last made us renew.
+    refused: Option<Instant>,
     failure: Option<(Instant, ExecError)>,
 }
 
@@ -95,9 +96,10 @@ impl Session {
         if live.number != number {
             return Ok(true);
         }
-        if live.renewed.is_some_and(|at| at.elapsed() < RENEW_EVERY) {
+        if live.refused.is_some_and(|at| at.elapsed() < RENEW_EVERY) {
             return Ok(false);
         }
+        live.refused = Some(Instant::now());
         self.refresh(&mut live).await?;
         Ok(true)
     }
@@ -192,7 +194,6 @@ impl Session {
         };
         live.expires = credential.expires;
         live.number += 1;
-        live.renewed = Some(Instant::now());
         live.failure = None;
         Ok(())
     }

@@ -201,7 +201,10 @@ mod tests {
     use crate::model::{ContainerRole, Phase, Pod};
 
     fn recording(name: &str) -> Vec<Value> {
-        let path = format!("/work/shared/recordings/kubernetes-1.36/{name}.json");
+        let path = format!(
+            "{}/tests/recordings/kubernetes-1.36/{name}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
@@ -325,7 +328,6 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "moved to tests/feed.rs when the recordings are there"]
     fn recorded_pods_show_what_the_recorded_table_shows() {
         let lists = recording("lists");
         let tables = recording("tables");
