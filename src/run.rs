@@ -22,6 +22,7 @@ use cluster::{Link, LinkEvent};
 use screen::Painter;
 
 /// Something for the loop.
+#[allow(clippy::large_enum_variant)] // few are in flight
 pub(crate) enum Event {
     Msg(Msg),
     Link(LinkEvent),
@@ -52,7 +53,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         }
     };
     let access = if read_only {
-        Access::ReadOnly { why: format!("set by {}", config.origin("policy.read_only")) }
+        Access::ReadOnly {
+            why: format!("set by {}", config.origin("policy.read_only")),
+        }
     } else {
         Access::Operator
     };
@@ -88,7 +91,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let mut last_draw = tokio::time::Instant::now();
     while !performer.quit {
         let now = Timestamp::now();
-        let tick = app.next_tick().duration_since(now).max(jiff::SignedDuration::from_millis(50)).unsigned_abs();
+        let tick = app
+            .next_tick()
+            .duration_since(now)
+            .max(jiff::SignedDuration::from_millis(50))
+            .unsigned_abs();
         // Data waits for its interval; keys do not.
         let data_due = last_draw + painter.interval();
         let mut urgent = false;
@@ -149,7 +156,10 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         }
         for text in std::mem::take(&mut performer.copies) {
             if let Err(why) = painter.copy(&text) {
-                app.update(Msg::Notice(Notice::error(format!("not copied: {why}"))), Timestamp::now());
+                app.update(
+                    Msg::Notice(Notice::error(format!("not copied: {why}"))),
+                    Timestamp::now(),
+                );
             }
         }
         if std::mem::take(&mut performer.bell) {
@@ -168,14 +178,34 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
 /// The user's keymap over the built-in one; with problems the built-in one alone.
 pub fn keymap(config: &crate::config::Config) -> (Keymap, Vec<Notice>) {
     let rows = crate::app::command::rows();
-    let vocabulary = Vocabulary { commands: &rows, contexts: CONTEXTS };
-    let own = config.paths.config.as_ref().map(|f| f.join("keymap.toml")).filter(|p| p.is_file());
-    let built_in = Source { name: "keymaps/default.toml", text: DEFAULT_KEYMAP };
+    let vocabulary = Vocabulary {
+        commands: &rows,
+        contexts: CONTEXTS,
+    };
+    let own = config
+        .paths
+        .config
+        .as_ref()
+        .map(|f| f.join("keymap.toml"))
+        .filter(|p| p.is_file());
+    let built_in = Source {
+        name: "keymaps/default.toml",
+        text: DEFAULT_KEYMAP,
+    };
     let mut notices = Vec::new();
     if let Some(path) = own {
         let name = path.display().to_string();
         match std::fs::read_to_string(&path) {
-            Ok(text) => match Keymap::load(&[built_in, Source { name: &name, text: &text }], vocabulary) {
+            Ok(text) => match Keymap::load(
+                &[
+                    built_in,
+                    Source {
+                        name: &name,
+                        text: &text,
+                    },
+                ],
+                vocabulary,
+            ) {
                 Ok((map, warnings)) => {
                     notices.extend(warnings.iter().map(|w| Notice::info(w.to_string())));
                     return (map, notices);
@@ -185,7 +215,10 @@ pub fn keymap(config: &crate::config::Config) -> (Keymap, Vec<Notice>) {
             Err(why) => notices.push(Notice::error(format!("{name}: cannot be read: {why}"))),
         }
     }
-    let built_in = Source { name: "keymaps/default.toml", text: DEFAULT_KEYMAP };
+    let built_in = Source {
+        name: "keymaps/default.toml",
+        text: DEFAULT_KEYMAP,
+    };
     match Keymap::load(&[built_in], vocabulary) {
         Ok((map, _)) => (map, notices),
         Err(problems) => {
@@ -213,7 +246,7 @@ impl Performer {
     async fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
             Event::Msg(msg) => vec![msg],
-            Event::Link(event) => self.link.take(event, self.journal_dir.clone()).await,
+            Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
     }
@@ -262,7 +295,11 @@ impl Performer {
                     }
                     Err(why) => self.tell(Msg::Logs(
                         token,
-                        crate::app::msg::LogBatch { lines: Vec::new(), dropped: 0, ended: Some(why) },
+                        crate::app::msg::LogBatch {
+                            lines: Vec::new(),
+                            dropped: 0,
+                            ended: Some(why),
+                        },
                     )),
                 },
                 Effect::CloseLogs(token) => {
@@ -293,5 +330,9 @@ fn record(journal: Arc<Journal>, entry: Entry) {
 
 /// How often data may repaint the screen: four times a second, once over SSH.
 pub(crate) const fn data_interval(ssh: bool) -> Duration {
-    if ssh { Duration::from_secs(1) } else { Duration::from_millis(250) }
+    if ssh {
+        Duration::from_secs(1)
+    } else {
+        Duration::from_millis(250)
+    }
 }

@@ -24,7 +24,11 @@ fn complain(text: &str) {
 
 /// Runs the command line.
 pub fn main(cli: Cli) -> ExitCode {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(why) => {
             complain(&format!("cannot start: {why}"));
@@ -49,7 +53,10 @@ async fn run(cli: Cli) -> ExitCode {
             let loaded = Config::load(&Inputs::gather(cli.options));
             let (map, _) = crate::run::keymap(&loaded.config);
             let rows = crate::app::command::rows();
-            let vocabulary = crate::keys::Vocabulary { commands: &rows, contexts: crate::keys::CONTEXTS };
+            let vocabulary = crate::keys::Vocabulary {
+                commands: &rows,
+                contexts: crate::keys::CONTEXTS,
+            };
             say(&crate::keys::hints::markdown(&map, vocabulary));
             Ok(())
         }
@@ -83,9 +90,15 @@ fn log_to_file(config: &Config) {
     {
         return;
     }
-    let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(&path) else { return };
+    let Ok(file) = std::fs::OpenOptions::new().create(true).append(true).open(&path) else {
+        return;
+    };
     let filter = tracing_subscriber::EnvFilter::new(format!("quarterdeck={}", level(config)));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::sync::Mutex::new(file)).with_ansi(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::sync::Mutex::new(file))
+        .with_ansi(false)
+        .try_init();
 }
 
 const fn level(config: &Config) -> &'static str {
@@ -103,7 +116,11 @@ async fn console(options: Options) -> anyhow::Result<()> {
 }
 
 async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
-    let wanted = demo::Options { pods: args.pods as usize, events_per_second: args.events_per_second, calm: false };
+    let wanted = demo::Options {
+        pods: args.pods as usize,
+        events_per_second: args.events_per_second,
+        calm: false,
+    };
     if args.serve {
         demo::serve(wanted, &mut std::io::stdout()).await?;
         return Ok(());
@@ -138,9 +155,12 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     let mut world = World::default();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     let settled = |world: &World| {
-        crate::app::SIGNAL_KINDS
-            .iter()
-            .all(|k| !matches!(world.feed(FeedId::Watch(*k)), Freshness::Off | Freshness::Syncing { .. }))
+        crate::app::SIGNAL_KINDS.iter().all(|k| {
+            !matches!(
+                world.feed(FeedId::Watch(*k)),
+                Freshness::Off | Freshness::Syncing { .. }
+            )
+        })
     };
     while !settled(&world) {
         tokio::select! {

@@ -2,6 +2,8 @@
 //!
 //! Runs every `kubectl` on PATH, and those named in `QUARTERDECK_KUBECTL` (separated by colons).
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+
 use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::sim::kube::resources::{CONTROLLERREVISIONS, DEPLOYMENTS, PODS, REPLICASETS};
 use serde_json::Value;
@@ -281,4 +283,39 @@ fn kubectl_scales_restarts_follows_and_asks() {
         }
         k.ok("describe deploy/cortex-worker");
     });
+}
+
+#[test]
+fn the_demonstrations_files_are_private_and_go_with_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let demo = runtime
+        .block_on(demo::start(demo::Options {
+            calm: true,
+            pods: 60,
+            events_per_second: 5,
+        }))
+        .unwrap();
+    let (kubeconfig, config) = (demo.kubeconfig().to_owned(), demo.config().to_owned());
+    let mode = |p: &Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
+    assert_eq!(
+        (mode(&kubeconfig), mode(&config), mode(kubeconfig.parent().unwrap())),
+        (0o600, 0o600, 0o700)
+    );
+    let written = std::fs::read_to_string(&config).unwrap();
+    assert!(
+        written.contains("[[platform]]") && written.contains(&*kubeconfig.to_string_lossy()),
+        "{written}"
+    );
+    let before = demo.store().version();
+    eventually("the load generator changes pods", || {
+        (demo.store().version() > before + 10).then_some(())
+    });
+    runtime.block_on(demo.stop());
+    assert!(!kubeconfig.exists() && !config.exists());
 }

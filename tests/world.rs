@@ -1,5 +1,7 @@
 //! The world of the demonstration platform, stepped by hand on a manual clock: what an operator does, and what follows.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::sim::kube::resources::{
     CONTROLLERREVISIONS, DAEMONSETS, DEPLOYMENTS, EVENTS, HORIZONTALPODAUTOSCALERS, JOBS, NODES, PODDISRUPTIONBUDGETS,
@@ -33,7 +35,7 @@ fn edit(world: &World, r: &'static Resource, name: &str, f: impl FnOnce(&mut Val
 
 fn set_image(world: &World, r: &'static Resource, name: &str, image: &str) {
     edit(world, r, name, |d| {
-        d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image)
+        d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
     });
 }
 
@@ -172,7 +174,7 @@ fn the_incident_is_as_the_scenario_says_and_a_rollback_heals_it() {
     let seen = store.subscribe();
     let mut reasons: Vec<String> = Vec::new();
     edit(&world, &DEPLOYMENTS, "cortex-api", |d| {
-        d["spec"]["template"] = template.clone()
+        d["spec"]["template"] = template.clone();
     });
     for _ in 0..600 {
         world.run_for(&clock, SignedDuration::from_millis(100));
@@ -297,7 +299,7 @@ fn the_autoscaler_the_budget_and_the_quota_have_their_say() {
     assert_eq!(size("cortex-api"), 5, "then the load asks for what it asked for before");
 
     edit(&world, &DEPLOYMENTS, "cortex-api", |d| {
-        d["spec"]["replicas"] = json!(14)
+        d["spec"]["replicas"] = json!(14);
     });
     world.run_for(&clock, secs(16));
     assert!(size("cortex-api") <= 10);
@@ -321,7 +323,7 @@ fn the_autoscaler_the_budget_and_the_quota_have_their_say() {
     );
 
     edit(&world, &DEPLOYMENTS, "cortex-web", |d| {
-        d["spec"]["replicas"] = json!(70)
+        d["spec"]["replicas"] = json!(70);
     });
     world.run_for(&clock, secs(30));
     let web = get(&store, &DEPLOYMENTS, "cortex-web");
@@ -376,7 +378,7 @@ fn revisions_of_stateful_sets_and_daemon_sets_go_back_and_forth() {
     assert_eq!(revisions(&STATEFULSETS, "cortex", "postgres").len(), 2);
 
     edit(&world, &STATEFULSETS, "postgres", |s| {
-        s["spec"]["template"] = before.clone()
+        s["spec"]["template"] = before.clone();
     });
     world.run_for(&clock, secs(60));
     assert!(
@@ -456,7 +458,7 @@ fn pause_cordon_jobs_and_deletion_do_what_they_do() {
                 .all(|p| p["spec"]["containers"][0]["image"] == "registry.lab/cortex/web:1.4.1")
     );
     edit(&world, &DEPLOYMENTS, "cortex-web", |d| {
-        d["spec"]["paused"] = json!(false)
+        d["spec"]["paused"] = json!(false);
     });
     world.run_for(&clock, secs(60));
     assert!(complete(&store, "cortex-web"));
@@ -471,7 +473,7 @@ fn pause_cordon_jobs_and_deletion_do_what_they_do() {
         for node in store.list(&NODES, None) {
             store
                 .update(&NODES, "", &node.meta.name, &Writer::new("test"), |n| {
-                    n["spec"]["unschedulable"] = json!(on)
+                    n["spec"]["unschedulable"] = json!(on);
                 })
                 .unwrap();
         }

@@ -10,11 +10,15 @@ use tokio::task::JoinHandle;
 
 use super::Event;
 use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Refusal, Request, WriteGrant, execute};
-use crate::app::msg::{Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted};
+use crate::app::msg::{
+    Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
+};
 use crate::app::{Msg, Notice, Token};
 use crate::config::{Config, Target};
 use crate::feed::Inbox;
-use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Kubeconfigs, Login, SignedIn};
+use crate::feed::kube::{
+    self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Kubeconfigs, Login, SignedIn,
+};
 use crate::journal::{Journal, Mode, Who};
 use crate::model::{Place, Scope};
 
@@ -50,7 +54,11 @@ pub struct Link {
 }
 
 fn class(config: &Config, place: &Place) -> Class {
-    let platform = config.platforms.iter().any(|p| p.name == place.platform).then_some(place.platform.as_str());
+    let platform = config
+        .platforms
+        .iter()
+        .any(|p| p.name == place.platform)
+        .then_some(place.platform.as_str());
     match config.class(platform, &place.context, &place.server) {
         crate::config::Class::Local => Class::Local,
         crate::config::Class::Staging => Class::Staging,
@@ -91,7 +99,10 @@ impl Link {
 
     pub fn want(&self, wanted: Wanted) {
         self.demand.send_if_modified(|d| {
-            let new = Demand { kinds: wanted.kinds, metrics: wanted.metrics };
+            let new = Demand {
+                kinds: wanted.kinds,
+                metrics: wanted.metrics,
+            };
             let changed = d.kinds != new.kinds || d.metrics != new.metrics;
             *d = new;
             changed
@@ -123,7 +134,11 @@ impl Link {
             platform: self.target.platform.clone(),
             signed_in: self.signed_in.take(),
         };
-        let access = if self.grant.is_some() { feed::Access::Operator } else { feed::Access::ReadOnly };
+        let access = if self.grant.is_some() {
+            feed::Access::Operator
+        } else {
+            feed::Access::ReadOnly
+        };
         let sender = self.sender.clone();
         tokio::spawn(async move {
             let what = match feed::connect(choice, access).await {
@@ -157,7 +172,7 @@ impl Link {
         }
     }
 
-    pub async fn take(&mut self, event: LinkEvent, journal_dir: Option<PathBuf>) -> Vec<Msg> {
+    pub fn take(&mut self, event: LinkEvent, journal_dir: Option<PathBuf>) -> Vec<Msg> {
         if event.attempt != self.attempt {
             return Vec::new();
         }
@@ -187,7 +202,10 @@ impl Link {
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
         };
-        let mut msgs = vec![Msg::Connection(Connection::Connected { place: place.clone(), class })];
+        let mut msgs = vec![Msg::Connection(Connection::Connected {
+            place: place.clone(),
+            class,
+        })];
         if let Some(grant) = self.grant.clone() {
             let who = Who::here(cluster.user(), Mode::Live);
             let opened = journal_dir
@@ -196,21 +214,33 @@ impl Link {
             match opened {
                 Ok(journal) => {
                     self.journal = Some(Arc::new(journal.clone()));
-                    self.actor = cluster.act_client(&grant).map(|act| Actor::new(&grant, planner.clone(), act, journal));
+                    self.actor = cluster
+                        .act_client(&grant)
+                        .map(|act| Actor::new(&grant, planner.clone(), act, journal));
                     msgs.push(Msg::JournalBroken(None));
                 }
                 Err(why) => msgs.push(Msg::JournalBroken(Some(why))),
             }
         }
         self.planner = Some(planner);
-        self.feeds = Some(Feeds::start(cluster.clone(), place.scope, self.inbox.clone(), self.demand.subscribe()));
+        self.feeds = Some(Feeds::start(
+            cluster.clone(),
+            place.scope,
+            self.inbox.clone(),
+            self.demand.subscribe(),
+        ));
         let (asker, sender, attempt) = (cluster.clone(), self.sender.clone(), self.attempt);
         tokio::spawn(async move {
             let user = match feed::access::who_am_i(&asker).await {
                 Ok(Some(identity)) => identity.user,
                 _ => asker.user().to_owned(),
             };
-            let _ = sender.send(Event::Link(LinkEvent { attempt, what: What::User(user) })).await;
+            let _ = sender
+                .send(Event::Link(LinkEvent {
+                    attempt,
+                    what: What::User(user),
+                }))
+                .await;
         });
         self.cluster = Some(cluster);
         msgs
@@ -224,10 +254,17 @@ impl Link {
         if !needs_person {
             tokio::spawn(async move {
                 tokio::time::sleep(again).await;
-                let _ = sender.send(Event::Link(LinkEvent { attempt, what: What::Again })).await;
+                let _ = sender
+                    .send(Event::Link(LinkEvent {
+                        attempt,
+                        what: What::Again,
+                    }))
+                    .await;
             });
         }
-        let retry_at = Timestamp::now().checked_add(SignedDuration::from_secs(5)).unwrap_or_else(|_| Timestamp::now());
+        let retry_at = Timestamp::now()
+            .checked_add(SignedDuration::from_secs(5))
+            .unwrap_or_else(|_| Timestamp::now());
         let text = why.to_string();
         match why {
             ConnectError::NeedsPerson { login, .. } => {
@@ -235,12 +272,18 @@ impl Link {
                 self.login = Some(login);
                 let context = self.target.context.clone().unwrap_or_default();
                 let scope = self.target.scope.clone().unwrap_or(Scope::All);
-                let place = Place { platform: context.clone(), context, server: String::new(), scope };
+                let place = Place {
+                    platform: context.clone(),
+                    context,
+                    server: String::new(),
+                    scope,
+                };
                 Msg::Connection(Connection::NeedsLogin { place, argv })
             }
             ConnectError::Source(_) => Msg::Connection(Connection::Missing {
                 what: text,
-                hint: "It is looked for again every 5 s; C picks another context; qd demo shows the console at work.".to_owned(),
+                hint: "It is looked for again every 5 s; C picks another context; qd demo shows the console at work."
+                    .to_owned(),
             }),
             ConnectError::Credentials { .. } => Msg::Connection(Connection::Failed {
                 place: None,
@@ -270,7 +313,9 @@ impl Link {
 
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
     pub fn execute(&self, confirmed: Confirmed) {
-        let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else { return };
+        let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
+            return;
+        };
         let sender = self.sender.clone();
         let (progress, mut stages) = mpsc::channel(64);
         tokio::spawn(async move {
@@ -298,12 +343,16 @@ impl Link {
         let cluster = self.cluster.clone().ok_or("not connected to a cluster")?;
         let of = match query.target {
             LogTarget::Pod(pod) => feed::logs::LogOf::Pod(pod),
-            LogTarget::Workload { namespace, selector, .. } => {
-                feed::logs::LogOf::Selector { namespace: namespace.to_string(), selector }
-            }
-            LogTarget::Labels { namespace, selector } => {
-                feed::logs::LogOf::Selector { namespace: namespace.to_string(), selector: labels(&selector)? }
-            }
+            LogTarget::Workload {
+                namespace, selector, ..
+            } => feed::logs::LogOf::Selector {
+                namespace: namespace.to_string(),
+                selector,
+            },
+            LogTarget::Labels { namespace, selector } => feed::logs::LogOf::Selector {
+                namespace: namespace.to_string(),
+                selector: labels(&selector)?,
+            },
         };
         let query = feed::logs::LogQuery {
             of,
@@ -319,13 +368,20 @@ impl Link {
             let mut dropped = 0;
             while let Some(items) = stream.next().await {
                 let all = stream.dropped();
-                let batch = LogBatch { lines: items.into_iter().map(line).collect(), dropped: all - dropped, ended: None };
+                let batch = LogBatch {
+                    lines: items.into_iter().map(line).collect(),
+                    dropped: all - dropped,
+                    ended: None,
+                };
                 dropped = all;
                 if sender.send(Event::Msg(Msg::Logs(token, batch))).await.is_err() {
                     return;
                 }
             }
-            let batch = LogBatch { ended: Some("the log has ended".to_owned()), ..LogBatch::default() };
+            let batch = LogBatch {
+                ended: Some("the log has ended".to_owned()),
+                ..LogBatch::default()
+            };
             let _ = sender.send(Event::Msg(Msg::Logs(token, batch))).await;
         }))
     }
@@ -333,8 +389,22 @@ impl Link {
 
 fn line(item: feed::logs::LogItem) -> LogLine {
     match item {
-        feed::logs::LogItem::Line(l) => LogLine { pod: l.pod, container: l.container, at: l.at, text: l.text, note: false },
-        feed::logs::LogItem::Note { pod, container, text, .. } => LogLine { pod, container, at: None, text, note: true },
+        feed::logs::LogItem::Line(l) => LogLine {
+            pod: l.pod,
+            container: l.container,
+            at: l.at,
+            text: l.text,
+            note: false,
+        },
+        feed::logs::LogItem::Note {
+            pod, container, text, ..
+        } => LogLine {
+            pod,
+            container,
+            at: None,
+            text,
+            note: true,
+        },
     }
 }
 
@@ -354,16 +424,23 @@ fn labels(text: &str) -> Result<crate::model::Selector, String> {
             Requirement::Exists(part.into())
         });
     }
-    if all.is_empty() { Err("no label was given".to_owned()) } else { Ok(Selector { all: all.into() }) }
+    if all.is_empty() {
+        Err("no label was given".to_owned())
+    } else {
+        Ok(Selector { all: all.into() })
+    }
 }
 
 async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
     match what {
-        Fetch::Yaml(object) => {
-            feed::object::view(cluster, &object).await.map(|v| Fetched::Text(v.yaml)).map_err(|e| e.to_string())
-        }
+        Fetch::Yaml(object) => feed::object::view(cluster, &object)
+            .await
+            .map(|v| Fetched::Text(v.yaml))
+            .map_err(|e| e.to_string()),
         Fetch::History(object) => {
-            let rows = feed::object::history(cluster, &object).await.map_err(|e| e.to_string())?;
+            let rows = feed::object::history(cluster, &object)
+                .await
+                .map_err(|e| e.to_string())?;
             let newest = rows.iter().map(|r| r.number).max().unwrap_or(0);
             Ok(Fetched::History(
                 rows.into_iter()
@@ -389,6 +466,12 @@ pub async fn contexts(kubeconfig: Option<PathBuf>) -> Result<Vec<ContextRow>, St
     Ok(found
         .contexts()
         .into_iter()
-        .map(|c| ContextRow { name: c.name, cluster: c.cluster, user: c.user, namespace: c.namespace, current: c.current })
+        .map(|c| ContextRow {
+            name: c.name,
+            cluster: c.cluster,
+            user: c.user,
+            namespace: c.namespace,
+            current: c.current,
+        })
         .collect())
 }

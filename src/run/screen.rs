@@ -84,7 +84,11 @@ fn look(config: &Config) -> (Caps, Theme) {
         WantedSymbols::Ascii => Some(Glyphs::Ascii),
     };
     let caps = Caps::detect(&Env::from_os(), depth, glyphs);
-    let name = if crate::theme::BUILT_IN.iter().any(|(n, _)| *n == config.ui.theme) { config.ui.theme.as_str() } else { "dark" };
+    let name = if crate::theme::BUILT_IN.iter().any(|(n, _)| *n == config.ui.theme) {
+        config.ui.theme.as_str()
+    } else {
+        "dark"
+    };
     (caps, Theme::built_in(name, caps.depth))
 }
 
@@ -98,7 +102,15 @@ impl Painter {
         let size = tty::size(&out);
         let terminal = Terminal::new(Screen::new(out, size, caps.depth, caps.glyphs))?;
         let decoder = Decoder::new(Duration::from_millis(if caps.ssh { 100 } else { 50 }));
-        Ok(Self { guard, terminal, tty: Tty::open()?, decoder, caps, theme, size: (size.width, size.height) })
+        Ok(Self {
+            guard,
+            terminal,
+            tty: Tty::open()?,
+            decoder,
+            caps,
+            theme,
+            size: (size.width, size.height),
+        })
     }
 
     pub const fn size(&self) -> (u16, u16) {
@@ -113,14 +125,19 @@ impl Painter {
     pub fn resized(&mut self) -> (u16, u16) {
         let size = tty::output().map_or(Size::new(80, 24), |out| tty::size(&out));
         self.terminal.backend_mut().resize(size);
-        let _ = self.terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height));
+        let _ = self
+            .terminal
+            .resize(ratatui::layout::Rect::new(0, 0, size.width, size.height));
         self.size = (size.width, size.height);
         self.size
     }
 
     pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
         ui::fit(app);
-        let look = Look { theme: &self.theme, symbols: Symbols::of(self.caps.glyphs) };
+        let look = Look {
+            theme: &self.theme,
+            symbols: Symbols::of(self.caps.glyphs),
+        };
         self.terminal.draw(|frame| ui::view(app, look, frame))?;
         app.dirty = false;
         Ok(())

@@ -234,19 +234,19 @@ impl Sync<'_> {
     }
 
     fn status(&mut self, key: &Key) {
-        let all: Vec<Value> = self.world.owned(&PODS, text(&self.set, "/metadata/uid"));
-        let on = |revision: &str| {
-            all.iter()
-                .filter(|p| label(p, HASH) == revision && !pods::is_terminating(p))
-                .count() as i64
-        };
-        let ready = all
-            .iter()
-            .filter(|p| pods::is_ready(p) && !pods::is_terminating(p))
-            .count() as i64;
+        // As it was when this pass began, but for what the pass deleted: a pod on its way out still counts as ready.
+        let all: Vec<Value> = self.pods.iter().map(|(_, p)| p.clone()).collect();
+        let staying: Vec<Value> = self
+            .world
+            .owned(&PODS, text(&self.set, "/metadata/uid"))
+            .into_iter()
+            .filter(|p| !pods::is_terminating(p))
+            .collect();
+        let was = |pod: &Value| all.iter().any(|p| Key::of(p) == Key::of(pod));
+        let on = |revision: &str| staying.iter().filter(|p| was(p) && label(p, HASH) == revision).count() as i64;
+        let ready = all.iter().filter(|p| pods::is_ready(p)).count() as i64;
         let again = Work::StatefulSet(key.clone());
-        let live: Vec<Value> = all.iter().filter(|p| !pods::is_terminating(p)).cloned().collect();
-        let available = pods::count_available(self.world, &live, int(&self.set, "/spec/minReadySeconds"), &again);
+        let available = pods::count_available(self.world, &all, int(&self.set, "/spec/minReadySeconds"), &again);
         let wanted = int_or(&self.set, "/spec/replicas", 1);
         let (mut current, updated) = (on(&self.current), on(&self.update));
         let replicas = all.len() as i64;

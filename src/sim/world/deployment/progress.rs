@@ -146,8 +146,10 @@ impl Sync<'_> {
                     &since,
                 );
             } else if self.deadline(before.as_ref()).is_some_and(|at| at <= now) {
-                let (reason, message) =
-                    ("ProgressDeadlineExceeded", format!("ReplicaSet \"{name}\" has timed out progressing."));
+                let (reason, message) = (
+                    "ProgressDeadlineExceeded",
+                    format!("ReplicaSet \"{name}\" has timed out progressing."),
+                );
                 set_condition(&mut next, now, "Progressing", "False", reason, &message);
             }
         }
