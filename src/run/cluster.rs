@@ -454,7 +454,6 @@ async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
                         created: r.created,
                         images: r.images,
                         change_cause: r.change_cause,
-                        pods: None,
                         template: feed::object::yaml(&r.template),
                     })
                     .collect(),

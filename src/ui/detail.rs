@@ -383,9 +383,14 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
         let age = r
             .created
             .map_or_else(String::new, |t| text::age(app.server_now().duration_since(t)));
-        let pods = r
-            .pods
-            .map_or_else(String::new, |(want, ready)| format!("{ready}/{want}"));
+        // Of a Deployment each revision is a ReplicaSet, which counts its pods.
+        let key = crate::model::Key::new(&*h.object.namespace, r.name.as_str());
+        let pods = app
+            .world
+            .replica_sets
+            .get(&key)
+            .filter(|s| s.desired > 0 || s.ready > 0)
+            .map_or_else(String::new, |s| format!("{}/{}", s.ready, s.desired));
         let image = r.images.iter().map(|i| short_image(i)).collect::<Vec<_>>().join(" ");
         let state = if r.current { "current" } else { "" };
         let line = format!(
