@@ -36,8 +36,14 @@ pub use node::{Node, Usage};
 pub use pod::{Container, ContainerRole, ContainerState, Ended, Phase, Pod};
 pub use postgres::Postgres;
 pub use prometheus::Prometheus;
-pub use queue::Queues;
-pub use redis::Redis;
+pub use queue::{
+    BullLayout, Discovery, Empties, FailedJob, FailedJobs, Queue, QueueCounts, QueueRates, QueueSystem, Queues,
+};
+pub use redis::{
+    ClusterHealth, ClusterNode, CommandStat, KeyspaceDb, LatencyEvent, Redis, RedisClients, RedisInfo, RedisLink,
+    RedisMemory, RedisNode, RedisPersistence, RedisRates, RedisReplica, RedisReplication, RedisRole, RedisSettings,
+    RedisStats, SentinelHealth, SentinelSeen, SlowEntry, SlowLog, Topology,
+};
 pub use rollout::{RolloutState, Trouble, rollout_state, trouble_of};
 pub use selector::{Requirement, Selector};
 pub use source::{Problem, Seen, Source, SourceId, SourceKind, Sources};

@@ -11,5 +11,5 @@ pub use certificate::CertificatesSource;
 pub use http_check::HttpSource;
 pub use postgres::PostgresSource;
 pub use prometheus::PrometheusSource;
-pub use queue::QueueSource;
-pub use redis::RedisSource;
+pub use queue::{Oldest, QueueEntry, QueueKind, QueueSource, ScoreUnit};
+pub use redis::{RedisSource, RedisTarget, RedisUrl};
