@@ -30,7 +30,7 @@ pub use event::Event;
 pub use freshness::{FeedId, Freshness};
 pub use guard::{Budget, Hpa, HpaMetric, Quota, QuotaItem};
 pub use http_check::HttpChecks;
-pub use ids::{Key, Kind, Meta, ObjectRef, Owner, Str, Uid};
+pub use ids::{Key, Kind, Meta, ObjectRef, Owner, Str, Uid, text};
 pub use job::{CronJob, Job};
 pub use node::{Node, Usage};
 pub use pod::{Container, ContainerRole, ContainerState, Ended, Phase, Pod};
