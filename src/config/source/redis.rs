@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::Via;
 use crate::config::SecretRef;
 
 /// `[[platform.redis]]`: exactly one of `url`, `sentinels` (with `master`) and `cluster` says where it is.
@@ -55,7 +56,7 @@ pub struct RedisSource {
     pub insecure: bool,
     /// `port-forward:svc/redis:6379`: through the API server. A single server only.
     #[serde(default)]
-    pub via: Option<String>,
+    pub via: Option<Via>,
     /// Queues live here: evictions are data loss. Known by itself where a set of queues names this Redis.
     #[serde(default)]
     pub holds_queues: bool,
@@ -97,6 +98,16 @@ impl RedisSource {
             }),
             _ => Err("give exactly one of `url`, `sentinels` and `cluster`".to_owned()),
         }
+    }
+
+    /// The paths, for the configuration to make them absolute.
+    pub(crate) fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let secrets = [&mut self.password, &mut self.sentinel_password];
+        let files = secrets.into_iter().filter_map(|s| match s {
+            Some(SecretRef::File(path)) => Some(path),
+            _ => None,
+        });
+        [&mut self.ca, &mut self.cert, &mut self.key].into_iter().flatten().chain(files)
     }
 
     /// The database's number, from `db` or the URL.
