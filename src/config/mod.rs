@@ -28,7 +28,12 @@ pub use paths::Paths;
 pub use platform::{Class, Declared, Platform};
 pub use policy::{Freeze, Policy};
 pub use secret::SecretRef;
-pub use source::{CertificatesSource, HttpSource, PostgresSource, PrometheusSource, QueueSource, RedisSource};
+pub use source::{
+    Auth, CertificatesSource, Endpoint, HeaderValue, HttpSource, PostgresSource, Probe, PrometheusSource, Protocol,
+    Slo, Tls, Via, ViaKind, ViaPort,
+};
+pub use source::{Oldest, QueueEntry, QueueKind, QueueSource, ScoreUnit};
+pub use source::{RedisSource, RedisTarget, RedisUrl};
 
 /// Colour depth, as asked for; `Auto` looks at the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Refusal, Request, WriteGrant, execute};
+use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Reach, Refusal, Request, WriteGrant, execute};
 use crate::app::msg::{
     Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
 };
@@ -201,6 +201,7 @@ impl Link {
             class,
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
+            sources: Reach::default(),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {
             place: place.clone(),
