@@ -6,41 +6,82 @@ use ratatui::layout::{Position, Rect};
 use super::{Look, frame, put, shows_all_panes};
 use crate::app::{App, Focus, Health, List, Row};
 use crate::model::Freshness;
-use crate::panes::{Cell, Column, PANES, Pane, Width};
+use crate::panes::{self, Cell, Column, PANES, Pane, PaneId, Width};
 use crate::text;
 use crate::theme::Role;
+
+/// The panes on the deck, in order: the main ones that have something to show, the open one, and the events where
+/// there is room for one more.
+fn shown(app: &App) -> Vec<PaneId> {
+    let main = PANES.iter().filter(|p| p.main && p.is_configured(app)).count();
+    let spare = main <= 2 || (main % 2 == 1 && shows_all_panes(app.size));
+    let open = app.pane;
+    let open_is_extra = !panes::pane(open).main || !panes::pane(open).is_configured(app);
+    PANES
+        .iter()
+        .filter(|p| match p.id {
+            id if id == open => true,
+            PaneId::Events => spare && !open_is_extra,
+            _ => p.main && p.is_configured(app),
+        })
+        .map(|p| p.id)
+        .collect()
+}
 
 /// Where each pane stands; `None` for one that is folded to a line or hidden.
 pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
     if app.zoomed {
         return PANES.iter().map(|p| (p.id == app.pane).then_some(body)).collect();
     }
-    if shows_all_panes(app.size) {
-        // Pods and rollouts beside each other, events below.
-        let lower = (body.height / 4).max(6);
-        let upper = body.height - lower;
-        let left = body.width / 2;
-        return vec![
-            Some(Rect::new(body.x, body.y, left, upper)),
-            Some(Rect::new(body.x + left, body.y, body.width - left, upper)),
-            Some(Rect::new(body.x, body.y + upper, body.width, lower)),
-        ];
+    let shown = shown(app);
+    let mut places = vec![None; PANES.len()];
+    let mut put = |id: PaneId, at: Rect| {
+        if let Some(place) = places.get_mut(id.index()) {
+            *place = Some(at);
+        }
+    };
+    if !shows_all_panes(app.size) {
+        let before = shown.iter().take_while(|id| **id != app.pane).count() as u16;
+        let after = (shown.len() as u16).saturating_sub(before + 1);
+        let open = Rect::new(
+            body.x,
+            body.y + before,
+            body.width,
+            body.height.saturating_sub(before + after),
+        );
+        put(app.pane, open);
+        return places;
     }
-    let before = app.pane.index() as u16;
-    let after = PANES.len() as u16 - 1 - before;
-    let open = Rect::new(
-        body.x,
-        body.y + before,
-        body.width,
-        body.height.saturating_sub(before + after),
-    );
-    PANES.iter().map(|p| (p.id == app.pane).then_some(open)).collect()
+    // Two beside each other; an odd one at the end has the whole width. With two rows the upper one is the larger: the
+    // lower one is the events.
+    let rows = shown.len().div_ceil(2) as u16;
+    let left = body.width / 2;
+    let low = match rows {
+        2 if shown.len() == 3 => (body.height / 4).max(6),
+        n => body.height / n.max(1),
+    };
+    let mut y = body.y;
+    for (r, pair) in shown.chunks(2).enumerate() {
+        let r = r as u16;
+        let height = if r == 0 { body.height - low * (rows - 1) } else { low };
+        match pair {
+            [one] => put(*one, Rect::new(body.x, y, body.width, height)),
+            [one, other] => {
+                put(*one, Rect::new(body.x, y, left, height));
+                put(*other, Rect::new(body.x + left, y, body.width - left, height));
+            }
+            _ => {}
+        }
+        y += height;
+    }
+    places
 }
 
 /// Draws the deck; returns where the hardware cursor belongs.
 pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let mut cursor = None;
     let mut folded = body.y;
+    let shown = shown(app);
     for (pane, place) in PANES.iter().zip(places(app, body)) {
         match place {
             Some(place) => {
@@ -50,7 +91,7 @@ pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<P
                 }
                 folded = place.bottom();
             }
-            None if app.zoomed => {}
+            None if app.zoomed || !shown.contains(&pane.id) => {}
             None => {
                 fold(app, look, pane, Rect::new(body.x, folded, body.width, 1), buf);
                 folded += 1;
@@ -68,7 +109,7 @@ fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
         area,
         1,
         0,
-        &format!("{} ", pane.id.index() + 1),
+        &format!("{} ", pane.id.number()),
         look.style(Role::Key),
     ) + 1;
     x += put(buf, area, x, 0, &text::pad(pane.title, 9), look.style(Role::Title));
@@ -126,16 +167,23 @@ pub fn badge(app: &App, feed: &Freshness) -> Option<(String, Role)> {
 /// The sentence for a pane without rows.
 fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
     use crate::app::Connection;
-    let (feed, _) = app.pane_feed(pane);
+    let feed = app.pane_feed(pane);
+    let of_cluster = !pane.kinds.is_empty();
+    if !pane.is_configured(app) {
+        return (panes::empty_words(app, pane).to_owned(), Role::TextMuted);
+    }
     let left = |t: jiff::Timestamp| t.duration_since(app.now).as_secs().max(0);
+    let feed = &feed;
     match (&app.connection, feed) {
-        (Connection::Missing { what, hint }, _) => (format!("{what}. {hint}"), Role::Warn),
-        (Connection::NeedsLogin { argv, .. }, _) => (
+        (Connection::Missing { what, hint }, _) if of_cluster => (format!("{what}. {hint}"), Role::Warn),
+        (Connection::NeedsLogin { argv, .. }, _) if of_cluster => (
             format!("the credential plugin asks for a person: L signs in ({argv})"),
             Role::Warn,
         ),
-        (Connection::Failed { why, hint, .. }, _) => (format!("{why}. {hint}"), Role::Error),
-        (Connection::Starting | Connection::Connecting { .. }, _) => ("connecting".to_owned(), Role::Info),
+        (Connection::Failed { why, hint, .. }, _) if of_cluster => (format!("{why}. {hint}"), Role::Error),
+        (Connection::Starting | Connection::Connecting { .. }, _) if of_cluster => {
+            ("connecting".to_owned(), Role::Info)
+        }
         (_, Freshness::Syncing { .. } | Freshness::Off) => ("syncing".to_owned(), Role::Info),
         (_, Freshness::Forbidden { why } | Freshness::Absent { why }) => (why.to_string(), Role::Warn),
         (_, Freshness::Failed { why, retry_at }) => (format!("{why}; next try in {} s", left(*retry_at)), Role::Error),
@@ -147,7 +195,7 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
             };
             (format!("{what}: esc shows all {}", list.total), Role::TextMuted)
         }
-        (_, Freshness::Fresh | Freshness::Stale { .. }) => (pane.empty.to_owned(), Role::TextMuted),
+        (_, Freshness::Fresh | Freshness::Stale { .. }) => (panes::empty_words(app, pane).to_owned(), Role::TextMuted),
     }
 }
 
@@ -216,10 +264,16 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
     let summary = (pane.summary)(app);
     let role = if focused { Role::TitleFocus } else { Role::Title };
     let mut title = vec![
-        (format!("{} ", pane.id.index() + 1), look.style(Role::Key)),
+        (format!("{} ", pane.id.number()), look.style(Role::Key)),
         (pane.title.to_owned(), look.style(role)),
         (format!(" {}", summary.count), look.style(Role::TextMuted)),
     ];
+    if pane.views.len() > 1
+        && let Some(view) = panes::item::view(app, pane)
+    {
+        let mark = format!(" {} {}", look.symbols.dot, view.title);
+        title.push((mark, look.style(if focused { Role::Accent } else { Role::TextMuted })));
+    }
     if !list.filter.is_empty() {
         let text = format!("  /{} {} of {}", text::clean(&list.filter), list.rows.len(), list.total);
         title.push((text, look.style(Role::Accent)));
@@ -236,8 +290,8 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
         };
         title.push((format!("  {} marked{more}", list.marks.len()), look.style(Role::Mark)));
     }
-    let (feed, _) = app.pane_feed(pane);
-    if let Some((text, role)) = badge(app, feed) {
+    let feed = app.pane_feed(pane);
+    if let Some((text, role)) = badge(app, &feed) {
         title.push((format!("  {text}"), look.style(role)));
     }
     title
@@ -264,7 +318,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         }
         return None;
     }
-    let columns = fit_columns((pane.columns)(app), inner.width - 3);
+    let columns = fit_columns(panes::columns_of(app, pane), inner.width - 3);
     let mut x = 2;
     for (c, width) in &columns {
         let sorted = list.sort.column == c.id;
@@ -289,14 +343,14 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         );
         x += width + 2;
     }
-    let (feed, _) = app.pane_feed(pane);
+    let feed = app.pane_feed(pane);
     let stale = matches!(feed, Freshness::Stale { .. } | Freshness::Failed { .. });
     let plain: Vec<Column> = columns.iter().map(|(c, _)| *c).collect();
     let page = usize::from(inner.height - 1);
     let mut cursor = None;
     for (y, (i, row)) in list.rows.iter().enumerate().skip(list.offset).take(page).enumerate() {
         let y = y as u16 + 1;
-        let cells = (pane.cells)(app, row, &plain);
+        let cells = panes::cells_of(app, pane, row, &plain);
         draw_row(
             look,
             buf,
