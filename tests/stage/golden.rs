@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use quarterdeck::picture::{self, Drawn};
-use quarterdeck::theme::{Role, Theme};
+use quarterdeck::theme::{Depth, Glyphs, Role, Theme};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier, Style};
 
@@ -41,6 +41,16 @@ impl Goldens {
     }
 
     pub fn screen(&mut self, name: &str, drawn: &Drawn, theme: &Theme) {
+        if let Some(folder) = std::env::var_os("PICTURES") {
+            let paper = picture::Paper {
+                theme,
+                depth: Depth::True,
+                glyphs: Glyphs::Unicode,
+                title: name,
+            };
+            let file = Path::new(&folder).join(format!("{name}.svg"));
+            std::fs::write(file, picture::svg(drawn, paper)).unwrap();
+        }
         self.text(&format!("tests/screens/{name}.txt"), &screen(drawn, theme));
     }
 

@@ -37,6 +37,8 @@ pub struct Setting {
     pub user: Option<&'static str>,
     pub class: Class,
     pub read_only: bool,
+    /// A resource that RBAC refuses to list.
+    pub refused: Option<&'static str>,
 }
 
 impl Default for Setting {
@@ -46,6 +48,7 @@ impl Default for Setting {
             user: None,
             class: Class::Production,
             read_only: false,
+            refused: None,
         }
     }
 }
@@ -141,6 +144,10 @@ impl Stage {
             seen: BTreeMap::new(),
             confirmed: None,
         };
+        if let Some(resource) = setting.refused {
+            stage.server.faults().refuse("list", resource);
+            stage.server.faults().refuse("watch", resource);
+        }
         stage.perform(first).await;
         stage.pass(0).await;
         stage
