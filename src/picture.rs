@@ -175,10 +175,12 @@ pub fn svg(drawn: &Drawn, paper: Paper<'_>) -> String {
     page.verticals(&grid);
     if let Some(at) = drawn.cursor {
         let accent = hex(style_colour(paper, Role::Accent).unwrap_or(fore));
-        let (left, top) = (x(usize::from(at.x)), y(usize::from(at.y)));
+        // Between two cells, so that it covers neither.
+        let left = px(MARGIN * 100 + usize::from(at.x) * CELL.0 - 100);
         let _ = writeln!(
             page.boxes,
-            r#"<rect x="{left}" y="{top}" width="2" height="{}" fill="{accent}"/>"#,
+            r#"<rect x="{left}" y="{}" width="2" height="{}" fill="{accent}"/>"#,
+            y(usize::from(at.y)),
             CELL.1
         );
     }
@@ -209,12 +211,7 @@ pub fn svg(drawn: &Drawn, paper: Paper<'_>) -> String {
 }
 
 fn style_colour(paper: Paper<'_>, role: Role) -> Option<Rgb> {
-    paper
-        .theme
-        .style(role)
-        .fg
-        .map(|c| paper.depth.nearest(c))
-        .and_then(rgb)
+    paper.theme.style(role).fg.map(|c| paper.depth.nearest(c)).and_then(rgb)
 }
 
 impl Page<'_> {
@@ -362,10 +359,7 @@ fn eighths(glyph: &str) -> Option<usize> {
 }
 
 fn is_drawn(glyph: &str) -> bool {
-    matches!(
-        glyph,
-        "─" | "│" | "╭" | "╮" | "╰" | "╯" | "├" | "┤" | "┬" | "┴" | "┼"
-    ) || eighths(glyph).is_some()
+    matches!(glyph, "─" | "│" | "╭" | "╮" | "╰" | "╯" | "├" | "┤" | "┬" | "┴" | "┼") || eighths(glyph).is_some()
 }
 
 /// Where each value begins and how many cells it lasts.
@@ -456,10 +450,7 @@ mod tests {
 
     #[test]
     fn text_keeps_the_columns_and_drops_what_is_blank() {
-        assert_eq!(
-            text(&sample().cells),
-            "╭─ <ok>  größe ╮\n│日本 ▃█\n    a b  c\n"
-        );
+        assert_eq!(text(&sample().cells), "╭─ <ok>  größe ╮\n│日本 ▃█\n    a b  c\n");
     }
 
     #[test]

@@ -44,7 +44,6 @@ impl Show {
     async fn shot_at(&mut self, name: &str, columns: u16, rows: u16) {
         let size = self.stage.app.size;
         self.stage.resize(columns, rows).await;
-        self.stage.look().await;
         self.shot(name);
         self.stage.resize(size.0, size.1).await;
     }
@@ -57,12 +56,10 @@ async fn the_deck_and_what_lies_on_it() {
     s.shot_at("deck-120x40", 120, 40).await;
     s.shot_at("deck-200x60", 200, 60).await;
     s.keys("z").await;
-    s.shot("pods-zoomed-80x24");
     s.shot_at("pods-zoomed-120x40", 120, 40).await;
     s.keys("2").await;
     s.shot("rollouts-zoomed-80x24");
     s.keys("3").await;
-    s.stage.look().await;
     s.shot("events-zoomed-80x24");
     s.keys("z 1 /").await;
     s.stage.write("work").await;
@@ -88,11 +85,9 @@ async fn the_deck_and_what_lies_on_it() {
 async fn one_object_in_full() {
     let mut s = Show::begin(Setting::default()).await;
     s.keys("j j j enter").await;
-    s.stage.look().await;
     s.shot("pod-80x24");
     s.shot_at("pod-120x40", 120, 40).await;
     s.keys("esc e").await;
-    s.stage.look().await;
     s.shot("pod-events-80x24");
     s.keys("esc y").await;
     s.shot("yaml-80x24");
@@ -141,7 +136,9 @@ async fn a_change_from_its_plan_to_its_undo() {
     let until = s.stage.now() + SignedDuration::from_secs(60);
     s.stage.progress(Step::Soaking { until }).await;
     s.stage.pass(61).await;
-    s.stage.healthy("5 of 5 are of revision 6 and available, 60 s without a restart").await;
+    s.stage
+        .healthy("5 of 5 are of revision 6 and available, 60 s without a restart")
+        .await;
     s.shot("verified-80x24");
     s.keys("A").await;
     s.shot("activity-80x24");
@@ -191,7 +188,6 @@ async fn when_something_is_missing() {
     s.stage.hold(400).await;
     s.shot("read-only-80x24");
     s.keys("esc 3").await;
-    s.stage.look().await;
     s.shot("forbidden-80x24");
     s.keys("1").await;
     let retry_at = s.stage.now() + SignedDuration::from_secs(8);
@@ -214,14 +210,18 @@ async fn when_something_is_missing() {
         scope: Scope::Namespaces(vec!["cortex".to_owned()]),
     };
     let class = Class::Production;
-    let connected = Connection::Connected { place: place.clone(), class };
+    let connected = Connection::Connected {
+        place: place.clone(),
+        class,
+    };
     let failed = Freshness::Failed {
         why: "10.8.0.1:6443: connection refused".into(),
         retry_at,
     };
     let missing = Connection::Missing {
         what: "no kubeconfig: looked for /root/.kube/config".to_owned(),
-        hint: "It is looked for again every 5 s; C picks another context; qd demo shows the console at work.".to_owned(),
+        hint: "It is looked for again every 5 s; C picks another context; qd demo shows the console at work."
+            .to_owned(),
     };
     let login = Connection::NeedsLogin {
         place,
@@ -236,7 +236,13 @@ async fn when_something_is_missing() {
         let mut app = stage::alone(Setting::default(), connection);
         let feeds = quarterdeck::app::SIGNAL_KINDS.map(|k| feed.clone().map(|f| (FeedId::Watch(k), f)));
         let feeds = feeds.into_iter().flatten().collect();
-        app.update(Msg::World(Batch { feeds, ..Batch::default() }), now);
+        app.update(
+            Msg::World(Batch {
+                feeds,
+                ..Batch::default()
+            }),
+            now,
+        );
         let drawn = picture::draw(&mut app, stage::paper(&s.theme));
         s.goldens.screen(name, &drawn, &s.theme);
     }

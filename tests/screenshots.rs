@@ -38,7 +38,8 @@ impl Album {
             title: "qd",
         };
         let drawn = draw(&mut self.stage.app, paper);
-        self.goldens.text(&format!("screenshots/{name}.svg"), &svg(&drawn, paper));
+        self.goldens
+            .text(&format!("screenshots/{name}.svg"), &svg(&drawn, paper));
     }
 }
 

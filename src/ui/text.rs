@@ -20,8 +20,19 @@ fn hanging(line: &Line, width: usize, otherwise: usize) -> usize {
             w if w <= 20.min(width / 2) => w,
             _ => otherwise,
         },
+        // A mark and a sentence: `! the HPA may undo this`.
+        [(only, _)] if only.chars().nth(1) == Some(' ') && !only.starts_with(char::is_alphanumeric) => 2,
         _ => otherwise,
     }
+}
+
+/// The pieces between which a line may be broken: words, and the parts of words that are longer than a line.
+fn parts(text: &str, room: usize) -> impl Iterator<Item = &str> {
+    text.split_inclusive(' ').flat_map(move |word| {
+        let whole = text::width(word.trim_end()) <= room;
+        let at = move |c: char| if whole { c == ' ' } else { matches!(c, ' ' | ',' | '/') };
+        word.split_inclusive(at)
+    })
 }
 
 /// As [`wrapped`]; lines without a label go on at column `otherwise`.
@@ -41,7 +52,7 @@ pub fn wrapped_by(lines: &[Line], width: usize, wrap: bool, otherwise: usize) ->
         let mut used = 0;
         for (piece, role) in &line.0 {
             let mut words = String::new();
-            for word in piece.split_inclusive([' ', ',', '/']) {
+            for word in parts(piece, width.saturating_sub(hang)) {
                 let w = text::width(word);
                 if used + w > width && used > hang {
                     if !words.is_empty() {

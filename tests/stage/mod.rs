@@ -14,9 +14,9 @@ use quarterdeck::action::{
 };
 use quarterdeck::app::msg::{ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget};
 use quarterdeck::app::{Access, App, Connection, Effect, Msg, Start, Wanted};
+use quarterdeck::feed::Inbox;
 use quarterdeck::feed::kube::logs::{self, LogItem, LogOf};
 use quarterdeck::feed::kube::{self as feed, Cluster, ContextChoice, Demand, Feeds, Kubeconfigs};
-use quarterdeck::feed::Inbox;
 use quarterdeck::journal::{Journal, Mode, Who};
 use quarterdeck::keys::{CONTEXTS, Chord, DEFAULT_KEYMAP, Key, Keymap, Source, Vocabulary};
 use quarterdeck::model::{Batch, Change, FeedId, Freshness, Key as ObjectKey, Kind, Usage};
@@ -67,6 +67,8 @@ pub struct Stage {
     planner: Option<Planner>,
     grant: Option<WriteGrant>,
     wanted: Wanted,
+    /// Something is wanted that was not read yet.
+    stale: bool,
     seen: BTreeMap<(Kind, ObjectKey), Change>,
     /// Confirmed, and not carried out: the test does that.
     pub confirmed: Option<Confirmed>,
@@ -141,6 +143,7 @@ impl Stage {
             planner: None,
             grant: WriteGrant::at_start(setting.read_only),
             wanted: Wanted::default(),
+            stale: false,
             seen: BTreeMap::new(),
             confirmed: None,
         };
@@ -175,6 +178,14 @@ impl Stage {
         for chord in chords.split_whitespace() {
             self.hold(10).await;
             self.tell(Msg::Key(chord.parse::<Chord>().unwrap())).await;
+            self.catch_up().await;
+        }
+    }
+
+    /// Reads what is wanted since the last key.
+    async fn catch_up(&mut self) {
+        if std::mem::take(&mut self.stale) {
+            self.look().await;
         }
     }
 
@@ -205,6 +216,7 @@ impl Stage {
 
     pub async fn resize(&mut self, columns: u16, rows: u16) {
         self.tell(Msg::Resize(columns, rows)).await;
+        self.catch_up().await;
     }
 
     pub async fn feed(&mut self, kind: Kind, state: Freshness) {
@@ -220,7 +232,7 @@ impl Stage {
     }
 
     /// Lists everything that is wanted with the real feeds, and hands it over as one batch in a fixed order.
-    pub async fn look(&mut self) {
+    async fn look(&mut self) {
         let Some(cluster) = self.cluster.clone() else { return };
         let inbox = Inbox::new();
         let (_demand, demanded) = tokio::sync::watch::channel(Demand {
@@ -278,7 +290,7 @@ impl Stage {
                     continue;
                 }
                 Effect::Want(wanted) => {
-                    // A kind nobody has asked for before is read at the next look.
+                    self.stale |= !wanted.kinds.is_subset(&self.wanted.kinds) || wanted.metrics && !self.wanted.metrics;
                     self.wanted = wanted;
                     continue;
                 }
@@ -350,7 +362,9 @@ impl Stage {
                 Ok(Fetched::Text(view.yaml))
             }
             Fetch::History(object) => {
-                let found = feed::object::history(cluster, &object).await.map_err(|e| e.to_string())?;
+                let found = feed::object::history(cluster, &object)
+                    .await
+                    .map_err(|e| e.to_string())?;
                 let newest = found.iter().map(|r| r.number).max();
                 let rows = found.into_iter().map(|r| HistoryRow {
                     revision: r.number,
@@ -428,7 +442,12 @@ impl Stage {
     pub async fn execute(&mut self) {
         self.progress(Step::Recorded).await;
         let plan = self.confirmed.as_ref().unwrap().plan().clone();
-        let act = self.cluster.as_ref().unwrap().act_client(self.grant.as_ref().unwrap()).unwrap();
+        let act = self
+            .cluster
+            .as_ref()
+            .unwrap()
+            .act_client(self.grant.as_ref().unwrap())
+            .unwrap();
         for (step, of) in plan.steps.iter().enumerate() {
             let request = http::Request::builder()
                 .method(of.method.as_str())
