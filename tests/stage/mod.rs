@@ -274,7 +274,7 @@ impl Stage {
             feeds: states.into_iter().collect(),
             pod_usage: pods,
             node_usage: nodes,
-            clock: None,
+            ..Batch::default()
         };
         self.tell(Msg::World(batch)).await;
     }
