@@ -108,7 +108,6 @@ async fn one_object_in_full() {
 async fn a_change_from_its_plan_to_its_undo() {
     let mut s = Show::begin(Setting::default()).await;
     s.keys("2 j a s").await;
-    s.shot("scale-80x24");
     s.keys("ctrl-u").await;
     s.stage.write("6").await;
     s.keys("enter").await;
@@ -164,7 +163,6 @@ async fn a_runbook_from_the_signal_to_its_end() {
     s.stage.pass(4).await;
     let text = "3 of 5 updated, 2 not ready yet".to_owned();
     s.stage.progress(Step::Verifying { text, worrying: false }).await;
-    s.shot("runbook-verifying-80x24");
     s.stage.pass(30).await;
     s.stage.healthy("5 of 5 are of revision 6 and available").await;
     s.stage.pass(10).await;
@@ -198,9 +196,9 @@ async fn when_something_is_missing() {
         s.stage.feed(kind, Freshness::Stale { since, why, retry_at }).await;
     }
     s.shot("stale-80x24");
-    for (columns, rows) in [(40, 10), (20, 5), (1, 1)] {
-        s.shot_at(&format!("tiny-{columns}x{rows}"), columns, rows).await;
-    }
+    s.shot_at("tiny-40x10", 40, 10).await;
+    s.shot_at("tiny-20x5", 20, 5).await;
+    s.shot_at("tiny-1x1", 1, 1).await;
 
     let now = s.stage.now();
     let place = Place {
@@ -228,8 +226,7 @@ async fn when_something_is_missing() {
         argv: "kubelogin get-token --login azurecli".to_owned(),
     };
     for (name, connection, feed) in [
-        ("unreachable-80x24", connected.clone(), Some(failed)),
-        ("syncing-80x24", connected, Some(Freshness::Syncing { rows: 1500 })),
+        ("unreachable-80x24", connected, Some(failed)),
         ("no-kubeconfig-80x24", missing, None),
         ("login-80x24", login, None),
     ] {
@@ -247,4 +244,18 @@ async fn when_something_is_missing() {
         s.goldens.screen(name, &drawn, &s.theme);
     }
     s.goldens.finish();
+}
+
+#[test]
+fn every_file_is_some_view_and_every_role_has_its_letter() {
+    let this = include_str!("screens.rs");
+    for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/screens")).unwrap() {
+        let name = file.unwrap().path();
+        let name = name.file_stem().unwrap().to_str().unwrap();
+        assert!(
+            this.contains(&format!("\"{name}\"")),
+            "tests/screens/{name}.txt is of no view"
+        );
+    }
+    golden::letters_are_distinct();
 }

@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::msg::Notice;
-use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Undo, Verdict};
-use crate::model::ObjectRef;
+use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
 
 /// A note in the corner. Errors stay until a key was pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ pub struct Activity {
     pub id: ActionId,
     pub title: String,
     pub request: Request,
-    pub targets: Vec<ObjectRef>,
+    pub targets: Vec<Target>,
     pub reason: String,
     pub same_as: Vec<String>,
     pub started: Timestamp,
@@ -132,6 +131,7 @@ pub fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Applied => "applied; waiting for it to take effect".to_owned(),
         Outcome::NoOp => "nothing changed: it already was so".to_owned(),
+        Outcome::Skipped(why) => format!("not done: the server skipped it ({why})"),
         Outcome::Refused(why) => format!("refused: {why}"),
         Outcome::Conflict(why) => format!("not sent on: {why}. Plan again"),
         Outcome::Throttled(0) => "the server is overloaded: try again shortly".to_owned(),

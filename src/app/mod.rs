@@ -249,7 +249,7 @@ impl App {
                 .current(&self.judge)
                 .and_then(|s| s.subject.object().cloned());
         }
-        self.list(self.pane).selected().map(Row::object)
+        self.list(self.pane).selected().and_then(Row::object)
     }
 
     /// The workload that keys act on: the subject, or the owner of the subject pod.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::{Event, Kind, Meta, ObjectRef, Pod, Workload};
+use crate::model::{Event, Kind, Meta, ObjectRef, Pod, Uid, Workload};
 
 #[derive(Clone, Debug)]
 pub enum Row {
@@ -12,7 +12,7 @@ pub enum Row {
 }
 
 impl Row {
-    pub fn meta(&self) -> &Meta {
+    fn meta(&self) -> &Meta {
         match self {
             Self::Pod(p) => &p.meta,
             Self::Workload(w) => &w.meta,
@@ -20,12 +20,24 @@ impl Row {
         }
     }
 
-    pub fn object(&self) -> ObjectRef {
-        self.meta().object(match self {
+    /// What it is known by, whatever its place in the table.
+    pub fn uid(&self) -> &Uid {
+        &self.meta().uid
+    }
+
+    /// By which rows are ordered where nothing else decides: group, then name.
+    pub fn order(&self) -> (&str, &str) {
+        let meta = self.meta();
+        (&meta.namespace, &meta.name)
+    }
+
+    /// The Kubernetes object that the row is about.
+    pub fn object(&self) -> Option<ObjectRef> {
+        Some(self.meta().object(match self {
             Self::Pod(_) => Kind::Pod,
             Self::Workload(w) => w.kind,
             Self::Event(_) => Kind::Event,
-        })
+        }))
     }
 }
 

@@ -91,7 +91,7 @@ fn host_of(server: &str) -> &str {
 }
 
 /// `[[platform]]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     pub name: String,
@@ -117,6 +117,32 @@ pub struct Platform {
     pub certificates: Vec<CertificatesSource>,
     #[serde(default)]
     pub http: Vec<HttpSource>,
+}
+
+impl Platform {
+    /// The paths in the sources, for the configuration to make them absolute.
+    pub(super) fn source_paths(&mut self) -> Vec<&mut PathBuf> {
+        let prometheus = self.prometheus.iter_mut().flat_map(PrometheusSource::paths);
+        let http = self.http.iter_mut().flat_map(HttpSource::paths);
+        let certificates = self.certificates.iter_mut().filter_map(|c| c.ca.as_mut());
+        let redis = self.redis.iter_mut().flat_map(RedisSource::paths);
+        prometheus.chain(http).chain(certificates).chain(redis).collect()
+    }
+
+    /// Sources of a higher layer take the place of those of the same kind below.
+    pub(super) fn take_sources(&mut self, new: Self) {
+        fn take<T>(old: &mut Vec<T>, new: Vec<T>) {
+            if !new.is_empty() {
+                *old = new;
+            }
+        }
+        take(&mut self.postgres, new.postgres);
+        take(&mut self.redis, new.redis);
+        take(&mut self.queues, new.queues);
+        take(&mut self.prometheus, new.prometheus);
+        take(&mut self.certificates, new.certificates);
+        take(&mut self.http, new.http);
+    }
 }
 
 #[cfg(test)]

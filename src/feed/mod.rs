@@ -4,8 +4,14 @@
 //! owner of the world takes it. A feed never draws, never decides, and never ends by itself: what is lost is marked
 //! stale and tried again.
 
+mod context;
+pub mod forward;
+mod http;
 mod inbox;
 pub mod kube;
+mod secrets;
 
+pub use context::{Pace, SourceContext};
 pub use inbox::Inbox;
 pub use kube::{Demand, Feeds};
+pub use secrets::Secrets;

@@ -144,11 +144,9 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
         .collect();
     let wrong_only = list.wrong_only;
     // Health is asked once a row, not once a comparison: it may walk pods.
-    let health: std::collections::HashMap<crate::model::Uid, Health> = rows
-        .iter()
-        .map(|r| (r.meta().uid.clone(), (pane.health)(app, r)))
-        .collect();
-    let rank = |r: &Row| health.get(&r.meta().uid).copied().unwrap_or(Health::Good);
+    let health: std::collections::HashMap<crate::model::Uid, Health> =
+        rows.iter().map(|r| (r.uid().clone(), (pane.health)(app, r))).collect();
+    let rank = |r: &Row| health.get(r.uid()).copied().unwrap_or(Health::Good);
     let compare = |a: &Row, b: &Row| order(app, pane, &sort, &rank, a, b);
     let keep = |r: &Row| {
         (!wrong_only || rank(r) <= Health::Moving) && terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want)
@@ -157,10 +155,7 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
 }
 
 fn order(app: &App, pane: &Pane, sort: &Sort, rank: &dyn Fn(&Row) -> Health, a: &Row, b: &Row) -> Ordering {
-    let by_name = || {
-        let (a, b) = (a.meta(), b.meta());
-        a.namespace.cmp(&b.namespace).then_with(|| a.name.cmp(&b.name))
-    };
+    let by_name = || a.order().cmp(&b.order());
     let first = match sort.column {
         "" => rank(a).cmp(&rank(b)),
         "name" => by_name(),

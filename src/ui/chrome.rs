@@ -35,13 +35,13 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let (light, role) = light(app, look);
     right.push((format!("k8s {light} "), role));
     let who = if wide && !app.user.is_empty() {
-        format!(" {} ", text::truncate_end(&text::clean(&app.user), 24))
+        format!(" {}", text::truncate_end(&text::clean(&app.user), 24))
     } else {
         String::new()
     };
     match &app.access {
         Access::ReadOnly { .. } => right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly)),
-        Access::Operator => right.push((format!(" operator{who}"), Role::HeaderMuted)),
+        Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
     }
     right.push((format!(" {} ", clock(app)), Role::Header));
     let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();

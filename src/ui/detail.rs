@@ -404,11 +404,6 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
     let image = |r: &HistoryRow| r.images.iter().map(|i| short_image(i)).collect::<Vec<_>>().join(" ");
     let widest = h.rows().iter().map(|r| text::width(&image(r))).max().unwrap_or(0);
     let images = widest.clamp(8, usize::from(inner.width / 3).max(8));
-    let revisions: Vec<_> = app
-        .world
-        .workload(&h.object)
-        .map(|w| app.world.revisions_of(w).collect())
-        .unwrap_or_default();
     put(
         buf,
         inner,
@@ -432,15 +427,14 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
         let age = r
             .created
             .map_or_else(String::new, |t| text::age(app.server_now().duration_since(t)));
-        let live = revisions
-            .iter()
-            .find(|v| *v.meta.name == *r.name && v.kind == Kind::ReplicaSet)
-            .map(|v| (v.desired, v.ready));
-        let pods = r
-            .pods
-            .or(live)
-            .filter(|(want, _)| *want > 0)
-            .map_or_else(String::new, |(want, ready)| format!("{ready}/{want}"));
+        // Of a Deployment each revision is a ReplicaSet, which counts its pods.
+        let key = crate::model::Key::new(&*h.object.namespace, r.name.as_str());
+        let pods = app
+            .world
+            .replica_sets
+            .get(&key)
+            .filter(|s| s.desired > 0 || s.ready > 0)
+            .map_or_else(String::new, |s| format!("{}/{}", s.ready, s.desired));
         let state = if r.current { "current" } else { "" };
         let line = format!(
             "{:>4}  {state:<9}{age:>4} {pods:>6}  {}  {}",

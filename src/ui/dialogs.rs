@@ -210,7 +210,7 @@ fn prompt(look: Look<'_>, p: &Prompt, screen: Rect, buf: &mut Buffer) -> Positio
 }
 
 fn question(look: Look<'_>, q: &Question, screen: Rect, buf: &mut Buffer) -> Position {
-    let area = centred(screen, 72, 6);
+    let area = centred(screen, 72, 5);
     let inner = boxed(look, area, &q.text, buf);
     put(buf, inner, 0, 0, &text::clean(&q.detail), look.style(Role::Text));
     let (no, yes) = (format!(" {} ", q.no), format!(" {} ", q.yes));
@@ -218,9 +218,9 @@ fn question(look: Look<'_>, q: &Question, screen: Rect, buf: &mut Buffer) -> Pos
     let x = inner
         .width
         .saturating_sub((text::width(&no) + text::width(&yes) + 2) as u16);
-    let w = put(buf, inner, x, 3, &no, style(!q.on_yes));
-    put(buf, inner, x + w + 2, 3, &yes, style(q.on_yes));
-    Position::new(inner.x + x + if q.on_yes { w + 2 } else { 0 }, inner.y + 3)
+    let w = put(buf, inner, x, 2, &no, style(!q.on_yes));
+    put(buf, inner, x + w + 2, 2, &yes, style(q.on_yes));
+    Position::new(inner.x + x + if q.on_yes { w + 2 } else { 0 }, inner.y + 2)
 }
 
 /// What a command does; where it cannot be used now, why, for which the sentence gives way.

@@ -74,7 +74,10 @@ fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
     x += put(buf, area, x, 0, &text::pad(pane.title, 9), look.style(Role::Title));
     let (count, role) = match (known(app, pane), badge(app, app.pane_feed(pane).0)) {
         (true, _) => (summary.count, Role::TextMuted),
-        (false, Some((text, role))) if matches!(app.connection, crate::app::Connection::Connected { .. }) => {
+        (false, Some((text, role)))
+            if matches!(app.connection, crate::app::Connection::Connected { .. })
+                && *app.pane_feed(pane).0 != Freshness::Off =>
+        {
             (text, role)
         }
         (false, _) => (String::new(), Role::TextMuted),
@@ -153,7 +156,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
 }
 
 /// A name is readable from here on; until then it takes what is spare before anybody else.
-const NAME: u16 = 28;
+const NAME: u16 = 26;
+
+/// From this priority on a column is dropped rather than that a name is cut.
+const NICE: u8 = 5;
 
 /// Widths of the columns that fit into `room`, by priority; the fill column takes the rest.
 pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
@@ -162,8 +168,16 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
     };
     loop {
         let need: u16 = columns.iter().map(|c| least(c) + 2).sum::<u16>().saturating_sub(2);
+        // What is nice to have goes before a name is cut.
+        let nice = columns.iter().map(|c| c.priority).max().unwrap_or(0) >= NICE;
+        let short = columns.iter().map(|c| match c.width {
+            Width::Fill(n) => NAME.saturating_sub(n),
+            _ => 0,
+        });
+        let need = if nice { need + short.sum::<u16>() } else { need };
         if need <= room || columns.len() <= 2 {
-            let mut spare = room.saturating_sub(need);
+            let least_of_all: u16 = columns.iter().map(|c| least(c) + 2).sum::<u16>().saturating_sub(2);
+            let mut spare = room.saturating_sub(least_of_all);
             for c in &mut columns {
                 if let Width::Fill(n) = &mut c.width {
                     let more = spare.min(NAME.saturating_sub(*n));
@@ -328,7 +342,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
 }
 
 fn is_marked(list: &List, row: &Row) -> bool {
-    list.marks.contains_key(&row.meta().uid)
+    list.marks.contains_key(row.uid())
 }
 
 struct Marks {

@@ -16,6 +16,17 @@ pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
 /// Where the rest of a broken line begins: below what follows its label, mark or source; else at `otherwise`.
 fn hanging(line: &Line, width: usize, otherwise: usize) -> usize {
     match line.0.as_slice() {
+        [(first, _), (second, label), _, ..]
+            if text::width(first) == 2
+                && first.ends_with(' ')
+                && second.ends_with(' ')
+                && *label == Role::TextMuted =>
+        {
+            match 2 + text::width(second) {
+                w if w <= 24.min(width / 2) => w,
+                _ => 2,
+            }
+        }
         [(first, _), _, ..] if first.ends_with(' ') => match text::width(first) {
             w if w <= 20.min(width / 2) => w,
             _ => otherwise,
@@ -102,7 +113,24 @@ pub fn line(look: Look<'_>, buf: &mut Buffer, area: Rect, y: u16, line: &Line, l
             cut
         };
         x += put(buf, area, x, y, &shown, look.style(*role));
+        if usize::from(x) < left_over(line, left) && x >= area.width {
+            // More than fits: the last column says so.
+            put(
+                buf,
+                area,
+                area.width.saturating_sub(1),
+                y,
+                text::ELLIPSIS,
+                look.style(*role),
+            );
+            break;
+        }
     }
+}
+
+/// How wide a line is from column `left` on.
+fn left_over(line: &Line, left: usize) -> usize {
+    text::width(&line.text()).saturating_sub(left)
 }
 
 /// The lines that are in sight, in a frame with a title.

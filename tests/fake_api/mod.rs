@@ -437,8 +437,8 @@ use std::time::Duration;
 
 use quarterdeck::action::Request as Ask;
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Progress, Refusal, Stage,
-    Verdict, WriteGrant, execute,
+    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Progress, Reach, Refusal,
+    Stage, Verdict, WriteGrant, execute,
 };
 use quarterdeck::journal::{Journal, Mode, Reading, Who};
 use quarterdeck::model::{Kind, ObjectRef, Place, Scope};
@@ -465,6 +465,7 @@ pub fn planner(fake: &Fake, class: Class, policy: Policy) -> Planner {
         class,
         user: "k.lind".into(),
         policy,
+        sources: Reach::default(),
     }
 }
 

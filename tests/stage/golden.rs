@@ -17,6 +17,13 @@ const LETTERS: &str = ".,:tTabBDsSmhHIcCkKxogEiz123456789vVwWpPQ!uUXrRnNeLdlfFyY
 /// For looks that no single role has.
 const MIXED: &str = "αβγδεζηθικλμνξοπρστυφχψω";
 
+/// A new role needs a letter of its own.
+pub fn letters_are_distinct() {
+    let letters: BTreeSet<char> = LETTERS.chars().chain(MIXED.chars()).collect();
+    assert_eq!(letters.len(), LETTERS.chars().count() + MIXED.chars().count());
+    assert!(LETTERS.chars().count() >= Role::ALL.len());
+}
+
 /// Compares with the file of that name, or rewrites it when `UPDATE` is set. What differs is collected, so that one
 /// run shows all.
 #[derive(Default)]

@@ -373,7 +373,6 @@ impl Stage {
                     created: r.created,
                     images: r.images,
                     change_cause: r.change_cause,
-                    pods: None,
                     template: feed::object::yaml(&r.template),
                 });
                 Ok(Fetched::History(rows.collect()))

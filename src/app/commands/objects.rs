@@ -112,7 +112,10 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
                 None => return app.say(format!("the console does not show a {}", e.about_kind)),
             }
         }
-        _ => row.object(),
+        _ => match row.object() {
+            Some(object) => object,
+            None => return app.say("this row has no detail"),
+        },
     };
     app.layers.push(Layer::Detail(Detail::new(object, false)));
     Vec::new()
