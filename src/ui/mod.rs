@@ -165,11 +165,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
 pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let text = format!(
-            "too small: {}×{}, needs {}×{}",
-            area.width, area.height, SMALLEST.0, SMALLEST.1
-        );
-        put(frame.buffer_mut(), area, 0, 0, &text, look.style(Role::Warn));
+        let needs = format!("needs {}×{}", SMALLEST.0, SMALLEST.1);
+        for (y, text) in ["too small", &needs].into_iter().enumerate() {
+            put(frame.buffer_mut(), area, 0, y as u16, text, look.style(Role::Warn));
+        }
         return;
     }
     let parts = areas(app, area);
@@ -249,6 +248,22 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
     let room = usize::from(area.width - x);
     let (end, _) = buf.set_stringn(area.x + x, area.y + y, text, room, style);
     end.saturating_sub(area.x + x)
+}
+
+/// Marks a row as the selected one. What is bad keeps its colour: the row under the cursor is the one that is read.
+pub(crate) fn select(look: Look<'_>, buf: &mut Buffer, row: Rect, role: Role) {
+    let style = look.style(role);
+    let bad = [Role::Error, Role::Warn, Role::Mark].map(|r| look.style(r).fg);
+    // Where selection is shown by reverse or underline, it is one piece.
+    let whole = style.bg.is_none() || !style.add_modifier.is_empty();
+    for x in row.left()..row.right() {
+        let Some(cell) = buf.cell_mut((x, row.y)) else { continue };
+        let fg = cell.fg;
+        cell.set_style(style);
+        if !whole && bad.contains(&Some(fg)) {
+            cell.set_fg(fg);
+        }
+    }
 }
 
 /// Fills a rectangle with blanks of a style.

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, frame, put, shows_all_panes};
+use super::{Look, frame, put, select, shows_all_panes};
 use crate::app::{App, Focus, Health, List, Row};
 use crate::model::Freshness;
 use crate::panes::{self, Cell, Column, PANES, Pane, PaneId, Width};
@@ -113,14 +113,17 @@ fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
         look.style(Role::Key),
     ) + 1;
     x += put(buf, area, x, 0, &text::pad(pane.title, 9), look.style(Role::Title));
-    x += put(
-        buf,
-        area,
-        x,
-        0,
-        &text::pad(&summary.count, 14),
-        look.style(Role::TextMuted),
-    );
+    let (count, role) = match (known(app, pane), badge(app, &app.pane_feed(pane))) {
+        (true, _) => (summary.count, Role::TextMuted),
+        (false, Some((text, role)))
+            if matches!(app.connection, crate::app::Connection::Connected { .. })
+                && app.pane_feed(pane) != Freshness::Off =>
+        {
+            (text, role)
+        }
+        (false, _) => (String::new(), Role::TextMuted),
+    };
+    x += put(buf, area, x, 0, &text::pad(&count, 14), look.style(role));
     for (health, what) in summary.wrong.iter().take(3) {
         x += put(
             buf,
@@ -184,6 +187,7 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
         (Connection::Starting | Connection::Connecting { .. }, _) if of_cluster => {
             ("connecting".to_owned(), Role::Info)
         }
+        (_, Freshness::Syncing { rows }) if *rows > 0 => (format!("syncing: {rows} read so far"), Role::Info),
         (_, Freshness::Syncing { .. } | Freshness::Off) => ("syncing".to_owned(), Role::Info),
         (_, Freshness::Forbidden { why } | Freshness::Absent { why }) => (why.to_string(), Role::Warn),
         (_, Freshness::Failed { why, retry_at }) => (format!("{why}; next try in {} s", left(*retry_at)), Role::Error),
@@ -260,14 +264,21 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
     }
 }
 
+/// Whether the pane's numbers say anything: none and not read yet are two things.
+fn known(app: &App, pane: &Pane) -> bool {
+    app.pane_feed(pane).is_fresh() || app.list(pane.id).total > 0
+}
+
 fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> Vec<(String, ratatui::style::Style)> {
     let summary = (pane.summary)(app);
     let role = if focused { Role::TitleFocus } else { Role::Title };
     let mut title = vec![
         (format!("{} ", pane.id.number()), look.style(Role::Key)),
         (pane.title.to_owned(), look.style(role)),
-        (format!(" {}", summary.count), look.style(Role::TextMuted)),
     ];
+    if known(app, pane) {
+        title.push((format!(" {}", summary.count), look.style(Role::TextMuted)));
+    }
     if pane.views.len() > 1
         && let Some(view) = panes::item::view(app, pane)
     {
@@ -291,7 +302,9 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
         title.push((format!("  {} marked{more}", list.marks.len()), look.style(Role::Mark)));
     }
     let feed = app.pane_feed(pane);
-    if let Some((text, role)) = badge(app, &feed) {
+    // Without a connection the reason stands in the pane.
+    let connected = pane.kinds.is_empty() || matches!(app.connection, crate::app::Connection::Connected { .. });
+    if connected && let Some((text, role)) = badge(app, &feed) {
         title.push((format!("  {text}"), look.style(role)));
     }
     title
@@ -366,7 +379,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         );
         if i == list.cursor {
             let role = if focused { Role::Selection } else { Role::SelectionQuiet };
-            buf.set_style(Rect::new(inner.x, inner.y + y, inner.width, 1), look.style(role));
+            select(look, buf, Rect::new(inner.x, inner.y + y, inner.width, 1), role);
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
     }
@@ -420,13 +433,13 @@ fn draw_row(
             _ if c.id == "node" => text::truncate_middle(&clean, w),
             _ => text::truncate_end(&clean, w),
         };
-        let shown = if c.right {
-            text::pad_left(&cut, w)
+        let left = if c.right {
+            x + (w.saturating_sub(text::width(&cut))) as u16
         } else {
-            cut.into_owned()
+            x
         };
         let role = if marks.stale { Role::Stale } else { cell.role };
-        put(buf, inner, x, y, &shown, look.style(role));
+        put(buf, inner, left, y, &cut, look.style(role));
         x += width + 2;
     }
 }

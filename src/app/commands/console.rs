@@ -3,7 +3,7 @@
 use crate::app::command::{Command, always};
 use crate::app::layers::{ActivityView, Choice, Help, Palette, Picker, PickerFor, Question, QuestionFor};
 use crate::app::msg::{Connection, Effect};
-use crate::app::{App, Focus, Layer, List, Strip};
+use crate::app::{App, Focus, Layer, Sort, Strip};
 use crate::model::Scope;
 use crate::panes::{PANES, PaneId};
 
@@ -432,11 +432,9 @@ fn view(app: &mut App, by: isize) -> Vec<Effect> {
     if let Some(view) = app.views.get_mut(at) {
         *view = (*view as isize + by).rem_euclid(n) as usize;
     }
-    let page = app.list(app.pane).page;
-    *app.list_mut() = List {
-        page,
-        ..List::default()
-    };
+    let list = app.list_mut();
+    list.clear();
+    list.sort = Sort::default();
     app.refresh_pane();
     Vec::new()
 }
