@@ -126,9 +126,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             }
             Some(event) = events.recv() => {
                 urgent = true;
-                effects = performer.take(&mut app, event).await;
+                effects = performer.take(&mut app, event);
                 while let Ok(event) = events.try_recv() {
-                    effects.extend(performer.take(&mut app, event).await);
+                    effects.extend(performer.take(&mut app, event));
                 }
             }
             () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
@@ -243,7 +243,7 @@ struct Performer {
 }
 
 impl Performer {
-    async fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
+    fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
             Event::Msg(msg) => vec![msg],
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),

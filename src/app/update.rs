@@ -263,18 +263,21 @@ impl App {
     fn type_into(&mut self, chord: Chord) -> Vec<Effect> {
         match self.layers.last_mut() {
             Some(Layer::Prompt(prompt)) => {
-                if prompt.field.input(chord) {
+                let changed = prompt.field.input(chord);
+                if changed {
                     prompt.complaint = None;
                     return self.prompt_changed();
                 }
             }
             Some(Layer::Palette(palette)) => {
-                if palette.field.input(chord) {
+                let changed = palette.field.input(chord);
+                if changed {
                     self.refresh_palette();
                 }
             }
             Some(Layer::Picker(picker)) => {
-                if picker.field.input(chord) {
+                let changed = picker.field.input(chord);
+                if changed {
                     picker.cursor = 0;
                 }
             }

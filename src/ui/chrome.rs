@@ -143,7 +143,7 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
                 };
             }
             if rows < n {
-                tail.push_str(&format!("  {} of {n}  n next", i + 1));
+                tail = format!("{tail}  {} of {n}  n next", i + 1);
             }
         }
         let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));

@@ -156,13 +156,9 @@ fn scale(app: &mut App) -> Vec<Effect> {
     let Some((target, seen)) = target(app) else {
         return Vec::new();
     };
-    let mut hint = format!("now {seen}");
-    if let Some(h) = app.subject_workload().and_then(|w| app.world.hpa_of(w)) {
-        hint.push_str(&format!(
-            "; the HPA {} holds it between {} and {}",
-            h.meta.name, h.min, h.max
-        ));
-    }
+    let held = app.subject_workload().and_then(|w| app.world.hpa_of(w));
+    let held = held.map(|h| format!("; the HPA {} holds it between {} and {}", h.meta.name, h.min, h.max));
+    let hint = format!("now {seen}{}", held.unwrap_or_default());
     let label = format!("Replicas of {target}");
     app.layers.push(Layer::Prompt(Prompt::new(
         PromptFor::Replicas { target, seen },
@@ -228,20 +224,15 @@ fn set_image(app: &mut App) -> Vec<Effect> {
             hint: format!("{}{}", c.image, if c.init { "  (init)" } else { "" }),
         })
         .collect();
-    match containers.as_slice() {
-        [one] => {
-            let name = one.value.clone();
-            ask_image(app, target, &name)
-        }
-        _ => {
-            app.layers.push(Layer::Picker(Picker::new(
-                "Set the image of",
-                PickerFor::ImageContainer(target),
-                containers,
-            )));
-            Vec::new()
-        }
+    if let [one] = containers.as_slice() {
+        return ask_image(app, target, &one.value);
     }
+    app.layers.push(Layer::Picker(Picker::new(
+        "Set the image of",
+        PickerFor::ImageContainer(target),
+        containers,
+    )));
+    Vec::new()
 }
 
 /// Asks for the new image of a container.

@@ -325,7 +325,7 @@ fn retry(app: &mut App) -> Vec<Effect> {
 
 fn pick_context(app: &mut App) -> Vec<Effect> {
     let mut picker = Picker::new("Context", PickerFor::Context, Vec::new());
-    picker.note = "reading the kubeconfig".to_owned();
+    "reading the kubeconfig".clone_into(&mut picker.note);
     app.layers.push(Layer::Picker(picker));
     vec![Effect::ListContexts]
 }
@@ -336,7 +336,7 @@ fn pick_namespaces(app: &mut App) -> Vec<Effect> {
     if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
         picker.marked = list.iter().cloned().collect();
     }
-    picker.note = "type a name; the list follows when you may list namespaces".to_owned();
+    "type a name; the list follows when you may list namespaces".clone_into(&mut picker.note);
     app.layers.push(Layer::Picker(picker));
     Vec::new()
 }
