@@ -6,6 +6,9 @@ mod dialogs;
 mod lists;
 mod logs;
 mod objects;
+mod pickers;
+mod plans;
+mod prompts;
 mod runbooks;
 mod views;
 
@@ -22,5 +25,8 @@ pub(super) const TABLES: &[&[Command]] = &[
     runbooks::TABLE,
     logs::TABLE,
     views::TABLE,
+    plans::TABLE,
+    prompts::TABLE,
+    pickers::TABLE,
     dialogs::TABLE,
 ];
