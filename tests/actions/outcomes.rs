@@ -1,6 +1,6 @@
 //! What became of a change, told as it is.
 
-use super::{scale, worker};
+use super::{controller_revisions, worker};
 use crate::fake_api::{APPS, CORE, Desk, Fake, Fault, confirm, finish, recording, status};
 use quarterdeck::action::{Outcome, Request, RollbackTo, Verdict, WhyNot};
 use quarterdeck::journal::RecordKind;
@@ -61,10 +61,10 @@ async fn a_change_without_an_answer_is_compared_and_never_sent_again() {
     ] {
         for ask in [0, 2, 3] {
             let fake = Fake::cortex();
-            fake_api::prepare(&fake);
+            crate::fake_api::prepare(&fake);
             fake.react(finish);
             let desk = Desk::new(fake);
-            let ask = fake_api::one_of_each(&desk.fake).swap_remove(ask);
+            let ask = crate::fake_api::one_of_each(&desk.fake).swap_remove(ask);
             desk.fake
                 .fault(if ask.name() == "scale" { "PUT" } else { "PATCH" }, "", fault.clone());
             let (outcome, verdict, _) = desk.run(ask.clone()).await;

@@ -1,6 +1,7 @@
 //! What each action sends, against what was recorded.
 
-use super::{scale, worker};
+use super::controller_revisions;
+use super::scale;
 use crate::fake_api::{APPS, CORE, Desk, Fake, Fault, confirm, finish, recording, status};
 use quarterdeck::action::{Outcome, REGISTRY, Request, RollbackTo, Stage, Undo, Verdict, WhyNot};
 use quarterdeck::model::Kind;
@@ -104,20 +105,6 @@ async fn a_roll_back_of_a_deployment_carries_the_recorded_template_behind_two_gu
     assert_eq!(writes[0].body.as_array().unwrap().len(), 3, "annotations stay");
 }
 
-/// The object and history before the recorded undo, and the body that was sent.
-fn controller_revisions(kind: &str, watch: usize, list: usize, patch: usize) -> (Fake, Value) {
-    let all = recording("undo-controllerrevisions");
-    let stream = all[watch]["stream"].as_array().unwrap();
-    let fake = Fake::default();
-    fake.put(
-        &format!("{APPS}/{kind}"),
-        stream.last().unwrap()["event"]["object"].clone(),
-    );
-    fake.load(&format!("{APPS}/controllerrevisions"), &all[list]["body"]);
-    fake.react(finish);
-    (fake, all[patch]["request_body"].clone())
-}
-
 #[tokio::test]
 async fn a_roll_back_by_controller_revision_sends_its_data_as_it_is() {
     for (kind, plural, name, at) in [
@@ -187,9 +174,9 @@ async fn several_workloads_roll_back_in_order_and_the_first_failure_stops_the_re
 #[tokio::test]
 async fn each_action_sends_exactly_the_request_of_the_reference() {
     let fake = Fake::cortex();
-    fake_api::prepare(&fake);
+    crate::fake_api::prepare(&fake);
     let uid = |fake: &Fake, path: &str| fake.get(path)["metadata"]["uid"].clone();
-    let asks = fake_api::one_of_each(&fake);
+    let asks = crate::fake_api::one_of_each(&fake);
     let names: Vec<&str> = asks.iter().map(Request::name).collect();
     assert_eq!(
         names,
@@ -205,7 +192,7 @@ async fn each_action_sends_exactly_the_request_of_the_reference() {
     );
     for ask in asks {
         let fake = Fake::cortex();
-        fake_api::prepare(&fake);
+        crate::fake_api::prepare(&fake);
         fake.react(finish);
         let want = match &ask {
             Request::HpaBounds { .. } => (

@@ -2,6 +2,7 @@
 //! request, faults on demand. It knows only what the actions send.
 #![allow(
     dead_code,
+    unused_imports, // each test takes its part
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::expect_used,

@@ -3,7 +3,7 @@
 use super::stage::{complete, cortex, edit, events, get, pods, progressing, ready, secs, waiting};
 use jiff::SignedDuration;
 use quarterdeck::sim::kube::resources::{DEPLOYMENTS, PODS, REPLICASETS};
-use quarterdeck::sim::kube::{LogQuery, Store};
+use quarterdeck::sim::kube::{LogQuery, Platform, Store};
 use serde_json::{Value, json};
 
 #[test]
