@@ -40,9 +40,15 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let (keys, mut notices) = keymap(&config);
     notices.extend(loaded.problems.iter().map(|p| Notice::error(p.to_string())));
     let mut books = crate::runbook::library::Library::built_in();
-    if let Some(folder) = &config.paths.config {
-        let problems = books.load_dir(&folder.join("runbooks"));
-        notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+    for file in crate::config::runbooks(&config.paths) {
+        let name = file.path.display().to_string();
+        match file.text {
+            Ok(text) => {
+                let problems = books.add(&name, &text.unwrap_or_default());
+                notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+            }
+            Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
+        }
     }
     let target = config.target();
     let (context, scope) = match &target {

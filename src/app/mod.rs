@@ -110,6 +110,8 @@ pub struct App {
     pub dirty: bool,
     pub leaving: bool,
     start_context: Option<String>,
+    /// Where the rows on screen came from: another place takes all of them away.
+    home: Option<Place>,
     scope: Option<Scope>,
     wanted: Wanted,
     states: HashMap<Uid, RolloutState>,
@@ -152,6 +154,7 @@ impl App {
             dirty: true,
             leaving: false,
             start_context: start.context,
+            home: None,
             scope: start.scope,
             wanted: Wanted::default(),
             states: HashMap::new(),
@@ -334,7 +337,12 @@ impl App {
         if self.layers.iter().any(Layer::is_full) {
             return false;
         }
-        id == self.pane || (!self.zoomed && crate::ui::shows_all_panes(self.size))
+        id == self.pane || (!self.zoomed && self.shows_all_panes())
+    }
+
+    /// Whether all panes fit on the deck beside each other, rather than one open and the others a line each.
+    pub const fn shows_all_panes(&self) -> bool {
+        self.size.0 >= 110 && self.size.1 >= 30
     }
 
     /// Tells the feeds what is needed, if that changed.

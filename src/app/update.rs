@@ -8,7 +8,7 @@ use super::msg::{Connection, Effect, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal};
 use crate::keys::{Chord, Key, Resolved};
-use crate::model::FeedId;
+use crate::model::{FeedId, Place};
 
 impl App {
     /// Takes one message at our time `now`.
@@ -37,7 +37,7 @@ impl App {
                 self.refresh(false);
                 self.judge();
                 self.dirty |= feeds_changed;
-                self.runs_see_facts()
+                self.runs_tick()
             }
             Msg::Connection(connection) => self.connection_changed(connection),
             Msg::Contexts(contexts) => {
@@ -128,26 +128,40 @@ impl App {
     }
 
     fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
-        let was = self.place().cloned();
         self.connection = connection;
         self.dirty = true;
-        let is = self.place().cloned();
-        let mut effects = Vec::new();
-        if was.is_some() && is.is_some() && was != is {
-            // Another cluster or other namespaces: nothing of the old one may stay, marks and open layers included.
-            effects.extend(self.layers.iter().filter_map(|l| match l {
-                Layer::Logs(logs) => Some(Effect::CloseLogs(logs.token)),
-                _ => None,
-            }));
-            self.layers.retain(|l| matches!(l, Layer::Activity(_) | Layer::Help(_)));
-            self.world = crate::model::World::default();
-            self.judge.forget();
-            self.strip = super::Strip::default();
-            for list in &mut self.lists {
-                list.clear();
-            }
-            self.refresh(true);
+        let Some(place) = self.place().cloned() else {
+            return Vec::new();
+        };
+        match self.home.replace(place.clone()) {
+            Some(home) if home != place => self.leave(&home, &place),
+            _ => Vec::new(),
         }
+    }
+
+    /// Another cluster or other namespaces: nothing of the old place may stay, marks and open layers included.
+    fn leave(&mut self, home: &Place, place: &Place) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.pending.clear();
+        for layer in std::mem::take(&mut self.layers) {
+            match layer {
+                Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
+                Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
+                Layer::Plan(plan) => effects.extend(self.run_plan_closed(&plan)),
+                _ => {}
+            }
+        }
+        if !home.is_same_cluster(place) {
+            effects.extend(self.end_runs(&format!("the console went on to {}", place.context)));
+        }
+        self.world = crate::model::World::default();
+        self.judge.forget();
+        self.strip = super::Strip::default();
+        self.focus = Focus::Pane;
+        for list in &mut self.lists {
+            list.clear();
+        }
+        self.refresh(true);
         effects
     }
 
@@ -443,6 +457,15 @@ impl App {
                 Vec::new()
             }
         }
+    }
+
+    /// Leaves all layers: back to the deck.
+    pub(crate) fn pop_layers(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while !self.layers.is_empty() {
+            effects.extend(self.pop_layer());
+        }
+        effects
     }
 
     /// Feeds of the active pane, worst first: for its title.

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, frame, put, shows_all_panes};
+use super::{Look, frame, put};
 use crate::app::{App, Focus, Health, List, Row};
 use crate::model::Freshness;
 use crate::panes::{Cell, Column, PANES, Pane, Width};
@@ -15,7 +15,7 @@ pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
     if app.zoomed {
         return PANES.iter().map(|p| (p.id == app.pane).then_some(body)).collect();
     }
-    if shows_all_panes(app.size) {
+    if app.shows_all_panes() {
         // Pods and rollouts beside each other, events below.
         let lower = (body.height / 4).max(6);
         let upper = body.height - lower;

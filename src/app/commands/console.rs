@@ -161,9 +161,9 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: has_signals,
         run: |app| {
-            app.layers.clear();
+            let effects = app.pop_layers();
             app.focus = Focus::Strip;
-            Vec::new()
+            effects
         },
     },
     Command {
@@ -369,10 +369,7 @@ fn activity(app: &mut App) -> Vec<Effect> {
 }
 
 fn go(app: &mut App, id: PaneId) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    while !app.layers.is_empty() {
-        effects.extend(app.pop_layer());
-    }
+    let effects = app.pop_layers();
     app.pane = id;
     app.focus = Focus::Pane;
     app.refresh_pane();
@@ -409,8 +406,15 @@ fn subject(app: &mut App) -> Vec<Effect> {
 
 fn snooze(app: &mut App) -> Vec<Effect> {
     use crate::app::layers::{Prompt, PromptFor};
+    let Some(signal) = app.strip.current(&app.judge) else {
+        return Vec::new();
+    };
+    let purpose = PromptFor::SnoozeReason {
+        signal: signal.key(),
+        line: signal.short(app.server_now()),
+    };
     app.layers.push(Layer::Prompt(Prompt::new(
-        PromptFor::SnoozeReason,
+        purpose,
         "Snooze for 30 minutes because",
         "it comes back at once if it gets worse",
         "",

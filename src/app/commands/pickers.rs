@@ -120,19 +120,13 @@ fn picked(app: &mut App) -> Vec<Effect> {
             Some(container) => actions::ask_image(app, target, &container),
             None => Vec::new(),
         },
-        PickerFor::Runbook => {
-            let subject = app
-                .subject_workload()
-                .map(|w| w.meta.object(w.kind))
-                .or_else(|| app.subject());
-            match (value, subject) {
-                (Some(book), Some(object)) => {
-                    let subject = Subject::of(&app.world, &object);
-                    app.start_run(&book, subject)
-                }
-                (Some(_), None) => app.complain("select the object that the runbook is for first"),
-                _ => Vec::new(),
+        PickerFor::Runbook(subject) => match (value, subject) {
+            (Some(book), Some(object)) => {
+                let subject = Subject::of(&app.world, &object);
+                app.start_run(&book, subject)
             }
-        }
+            (Some(_), None) => app.complain("select the object that the runbook is for first"),
+            _ => Vec::new(),
+        },
     }
 }

@@ -47,7 +47,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "press the button that has the focus; in a field, go to the next one",
         short: "press",
         group: MUTATE,
-        when: in_plan,
+        when: pressable,
         run: press,
     },
     Command {
@@ -92,6 +92,14 @@ fn in_plan(app: &App) -> Result<(), String> {
     }
 }
 
+/// Cancel can always be pressed; the button only where something may be changed.
+fn pressable(app: &App) -> Result<(), String> {
+    match app.layers.last() {
+        Some(Layer::Plan(plan)) if plan.focus != PlanFocus::Go => Ok(()),
+        _ => app.may_mutate().and_then(|()| in_plan(app)),
+    }
+}
+
 fn has_alternative(app: &App) -> Result<(), String> {
     in_plan(app)?;
     let Some(Layer::Plan(plan)) = app.layers.last() else {
@@ -126,7 +134,6 @@ fn scroll(app: &mut App, by: isize) -> Vec<Effect> {
 /// Enter. On Cancel it changes nothing; in a field it goes on to the next one; only on the button does it confirm.
 fn press(app: &mut App) -> Vec<Effect> {
     let now = app.now;
-    let allowed = app.may_mutate();
     let Some(Layer::Plan(plan)) = app.layers.last_mut() else {
         return Vec::new();
     };
@@ -139,9 +146,6 @@ fn press(app: &mut App) -> Vec<Effect> {
             Vec::new()
         }
         PlanFocus::Go => {
-            if let Err(why) = allowed {
-                return app.complain(why);
-            }
             let (id, run, reason) = (plan.id, plan.run, plan.reason.text().trim().to_owned());
             let Some(confirmed) = plan.confirm(now) else {
                 return Vec::new();

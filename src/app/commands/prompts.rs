@@ -169,16 +169,12 @@ fn accept(app: &mut App) -> Vec<Effect> {
                 .unwrap_or_default();
             app.run_event(run, Event::SetParam { name, text })
         }
-        PromptFor::SnoozeReason => {
-            let Some(signal) = app.strip.current(&app.judge) else {
-                return Vec::new();
-            };
-            let (key, line) = (signal.key(), signal.short(app.server_now()));
+        PromptFor::SnoozeReason { signal, line } => {
             let until = app
                 .now
                 .checked_add(jiff::SignedDuration::from_mins(30))
                 .unwrap_or(app.now);
-            app.judge.snooze(key, until, text.clone());
+            app.judge.snooze(signal, until, text.clone());
             app.strip.settle(&app.judge);
             app.say("snoozed for 30 minutes");
             vec![Effect::Record {

@@ -21,7 +21,8 @@ pub enum PickerFor {
     LogContainer,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
-    Runbook,
+    /// For the object that was selected when the list was opened.
+    Runbook(Option<ObjectRef>),
 }
 
 #[derive(Clone, Debug)]
