@@ -165,14 +165,19 @@ impl App {
         effects
     }
 
-    fn planned(&mut self, id: ActionId, answer: Result<Box<Plan>, Refusal>) -> Vec<Effect> {
+    fn planned(&mut self, id: ActionId, mut answer: Result<Box<Plan>, Refusal>) -> Vec<Effect> {
         let now = self.now;
-        let mut run = None;
+        let run = self.layers.iter().find_map(|l| match l {
+            Layer::Plan(plan) if plan.id == id => plan.run,
+            _ => None,
+        });
+        if let (Some(run), Ok(plan)) = (run, &mut answer) {
+            self.run_paces(run, plan);
+        }
         for layer in &mut self.layers {
             if let Layer::Plan(plan) = layer
                 && plan.id == id
             {
-                run = plan.run;
                 plan.planned(answer.clone(), now);
                 self.dirty = true;
             }

@@ -12,6 +12,8 @@ mod load;
 mod paths;
 mod platform;
 mod policy;
+mod secret;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,6 +27,8 @@ pub use inputs::{File, Inputs, Layer, Problem, runbooks};
 pub use paths::Paths;
 pub use platform::{Class, Declared, Platform};
 pub use policy::{Freeze, Policy};
+pub use secret::SecretRef;
+pub use source::{CertificatesSource, HttpSource, PostgresSource, PrometheusSource, QueueSource, RedisSource};
 
 /// Colour depth, as asked for; `Auto` looks at the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use super::{CertificatesSource, HttpSource, PostgresSource, PrometheusSource, QueueSource, RedisSource};
+
 /// What the configuration says of a platform. In order of care.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -103,6 +105,18 @@ pub struct Platform {
     pub namespaces: Vec<String>,
     #[serde(default)]
     pub classify: Option<Declared>,
+    #[serde(default)]
+    pub postgres: Vec<PostgresSource>,
+    #[serde(default)]
+    pub redis: Vec<RedisSource>,
+    #[serde(default)]
+    pub queues: Vec<QueueSource>,
+    #[serde(default)]
+    pub prometheus: Vec<PrometheusSource>,
+    #[serde(default)]
+    pub certificates: Vec<CertificatesSource>,
+    #[serde(default)]
+    pub http: Vec<HttpSource>,
 }
 
 #[cfg(test)]

@@ -4,28 +4,42 @@
 //! rows of one platform and how fresh each kind is. Everything that judges (`signal`), explains (`runbook` facts) or
 //! shows (`panes`, `ui`) reads a `&World` and nothing else.
 
+mod certificate;
 mod change;
 mod event;
 mod freshness;
 mod guard;
+mod http_check;
 mod ids;
 mod job;
 mod node;
 mod pod;
+mod postgres;
+mod prometheus;
+mod queue;
+mod redis;
 mod rollout;
 mod selector;
+mod source;
 mod workload;
 mod world;
 
+pub use certificate::Certificates;
 pub use change::{Batch, Change};
 pub use event::Event;
 pub use freshness::{FeedId, Freshness};
 pub use guard::{Budget, Hpa, HpaMetric, Quota, QuotaItem};
+pub use http_check::HttpChecks;
 pub use ids::{Key, Kind, Meta, ObjectRef, Owner, Str, Uid};
 pub use job::{CronJob, Job};
 pub use node::{Node, Usage};
 pub use pod::{Container, ContainerRole, ContainerState, Ended, Phase, Pod};
+pub use postgres::Postgres;
+pub use prometheus::Prometheus;
+pub use queue::Queues;
+pub use redis::Redis;
 pub use rollout::{RolloutState, Trouble, rollout_state, trouble_of};
 pub use selector::{Requirement, Selector};
+pub use source::{Problem, Seen, Source, SourceId, SourceKind, Sources};
 pub use workload::{Condition, ContainerSpec, IntOrPercent, Revision, Steward, Strategy, Workload};
 pub use world::{Place, Scope, Table, World};

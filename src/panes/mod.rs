@@ -30,6 +30,8 @@ impl PaneId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
     Fixed(u16),
+    /// At least and at most so much: grows before the name does.
+    Grow(u16, u16),
     /// Takes what is left, at least so much; the first such column is the name.
     Fill(u16),
 }

@@ -60,7 +60,7 @@ pub fn lines(logs: &Logs, width: usize) -> Vec<Line> {
             line.and(text::clean(&words).into_owned(), role)
         })
         .collect();
-    draw::wrapped(&lines, width, logs.scroll.wrap)
+    draw::wrapped_by(&lines, width, logs.scroll.wrap, 2)
 }
 
 pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option<Position> {

@@ -43,6 +43,16 @@ impl Look<'_> {
     }
 }
 
+/// A look for measuring: colours do not matter, and all symbols are one column wide.
+fn measuring() -> Look<'static> {
+    static PLAIN: std::sync::LazyLock<Theme> =
+        std::sync::LazyLock::new(|| Theme::built_in("dark", crate::theme::Depth::Mono));
+    Look {
+        theme: &PLAIN,
+        symbols: &crate::theme::symbols::UNICODE,
+    }
+}
+
 /// Smaller than this and only a message fits.
 const SMALLEST: (u16, u16) = (40, 10);
 
@@ -82,6 +92,11 @@ pub fn fit(app: &mut App) {
         }
     }
     for i in 0..app.layers.len() {
+        if let Some(Layer::Plan(plan)) = app.layers.get_mut(i) {
+            plan.overflow = plan::overflow(plan, area);
+            plan.scroll = plan.scroll.min(plan.overflow);
+            continue;
+        }
         let Some(layer) = app.layers.get(i) else { continue };
         let Some((page, len, jump)) = extent(app, layer, body) else {
             continue;

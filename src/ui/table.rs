@@ -19,7 +19,7 @@ pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
         // Pods and rollouts beside each other, events below.
         let lower = (body.height / 4).max(6);
         let upper = body.height - lower;
-        let left = body.width * 54 / 100;
+        let left = body.width / 2;
         return vec![
             Some(Rect::new(body.x, body.y, left, upper)),
             Some(Rect::new(body.x + left, body.y, body.width - left, upper)),
@@ -151,20 +151,41 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
     }
 }
 
+/// A name is readable from here on; until then it takes what is spare before anybody else.
+const NAME: u16 = 28;
+
 /// Widths of the columns that fit into `room`, by priority; the fill column takes the rest.
 pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
     let least = |c: &Column| match c.width {
-        Width::Fixed(n) | Width::Fill(n) => n,
+        Width::Fixed(n) | Width::Grow(n, _) | Width::Fill(n) => n,
     };
     loop {
         let need: u16 = columns.iter().map(|c| least(c) + 2).sum::<u16>().saturating_sub(2);
         if need <= room || columns.len() <= 2 {
             let mut spare = room.saturating_sub(need);
+            for c in &mut columns {
+                if let Width::Fill(n) = &mut c.width {
+                    let more = spare.min(NAME.saturating_sub(*n));
+                    *n += more;
+                    spare -= more;
+                }
+            }
             return columns
                 .into_iter()
                 .map(|c| match c.width {
-                    Width::Fixed(n) => (c, n),
-                    Width::Fill(n) => (c, n + std::mem::take(&mut spare)),
+                    Width::Fixed(n) | Width::Fill(n) => (c, n),
+                    Width::Grow(n, most) => {
+                        let more = spare.min(most - n);
+                        spare -= more;
+                        (c, n + more)
+                    }
+                })
+                // The name takes what nobody else wants, wherever it stands.
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(|(c, n)| match c.width {
+                    Width::Fill(_) => (c, n + std::mem::take(&mut spare)),
+                    _ => (c, n),
                 })
                 .collect();
         }
@@ -328,7 +349,10 @@ fn draw_row(
         let w = usize::from(*width);
         let clean = text::clean(&cell.text);
         let cut = match c.width {
-            Width::Fill(_) if c.id == "name" => text::truncate_middle(&clean, w),
+            // The last five of a pod's name and the tag of an image tell them apart from their like.
+            _ if matches!(c.id, "name" | "object") => text::truncate_keeping(&clean, w, 5),
+            _ if c.id == "image" => text::truncate_keeping(&clean, w, 6),
+            _ if c.id == "node" => text::truncate_middle(&clean, w),
             _ => text::truncate_end(&clean, w),
         };
         let shown = if c.right {

@@ -8,8 +8,24 @@ use crate::app::doc::{Line, Scroll};
 use crate::text;
 use crate::theme::Role;
 
-/// Breaks lines at `width` columns, indenting what follows by two.
+/// Breaks lines at `width` columns. What follows stands below the value of a labelled line, else at the edge.
 pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
+    wrapped_by(lines, width, wrap, 0)
+}
+
+/// Where the rest of a broken line begins: below what follows its label, mark or source; else at `otherwise`.
+fn hanging(line: &Line, width: usize, otherwise: usize) -> usize {
+    match line.0.as_slice() {
+        [(first, _), _, ..] if first.ends_with(' ') => match text::width(first) {
+            w if w <= 20.min(width / 2) => w,
+            _ => otherwise,
+        },
+        _ => otherwise,
+    }
+}
+
+/// As [`wrapped`]; lines without a label go on at column `otherwise`.
+pub fn wrapped_by(lines: &[Line], width: usize, wrap: bool, otherwise: usize) -> Vec<Line> {
     if !wrap || width < 8 {
         return lines.to_vec();
     }
@@ -19,19 +35,21 @@ pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
             out.push(line.clone());
             continue;
         }
+        let hang = hanging(line, width, otherwise);
+        let indent = " ".repeat(hang);
         let mut now: Vec<(String, Role)> = Vec::new();
         let mut used = 0;
         for (piece, role) in &line.0 {
             let mut words = String::new();
             for word in piece.split_inclusive([' ', ',', '/']) {
                 let w = text::width(word);
-                if used + w > width && used > 2 {
+                if used + w > width && used > hang {
                     if !words.is_empty() {
                         now.push((std::mem::take(&mut words), *role));
                     }
                     out.push(Line(std::mem::take(&mut now)));
-                    now.push(("  ".to_owned(), *role));
-                    used = 2;
+                    now.push((indent.clone(), *role));
+                    used = hang;
                 }
                 if w > width {
                     // One word longer than the line: cut hard.
@@ -39,8 +57,8 @@ pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
                         if used >= width {
                             now.push((std::mem::take(&mut words), *role));
                             out.push(Line(std::mem::take(&mut now)));
-                            now.push(("  ".to_owned(), *role));
-                            used = 2;
+                            now.push((indent.clone(), *role));
+                            used = hang;
                         }
                         words.push(c);
                         used += 1;
