@@ -8,6 +8,8 @@ pub mod command;
 mod commands;
 pub mod doc;
 pub mod field;
+#[cfg(test)]
+mod flows;
 pub mod layer;
 pub mod layers;
 mod list;
@@ -391,6 +393,11 @@ impl App {
         {
             return;
         }
+        self.judge_now();
+    }
+
+    /// Judges the signals: what a person put aside or took back counts at once.
+    pub(crate) fn judge_now(&mut self) {
         self.judged_at = Some(self.now);
         if self.judge.update(&self.world, self.now) {
             self.strip.settle(&self.judge);

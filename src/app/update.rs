@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::command;
-use super::layers::{Content, PickerFor, PlanFocus, PromptFor};
+use super::layers::{Content, PlanFocus, PromptFor};
 use super::msg::{Connection, Effect, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal};
@@ -36,13 +36,14 @@ impl App {
                 self.world.apply(batch);
                 self.refresh(false);
                 self.judge();
+                super::commands::fill_namespaces(self);
                 self.dirty |= feeds_changed;
                 self.runs_tick()
             }
             Msg::Connection(connection) => self.connection_changed(connection),
             Msg::Contexts(contexts) => {
                 self.contexts = Some(contexts);
-                self.fill_context_picker();
+                super::commands::fill_contexts(self);
                 Vec::new()
             }
             Msg::Planned(id, answer) => self.planned(id, answer),
@@ -345,8 +346,9 @@ impl App {
         }
     }
 
-    fn refresh_palette(&mut self) {
-        let Some(Layer::Palette(mut palette)) = self.layers.pop() else {
+    /// Ranks the commands anew for what is typed into the palette, if that is open.
+    pub(crate) fn refresh_palette(&mut self) {
+        let Some(Layer::Palette(mut palette)) = self.layers.pop_if(|l| matches!(l, Layer::Palette(_))) else {
             return;
         };
         palette.cursor = 0;
@@ -405,45 +407,6 @@ impl App {
         let layer = super::layers::PlanLayer::new(id, request.clone(), run, self.now);
         self.layers.push(Layer::Plan(Box::new(layer)));
         vec![Effect::Plan(id, request)]
-    }
-
-    fn fill_context_picker(&mut self) {
-        use super::layers::Choice;
-        self.dirty = true;
-        let Some(contexts) = self.contexts.clone() else { return };
-        for layer in &mut self.layers {
-            if let Layer::Picker(picker) = layer
-                && picker.purpose == PickerFor::Context
-            {
-                match &contexts {
-                    Ok(rows) => {
-                        picker.choices = rows
-                            .iter()
-                            .map(|c| Choice {
-                                value: c.name.clone(),
-                                label: c.name.clone(),
-                                hint: format!(
-                                    "{}{}{}",
-                                    c.cluster,
-                                    if c.namespace.is_empty() {
-                                        String::new()
-                                    } else {
-                                        format!(" · {}", c.namespace)
-                                    },
-                                    if c.current { " · current" } else { "" }
-                                ),
-                            })
-                            .collect();
-                        picker.note = if rows.is_empty() {
-                            "the kubeconfig names no context".to_owned()
-                        } else {
-                            String::new()
-                        };
-                    }
-                    Err(why) => picker.note.clone_from(why),
-                }
-            }
-        }
     }
 
     /// Leaves the topmost layer.

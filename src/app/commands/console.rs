@@ -1,10 +1,10 @@
 //! The console itself: leaving, help, focus, contexts.
 
+use super::pickers;
 use crate::app::command::{Command, always};
-use crate::app::layers::{ActivityView, Choice, Help, Palette, Picker, PickerFor, Question, QuestionFor};
+use crate::app::layers::{ActivityView, Help, Palette, Question, QuestionFor};
 use crate::app::msg::{Connection, Effect};
 use crate::app::{App, Focus, Layer, Strip};
-use crate::model::Scope;
 use crate::panes::{PANES, PaneId};
 
 const G: &str = "Console";
@@ -88,7 +88,7 @@ pub(super) const TABLE: &[Command] = &[
         short: "context",
         group: G,
         when: always,
-        run: pick_context,
+        run: pickers::pick_context,
     },
     Command {
         id: "namespace.pick",
@@ -96,7 +96,7 @@ pub(super) const TABLE: &[Command] = &[
         short: "namespace",
         group: G,
         when: always,
-        run: pick_namespaces,
+        run: pickers::pick_namespaces,
     },
     Command {
         id: "activity.open",
@@ -323,46 +323,6 @@ fn retry(app: &mut App) -> Vec<Effect> {
     vec![Effect::Retry]
 }
 
-fn pick_context(app: &mut App) -> Vec<Effect> {
-    let mut picker = Picker::new("Context", PickerFor::Context, Vec::new());
-    "reading the kubeconfig".clone_into(&mut picker.note);
-    app.layers.push(Layer::Picker(picker));
-    vec![Effect::ListContexts]
-}
-
-fn pick_namespaces(app: &mut App) -> Vec<Effect> {
-    let choices = namespace_choices(app);
-    let mut picker = Picker::new("Namespaces  (tab marks several)", PickerFor::Namespaces, choices);
-    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
-        picker.marked = list.iter().cloned().collect();
-    }
-    "type a name; the list follows when you may list namespaces".clone_into(&mut picker.note);
-    app.layers.push(Layer::Picker(picker));
-    Vec::new()
-}
-
-/// Namespaces that are known: listed, or seen on objects.
-pub(crate) fn namespace_choices(app: &App) -> Vec<Choice> {
-    let mut names: Vec<String> = app.world.namespaces.keys().map(|k| k.name.to_string()).collect();
-    names.extend(app.world.pods.keys().map(|k| k.namespace.to_string()));
-    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
-        names.extend(list.iter().cloned());
-    }
-    names.sort();
-    names.dedup();
-    let mut choices = vec![Choice {
-        value: "*".to_owned(),
-        label: "all namespaces".to_owned(),
-        hint: "needs cluster scope".to_owned(),
-    }];
-    choices.extend(names.into_iter().map(|n| Choice {
-        value: n.clone(),
-        label: n,
-        hint: String::new(),
-    }));
-    choices
-}
-
 fn activity(app: &mut App) -> Vec<Effect> {
     app.layers.push(Layer::Activity(ActivityView::default()));
     Vec::new()
@@ -433,5 +393,6 @@ fn unsnooze(app: &mut App) -> Vec<Effect> {
     for key in &keys {
         app.judge.wake(key);
     }
+    app.judge_now();
     app.say(format!("{} back", keys.len()))
 }

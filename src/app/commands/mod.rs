@@ -14,6 +14,7 @@ mod views;
 
 use super::command::Command;
 
+pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
 /// All tables, in the order of the help.

@@ -175,7 +175,7 @@ fn accept(app: &mut App) -> Vec<Effect> {
                 .checked_add(jiff::SignedDuration::from_mins(30))
                 .unwrap_or(app.now);
             app.judge.snooze(signal, until, text.clone());
-            app.strip.settle(&app.judge);
+            app.judge_now();
             app.say("snoozed for 30 minutes");
             vec![Effect::Record {
                 kind: "snooze",
@@ -215,8 +215,17 @@ fn clear(app: &mut App) -> Vec<Effect> {
     match app.layers.last_mut() {
         Some(Layer::Prompt(p)) => p.field.clear(),
         Some(Layer::Palette(p)) => p.field.clear(),
-        Some(Layer::Picker(p)) => p.field.clear(),
+        Some(Layer::Picker(p)) => {
+            p.field.clear();
+            p.cursor = 0;
+        }
+        Some(Layer::Plan(p)) => {
+            if let Some(field) = p.field() {
+                field.clear();
+            }
+        }
         _ => {}
     }
+    app.refresh_palette();
     app.prompt_changed()
 }

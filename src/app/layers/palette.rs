@@ -55,6 +55,6 @@ impl Palette {
 }
 
 /// Keys of dialogs and of moving about make no sense from the palette.
-pub fn listed(c: &Command) -> bool {
+pub(crate) fn listed(c: &Command) -> bool {
     !matches!(c.group, "Moving" | "Dialogs") && !c.id.starts_with("plan.")
 }
