@@ -341,6 +341,7 @@ impl Stage {
                 read_only: self.setting.read_only,
                 ..Policy::default()
             },
+            sources: quarterdeck::action::Reach::default(),
         };
         if let Some(grant) = &self.grant {
             let journal = Journal::open(&self.dir.path().join("journal"), Who::here(&user, Mode::Live)).unwrap();
