@@ -48,6 +48,11 @@ pub fn record(before: &Value, after: &mut Value, by: &Writer, now: &str) {
             entries.push(entry);
         }
     }
+    // The server's order: applied fields first, then by time, then by name.
+    entries.sort_by_cached_key(|e| {
+        ["operation", "time", "manager", "subresource"]
+            .map(|k| e.get(k).and_then(Value::as_str).unwrap_or_default().to_owned())
+    });
     if !entries.is_empty() {
         meta.insert("managedFields".to_owned(), Value::Array(entries));
     }
