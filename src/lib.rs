@@ -15,6 +15,7 @@ pub mod run;
 pub mod runbook;
 pub mod signal;
 pub mod sim;
+pub mod start;
 pub mod term;
 pub mod text;
 pub mod theme;

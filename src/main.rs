@@ -1,3 +1,13 @@
-fn main() {
-    println!("qd");
+//! The binary: arguments in, exit code out.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use quarterdeck::cli::Cli;
+
+fn main() -> ExitCode {
+    // One TLS provider for every client and server in the process, before anything else.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cli = Cli::parse();
+    quarterdeck::start::main(cli)
 }

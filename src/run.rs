@@ -1,1 +1,338 @@
-//! run.
+//! The loop: what happens goes into [`App::update`], and what that asks for is performed. The only place that spawns
+//! tasks; drawing happens once after everything that was ready has been taken in.
+
+mod cluster;
+mod screen;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::app::{Access, App, Effect, Msg, Notice, Start, Token};
+use crate::config::Loaded;
+use crate::feed::Inbox;
+use crate::journal::{Entry, Journal, RecordKind};
+use crate::keys::{CONTEXTS, DEFAULT_KEYMAP, Keymap, Source, Vocabulary};
+use cluster::{Link, LinkEvent};
+use screen::Painter;
+
+/// Something for the loop.
+#[allow(clippy::large_enum_variant)] // few are in flight
+pub(crate) enum Event {
+    Msg(Msg),
+    Link(LinkEvent),
+}
+
+/// Runs the console until somebody leaves it.
+///
+/// # Errors
+/// When there is no terminal to draw on.
+pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
+    let config = loaded.config;
+    let read_only = config.policy.is_read_only();
+    let (sender, mut events) = mpsc::channel::<Event>(256);
+    let mut painter = Painter::enter(&config)?;
+    let (keys, mut notices) = keymap(&config);
+    notices.extend(loaded.problems.iter().map(|p| Notice::error(p.to_string())));
+    let mut books = crate::runbook::library::Library::built_in();
+    if let Some(folder) = &config.paths.config {
+        let problems = books.load_dir(&folder.join("runbooks"));
+        notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+    }
+    let target = config.target();
+    let (context, scope) = match &target {
+        Ok(t) => (t.context.clone(), t.scope.clone()),
+        Err(why) => {
+            notices.push(Notice::error(why.clone()));
+            (None, None)
+        }
+    };
+    let access = if read_only {
+        Access::ReadOnly {
+            why: format!("set by {}", config.origin("policy.read_only")),
+        }
+    } else {
+        Access::Operator
+    };
+    let (mut app, first) = App::new(Start {
+        now: Timestamp::now(),
+        size: painter.size(),
+        access,
+        keys,
+        thresholds: config.signals.clone(),
+        books,
+        context,
+        scope,
+    });
+    for notice in notices {
+        app.update(Msg::Notice(notice), Timestamp::now());
+    }
+    let inbox = Inbox::new();
+    let mut performer = Performer {
+        link: Link::new(config.clone(), target.ok(), inbox.clone(), sender.clone()),
+        sender: sender.clone(),
+        logs: HashMap::new(),
+        journal_dir: config.paths.journal(),
+        quit: false,
+        repaint: false,
+        copies: Vec::new(),
+        suspend: false,
+        login: false,
+        bell: false,
+    };
+    painter.draw(&mut app)?;
+    performer.perform(&mut app, first).await;
+    let mut signals = screen::Signals::new()?;
+    let mut last_draw = tokio::time::Instant::now();
+    while !performer.quit {
+        let now = Timestamp::now();
+        let tick = app
+            .next_tick()
+            .duration_since(now)
+            .max(jiff::SignedDuration::from_millis(50))
+            .unsigned_abs();
+        // Data waits for its interval; keys do not.
+        let data_due = last_draw + painter.interval();
+        let mut urgent = false;
+        let mut effects = Vec::new();
+        tokio::select! {
+            biased;
+            signal = signals.next() => {
+                urgent = true;
+                match signal {
+                    screen::Seen::Resize => {
+                        let (w, h) = painter.resized();
+                        effects = app.update(Msg::Resize(w, h), Timestamp::now());
+                    }
+                    screen::Seen::Leave => effects = app.update(Msg::Terminate, Timestamp::now()),
+                    screen::Seen::Stop => performer.suspend = true,
+                    screen::Seen::Continue => performer.repaint = true,
+                }
+            }
+            inputs = painter.input() => {
+                urgent = true;
+                match inputs {
+                    Ok(inputs) => for msg in inputs {
+                        effects.extend(app.update(msg, Timestamp::now()));
+                    },
+                    // The terminal is gone: leave as for a hang-up.
+                    Err(_) => effects = app.update(Msg::Terminate, Timestamp::now()),
+                }
+            }
+            Some(event) = events.recv() => {
+                urgent = true;
+                effects = performer.take(&mut app, event).await;
+                while let Ok(event) = events.try_recv() {
+                    effects.extend(performer.take(&mut app, event).await);
+                }
+            }
+            () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
+                if let Some(batch) = inbox.drain() {
+                    effects = app.update(Msg::World(batch), Timestamp::now());
+                }
+            }
+            () = tokio::time::sleep(tick) => effects = app.update(Msg::Tick, Timestamp::now()),
+        }
+        performer.perform(&mut app, effects).await;
+        if performer.login {
+            performer.login = false;
+            painter.suspend();
+            performer.link.login().await;
+            painter.resume();
+            performer.repaint = true;
+        }
+        if std::mem::take(&mut performer.suspend) {
+            painter.stop();
+            performer.repaint = true;
+        }
+        if std::mem::take(&mut performer.repaint) {
+            painter.repaint();
+            app.dirty = true;
+        }
+        for text in std::mem::take(&mut performer.copies) {
+            if let Err(why) = painter.copy(&text) {
+                app.update(
+                    Msg::Notice(Notice::error(format!("not copied: {why}"))),
+                    Timestamp::now(),
+                );
+            }
+        }
+        if std::mem::take(&mut performer.bell) {
+            painter.bell();
+        }
+        let _ = urgent;
+        if app.dirty {
+            painter.draw(&mut app)?;
+            last_draw = tokio::time::Instant::now();
+        }
+    }
+    painter.leave();
+    Ok(())
+}
+
+/// The user's keymap over the built-in one; with problems the built-in one alone.
+pub fn keymap(config: &crate::config::Config) -> (Keymap, Vec<Notice>) {
+    let rows = crate::app::command::rows();
+    let vocabulary = Vocabulary {
+        commands: &rows,
+        contexts: CONTEXTS,
+    };
+    let own = config
+        .paths
+        .config
+        .as_ref()
+        .map(|f| f.join("keymap.toml"))
+        .filter(|p| p.is_file());
+    let built_in = Source {
+        name: "keymaps/default.toml",
+        text: DEFAULT_KEYMAP,
+    };
+    let mut notices = Vec::new();
+    if let Some(path) = own {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => match Keymap::load(
+                &[
+                    built_in,
+                    Source {
+                        name: &name,
+                        text: &text,
+                    },
+                ],
+                vocabulary,
+            ) {
+                Ok((map, warnings)) => {
+                    notices.extend(warnings.iter().map(|w| Notice::info(w.to_string())));
+                    return (map, notices);
+                }
+                Err(problems) => notices.extend(problems.iter().map(|p| Notice::error(p.to_string()))),
+            },
+            Err(why) => notices.push(Notice::error(format!("{name}: cannot be read: {why}"))),
+        }
+    }
+    let built_in = Source {
+        name: "keymaps/default.toml",
+        text: DEFAULT_KEYMAP,
+    };
+    match Keymap::load(&[built_in], vocabulary) {
+        Ok((map, _)) => (map, notices),
+        Err(problems) => {
+            notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+            (Keymap::default(), notices)
+        }
+    }
+}
+
+/// Performs effects.
+struct Performer {
+    link: Link,
+    sender: mpsc::Sender<Event>,
+    logs: HashMap<Token, JoinHandle<()>>,
+    journal_dir: Option<PathBuf>,
+    quit: bool,
+    repaint: bool,
+    suspend: bool,
+    login: bool,
+    bell: bool,
+    copies: Vec<String>,
+}
+
+impl Performer {
+    async fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
+        let msgs = match event {
+            Event::Msg(msg) => vec![msg],
+            Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
+        };
+        msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    fn tell(&self, msg: Msg) {
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let _ = sender.send(Event::Msg(msg)).await;
+        });
+    }
+
+    async fn perform(&mut self, app: &mut App, effects: Vec<Effect>) {
+        let mut queue = std::collections::VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
+            match effect {
+                Effect::Quit => self.quit = true,
+                Effect::Suspend => self.suspend = true,
+                Effect::Repaint => self.repaint = true,
+                Effect::Bell => self.bell = true,
+                Effect::Copy(text) => self.copies.push(text),
+                Effect::Want(wanted) => self.link.want(wanted),
+                Effect::Retry => self.link.retry().await,
+                Effect::Login => self.login = true,
+                Effect::ListContexts => {
+                    let kubeconfig = self.link.kubeconfig();
+                    let sender = self.sender.clone();
+                    tokio::spawn(async move {
+                        let answer = cluster::contexts(kubeconfig).await;
+                        let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
+                    });
+                }
+                Effect::Connect { context, scope } => {
+                    for task in self.logs.drain().map(|(_, t)| t) {
+                        task.abort();
+                    }
+                    for msg in self.link.connect(context, scope) {
+                        queue.extend(app.update(msg, Timestamp::now()));
+                    }
+                }
+                Effect::Plan(id, request) => self.link.plan(id, request),
+                Effect::Execute(confirmed) => self.link.execute(*confirmed),
+                Effect::Fetch(token, what) => self.link.fetch(token, what),
+                Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
+                    Ok(task) => {
+                        self.logs.insert(token, task);
+                    }
+                    Err(why) => self.tell(Msg::Logs(
+                        token,
+                        crate::app::msg::LogBatch {
+                            lines: Vec::new(),
+                            dropped: 0,
+                            ended: Some(why),
+                        },
+                    )),
+                },
+                Effect::CloseLogs(token) => {
+                    if let Some(task) = self.logs.remove(&token) {
+                        task.abort();
+                    }
+                }
+                Effect::Record { kind, subject, text } => {
+                    if let Some(journal) = self.link.journal() {
+                        let mut entry = Entry::new(RecordKind::Note, format!("{kind} {subject}"));
+                        entry.reason = text;
+                        record(journal, entry);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Notes are written beside the loop; only mutations wait for the disk.
+fn record(journal: Arc<Journal>, entry: Entry) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(why) = journal.append(entry) {
+            tracing::warn!("a note is not on record: {why}");
+        }
+    });
+}
+
+/// How often data may repaint the screen: four times a second, once over SSH.
+pub(crate) const fn data_interval(ssh: bool) -> Duration {
+    if ssh {
+        Duration::from_secs(1)
+    } else {
+        Duration::from_millis(250)
+    }
+}

@@ -1,6 +1,8 @@
 //! Configuration files as people write them: right, wrong, and over each other.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -8,11 +10,11 @@ use quarterdeck::cli::Options;
 use quarterdeck::config::{Class, Color, Config, File, Inputs, Layer, Level, Loaded};
 use quarterdeck::model::Scope;
 
-fn file(path: &str, text: &str) -> Option<File> {
-    Some(File {
+fn file(path: &str, text: &str) -> File {
+    File {
         path: PathBuf::from(path),
         text: Ok(Some(text.to_owned())),
-    })
+    }
 }
 
 fn inputs(system: &str, user: &str, env: &[(&str, &str)], options: Options) -> Inputs {
@@ -21,8 +23,8 @@ fn inputs(system: &str, user: &str, env: &[(&str, &str)], options: Options) -> I
             .iter()
             .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
             .collect::<BTreeMap<_, _>>(),
-        system: file("/etc/quarterdeck/config.toml", system),
-        user: file("/home/kim/.config/quarterdeck/config.toml", user),
+        system: Some(file("/etc/quarterdeck/config.toml", system)),
+        user: Some(file("/home/kim/.config/quarterdeck/config.toml", user)),
         options,
     }
 }
@@ -254,7 +256,7 @@ fn section(read_only: Option<bool>, two_person: Option<bool>, run_steps: Option<
         ("run_steps", run_steps),
     ] {
         if let Some(value) = value {
-            text.push_str(&format!("{name} = {value}\n"));
+            let _ = writeln!(text, "{name} = {value}");
         }
     }
     if freeze {

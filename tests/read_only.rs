@@ -3,9 +3,12 @@
 
 mod fake_api;
 
+use std::time::Duration;
+
 use fake_api::{Desk, Fake, confirm, finish, one_of_each, planner, prepare};
 use quarterdeck::action::Actor;
-use quarterdeck::action::{ActionId, Class, Outcome, Policy, REGISTRY, Request, WhyNot, WriteGrant, execute};
+use quarterdeck::action::{ActionId, Class, Outcome, Pace, Policy, REGISTRY, Request, WhyNot, WriteGrant, execute};
+use quarterdeck::feed::kube::transport::ReadOnly;
 
 fn world() -> Fake {
     let fake = Fake::cortex();
@@ -72,5 +75,35 @@ async fn policy_alone_refuses_what_was_planned_and_confirmed_before() {
         let (outcome, _) = execute(&actor, &desk.grant, confirmed, to).await;
         assert_eq!(outcome, Outcome::Refused("this console only reads".into()), "{ask:?}");
         assert!(desk.fake.writes().is_empty());
+    }
+}
+
+/// Grant and policy taken away, the transport still refuses: every request of every action, dry runs included.
+#[tokio::test]
+async fn the_transport_alone_refuses_every_request_of_every_action() {
+    for ask in one_of_each(&world()) {
+        let desk = Desk::new(world());
+        let fake = desk.fake.clone();
+        let inner = tower::service_fn(move |request| {
+            let fake = fake.clone();
+            async move { fake.answer(request).await }
+        });
+        let narrow = kube::Client::new(ReadOnly::new(inner), "default");
+        let who = planner(&desk.fake, Class::Local, Policy::default());
+        let actor = Actor::new(&desk.grant, who, narrow, desk.actor.journal().clone()).with_pace(Pace {
+            deadline: Duration::from_secs(5),
+            poll: Duration::from_millis(1),
+        });
+        let plan = actor
+            .plan(ask.clone(), ActionId(1), jiff::Timestamp::now())
+            .await
+            .unwrap();
+        let (to, _from) = tokio::sync::mpsc::channel(100);
+        let (outcome, _) = execute(&actor, &desk.grant, confirm(plan).unwrap(), to).await;
+        assert!(
+            !matches!(outcome, Outcome::Applied | Outcome::NoOp),
+            "{ask:?} {outcome:?}"
+        );
+        assert_eq!(desk.fake.write_requests(), 0, "{ask:?}");
     }
 }

@@ -1,5 +1,7 @@
 //! The world of the demonstration platform, stepped by hand on a manual clock: what an operator does, and what follows.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::sim::kube::resources::{
     CONTROLLERREVISIONS, DAEMONSETS, DEPLOYMENTS, EVENTS, HORIZONTALPODAUTOSCALERS, JOBS, NODES, PODDISRUPTIONBUDGETS,
@@ -18,21 +20,38 @@ fn start() -> Timestamp {
 }
 
 fn get(store: &Store, r: &'static Resource, name: &str) -> Value {
-    store.get(r, "cortex", name).unwrap_or_else(|| panic!("{} {name} is there", r.kind)).value()
+    store
+        .get(r, "cortex", name)
+        .unwrap_or_else(|| panic!("{} {name} is there", r.kind))
+        .value()
 }
 
 fn edit(world: &World, r: &'static Resource, name: &str, f: impl FnOnce(&mut Value)) {
-    world.store().update(r, "cortex", name, &Writer::new("test"), f).unwrap();
+    world
+        .store()
+        .update(r, "cortex", name, &Writer::new("test"), f)
+        .unwrap();
 }
 
 fn set_image(world: &World, r: &'static Resource, name: &str, image: &str) {
-    edit(world, r, name, |d| d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image));
+    edit(world, r, name, |d| {
+        d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
+    });
 }
 
 fn progressing(store: &Store, name: &str) -> (String, String) {
     let d = get(store, &DEPLOYMENTS, name);
-    let c = d["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Progressing").unwrap().clone();
-    (c["status"].as_str().unwrap().to_owned(), c["reason"].as_str().unwrap().to_owned())
+    let c = d["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["type"] == "Progressing")
+        .unwrap()
+        .clone();
+    (
+        c["status"].as_str().unwrap().to_owned(),
+        c["reason"].as_str().unwrap().to_owned(),
+    )
 }
 
 /// What `kubectl rollout status` waits for.
@@ -41,26 +60,45 @@ fn complete(store: &Store, name: &str) -> bool {
     let n = &d["spec"]["replicas"];
     let s = &d["status"];
     s["observedGeneration"] == d["metadata"]["generation"]
-        && [&s["replicas"], &s["updatedReplicas"], &s["availableReplicas"]].iter().all(|m| *m == n)
+        && [&s["replicas"], &s["updatedReplicas"], &s["availableReplicas"]]
+            .iter()
+            .all(|m| *m == n)
 }
 
 fn pods(store: &Store, app: &str) -> Vec<Value> {
     let of = |p: &Value| p["metadata"]["labels"]["app"] == app;
-    store.list(&PODS, Some("cortex")).iter().map(|p| p.value()).filter(of).collect()
+    store
+        .list(&PODS, Some("cortex"))
+        .iter()
+        .map(|p| p.value())
+        .filter(of)
+        .collect()
 }
 
 fn waiting(pod: &Value) -> &str {
-    pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"].as_str().unwrap_or("")
+    pod["status"]["containerStatuses"][0]["state"]["waiting"]["reason"]
+        .as_str()
+        .unwrap_or("")
 }
 
 fn ready(pod: &Value) -> bool {
-    pod["status"]["conditions"].as_array().unwrap().iter().any(|c| c["type"] == "Ready" && c["status"] == "True")
+    pod["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|c| c["type"] == "Ready" && c["status"] == "True")
 }
 
 fn events(store: &Store, about: &str) -> Vec<String> {
     let of = |e: &Value| e["involvedObject"]["name"] == about;
     let say = |e: Value| format!("{}: {}", e["reason"].as_str().unwrap(), e["message"].as_str().unwrap());
-    store.list(&EVENTS, Some("cortex")).iter().map(|e| e.value()).filter(of).map(say).collect()
+    store
+        .list(&EVENTS, Some("cortex"))
+        .iter()
+        .map(|e| e.value())
+        .filter(of)
+        .map(say)
+        .collect()
 }
 
 fn cortex(calm: bool) -> (World, Clock) {
@@ -74,33 +112,70 @@ fn the_incident_is_as_the_scenario_says_and_a_rollback_heals_it() {
     let api = get(&store, &DEPLOYMENTS, "cortex-api");
     assert_eq!(api["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "5");
     assert_eq!(
-        (&api["status"]["readyReplicas"], &api["spec"]["replicas"], &api["status"]["updatedReplicas"]),
+        (
+            &api["status"]["readyReplicas"],
+            &api["spec"]["replicas"],
+            &api["status"]["updatedReplicas"]
+        ),
         (&json!(3), &json!(5), &json!(3))
     );
-    assert_eq!(progressing(&store, "cortex-api"), ("False".into(), "ProgressDeadlineExceeded".into()));
+    assert_eq!(
+        progressing(&store, "cortex-api"),
+        ("False".into(), "ProgressDeadlineExceeded".into())
+    );
     let all = pods(&store, "cortex-api");
     let stuck = |p: &&Value| matches!(waiting(p), "ImagePullBackOff" | "ErrImagePull");
     assert_eq!(all.iter().filter(stuck).count(), 3);
     assert_eq!(all.iter().filter(|p| ready(p)).count(), 3);
-    let message = all.iter().find(stuck).unwrap()["status"]["containerStatuses"][0]["state"]["waiting"]["message"].to_string();
-    assert!(message.contains("failed to resolve reference \\\"registry.lab/cortex/api:1.5.1\\\": not found"), "{message}");
+    let message =
+        all.iter().find(stuck).unwrap()["status"]["containerStatuses"][0]["state"]["waiting"]["message"].to_string();
+    assert!(
+        message.contains("failed to resolve reference \\\"registry.lab/cortex/api:1.5.1\\\": not found"),
+        "{message}"
+    );
     // Nothing else is stalled, and every object's spec is observed.
-    for d in store.list(&DEPLOYMENTS, None).iter().filter(|d| &*d.meta.name != "cortex-api") {
+    for d in store
+        .list(&DEPLOYMENTS, None)
+        .iter()
+        .filter(|d| &*d.meta.name != "cortex-api")
+    {
         let v = d.value();
-        let c = v["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Progressing").unwrap().clone();
+        let c = v["status"]["conditions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|c| c["type"] == "Progressing")
+            .unwrap()
+            .clone();
         assert_eq!(c["reason"], "NewReplicaSetAvailable", "{}", d.meta.name);
     }
 
     // Back to revision 4, as `kubectl rollout undo --to-revision=4` writes it.
     let uid = api["metadata"]["uid"].as_str().unwrap();
-    let sets = || store.by_owner(&REPLICASETS, uid).iter().map(|o| o.value()).collect::<Vec<_>>();
-    let revision = |rs: &Value| rs["metadata"]["annotations"]["deployment.kubernetes.io/revision"].as_str().unwrap().to_owned();
+    let sets = || {
+        store
+            .by_owner(&REPLICASETS, uid)
+            .iter()
+            .map(|o| o.value())
+            .collect::<Vec<_>>()
+    };
+    let revision = |rs: &Value| {
+        rs["metadata"]["annotations"]["deployment.kubernetes.io/revision"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     let good = sets().into_iter().find(|rs| revision(rs) == "4").unwrap();
     let mut template = good["spec"]["template"].clone();
-    template["metadata"]["labels"].as_object_mut().unwrap().remove("pod-template-hash");
+    template["metadata"]["labels"]
+        .as_object_mut()
+        .unwrap()
+        .remove("pod-template-hash");
     let seen = store.subscribe();
     let mut reasons: Vec<String> = Vec::new();
-    edit(&world, &DEPLOYMENTS, "cortex-api", |d| d["spec"]["template"] = template.clone());
+    edit(&world, &DEPLOYMENTS, "cortex-api", |d| {
+        d["spec"]["template"] = template.clone();
+    });
     for _ in 0..600 {
         world.run_for(&clock, SignedDuration::from_millis(100));
         seen.take();
@@ -117,9 +192,16 @@ fn the_incident_is_as_the_scenario_says_and_a_rollback_heals_it() {
     assert_eq!(now["metadata"]["annotations"]["deployment.kubernetes.io/revision"], "6");
     let mut left: Vec<String> = sets().iter().map(revision).collect();
     left.sort();
-    assert_eq!(left, ["1", "2", "3", "5", "6"], "the revision gone back to takes the next number");
+    assert_eq!(
+        left,
+        ["1", "2", "3", "5", "6"],
+        "the revision gone back to takes the next number"
+    );
     let reused = sets().into_iter().find(|rs| revision(rs) == "6").unwrap();
-    assert_eq!(reused["metadata"]["annotations"]["deployment.kubernetes.io/revision-history"], "4");
+    assert_eq!(
+        reused["metadata"]["annotations"]["deployment.kubernetes.io/revision-history"],
+        "4"
+    );
     assert!(pods(&store, "cortex-api").iter().all(ready));
 }
 
@@ -131,35 +213,58 @@ fn only_the_missing_variable_heals_the_crash_looping_worker() {
         let bad = |p: &Value| !ready(p);
         pods(store, "cortex-worker").into_iter().filter(bad).collect::<Vec<_>>()
     };
-    let [pod] = &looping(&store)[..] else { panic!("exactly one worker crashes") };
+    let [pod] = &looping(&store)[..] else {
+        panic!("exactly one worker crashes")
+    };
     let status = &pod["status"]["containerStatuses"][0];
     assert!(status["restartCount"].as_i64().unwrap() > 8, "{status}");
     assert_eq!(status["lastState"]["terminated"]["exitCode"], 1);
     let platform = quarterdeck::sim::world::WorldPlatform::new(store.clone(), world.scenario());
-    let query = LogQuery { container: "worker".into(), previous: true, ..LogQuery::default() };
-    let lines: Vec<String> = platform.logs(pod, &query).unwrap().into_iter().map(|(_, l)| l).collect();
-    assert!(lines.iter().any(|l| l.contains("EXPORT_BUCKET is not set")), "{lines:?}");
+    let query = LogQuery {
+        container: "worker".into(),
+        previous: true,
+        ..LogQuery::default()
+    };
+    let lines: Vec<String> = platform
+        .logs(pod, &query)
+        .unwrap()
+        .into_iter()
+        .map(|(_, l)| l)
+        .collect();
+    assert!(
+        lines.iter().any(|l| l.contains("EXPORT_BUCKET is not set")),
+        "{lines:?}"
+    );
     assert!(lines.iter().any(|l| l.starts_with('{')) && lines.iter().any(|l| !l.starts_with('{')));
 
     // Deleting it brings another that crashes.
     let name = pod["metadata"]["name"].as_str().unwrap();
     store.mark_deleted(&PODS, "cortex", name, 30).unwrap();
     world.run_for(&clock, secs(60));
-    let [other] = &looping(&store)[..] else { panic!("one crashes again") };
+    let [other] = &looping(&store)[..] else {
+        panic!("one crashes again")
+    };
     assert_ne!(other["metadata"]["name"], name);
     assert_eq!(waiting(other), "CrashLoopBackOff");
-    assert!(events(&store, other["metadata"]["name"].as_str().unwrap()).iter().any(|e| e.starts_with("BackOff: Back-off restarting failed container worker")));
+    assert!(
+        events(&store, other["metadata"]["name"].as_str().unwrap())
+            .iter()
+            .any(|e| e.starts_with("BackOff: Back-off restarting failed container worker"))
+    );
 
     // A restart of all does not help either.
     edit(&world, &DEPLOYMENTS, "cortex-worker", |d| {
-        d["spec"]["template"]["metadata"]["annotations"] = json!({"kubectl.kubernetes.io/restartedAt": "2026-11-21T12:01:00Z"});
+        d["spec"]["template"]["metadata"]["annotations"] =
+            json!({"kubectl.kubernetes.io/restartedAt": "2026-11-21T12:01:00Z"});
     });
     world.run_for(&clock, secs(120));
     assert_eq!(looping(&store).len(), 1);
     assert!(!complete(&store, "cortex-worker"));
 
     edit(&world, &DEPLOYMENTS, "cortex-worker", |d| {
-        let env = d["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().unwrap();
+        let env = d["spec"]["template"]["spec"]["containers"][0]["env"]
+            .as_array_mut()
+            .unwrap();
         env.push(json!({"name": "EXPORT_BUCKET", "value": "s3://cortex-export"}));
     });
     world.run_for(&clock, secs(120));
@@ -173,17 +278,29 @@ fn the_autoscaler_the_budget_and_the_quota_have_their_say() {
     let size = |name: &str| get(&store, &DEPLOYMENTS, name)["spec"]["replicas"].as_i64().unwrap();
     let hpa = |store: &Store| get(store, &HORIZONTALPODAUTOSCALERS, "cortex-api-hpa");
     let limited = |h: &Value| h["status"]["conditions"][2]["reason"].as_str().unwrap().to_owned();
-    assert_eq!((hpa(&store)["status"]["currentReplicas"].clone(), limited(&hpa(&store)).as_str()), (json!(5), "DesiredWithinRange"));
+    assert_eq!(
+        (
+            hpa(&store)["status"]["currentReplicas"].clone(),
+            limited(&hpa(&store)).as_str()
+        ),
+        (json!(5), "DesiredWithinRange")
+    );
 
     edit(&world, &DEPLOYMENTS, "cortex-api", |d| d["spec"]["replicas"] = json!(1));
-    let back = world.run_until(&clock, secs(16), |s| get(s, &DEPLOYMENTS, "cortex-api")["spec"]["replicas"] == 3);
+    let back = world.run_until(&clock, secs(16), |s| {
+        get(s, &DEPLOYMENTS, "cortex-api")["spec"]["replicas"] == 3
+    });
     assert!(back, "below the minimum it is restored within one period");
     assert_eq!(limited(&hpa(&store)), "TooFewReplicas");
-    assert!(events(&store, "cortex-api-hpa").contains(&"SuccessfulRescale: New size: 3; reason: Current number of replicas below Spec.MinReplicas".to_owned()));
+    assert!(events(&store, "cortex-api-hpa").contains(
+        &"SuccessfulRescale: New size: 3; reason: Current number of replicas below Spec.MinReplicas".to_owned()
+    ));
     world.run_for(&clock, secs(60));
     assert_eq!(size("cortex-api"), 5, "then the load asks for what it asked for before");
 
-    edit(&world, &DEPLOYMENTS, "cortex-api", |d| d["spec"]["replicas"] = json!(14));
+    edit(&world, &DEPLOYMENTS, "cortex-api", |d| {
+        d["spec"]["replicas"] = json!(14);
+    });
     world.run_for(&clock, secs(16));
     assert!(size("cortex-api") <= 10);
     edit(&world, &DEPLOYMENTS, "cortex-api", |d| d["spec"]["replicas"] = json!(0));
@@ -196,14 +313,35 @@ fn the_autoscaler_the_budget_and_the_quota_have_their_say() {
     world.run_for(&clock, secs(60));
     let budget = get(&store, &PODDISRUPTIONBUDGETS, "cortex-api-pdb");
     let status = &budget["status"];
-    assert_eq!((&status["currentHealthy"], &status["desiredHealthy"], &status["disruptionsAllowed"]), (&json!(5), &json!(3), &json!(2)));
+    assert_eq!(
+        (
+            &status["currentHealthy"],
+            &status["desiredHealthy"],
+            &status["disruptionsAllowed"]
+        ),
+        (&json!(5), &json!(3), &json!(2))
+    );
 
-    edit(&world, &DEPLOYMENTS, "cortex-web", |d| d["spec"]["replicas"] = json!(70));
+    edit(&world, &DEPLOYMENTS, "cortex-web", |d| {
+        d["spec"]["replicas"] = json!(70);
+    });
     world.run_for(&clock, secs(30));
     let web = get(&store, &DEPLOYMENTS, "cortex-web");
-    let failure = web["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "ReplicaFailure").unwrap().clone();
+    let failure = web["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["type"] == "ReplicaFailure")
+        .unwrap()
+        .clone();
     assert_eq!(failure["reason"], "FailedCreate");
-    assert!(failure["message"].as_str().unwrap().contains("exceeded quota: cortex-quota, requested: pods=1, used: pods=60, limited: pods=60"), "{failure}");
+    assert!(
+        failure["message"]
+            .as_str()
+            .unwrap()
+            .contains("exceeded quota: cortex-quota, requested: pods=1, used: pods=60, limited: pods=60"),
+        "{failure}"
+    );
     let quota = get(&store, &RESOURCEQUOTAS, "cortex-quota");
     assert_eq!(quota["status"]["used"]["pods"], "60");
 }
@@ -224,21 +362,37 @@ fn revisions_of_stateful_sets_and_daemon_sets_go_back_and_forth() {
         all
     };
     let before = get(&store, &STATEFULSETS, "postgres")["spec"]["template"].clone();
-    set_image(&world, &STATEFULSETS, "postgres", "docker.io/library/postgres:17-missing");
+    set_image(
+        &world,
+        &STATEFULSETS,
+        "postgres",
+        "docker.io/library/postgres:17-missing",
+    );
     world.run_for(&clock, secs(60));
     let stuck = get(&store, &PODS, "postgres-1");
     assert!(waiting(&stuck).contains("Pull"));
-    assert!(ready(&get(&store, &PODS, "postgres-0")), "the others wait for the highest");
+    assert!(
+        ready(&get(&store, &PODS, "postgres-0")),
+        "the others wait for the highest"
+    );
     assert_eq!(revisions(&STATEFULSETS, "cortex", "postgres").len(), 2);
 
-    edit(&world, &STATEFULSETS, "postgres", |s| s["spec"]["template"] = before.clone());
+    edit(&world, &STATEFULSETS, "postgres", |s| {
+        s["spec"]["template"] = before.clone();
+    });
     world.run_for(&clock, secs(60));
-    assert!(!ready(&get(&store, &PODS, "postgres-1")), "going back alone does not free a stuck pod");
+    assert!(
+        !ready(&get(&store, &PODS, "postgres-1")),
+        "going back alone does not free a stuck pod"
+    );
     store.mark_deleted(&PODS, "cortex", "postgres-1", 30).unwrap();
     world.run_for(&clock, secs(60));
     let postgres = get(&store, &STATEFULSETS, "postgres");
     assert_eq!(postgres["status"]["readyReplicas"], 2);
-    assert_eq!(postgres["status"]["currentRevision"], postgres["status"]["updateRevision"]);
+    assert_eq!(
+        postgres["status"]["currentRevision"],
+        postgres["status"]["updateRevision"]
+    );
     let history = revisions(&STATEFULSETS, "cortex", "postgres");
     assert_eq!(history.iter().map(|h| h.0).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(history[1].1["spec"]["template"]["$patch"], "replace");
@@ -247,7 +401,8 @@ fn revisions_of_stateful_sets_and_daemon_sets_go_back_and_forth() {
     let shipper = |tag: &str| {
         store
             .update(&DAEMONSETS, "kube-system", "log-shipper", &by, |d| {
-                d["spec"]["template"]["spec"]["containers"][0]["image"] = json!(format!("registry.lab/platform/log-shipper:{tag}"));
+                d["spec"]["template"]["spec"]["containers"][0]["image"] =
+                    json!(format!("registry.lab/platform/log-shipper:{tag}"));
             })
             .unwrap();
     };
@@ -255,15 +410,31 @@ fn revisions_of_stateful_sets_and_daemon_sets_go_back_and_forth() {
     for _ in 0..60 {
         world.run_for(&clock, secs(1));
         let status = store.get(&DAEMONSETS, "kube-system", "log-shipper").unwrap().value()["status"].clone();
-        assert!(status["numberAvailable"].as_i64() >= Some(4), "one after the other: {status}");
+        assert!(
+            status["numberAvailable"].as_i64() >= Some(4),
+            "one after the other: {status}"
+        );
     }
     let ds = store.get(&DAEMONSETS, "kube-system", "log-shipper").unwrap().value();
     let s = &ds["status"];
-    assert_eq!((&s["updatedNumberScheduled"], &s["numberAvailable"], &s["desiredNumberScheduled"]), (&json!(5), &json!(5), &json!(5)));
-    assert_eq!(ds["metadata"]["annotations"]["deprecated.daemonset.template.generation"], "2");
+    assert_eq!(
+        (
+            &s["updatedNumberScheduled"],
+            &s["numberAvailable"],
+            &s["desiredNumberScheduled"]
+        ),
+        (&json!(5), &json!(5), &json!(5))
+    );
+    assert_eq!(
+        ds["metadata"]["annotations"]["deprecated.daemonset.template.generation"],
+        "2"
+    );
     shipper("3.1.0");
     world.run_for(&clock, secs(120));
-    let numbers: Vec<i64> = revisions(&DAEMONSETS, "kube-system", "log-shipper").iter().map(|h| h.0).collect();
+    let numbers: Vec<i64> = revisions(&DAEMONSETS, "kube-system", "log-shipper")
+        .iter()
+        .map(|h| h.0)
+        .collect();
     assert_eq!(numbers, [2, 3]);
 }
 
@@ -280,25 +451,46 @@ fn pause_cordon_jobs_and_deletion_do_what_they_do() {
     world.run_for(&clock, secs(30));
     assert_eq!(progressing(&store, "cortex-web").1, "DeploymentPaused");
     let web = pods(&store, "cortex-web");
-    assert!(web.len() == 4 && web.iter().all(|p| p["spec"]["containers"][0]["image"] == "registry.lab/cortex/web:1.4.1"));
-    edit(&world, &DEPLOYMENTS, "cortex-web", |d| d["spec"]["paused"] = json!(false));
+    assert!(
+        web.len() == 4
+            && web
+                .iter()
+                .all(|p| p["spec"]["containers"][0]["image"] == "registry.lab/cortex/web:1.4.1")
+    );
+    edit(&world, &DEPLOYMENTS, "cortex-web", |d| {
+        d["spec"]["paused"] = json!(false);
+    });
     world.run_for(&clock, secs(60));
     assert!(complete(&store, "cortex-web"));
-    assert!(pods(&store, "cortex-web").iter().all(|p| p["spec"]["containers"][0]["image"] == "registry.lab/cortex/web:1.5.0"));
+    assert!(
+        pods(&store, "cortex-web")
+            .iter()
+            .all(|p| p["spec"]["containers"][0]["image"] == "registry.lab/cortex/web:1.5.0")
+    );
 
     // No node takes pods: they wait and say why, until one does.
     let cordon = |on: bool| {
         for node in store.list(&NODES, None) {
-            store.update(&NODES, "", &node.meta.name, &Writer::new("test"), |n| n["spec"]["unschedulable"] = json!(on)).unwrap();
+            store
+                .update(&NODES, "", &node.meta.name, &Writer::new("test"), |n| {
+                    n["spec"]["unschedulable"] = json!(on);
+                })
+                .unwrap();
         }
     };
     cordon(true);
     edit(&world, &DEPLOYMENTS, "pgbouncer", |d| d["spec"]["replicas"] = json!(3));
     world.run_for(&clock, secs(10));
-    let pending: Vec<Value> = pods(&store, "pgbouncer").into_iter().filter(|p| p["status"]["phase"] == "Pending").collect();
+    let pending: Vec<Value> = pods(&store, "pgbouncer")
+        .into_iter()
+        .filter(|p| p["status"]["phase"] == "Pending")
+        .collect();
     assert_eq!(pending[0]["status"]["conditions"][0]["reason"], "Unschedulable");
     let said = events(&store, pending[0]["metadata"]["name"].as_str().unwrap());
-    assert!(said.contains(&"FailedScheduling: 0/5 nodes are available: 5 node(s) were unschedulable.".to_owned()), "{said:?}");
+    assert!(
+        said.contains(&"FailedScheduling: 0/5 nodes are available: 5 node(s) were unschedulable.".to_owned()),
+        "{said:?}"
+    );
     cordon(false);
     world.run_for(&clock, secs(10));
     assert!(complete(&store, "pgbouncer"));
@@ -309,13 +501,23 @@ fn pause_cordon_jobs_and_deletion_do_what_they_do() {
     store.create(&JOBS, job, &Writer::new("test")).unwrap();
     world.run_for(&clock, secs(30));
     let done = get(&store, &JOBS, "migrate");
-    let kinds: Vec<&str> = done["status"]["conditions"].as_array().unwrap().iter().map(|c| c["type"].as_str().unwrap()).collect();
-    assert_eq!((kinds, &done["status"]["succeeded"]), (vec!["SuccessCriteriaMet", "Complete"], &json!(1)));
+    let kinds: Vec<&str> = done["status"]["conditions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        (kinds, &done["status"]["succeeded"]),
+        (vec!["SuccessCriteriaMet", "Complete"], &json!(1))
+    );
     world.run_for(&clock, secs(601));
     assert!(store.get(&JOBS, "cortex", "migrate").is_none());
 
     // What is owned goes with its owner.
-    store.delete(&DEPLOYMENTS, "cortex", "cortex-web", &Writer::new("test")).unwrap();
+    store
+        .delete(&DEPLOYMENTS, "cortex", "cortex-web", &Writer::new("test"))
+        .unwrap();
     world.run_for(&clock, secs(10));
     assert!(pods(&store, "cortex-web").is_empty());
 }
@@ -324,13 +526,32 @@ fn pause_cordon_jobs_and_deletion_do_what_they_do() {
 fn containers_behave_as_their_image_says() {
     let (mut world, clock) = cortex(true);
     let store = world.store().clone();
-    set_image(&world, &DEPLOYMENTS, "memory-api", "registry.lab/cortex/memory-api:2.1.1-oom");
-    set_image(&world, &DEPLOYMENTS, "cognition", "registry.lab/cortex/cognition:0.10.1-unready");
-    set_image(&world, &DEPLOYMENTS, "cortex-web", "registry.lab/cortex/web:1.5.0-crash");
+    set_image(
+        &world,
+        &DEPLOYMENTS,
+        "memory-api",
+        "registry.lab/cortex/memory-api:2.1.1-oom",
+    );
+    set_image(
+        &world,
+        &DEPLOYMENTS,
+        "cognition",
+        "registry.lab/cortex/cognition:0.10.1-unready",
+    );
+    set_image(
+        &world,
+        &DEPLOYMENTS,
+        "cortex-web",
+        "registry.lab/cortex/web:1.5.0-crash",
+    );
     world.run_for(&clock, secs(300));
     let last = |app: &str| {
         let all = pods(&store, app);
-        let newest = all.iter().max_by_key(|p| p["metadata"]["creationTimestamp"].to_string()).unwrap().clone();
+        let newest = all
+            .iter()
+            .max_by_key(|p| p["metadata"]["creationTimestamp"].to_string())
+            .unwrap()
+            .clone();
         newest["status"]["containerStatuses"][0].clone()
     };
     assert_eq!(last("memory-api")["lastState"]["terminated"]["reason"], "OOMKilled");
@@ -338,7 +559,10 @@ fn containers_behave_as_their_image_says() {
     assert_eq!(last("cognition")["ready"], false);
     assert!(last("cognition")["state"]["running"].is_object());
     assert_eq!(last("cortex-web")["lastState"]["terminated"]["exitCode"], 1);
-    assert!(pods(&store, "cortex-web").iter().filter(|p| ready(p)).count() >= 3, "the old ones stay");
+    assert!(
+        pods(&store, "cortex-web").iter().filter(|p| ready(p)).count() >= 3,
+        "the old ones stay"
+    );
 }
 
 #[test]

@@ -15,7 +15,11 @@ pub struct Toast {
 
 impl Toast {
     pub fn new(notice: Notice, now: Timestamp) -> Self {
-        let until = if notice.error { None } else { now.checked_add(SignedDuration::from_secs(6)).ok() };
+        let until = if notice.error {
+            None
+        } else {
+            now.checked_add(SignedDuration::from_secs(6)).ok()
+        };
         Self { notice, until }
     }
 }
@@ -110,7 +114,14 @@ impl Activity {
 
     /// The undo, while it is still offered.
     pub fn offered_undo(&self, now: Timestamp) -> Option<(&str, &Request)> {
-        let Some(Undo::By { label, request, valid_for_s }) = &self.undo else { return None };
+        let Some(Undo::By {
+            label,
+            request,
+            valid_for_s,
+        }) = &self.undo
+        else {
+            return None;
+        };
         let ended = self.ended?;
         (now.duration_since(ended).as_secs() < *valid_for_s as i64).then_some((label.as_str(), request))
     }

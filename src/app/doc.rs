@@ -28,6 +28,7 @@ impl Line {
         Self(vec![(format!("{label:<12} "), Role::TextMuted), (value.into(), role)])
     }
 
+    #[must_use]
     pub fn and(mut self, text: impl Into<String>, role: Role) -> Self {
         self.0.push((text.into(), role));
         self
@@ -81,7 +82,11 @@ impl Scroll {
             return false;
         }
         let n = lines.len();
-        let from = self.hit.unwrap_or(if forward { (self.top + n).saturating_sub(1) % n } else { self.top }) % n;
+        let from = self.hit.unwrap_or(if forward {
+            (self.top + n).saturating_sub(1) % n
+        } else {
+            self.top
+        }) % n;
         let order: Box<dyn Iterator<Item = usize>> = if forward {
             Box::new((1..=n).map(move |d| (from + d) % n))
         } else {

@@ -42,13 +42,22 @@ impl Field {
             _ => return false,
         };
         let before = (self.text().to_owned(), self.cursor());
-        self.area.input(Input { key, ctrl: chord.ctrl, alt: chord.alt, shift: chord.shift });
+        self.area.input(Input {
+            key,
+            ctrl: chord.ctrl,
+            alt: chord.alt,
+            shift: chord.shift,
+        });
         before != (self.text().to_owned(), self.cursor())
     }
 
     /// Puts text in at the cursor: one line, without control characters.
     pub fn insert(&mut self, text: &str) {
-        let line: String = text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c }).filter(|c| !c.is_control()).collect();
+        let line: String = text
+            .chars()
+            .map(|c| if c == '\n' || c == '\t' { ' ' } else { c })
+            .filter(|c| !c.is_control())
+            .collect();
         self.area.insert_str(line);
     }
 

@@ -1,6 +1,8 @@
 //! The stack of layers over the deck. A key goes to the topmost one.
 
-use super::layers::{ActivityView, Detail, Help, History, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView};
+use super::layers::{
+    ActivityView, Detail, Help, History, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView,
+};
 
 #[derive(Clone, Debug)]
 pub enum Layer {

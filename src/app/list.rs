@@ -72,7 +72,10 @@ impl List {
     /// Puts the cursor back on the chosen object; if that is gone, it stays near where it was. Until somebody moves,
     /// the first row, which is the worst one, is selected.
     fn settle(&mut self) {
-        let found = self.selected.as_ref().and_then(|uid| self.rows.iter().position(|r| r.meta().uid == *uid));
+        let found = self
+            .selected
+            .as_ref()
+            .and_then(|uid| self.rows.iter().position(|r| r.meta().uid == *uid));
         self.cursor = match (self.chosen, found) {
             (false, _) => 0,
             (true, Some(i)) => i,
@@ -119,7 +122,9 @@ impl List {
         } else if self.cursor >= self.offset + page {
             self.offset = self.cursor + 1 - page;
         }
-        self.offset = self.offset.min(self.rows.len().saturating_sub(page.min(self.rows.len())));
+        self.offset = self
+            .offset
+            .min(self.rows.len().saturating_sub(page.min(self.rows.len())));
     }
 
     pub fn toggle_mark(&mut self) {
@@ -132,11 +137,18 @@ impl List {
 
     /// Marked objects that the filter hides now.
     pub fn hidden_marks(&self) -> usize {
-        self.marks.keys().filter(|uid| !self.rows.iter().any(|r| r.meta().uid == **uid)).count()
+        self.marks
+            .keys()
+            .filter(|uid| !self.rows.iter().any(|r| r.meta().uid == **uid))
+            .count()
     }
 
     pub fn clear(&mut self) {
         let (page, sort) = (self.page, std::mem::take(&mut self.sort));
-        *self = Self { page, sort, ..Self::default() };
+        *self = Self {
+            page,
+            sort,
+            ..Self::default()
+        };
     }
 }

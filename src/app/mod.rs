@@ -23,7 +23,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::action::{ActionId, Class};
 use crate::keys::{Chord, Keymap};
-use crate::model::{FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, Uid, Workload, World, rollout_state};
+use crate::model::{
+    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, Uid, Workload, World, rollout_state,
+};
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
 use crate::theme::Role;
@@ -157,8 +159,10 @@ impl App {
             refreshed: (u64::MAX, None),
             last_id: 0,
         };
-        let mut effects =
-            vec![Effect::Connect { context: app.start_context.clone(), scope: app.scope.clone() }];
+        let mut effects = vec![Effect::Connect {
+            context: app.start_context.clone(),
+            scope: app.scope.clone(),
+        }];
         effects.extend(app.want());
         (app, effects)
     }
@@ -240,7 +244,10 @@ impl App {
             }
         }
         if self.focus == Focus::Strip {
-            return self.strip.current(&self.judge).and_then(|s| s.subject.object().cloned());
+            return self
+                .strip
+                .current(&self.judge)
+                .and_then(|s| s.subject.object().cloned());
         }
         self.list(self.pane).selected().map(Row::object)
     }
@@ -347,13 +354,18 @@ impl App {
         }
         self.refreshed = (version, Some(self.now));
         let now = self.server_now();
-        self.states =
-            self.world.workloads().map(|w| (w.meta.uid.clone(), rollout_state(&self.world, w, now))).collect();
+        self.states = self
+            .world
+            .workloads()
+            .map(|w| (w.meta.uid.clone(), rollout_state(&self.world, w, now)))
+            .collect();
         for pane in &PANES {
             if !(force || self.on_screen(pane.id) || pane.id == self.pane) {
                 continue;
             }
-            let Some(slot) = self.lists.get_mut(pane.id.index()) else { continue };
+            let Some(slot) = self.lists.get_mut(pane.id.index()) else {
+                continue;
+            };
             let mut list = std::mem::take(slot);
             panes::refresh(self, pane, &mut list);
             if let Some(slot) = self.lists.get_mut(pane.id.index()) {
@@ -365,7 +377,10 @@ impl App {
 
     /// Judges the signals, at most once a second.
     fn judge(&mut self) {
-        if self.judged_at.is_some_and(|t| self.now.duration_since(t) < SignedDuration::from_secs(1)) {
+        if self
+            .judged_at
+            .is_some_and(|t| self.now.duration_since(t) < SignedDuration::from_secs(1))
+        {
             return;
         }
         self.judged_at = Some(self.now);

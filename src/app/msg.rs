@@ -50,11 +50,17 @@ pub struct Notice {
 
 impl Notice {
     pub fn info(text: impl Into<String>) -> Self {
-        Self { error: false, text: text.into() }
+        Self {
+            error: false,
+            text: text.into(),
+        }
     }
 
     pub fn error(text: impl Into<String>) -> Self {
-        Self { error: true, text: text.into() }
+        Self {
+            error: true,
+            text: text.into(),
+        }
     }
 }
 
@@ -64,13 +70,30 @@ pub enum Connection {
     #[default]
     Starting,
     /// No kubeconfig, or no context in it: what is missing and what to do.
-    Missing { what: String, hint: String },
-    Connecting { place: Place, class: Class },
-    Connected { place: Place, class: Class },
+    Missing {
+        what: String,
+        hint: String,
+    },
+    Connecting {
+        place: Place,
+        class: Class,
+    },
+    Connected {
+        place: Place,
+        class: Class,
+    },
     /// Tried again at the given time.
-    Failed { place: Option<Place>, why: String, hint: String, retry_at: Timestamp },
+    Failed {
+        place: Option<Place>,
+        why: String,
+        hint: String,
+        retry_at: Timestamp,
+    },
     /// The credential plugin needs a person: a key suspends the screen and runs it attached.
-    NeedsLogin { place: Place, argv: String },
+    NeedsLogin {
+        place: Place,
+        argv: String,
+    },
 }
 
 /// A context of the kubeconfig, for the picker.
@@ -118,9 +141,17 @@ pub struct HistoryRow {
 pub enum LogTarget {
     Pod(ObjectRef),
     /// All pods of a workload, as they come and go.
-    Workload { namespace: Str, name: Str, kind: Kind, selector: Selector },
+    Workload {
+        namespace: Str,
+        name: Str,
+        kind: Kind,
+        selector: Selector,
+    },
     /// All pods that a label selector of the operator's matches.
-    Labels { namespace: Str, selector: String },
+    Labels {
+        namespace: Str,
+        selector: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,7 +201,10 @@ pub enum Effect {
     /// Suspend the screen and run the credential plugin attached.
     Login,
     ListContexts,
-    Connect { context: Option<String>, scope: Option<Scope> },
+    Connect {
+        context: Option<String>,
+        scope: Option<Scope>,
+    },
     Plan(ActionId, Request),
     Execute(Box<Confirmed>),
     Fetch(Token, Fetch),
@@ -179,6 +213,10 @@ pub enum Effect {
     /// To the terminal's clipboard.
     Copy(String),
     /// Runbook notes, snoozes: recorded, changes nothing.
-    Record { kind: &'static str, subject: String, text: String },
+    Record {
+        kind: &'static str,
+        subject: String,
+        text: String,
+    },
     Bell,
 }

@@ -44,13 +44,17 @@ fn seen(app: &App, signal: &Signal) -> SignalSeen {
 impl App {
     /// The signal that the keys mean: that of the selected row, else the current one of the strip.
     pub fn signal_at_hand(&self) -> Option<&Signal> {
-        let subject = self.subject().filter(|_| self.focus != super::Focus::Strip || !self.layers.is_empty());
+        let subject = self
+            .subject()
+            .filter(|_| self.focus != super::Focus::Strip || !self.layers.is_empty());
         let of_row = subject.and_then(|object| {
             let owner = (object.kind == Kind::Pod)
                 .then(|| self.world.pod(&object).and_then(|p| self.world.top_owner(p)))
                 .flatten();
             super::Strip::shown(&self.judge).find(|s| {
-                s.subject.object().is_some_and(|o| *o == object || Some(o) == owner.as_ref())
+                s.subject
+                    .object()
+                    .is_some_and(|o| *o == object || Some(o) == owner.as_ref())
                     || s.related.contains(&object)
             })
         });
@@ -69,7 +73,10 @@ impl App {
             .find(|r| r.is_live() && r.run.book().id == book && same(r.run.subject(), &subject))
             .map(|r| r.number);
         if let Some(number) = under_way {
-            self.layers.push(Layer::Runbook(RunView { run: number, ..RunView::default() }));
+            self.layers.push(Layer::Runbook(RunView {
+                run: number,
+                ..RunView::default()
+            }));
             return Vec::new();
         }
         let Some(book) = self.books.get(book).cloned() else {
@@ -84,8 +91,15 @@ impl App {
             params: std::collections::BTreeMap::new(),
         };
         let (run, effects) = Run::start(book, start, &facts, self.now);
-        self.runs.push(RunEntry { number, run, asked: None });
-        self.layers.push(Layer::Runbook(RunView { run: number, ..RunView::default() }));
+        self.runs.push(RunEntry {
+            number,
+            run,
+            asked: None,
+        });
+        self.layers.push(Layer::Runbook(RunView {
+            run: number,
+            ..RunView::default()
+        }));
         self.perform(number, effects)
     }
 
@@ -98,7 +112,11 @@ impl App {
             if self.books.get(book).is_none() {
                 return Err(format!("the runbook {book} is not on this console yet"));
             }
-            let object = signal.subject.object().cloned().ok_or("the signal is not about one object")?;
+            let object = signal
+                .subject
+                .object()
+                .cloned()
+                .ok_or("the signal is not about one object")?;
             let mut subject = Subject::of(&self.world, &object);
             subject.signal = Some(seen(self, signal));
             return Ok((book.to_owned(), subject));
@@ -111,11 +129,17 @@ impl App {
 
     /// Tells a run what happened.
     pub(crate) fn run_event(&mut self, number: u64, event: Event) -> Vec<Effect> {
-        let Some(at) = self.runs.iter().position(|r| r.number == number) else { return Vec::new() };
-        let Some(entry) = self.runs.get(at) else { return Vec::new() };
+        let Some(at) = self.runs.iter().position(|r| r.number == number) else {
+            return Vec::new();
+        };
+        let Some(entry) = self.runs.get(at) else {
+            return Vec::new();
+        };
         let facts = self.facts(entry.run.subject());
         let now = self.now;
-        let Some(entry) = self.runs.get_mut(at) else { return Vec::new() };
+        let Some(entry) = self.runs.get_mut(at) else {
+            return Vec::new();
+        };
         let effects = entry.run.handle(event, &facts, now);
         self.dirty = true;
         self.perform(number, effects)
@@ -137,7 +161,11 @@ impl App {
         for effect in effects {
             match effect {
                 engine::Effect::Plan(ask) => {
-                    let subject = self.runs.iter().find(|r| r.number == number).map(|r| r.run.subject().clone());
+                    let subject = self
+                        .runs
+                        .iter()
+                        .find(|r| r.number == number)
+                        .map(|r| r.run.subject().clone());
                     let resolved = match (self.may_mutate(), subject) {
                         (Ok(()), Some(subject)) => crate::runbook::request::resolve(&self.world, &subject, &ask),
                         (Err(why), _) => Err(why),
@@ -148,7 +176,9 @@ impl App {
                         Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask: ask.ask, why })),
                     }
                 }
-                engine::Effect::PlanUndo { ask, request, label, .. } => {
+                engine::Effect::PlanUndo {
+                    ask, request, label, ..
+                } => {
                     out.extend(self.plan_for_run(number, ask, request, &label));
                 }
                 engine::Effect::Open(open) => out.extend(self.open_for_run(number, open)),
@@ -187,13 +217,29 @@ impl App {
     }
 
     fn asked(&self, number: u64, id: ActionId) -> Option<AskId> {
-        self.runs.iter().find(|r| r.number == number)?.asked.filter(|(i, _)| *i == id).map(|(_, ask)| ask)
+        self.runs
+            .iter()
+            .find(|r| r.number == number)?
+            .asked
+            .filter(|(i, _)| *i == id)
+            .map(|(_, ask)| ask)
     }
 
-    pub(crate) fn run_planned(&mut self, number: u64, id: ActionId, answer: &Result<Box<Plan>, Refusal>) -> Vec<Effect> {
-        let Some(ask) = self.asked(number, id) else { return Vec::new() };
+    pub(crate) fn run_planned(
+        &mut self,
+        number: u64,
+        id: ActionId,
+        answer: &Result<Box<Plan>, Refusal>,
+    ) -> Vec<Effect> {
+        let Some(ask) = self.asked(number, id) else {
+            return Vec::new();
+        };
         let event = match answer {
-            Ok(plan) => Event::PlanMade { ask, plan: id, title: plan.title.clone() },
+            Ok(plan) => Event::PlanMade {
+                ask,
+                plan: id,
+                title: plan.title.clone(),
+            },
             // The refusal stays on screen with what may be done instead; the run hears of it when that is closed.
             Err(_) => return Vec::new(),
         };
@@ -203,13 +249,22 @@ impl App {
     /// The plan was closed before it was confirmed.
     pub(crate) fn run_plan_closed(&mut self, layer: &PlanLayer) -> Vec<Effect> {
         let Some(number) = layer.run else { return Vec::new() };
-        let Some(ask) = self.asked(number, layer.id) else { return Vec::new() };
+        let Some(ask) = self.asked(number, layer.id) else {
+            return Vec::new();
+        };
         let event = match &layer.state {
-            PlanState::Refused(refusal) => Event::PlanRefused { ask, why: refusal.what.clone() },
-            PlanState::Ready(plan) if plan.no_op.is_some() => {
-                Event::PlanRefused { ask, why: plan.no_op.clone().unwrap_or_default() }
-            }
-            _ => Event::PlanCancelled { ask, why: "the plan was closed".to_owned() },
+            PlanState::Refused(refusal) => Event::PlanRefused {
+                ask,
+                why: refusal.what.clone(),
+            },
+            PlanState::Ready(plan) if plan.no_op.is_some() => Event::PlanRefused {
+                ask,
+                why: plan.no_op.clone().unwrap_or_default(),
+            },
+            _ => Event::PlanCancelled {
+                ask,
+                why: "the plan was closed".to_owned(),
+            },
         };
         self.run_event(number, event)
     }
@@ -229,17 +284,21 @@ impl App {
     }
 
     pub(crate) fn run_progress(&mut self, number: u64, activity: &Activity, stage: &Stage) -> Vec<Effect> {
-        let progress = Progress { id: activity.id, at: self.now, stage: stage.clone() };
+        let progress = Progress {
+            id: activity.id,
+            at: self.now,
+            stage: stage.clone(),
+        };
         self.run_event(number, Event::Progress(progress))
     }
 
-    /// A run whose current step is a roll-back of this workload: a roll-back chosen from the history is that step's.
-    pub(crate) fn run_waiting_for_rollback(&self, _target: &ObjectRef) -> Option<u64> {
-        None
-    }
-
     fn open_for_run(&mut self, number: u64, open: Open) -> Vec<Effect> {
-        let Some(subject) = self.runs.iter().find(|r| r.number == number).map(|r| r.run.subject().clone()) else {
+        let Some(subject) = self
+            .runs
+            .iter()
+            .find(|r| r.number == number)
+            .map(|r| r.run.subject().clone())
+        else {
             return Vec::new();
         };
         let (pod, workload) = self.pod_and_workload(&subject);
@@ -249,18 +308,24 @@ impl App {
     /// The worst pod and the workload that a runbook's subject means.
     fn pod_and_workload(&self, subject: &Subject) -> (Option<ObjectRef>, Option<ObjectRef>) {
         let named = subject.pod.clone().filter(|p| self.world.pod(p).is_some());
-        let worst = subject.workload.as_ref().and_then(|w| self.world.workload(w)).and_then(|w| {
-            self.world
-                .pods_of(w)
-                .min_by_key(|p| (crate::panes::pod_health(p), std::cmp::Reverse(p.restarts)))
-                .map(|p| p.meta.object(Kind::Pod))
-        });
+        let worst = subject
+            .workload
+            .as_ref()
+            .and_then(|w| self.world.workload(w))
+            .and_then(|w| {
+                self.world
+                    .pods_of(w)
+                    .min_by_key(|p| (crate::panes::pod_health(p), std::cmp::Reverse(p.restarts)))
+                    .map(|p| p.meta.object(Kind::Pod))
+            });
         (named.or(worst), subject.workload.clone())
     }
 
     /// Whether a run's panel should be drawn anew each second: something counts down.
     pub fn counting_down(&self) -> bool {
-        self.runs.iter().any(|r| matches!(r.run.phase(), Phase::Waiting { .. } | Phase::Soaking { .. }))
+        self.runs
+            .iter()
+            .any(|r| matches!(r.run.phase(), Phase::Waiting { .. } | Phase::Soaking { .. }))
     }
 
     /// How long a run has been going.

@@ -16,7 +16,10 @@ impl Strip {
     }
 
     pub fn position(&self, judge: &Judge) -> usize {
-        self.key.as_ref().and_then(|k| Self::shown(judge).position(|s| s.key() == *k)).unwrap_or(0)
+        self.key
+            .as_ref()
+            .and_then(|k| Self::shown(judge).position(|s| s.key() == *k))
+            .unwrap_or(0)
     }
 
     pub fn current<'a>(&self, judge: &'a Judge) -> Option<&'a Signal> {
@@ -25,7 +28,10 @@ impl Strip {
 
     /// After the signals changed: until somebody chose, the worst is current.
     pub fn settle(&mut self, judge: &Judge) {
-        let there = self.key.as_ref().is_some_and(|k| Self::shown(judge).any(|s| s.key() == *k));
+        let there = self
+            .key
+            .as_ref()
+            .is_some_and(|k| Self::shown(judge).any(|s| s.key() == *k));
         if !(there && self.chosen) {
             self.chosen = false;
             self.key = Self::shown(judge).next().map(Signal::key);

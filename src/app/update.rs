@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::command;
-use super::layers::{Content, PlanFocus, PromptFor, PickerFor};
+use super::layers::{Content, PickerFor, PlanFocus, PromptFor};
 use super::msg::{Connection, Effect, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal};
@@ -116,7 +116,10 @@ impl App {
             self.dirty = true;
         }
         // States that time alone changes (a deadline, an age) are judged anew with the minute.
-        let stale = self.refreshed.1.is_none_or(|t| now.duration_since(t) >= SignedDuration::from_secs(30));
+        let stale = self
+            .refreshed
+            .1
+            .is_none_or(|t| now.duration_since(t) >= SignedDuration::from_secs(30));
         if stale {
             self.refresh(true);
         }
@@ -168,7 +171,9 @@ impl App {
 
     fn progress(&mut self, progress: &Progress) -> Vec<Effect> {
         self.dirty = true;
-        let Some(activity) = self.activities.iter_mut().find(|a| a.id == progress.id) else { return Vec::new() };
+        let Some(activity) = self.activities.iter_mut().find(|a| a.id == progress.id) else {
+            return Vec::new();
+        };
         activity.take(progress);
         let activity = activity.clone();
         let mut effects = Vec::new();
@@ -319,7 +324,9 @@ impl App {
     }
 
     fn refresh_palette(&mut self) {
-        let Some(Layer::Palette(mut palette)) = self.layers.pop() else { return };
+        let Some(Layer::Palette(mut palette)) = self.layers.pop() else {
+            return;
+        };
         palette.cursor = 0;
         palette.refresh(self);
         self.layers.push(Layer::Palette(palette));
@@ -327,7 +334,9 @@ impl App {
 
     /// Filters follow the typing.
     pub(crate) fn prompt_changed(&mut self) -> Vec<Effect> {
-        let Some(Layer::Prompt(prompt)) = self.layers.last() else { return Vec::new() };
+        let Some(Layer::Prompt(prompt)) = self.layers.last() else {
+            return Vec::new();
+        };
         let text = prompt.field.text().to_owned();
         match prompt.purpose {
             PromptFor::Filter => {
@@ -394,12 +403,20 @@ impl App {
                                 hint: format!(
                                     "{}{}{}",
                                     c.cluster,
-                                    if c.namespace.is_empty() { String::new() } else { format!(" · {}", c.namespace) },
+                                    if c.namespace.is_empty() {
+                                        String::new()
+                                    } else {
+                                        format!(" · {}", c.namespace)
+                                    },
                                     if c.current { " · current" } else { "" }
                                 ),
                             })
                             .collect();
-                        picker.note = if rows.is_empty() { "the kubeconfig names no context".to_owned() } else { String::new() };
+                        picker.note = if rows.is_empty() {
+                            "the kubeconfig names no context".to_owned()
+                        } else {
+                            String::new()
+                        };
                     }
                     Err(why) => picker.note.clone_from(why),
                 }

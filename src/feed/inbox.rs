@@ -17,6 +17,8 @@ const SAME_SKEW: SignedDuration = SignedDuration::from_secs(2);
 #[derive(Clone, Default)]
 pub struct Inbox {
     shared: Arc<Shared>,
+    /// What this handle may put in counts only while the inbox is in this epoch.
+    epoch: u64,
 }
 
 #[derive(Default)]
@@ -27,6 +29,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
+    epoch: u64,
     changes: HashMap<(Kind, Key), Change>,
     feeds: HashMap<FeedId, Freshness>,
     /// The last state of each feed that was given, taken or not.
@@ -53,6 +56,26 @@ impl Inbox {
         Self::default()
     }
 
+    /// Empties the inbox, and gives the one handle (with its clones) that can put something in from now on. A feed of
+    /// the cluster that was left a moment ago may still be in mid-write: its rows must not appear among the new ones.
+    #[must_use]
+    pub fn renew(&self) -> Self {
+        let mut inner = self.state();
+        *inner = State {
+            epoch: inner.epoch + 1,
+            ..State::default()
+        };
+        Self {
+            shared: Arc::clone(&self.shared),
+            epoch: inner.epoch,
+        }
+    }
+
+    /// The state, if this handle may still write.
+    fn open(&self) -> Option<MutexGuard<'_, State>> {
+        Some(self.state()).filter(|inner| inner.epoch == self.epoch)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic elsewhere while the lock was held leaves whole entries behind: they are still good.
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -60,14 +83,19 @@ impl Inbox {
 
     /// Replaces whatever was not yet taken of the same object. Who publishes has compared with the row before.
     pub fn publish(&self, change: Change) {
-        self.state().changes.insert(slot(&change), change);
-        self.shared.news.notify_one();
+        if let Some(mut inner) = self.open() {
+            inner.changes.insert(slot(&change), change);
+            drop(inner);
+            self.shared.news.notify_one();
+        }
     }
 
     /// Tells how fresh a feed is. A state equal to the last wakes nobody.
     pub fn feed_state(&self, id: FeedId, state: Freshness) {
         {
-            let mut inner = self.state();
+            let Some(mut inner) = self.open() else {
+                return;
+            };
             if inner.feeds_told.get(&id) == Some(&state) {
                 return;
             }
@@ -95,7 +123,9 @@ impl Inbox {
         }
         let print = hasher.finish();
         {
-            let mut inner = self.state();
+            let Some(mut inner) = self.open() else {
+                return;
+            };
             let Some(told) = inner.usage_told.get_mut(which) else {
                 return;
             };
@@ -116,7 +146,9 @@ impl Inbox {
     pub fn clock(&self, server: Timestamp, ours: Timestamp) {
         let skew = server.duration_since(ours);
         {
-            let mut inner = self.state();
+            let Some(mut inner) = self.open() else {
+                return;
+            };
             if inner.skew_told.is_some_and(|told| (told - skew).abs() < SAME_SKEW) {
                 return;
             }
@@ -201,6 +233,22 @@ mod tests {
         assert!(inbox.drain().is_some());
         inbox.pod_usage(usage);
         assert!(inbox.drain().is_none());
+    }
+
+    #[test]
+    fn a_feed_that_was_left_can_no_longer_put_anything_in() {
+        let inbox = Inbox::new();
+        let old = inbox.renew();
+        old.publish(gone("a"));
+        old.feed_state(FeedId::Metrics, Freshness::Fresh);
+        let new = inbox.renew();
+        assert!(inbox.drain().is_none());
+        old.publish(gone("b"));
+        old.clock(Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
+        assert!(inbox.drain().is_none());
+        // What was told of the cluster before is told again of this one.
+        new.feed_state(FeedId::Metrics, Freshness::Fresh);
+        assert_eq!(inbox.drain().unwrap().feeds.len(), 1);
     }
 
     #[test]

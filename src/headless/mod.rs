@@ -88,3 +88,138 @@ fn doubts(world: &World, kinds: &[Kind]) -> Vec<String> {
 fn json(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::cli::Output;
+    use crate::feed::kube::access::{CheckRow, CheckState};
+    use crate::model::{Batch, Change, FeedId, Meta, Phase, Pod};
+    use crate::signal::{Judge, Thresholds};
+
+    fn now() -> Timestamp {
+        "2026-11-01T14:00:00Z".parse().unwrap()
+    }
+
+    /// Pods and their watch's state; what else there is, is fresh and empty.
+    fn world(pods: Vec<Pod>, state: Freshness) -> World {
+        let mut world = World::default();
+        let feeds = Kind::ALL.into_iter().map(|k| (FeedId::Watch(k), Freshness::Fresh));
+        let feeds = feeds.chain([(FeedId::Watch(Kind::Pod), state)]).collect();
+        let changes = pods
+            .into_iter()
+            .map(|p| Change::Pod(p.meta.key(), Some(p.into())))
+            .collect();
+        world.apply(Batch {
+            changes,
+            feeds,
+            ..Batch::default()
+        });
+        world
+    }
+
+    fn pod(name: &str, is_ready: bool) -> Pod {
+        let created = now() - jiff::SignedDuration::from_hours(3);
+        Pod {
+            meta: Meta {
+                namespace: "shop".into(),
+                name: name.into(),
+                uid: "u".into(),
+                created,
+                deleting: None,
+                owner: None,
+                labels: [].into(),
+            },
+            node: "n1".into(),
+            phase: Phase::Running,
+            status: "Running\u{1b}]52;c;eA==\u{7}".into(),
+            ready: u16::from(is_ready),
+            total: 1,
+            restarts: 0,
+            last_restart: None,
+            containers: [].into(),
+            is_ready,
+            ready_since: Some(created),
+            unschedulable: None,
+            revision_hash: "".into(),
+            ip: "".into(),
+            message: "\u{202e}evil".into(),
+        }
+    }
+
+    #[test]
+    fn columns_line_up_and_carry_no_control_bytes() {
+        let answer = pods(
+            &world(vec![pod("a", true), pod("日本", true)], Freshness::Fresh),
+            now(),
+            Output::Table,
+        );
+        assert_eq!(
+            answer.text,
+            "NAMESPACE  NAME  READY  STATUS             RESTARTS  AGE  NODE\n\
+             shop       a     1/1    Running]52;c;eA==  0         3h   n1\n\
+             shop       日本  1/1    Running]52;c;eA==  0         3h   n1\n"
+        );
+        let answer = pods(&world(vec![pod("a", true)], Freshness::Fresh), now(), Output::Json);
+        let json: serde_json::Value = serde_json::from_str(&answer.text).unwrap();
+        assert_eq!(json["pods"][0]["reason"], "evil");
+        assert_eq!(json["pods"][0]["last_restart"], serde_json::Value::Null);
+        assert_eq!(json["pods"][0]["created"], "2026-11-01T11:00:00Z");
+    }
+
+    #[test]
+    fn the_exit_code_tells_wrong_from_unknown() {
+        let forbidden = || Freshness::Forbidden {
+            why: "pods is forbidden".into(),
+        };
+        for (ready, state, code) in [
+            (true, Freshness::Fresh, 0),
+            (false, Freshness::Fresh, 1),
+            (false, forbidden(), 1),
+            (true, forbidden(), 2),
+            (true, Freshness::Syncing { rows: 1 }, 2),
+        ] {
+            let world = world(vec![pod("a", ready)], state);
+            let answer = pods(&world, now(), Output::Table);
+            assert_eq!(
+                (answer.verdict.code(), answer.doubts.is_empty()),
+                (code, world.feed(FeedId::Watch(Kind::Pod)).is_fresh())
+            );
+            let mut judge = Judge::new(Thresholds::default());
+            judge.update(&world, now());
+            assert_eq!(signals(&world, &judge, now(), Output::Json).verdict.code(), code);
+        }
+        assert_eq!(
+            rollouts(&world(vec![], Freshness::Fresh), now(), Output::Json).verdict,
+            Verdict::Fine
+        );
+    }
+
+    #[test]
+    fn a_check_fails_on_what_is_needed_only() {
+        let row = |needed, state| CheckRow {
+            source: "kubernetes".into(),
+            what: "watch pods".into(),
+            needed,
+            state,
+        };
+        let missing = || CheckState::Missing {
+            grant: "{verbs: [\"watch\"]}".into(),
+        };
+        let unknown = CheckState::Unknown { why: "timeout".into() };
+        for (rows, verdict) in [
+            (vec![row(true, CheckState::Ok), row(false, missing())], Verdict::Fine),
+            (vec![row(true, missing())], Verdict::Wrong),
+            (vec![row(true, unknown)], Verdict::Unknown),
+        ] {
+            assert_eq!(check(&rows, Output::Table).verdict, verdict);
+        }
+        assert!(
+            check(&[row(true, missing())], Output::Table)
+                .text
+                .ends_with("missing  grant {verbs: [\"watch\"]}\n")
+        );
+    }
+}

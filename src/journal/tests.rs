@@ -182,7 +182,7 @@ proptest! {
         let all = std::fs::read(&path).unwrap();
         let cut = ((all.len() as f64) * share) as usize;
         std::fs::write(&path, &all[..cut]).unwrap();
-        let whole = all[..cut].iter().split(|b| *b == b'\n').count() - 1;
+        let whole = all[..cut].split(|b| *b == b'\n').count() - 1;
         let before = read(&path).unwrap();
         // One more when only the line break is missing.
         prop_assert!(before.records.len() == whole || (before.records.len() == whole + 1 && before.torn.is_empty()));

@@ -332,10 +332,7 @@ mod tests {
         assert_eq!(press(&map, &pods, "g n"), Resolved::Found("namespace.pick"));
         assert_eq!(press(&map, &pods, "a z"), Resolved::None);
         assert_eq!(press(&map, &["strip", "global"], "r"), Resolved::Found("runbook.best"));
-        assert_eq!(
-            press(&map, &["list", "global"], "r"),
-            Resolved::Pending(Some("Runbooks"))
-        );
+        assert_eq!(press(&map, &["list", "global"], "r"), Resolved::Found("runbook.best"));
         assert_eq!(press(&map, &["text"], "j"), Resolved::None);
     }
 

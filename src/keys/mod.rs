@@ -97,23 +97,18 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
-        name: "queues",
-        title: "Queues",
+        name: "events",
+        title: "Events",
         dialog: false,
     },
     ContextRow {
-        name: "queries",
-        title: "Slow queries",
+        name: "history",
+        title: "Revisions",
         dialog: false,
     },
     ContextRow {
-        name: "redis",
-        title: "Redis",
-        dialog: false,
-    },
-    ContextRow {
-        name: "certs",
-        title: "Certificates",
+        name: "activity",
+        title: "Activity",
         dialog: false,
     },
     ContextRow {

@@ -44,6 +44,7 @@ pub enum RolloutState {
 }
 
 /// Whether the deadline passed, by the Deployment's own condition.
+#[allow(clippy::option_option)] // whether, and since when if the server says
 fn deadline_exceeded(w: &Workload) -> Option<Option<Timestamp>> {
     w.condition("Progressing")
         .filter(|c| &*c.reason == "ProgressDeadlineExceeded")

@@ -26,7 +26,7 @@ pub const PANE: Pane = Pane {
 };
 
 fn columns(app: &App) -> Vec<Column> {
-    let mut columns = vec![Column::new("last", "LAST", Width::Fixed(4), 0).right()];
+    let mut columns = vec![Column::new("last", "LAST", Width::Fixed(5), 0).right()];
     if app.many_namespaces() {
         columns.push(Column::new("namespace", "NAMESPACE", Width::Fixed(14), 3));
     }
@@ -42,7 +42,9 @@ fn rows(app: &App) -> Vec<Row> {
 }
 
 fn compare(_: &App, column: &str, a: &Row, b: &Row) -> Ordering {
-    let (Row::Event(a), Row::Event(b)) = (a, b) else { return Ordering::Equal };
+    let (Row::Event(a), Row::Event(b)) = (a, b) else {
+        return Ordering::Equal;
+    };
     match column {
         "last" | "age" => b.last.cmp(&a.last),
         "reason" => a.reason.cmp(&b.reason),
@@ -71,9 +73,15 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
 
 fn matches(row: &Row, term: &str) -> bool {
     let Row::Event(e) = row else { return false };
-    [&*e.reason, &*e.about_name, &*e.message, &*e.about_kind, if e.warning { "warning" } else { "normal" }]
-        .iter()
-        .any(|t| contains(t, term))
+    [
+        &*e.reason,
+        &*e.about_name,
+        &*e.message,
+        &*e.about_kind,
+        if e.warning { "warning" } else { "normal" },
+    ]
+    .iter()
+    .any(|t| contains(t, term))
 }
 
 fn summary(app: &App) -> Summary {
@@ -81,6 +89,10 @@ fn summary(app: &App) -> Summary {
     let warnings = app.world.events.values().filter(|e| e.warning).count();
     Summary {
         count: if total == 0 { String::new() } else { total.to_string() },
-        wrong: if warnings == 0 { Vec::new() } else { vec![(Health::Moving, format!("{warnings} warnings"))] },
+        wrong: if warnings == 0 {
+            Vec::new()
+        } else {
+            vec![(Health::Moving, format!("{warnings} warnings"))]
+        },
     }
 }

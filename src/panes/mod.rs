@@ -47,9 +47,16 @@ pub struct Column {
 
 impl Column {
     pub const fn new(id: &'static str, title: &'static str, width: Width, priority: u8) -> Self {
-        Self { id, title, width, right: false, priority }
+        Self {
+            id,
+            title,
+            width,
+            right: false,
+            priority,
+        }
     }
 
+    #[must_use]
     pub const fn right(mut self) -> Self {
         self.right = true;
         self
@@ -65,7 +72,10 @@ pub struct Cell {
 
 impl Cell {
     pub fn new(text: impl Into<String>, role: Role) -> Self {
-        Self { text: text.into(), role }
+        Self {
+            text: text.into(),
+            role,
+        }
     }
 
     pub fn plain(text: impl Into<String>) -> Self {
@@ -124,18 +134,22 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
     let terms: Vec<(bool, String)> = list
         .filter
         .split_whitespace()
-        .map(|t| t.strip_prefix('!').map_or_else(|| (true, t.to_lowercase()), |t| (false, t.to_lowercase())))
+        .map(|t| {
+            t.strip_prefix('!')
+                .map_or_else(|| (true, t.to_lowercase()), |t| (false, t.to_lowercase()))
+        })
         .filter(|(_, t)| !t.is_empty())
         .collect();
     let wrong_only = list.wrong_only;
     // Health is asked once a row, not once a comparison: it may walk pods.
-    let health: std::collections::HashMap<crate::model::Uid, Health> =
-        rows.iter().map(|r| (r.meta().uid.clone(), (pane.health)(app, r))).collect();
+    let health: std::collections::HashMap<crate::model::Uid, Health> = rows
+        .iter()
+        .map(|r| (r.meta().uid.clone(), (pane.health)(app, r)))
+        .collect();
     let rank = |r: &Row| health.get(&r.meta().uid).copied().unwrap_or(Health::Good);
     let compare = |a: &Row, b: &Row| order(app, pane, &sort, &rank, a, b);
     let keep = |r: &Row| {
-        (!wrong_only || rank(r) <= Health::Moving)
-            && terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want)
+        (!wrong_only || rank(r) <= Health::Moving) && terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want)
     };
     list.refresh(rows, app.now, compare, keep);
 }
@@ -161,7 +175,9 @@ pub(crate) fn contains(text: &str, term: &str) -> bool {
     }
     let bytes = text.as_bytes();
     bytes.iter().any(u8::is_ascii_uppercase)
-        && bytes.windows(term.len().max(1)).any(|w| w.eq_ignore_ascii_case(term.as_bytes()))
+        && bytes
+            .windows(term.len().max(1))
+            .any(|w| w.eq_ignore_ascii_case(term.as_bytes()))
 }
 
 #[cfg(test)]

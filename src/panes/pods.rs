@@ -36,7 +36,10 @@ fn columns(app: &App) -> Vec<Column> {
     columns.push(Column::new("ready", "READY", Width::Fixed(5), 1).right());
     columns.push(Column::new("status", "STATUS", Width::Fixed(18), 0));
     columns.push(Column::new("restarts", "RESTARTS", Width::Fixed(8), 1).right());
-    if matches!(app.world.feed(FeedId::Metrics), Freshness::Fresh | Freshness::Stale { .. }) {
+    if matches!(
+        app.world.feed(FeedId::Metrics),
+        Freshness::Fresh | Freshness::Stale { .. }
+    ) {
         columns.push(Column::new("cpu", "CPU", Width::Fixed(6), 4).right());
         columns.push(Column::new("memory", "MEM", Width::Fixed(7), 4).right());
     }
@@ -69,7 +72,9 @@ fn health(_: &App, row: &Row) -> Health {
 }
 
 fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
-    let (Row::Pod(a), Row::Pod(b)) = (a, b) else { return Ordering::Equal };
+    let (Row::Pod(a), Row::Pod(b)) = (a, b) else {
+        return Ordering::Equal;
+    };
     let usage = |p: &Pod| app.world.pod_usage.get(&p.meta.key()).copied().unwrap_or_default();
     match column {
         "age" => b.meta.created.cmp(&a.meta.created),
@@ -90,7 +95,11 @@ fn restarts(app: &App, p: &Pod) -> Cell {
         None => Cell::plain(p.restarts.to_string()),
         Some(t) => {
             let ago = now.duration_since(t);
-            let role = if ago < SignedDuration::from_mins(10) { Role::Warn } else { Role::Text };
+            let role = if ago < SignedDuration::from_mins(10) {
+                Role::Warn
+            } else {
+                Role::Text
+            };
             Cell::new(format!("{} {:>3}", p.restarts, text::age(ago)), role)
         }
     }
@@ -107,10 +116,21 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
             "namespace" => Cell::muted(&*p.meta.namespace),
             "name" => Cell::plain(&*p.meta.name),
             "ready" => {
-                let role = if p.ready < p.total && health <= Health::Moving { health.role() } else { Role::Text };
+                let role = if p.ready < p.total && health <= Health::Moving {
+                    health.role()
+                } else {
+                    Role::Text
+                };
                 Cell::new(format!("{}/{}", p.ready, p.total), role)
             }
-            "status" => Cell::new(&*p.status, if health == Health::Good { Role::Text } else { health.role() }),
+            "status" => Cell::new(
+                &*p.status,
+                if health == Health::Good {
+                    Role::Text
+                } else {
+                    health.role()
+                },
+            ),
             "restarts" => restarts(app, p),
             "cpu" => Cell::plain(usage.map_or_else(String::new, |u| text::cpu(u.cpu_m))),
             "memory" => Cell::plain(usage.map_or_else(String::new, |u| text::bytes(u.memory))),
@@ -123,7 +143,9 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
 
 fn matches(row: &Row, term: &str) -> bool {
     let Row::Pod(p) = row else { return false };
-    [&*p.meta.name, &*p.status, &*p.node, &*p.meta.namespace].iter().any(|t| contains(t, term))
+    [&*p.meta.name, &*p.status, &*p.node, &*p.meta.namespace]
+        .iter()
+        .any(|t| contains(t, term))
 }
 
 fn summary(app: &App) -> Summary {
@@ -158,6 +180,9 @@ fn summary(app: &App) -> Summary {
     wrong.sort_by_key(|(h, _, n)| (*h, std::cmp::Reverse(*n)));
     Summary {
         count: format!("{ready}/{total} ready"),
-        wrong: wrong.into_iter().map(|(h, what, n)| (h, format!("{n} {what}"))).collect(),
+        wrong: wrong
+            .into_iter()
+            .map(|(h, what, n)| (h, format!("{n} {what}")))
+            .collect(),
     }
 }

@@ -61,7 +61,9 @@ pub fn state_health(state: &RolloutState) -> Health {
 /// The state in a few words: `stalled 2/5 6m`.
 pub fn state_text(app: &App, state: &RolloutState) -> String {
     let age = |t: &Option<jiff::Timestamp>| {
-        t.map_or_else(String::new, |t| format!(" {}", text::age(app.server_now().duration_since(t))))
+        t.map_or_else(String::new, |t| {
+            format!(" {}", text::age(app.server_now().duration_since(t)))
+        })
     };
     match state {
         RolloutState::Complete => "complete".to_owned(),
@@ -80,7 +82,9 @@ fn health(app: &App, row: &Row) -> Health {
 }
 
 fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
-    let (Row::Workload(a), Row::Workload(b)) = (a, b) else { return Ordering::Equal };
+    let (Row::Workload(a), Row::Workload(b)) = (a, b) else {
+        return Ordering::Equal;
+    };
     match column {
         "age" => b.meta.created.cmp(&a.meta.created),
         "ready" => a.ready.cmp(&b.ready),
@@ -126,7 +130,11 @@ fn cell(app: &App, w: &Workload, state: &RolloutState, health: Health, column: &
         },
         "image" => Cell::muted(short_image(w.image())),
         "state" => {
-            let role = if health == Health::Good { Role::TextMuted } else { health.role() };
+            let role = if health == Health::Good {
+                Role::TextMuted
+            } else {
+                health.role()
+            };
             Cell::new(state_text(app, state), role)
         }
         "hpa" => app.world.hpa_of(w).map_or_else(
@@ -145,7 +153,9 @@ fn cell(app: &App, w: &Workload, state: &RolloutState, health: Health, column: &
 
 fn matches(row: &Row, term: &str) -> bool {
     let Row::Workload(w) = row else { return false };
-    [&*w.meta.name, w.image(), &*w.meta.namespace, w.kind.api()].iter().any(|t| contains(t, term))
+    [&*w.meta.name, w.image(), &*w.meta.namespace, w.kind.api()]
+        .iter()
+        .any(|t| contains(t, term))
 }
 
 fn summary(app: &App) -> Summary {
@@ -164,5 +174,8 @@ fn summary(app: &App) -> Summary {
         }
     }
     wrong.sort_by_key(|(h, _)| *h);
-    Summary { count: format!("{healthy}/{total} healthy"), wrong }
+    Summary {
+        count: format!("{healthy}/{total} healthy"),
+        wrong,
+    }
 }

@@ -8,7 +8,13 @@
 //! A fact that is absent, stale or denied is simply not declared to the evaluator. CEL's own rules then do the right
 //! thing: `true || unknown` is true, `false && unknown` is false, and everything else that touches it is unknown.
 
+mod check;
 mod functions;
+mod stack;
+
+pub use check::nearest;
+pub use stack::THREAD;
+pub(super) use stack::on_large_stack;
 
 use super::value::{Type, Value};
 use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
@@ -16,8 +22,7 @@ use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Program};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicIsize, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The longest expression, in bytes.
@@ -28,16 +33,8 @@ pub const MAX_DEPTH: usize = 16;
 const MAX_BRACKETS: usize = 64;
 /// `!` and `-` in a row, and `?` in all: the parser recurses on both.
 const MAX_RUN: usize = 8;
-/// Stack of the evaluating thread; only the pages that are touched cost anything.
-const STACK: usize = 64 << 20;
 /// How long one batch of expressions may take before its answers are unknown.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// Threads that did not come back in time; past this no more are started.
-const MAX_RUNAWAYS: isize = 2;
-/// The thread's name, by which a panic hook can tell that the console itself is well.
-pub const THREAD: &str = "qd-expression";
-
-static RUNAWAYS: AtomicIsize = AtomicIsize::new(0);
 
 /// What expressions can name: known values, and for the others why they are not known.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,7 +65,9 @@ impl From<Answer> for Truth {
         match answer {
             Answer::Known(Value::Bool(true)) => Self::True,
             Answer::Known(Value::Bool(false)) => Self::False,
-            Answer::Known(other) => Self::Unknown(format!("the condition gave {}, not true or false", other.kind().name())),
+            Answer::Known(other) => {
+                Self::Unknown(format!("the condition gave {}, not true or false", other.kind().name()))
+            }
             Answer::Unknown(why) => Self::Unknown(why),
         }
     }
@@ -84,7 +83,11 @@ pub struct Flaw {
 
 impl Flaw {
     pub fn new(offset: usize, message: impl Into<String>, expected: impl Into<String>) -> Self {
-        Self { offset, message: message.into(), expected: expected.into() }
+        Self {
+            offset,
+            message: message.into(),
+            expected: expected.into(),
+        }
     }
 }
 
@@ -94,7 +97,12 @@ pub fn evaluate(sources: &[String], scope: &Arc<Scope>) -> Vec<Answer> {
         return Vec::new();
     }
     let (owned, shared) = (sources.to_vec(), Arc::clone(scope));
-    let task = move || owned.iter().map(|source| evaluate_here(source, &shared)).collect::<Vec<_>>();
+    let task = move || {
+        owned
+            .iter()
+            .map(|source| evaluate_here(source, &shared))
+            .collect::<Vec<_>>()
+    };
     match on_large_stack(PATIENCE, task) {
         Ok(answers) => answers,
         Err(why) => sources.iter().map(|_| Answer::Unknown(why.to_owned())).collect(),
@@ -115,68 +123,8 @@ pub fn truth(source: &str, scope: &Arc<Scope>) -> Truth {
 /// The first flaw found: too long or deep, not CEL, an unknown name, or operands that do not fit.
 pub fn check(source: &str, names: &Arc<BTreeMap<String, Type>>) -> Result<Type, Flaw> {
     let (owned, names) = (source.to_owned(), Arc::clone(names));
-    on_large_stack(PATIENCE, move || check_here(&owned, &names))
+    on_large_stack(PATIENCE, move || check::check_here(&owned, &names))
         .unwrap_or_else(|why| Err(Flaw::new(0, why, "a shorter expression")))
-}
-
-/// Runs `task` on a thread with a large stack, this one if it already is one. The error says why there is no result.
-pub(super) fn on_large_stack<T: Send + 'static>(
-    patience: Duration,
-    task: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, &'static str> {
-    if std::thread::current().name() == Some(THREAD) {
-        return Ok(task());
-    }
-    if RUNAWAYS.load(Ordering::SeqCst) >= MAX_RUNAWAYS {
-        return Err("expressions are switched off: two have not ended; restart the console if it stays so");
-    }
-    let (send, receive) = mpsc::sync_channel(1);
-    let watch = Watch::default();
-    let ours = watch.clone();
-    let work = move || {
-        // Dropped last, whether the task ends or breaks.
-        let _ended = Ended(ours);
-        let _ = send.send(task());
-    };
-    let spawned = std::thread::Builder::new().name(THREAD.to_owned()).stack_size(STACK).spawn(work);
-    if spawned.is_err() {
-        return Err("no thread could be started to evaluate it; the machine is short of memory or processes");
-    }
-    match receive.recv_timeout(patience) {
-        Ok(result) => Ok(result),
-        Err(mpsc::RecvTimeoutError::Timeout) => {
-            watch.give_up();
-            Err("the expression did not end in time")
-        }
-        Err(mpsc::RecvTimeoutError::Disconnected) => Err("the expression broke the evaluator"),
-    }
-}
-
-/// One thread, as both sides see it. A thread that was only slow (a stopped process, a busy machine) stops counting as
-/// a runaway when it ends.
-#[derive(Clone, Default)]
-struct Watch(Arc<AtomicU8>);
-
-const RUNNING: u8 = 0;
-const LATE: u8 = 1;
-const ENDED: u8 = 2;
-
-impl Watch {
-    fn give_up(&self) {
-        if self.0.compare_exchange(RUNNING, LATE, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
-            RUNAWAYS.fetch_add(1, Ordering::SeqCst);
-        }
-    }
-}
-
-struct Ended(Watch);
-
-impl Drop for Ended {
-    fn drop(&mut self) {
-        if self.0.0.swap(ENDED, Ordering::SeqCst) == LATE {
-            RUNAWAYS.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
 }
 
 /// The caps that are checked on the text, before any parser sees it.
@@ -205,13 +153,25 @@ fn guard(source: &str) -> Result<(), Flaw> {
             _ => run = 0,
         }
         if depth > MAX_DEPTH {
-            return Err(Flaw::new(at, "brackets are nested too deep", format!("at most {MAX_DEPTH} deep")));
+            return Err(Flaw::new(
+                at,
+                "brackets are nested too deep",
+                format!("at most {MAX_DEPTH} deep"),
+            ));
         }
         if brackets > MAX_BRACKETS {
-            return Err(Flaw::new(at, "there are too many brackets", format!("at most {MAX_BRACKETS}")));
+            return Err(Flaw::new(
+                at,
+                "there are too many brackets",
+                format!("at most {MAX_BRACKETS}"),
+            ));
         }
         if run > MAX_RUN || questions > MAX_RUN {
-            return Err(Flaw::new(at, "operators are chained too long", format!("at most {MAX_RUN} in a row")));
+            return Err(Flaw::new(
+                at,
+                "operators are chained too long",
+                format!("at most {MAX_RUN} in a row"),
+            ));
         }
     }
     Ok(())
@@ -239,11 +199,19 @@ fn compile(source: &str) -> Result<Program, Flaw> {
 }
 
 fn offset(program: &Program, id: u64) -> usize {
-    program.source_info().offset_for(id).map_or(0, |(start, _)| start as usize)
+    program
+        .source_info()
+        .offset_for(id)
+        .map_or(0, |(start, _)| start as usize)
 }
 
 fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(160).collect()
+    text.split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+        .chars()
+        .take(160)
+        .collect()
 }
 
 /// The names an expression uses, and what in it is not allowed.
@@ -313,7 +281,11 @@ impl Walk {
                     }
                 }
             }
-            Expr::Struct(_) => self.refuse(node.id, "messages cannot be built here", "facts, numbers, texts and lists"),
+            Expr::Struct(_) => self.refuse(
+                node.id,
+                "messages cannot be built here",
+                "facts, numbers, texts and lists",
+            ),
             Expr::Select(select) => {
                 if select.test {
                     let expected = "the fact itself: what is not known makes the answer unknown";
@@ -405,8 +377,10 @@ fn evaluate_here(source: &str, scope: &Scope) -> Answer {
         Err(flaw) => return Answer::Unknown(format!("{}; expected {}", flaw.message, flaw.expected)),
     };
     match run(&program, &scope.known) {
-        Ok(value) => from_cel(&value)
-            .map_or_else(|| Answer::Unknown("the expression gave a value of no use here".to_owned()), Answer::Known),
+        Ok(value) => from_cel(&value).map_or_else(
+            || Answer::Unknown("the expression gave a value of no use here".to_owned()),
+            Answer::Known,
+        ),
         Err(error) => Answer::Unknown(why_unknown(&program, scope, &error)),
     }
 }
@@ -415,8 +389,12 @@ fn evaluate_here(source: &str, scope: &Scope) -> Answer {
 fn why_unknown(program: &Program, scope: &Scope, error: &ExecutionError) -> String {
     let mut walk = Walk::default();
     walk.visit(program.expression(), 0);
-    let missing: BTreeSet<&str> =
-        walk.names.iter().map(|(name, _)| name.as_str()).filter(|name| !scope.known.contains_key(*name)).collect();
+    let missing: BTreeSet<&str> = walk
+        .names
+        .iter()
+        .map(|(name, _)| name.as_str())
+        .filter(|name| !scope.known.contains_key(*name))
+        .collect();
     if missing.is_empty() {
         return one_line(&error.to_string());
     }
@@ -425,120 +403,6 @@ fn why_unknown(program: &Program, scope: &Scope, error: &ExecutionError) -> Stri
         None => format!("{name} is not known"),
     });
     told.collect::<Vec<_>>().join("; ")
-}
-
-fn check_here(source: &str, names: &BTreeMap<String, Type>) -> Result<Type, Flaw> {
-    let program = compile(source)?;
-    let mut walk = Walk::default();
-    walk.visit(program.expression(), 0);
-    for (name, id) in &walk.names {
-        if !names.contains_key(name) {
-            let expected = nearest(name, names.keys()).map_or_else(
-                || "a fact of `qd runbook facts` or a parameter of this runbook".to_owned(),
-                |near| format!("a fact or a parameter, perhaps `{near}`"),
-            );
-            return Err(Flaw::new(name_start(source, name, offset(&program, *id)), format!("there is no `{name}`"), expected));
-        }
-    }
-    for (id, left, right) in &walk.equalities {
-        if let (Some(left), Some(right)) = (type_of(left, names), type_of(right, names))
-            && !comparable(left, right)
-        {
-            let message = format!("{} is compared with {}", left.name(), right.name());
-            return Err(Flaw::new(offset(&program, *id), message, "two values of one type"));
-        }
-    }
-    // Types by example: the expression is run over sample values, once with each truth value for the booleans, so that
-    // both sides of a short circuit are seen.
-    let mut kind = None;
-    for flag in [true, false] {
-        let sample = names.iter().map(|(name, kind)| (name.clone(), sample(*kind, flag))).collect();
-        match run(&program, &sample) {
-            Ok(value) => kind = kind.or_else(|| from_cel(&value).map(|value| value.kind())),
-            Err(error) if is_type_error(&error) => {
-                // Its own words would show the sample values, which are not in the file.
-                let message = match &error {
-                    ExecutionError::UnsupportedBinaryOperator(operator, ..) => format!("the operands of `{operator}` do not fit"),
-                    ExecutionError::ValuesNotComparable(..) => "the compared values are of different types".to_owned(),
-                    other => one_line(&other.to_string()),
-                };
-                return Err(Flaw::new(0, message, "operands that fit the operator"));
-            }
-            Err(_) => {}
-        }
-    }
-    // An answer that only real values give (an index, a division) is taken as a text, which fits any text.
-    let kind = kind.unwrap_or(Type::Text);
-    let seconds = dotted(program.expression()).and_then(|name| names.get(&name).copied());
-    Ok(seconds.unwrap_or(kind))
-}
-
-fn is_type_error(error: &ExecutionError) -> bool {
-    matches!(
-        error,
-        ExecutionError::NoSuchOverload(_)
-            | ExecutionError::UndeclaredReference(_)
-            | ExecutionError::UnsupportedBinaryOperator(..)
-            | ExecutionError::ValuesNotComparable(..)
-            | ExecutionError::UnexpectedType { .. }
-            | ExecutionError::InvalidArgumentCount { .. }
-            | ExecutionError::NotSupportedAsMethod { .. }
-            | ExecutionError::UnsupportedTargetType { .. }
-            | ExecutionError::MissingArgumentOrTarget
-    )
-}
-
-/// Where `name` begins: the parser gives a selection the offset of its last dot.
-fn name_start(source: &str, name: &str, near: usize) -> usize {
-    source.match_indices(name).map(|(at, _)| at).filter(|at| *at <= near).last().unwrap_or(near)
-}
-
-fn type_of(side: &Side, names: &BTreeMap<String, Type>) -> Option<Type> {
-    match side {
-        Side::Name(name) => names.get(name).copied(),
-        Side::Literal(kind) => Some(*kind),
-        Side::Other => None,
-    }
-}
-
-fn comparable(left: Type, right: Type) -> bool {
-    let number = |kind| matches!(kind, Type::Int | Type::Float | Type::Seconds);
-    left == right || (number(left) && number(right))
-}
-
-fn sample(kind: Type, flag: bool) -> Value {
-    match kind {
-        Type::Bool => Value::Bool(flag),
-        Type::Int | Type::Seconds => Value::Int(2),
-        Type::Float => Value::Float(2.0),
-        Type::Text => Value::text("1m"),
-        Type::List => Value::List(vec![Value::text("a"), Value::text("b")]),
-    }
-}
-
-/// The known name that looks most like `wanted`, if any does.
-pub fn nearest<'a>(wanted: &str, known: impl Iterator<Item = &'a String>) -> Option<&'a str> {
-    known
-        .map(|name| (distance(wanted, name), name.as_str()))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// Edits between two names (Levenshtein).
-fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<char> = right.chars().collect();
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (at, letter) in left.chars().enumerate() {
-        let mut next = vec![at + 1];
-        for (&other, pair) in right.iter().zip(row.windows(2)) {
-            let &[diagonal, above] = pair else { continue };
-            let before = next.last().copied().unwrap_or_default();
-            next.push((above + 1).min(before + 1).min(diagonal + usize::from(letter != other)));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -35,22 +35,41 @@ pub enum Event {
     Tick,
     /// The step's own way on: read, done, plan it, take the proposed value.
     Continue,
-    Skip { reason: String },
+    Skip {
+        reason: String,
+    },
     Retry,
     RollBack,
-    Abort { reason: String },
+    Abort {
+        reason: String,
+    },
     Note(String),
     /// One of the offered ways, by its index.
     Choose(usize),
-    SetParam { name: String, text: String },
+    SetParam {
+        name: String,
+        text: String,
+    },
     Open(Open),
     /// There is a plan; `title` is its title. Planning again while it is shown replaces it.
-    PlanMade { ask: AskId, plan: ActionId, title: String },
-    PlanRefused { ask: AskId, why: String },
+    PlanMade {
+        ask: AskId,
+        plan: ActionId,
+        title: String,
+    },
+    PlanRefused {
+        ask: AskId,
+        why: String,
+    },
     /// The operator closed the plan, or it expired, before it was confirmed.
-    PlanCancelled { ask: AskId, why: String },
+    PlanCancelled {
+        ask: AskId,
+        why: String,
+    },
     /// The operator confirmed this very plan.
-    Confirmed { plan: ActionId },
+    Confirmed {
+        plan: ActionId,
+    },
     /// What the pipeline says of a plan. Those of other plans are ignored.
     Progress(Progress),
 }
@@ -61,7 +80,12 @@ pub enum Effect {
     /// Make a plan and show it. [`super::request::resolve`] gives the request; if there is none, answer `PlanRefused`.
     Plan(ActionAsk),
     /// Make a plan for taking back what a step changed.
-    PlanUndo { ask: AskId, step: String, label: String, request: Request },
+    PlanUndo {
+        ask: AskId,
+        step: String,
+        label: String,
+        request: Request,
+    },
     /// Open a view that holds more evidence on the run's subject.
     Open(Open),
     /// Write this down in the journal.
@@ -155,13 +179,33 @@ pub enum Phase {
     Showing,
     /// Its condition is not known; the operator may decide.
     Undecided,
-    Planning { ask: AskId },
-    Confirming { ask: AskId, plan: ActionId, title: String },
-    Executing { plan: ActionId },
-    Verifying { plan: ActionId, text: String, worrying: bool },
-    Soaking { plan: ActionId, until: Timestamp },
+    Planning {
+        ask: AskId,
+    },
+    Confirming {
+        ask: AskId,
+        plan: ActionId,
+        title: String,
+    },
+    Executing {
+        plan: ActionId,
+    },
+    Verifying {
+        plan: ActionId,
+        text: String,
+        worrying: bool,
+    },
+    Soaking {
+        plan: ActionId,
+        until: Timestamp,
+    },
     /// Waiting for a condition: since when, until when at most, since when it holds, and what is missing.
-    Waiting { since: Timestamp, deadline: Timestamp, held_since: Option<Timestamp>, missing: String },
+    Waiting {
+        since: Timestamp,
+        deadline: Timestamp,
+        held_since: Option<Timestamp>,
+        missing: String,
+    },
     /// It ended badly and the operator must say what next.
     Stopped,
 }
@@ -305,7 +349,13 @@ impl Run {
     }
 
     fn record(&self, at: Timestamp, step: Option<String>, what: Recorded, text: String, effects: &mut Vec<Effect>) {
-        effects.push(Effect::Record(Record { run: self.id.clone(), at, step, what, text }));
+        effects.push(Effect::Record(Record {
+            run: self.id.clone(),
+            at,
+            step,
+            what,
+            text,
+        }));
     }
 
     fn step_id(&self) -> Option<String> {

@@ -21,7 +21,10 @@ pub enum Fact {
     /// There is no such thing; the words say what is missing.
     Absent(String),
     /// It was known, but the source has been silent for so many seconds.
-    Stale { seconds: i64, last: Option<Value> },
+    Stale {
+        seconds: i64,
+        last: Option<Value>,
+    },
     /// The console may not read it, or reading failed.
     Denied(String),
 }
@@ -83,7 +86,9 @@ impl Facts {
                     scope.known.insert(name.clone(), value.clone());
                 }
                 other => {
-                    scope.unknown.insert(name.clone(), other.why_unknown().unwrap_or_default());
+                    scope
+                        .unknown
+                        .insert(name.clone(), other.why_unknown().unwrap_or_default());
                 }
             }
         }

@@ -174,7 +174,10 @@ impl Open {
     ];
 
     pub fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, open)| *open == self).map_or("detail", |(name, _)| name)
+        Self::ALL
+            .iter()
+            .find(|(_, open)| *open == self)
+            .map_or("detail", |(name, _)| name)
     }
 }
 
@@ -186,13 +189,20 @@ pub enum StepKind {
     /// Live evidence, looked at and passed.
     Diagnose,
     /// A condition that must hold before the run goes on.
-    Gate { expect: String, why: Option<Template>, on_fail: OnFail },
+    Gate {
+        expect: String,
+        why: Option<Template>,
+        on_fail: OnFail,
+    },
     /// One change, through the console's action pipeline.
     Action(ActionStep),
     /// Waiting for a condition.
     Wait(WaitStep),
     /// Takes the first way whose condition holds.
-    Branch { cases: Vec<Case>, otherwise: Option<String> },
+    Branch {
+        cases: Vec<Case>,
+        otherwise: Option<String>,
+    },
     /// The operator decides: the value of a parameter, or a way to go.
     Ask(Ask),
 }

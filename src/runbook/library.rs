@@ -62,7 +62,13 @@ impl Library {
                 Ok(book) => {
                     if let Some(first) = seen.insert(book.id.clone(), file.clone()) {
                         let message = format!("the id `{}` is also that of {first}", book.id);
-                        problems.push(Problem { file, line: 1, column: 1, message, expected: "another id".to_owned() });
+                        problems.push(Problem {
+                            file,
+                            line: 1,
+                            column: 1,
+                            message,
+                            expected: "another id".to_owned(),
+                        });
                     }
                     self.books.insert(book.id.clone(), Arc::new(book));
                 }
@@ -83,7 +89,9 @@ impl Library {
 
     /// Those that answer a signal.
     pub fn answering<'a>(&'a self, signal: &'a str) -> impl Iterator<Item = &'a Arc<Runbook>> {
-        self.books.values().filter(move |book| book.answers.iter().any(|answer| answer == signal))
+        self.books
+            .values()
+            .filter(move |book| book.answers.iter().any(|answer| answer == signal))
     }
 }
 
@@ -94,13 +102,21 @@ mod tests {
     #[test]
     fn the_built_in_runbooks_have_no_problem() {
         for (file, text) in BUILT_IN {
-            let problems: Vec<String> = crate::runbook::lint::lint(text, file).iter().map(ToString::to_string).collect();
+            let problems: Vec<String> = crate::runbook::lint::lint(text, file)
+                .iter()
+                .map(ToString::to_string)
+                .collect();
             assert!(problems.is_empty(), "{}", problems.join("\n"));
             let book = format::parse(text, file).unwrap();
             assert_eq!(format!("{}.md", book.id), *file);
         }
         let library = Library::built_in();
-        let answers = |signal| library.answering(signal).map(|book| book.id.clone()).collect::<Vec<_>>();
+        let answers = |signal| {
+            library
+                .answering(signal)
+                .map(|book| book.id.clone())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(answers("rollout.stalled"), ["stalled-rollout"]);
         assert_eq!(answers("pod.crashloop"), ["crash-loop"]);
     }
@@ -109,7 +125,9 @@ mod tests {
     fn a_folder_overrides_and_adds_and_a_broken_file_replaces_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let book = |id: &str, title: &str| {
-            format!("+++\nid = \"{id}\"\ntitle = \"{title}\"\nowner = \"us\"\nuse_when = \"Always.\"\n+++\n## Look\n```step\nkind = \"note\"\n```\n")
+            format!(
+                "+++\nid = \"{id}\"\ntitle = \"{title}\"\nowner = \"us\"\nuse_when = \"Always.\"\n+++\n## Look\n```step\nkind = \"note\"\n```\n"
+            )
         };
         std::fs::write(folder.path().join("ours.md"), book("stalled-rollout", "Ours")).unwrap();
         std::fs::write(folder.path().join("more.md"), book("more", "More")).unwrap();

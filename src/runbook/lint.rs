@@ -21,70 +21,229 @@ mod tests {
 
     /// One step under a heading; its block's first line is line 9 of the file.
     fn step(lines: &str) -> Vec<String> {
-        problems("", &format!("## One\n```step\n{lines}\n```\n## Two\n```step\nkind = \"note\"\n```\n"))
+        problems(
+            "",
+            &format!("## One\n```step\n{lines}\n```\n## Two\n```step\nkind = \"note\"\n```\n"),
+        )
     }
 
     #[test]
     fn a_good_file_has_no_problem() {
-        assert_eq!(step("kind = \"gate\"\nexpect = \"rollout.ready > 0\"\non_fail = \"goto: two\""), [""; 0]);
+        assert_eq!(
+            step("kind = \"gate\"\nexpect = \"rollout.ready > 0\"\non_fail = \"goto: two\""),
+            [""; 0]
+        );
     }
 
     #[test]
     fn every_mistake_is_named_with_its_line_and_column_and_what_was_expected() {
         let cases = [
-            (step("kind = \"gate\"\nexpect = \"rollout.raedy > 0\""), "x.md:10:11: there is no `rollout.raedy`; expected a fact or a parameter, perhaps `rollout.ready`"),
-            (step("kind = \"gate\"\nexpect = \"1 == 1 && rollout.sized\""), "x.md:10:21: there is no `rollout.sized`"),
-            (step("kind = \"gate\"\nexpect = \"rollout.ready\""), "x.md:10:11: the expression gives an integer; expected true or false"),
-            (step("kind = \"gate\"\nexpect = \"rollout.ready == 'x'\""), "x.md:10:25: an integer is compared with a text"),
+            (
+                step("kind = \"gate\"\nexpect = \"rollout.raedy > 0\""),
+                "x.md:10:11: there is no `rollout.raedy`; expected a fact or a parameter, perhaps `rollout.ready`",
+            ),
+            (
+                step("kind = \"gate\"\nexpect = \"1 == 1 && rollout.sized\""),
+                "x.md:10:21: there is no `rollout.sized`",
+            ),
+            (
+                step("kind = \"gate\"\nexpect = \"rollout.ready\""),
+                "x.md:10:11: the expression gives an integer; expected true or false",
+            ),
+            (
+                step("kind = \"gate\"\nexpect = \"rollout.ready == 'x'\""),
+                "x.md:10:25: an integer is compared with a text",
+            ),
             (step("kind = \"gate\"\nexpect = \"rollout.ready >\""), "x.md:10:"),
             (step("kind = \"gate\""), "x.md:9:1: `expect` is missing"),
-            (step("kind = \"gate\"\nexpect = 3"), "x.md:10:10: `expect` is of type integer; expected a text in quotes"),
-            (step("kind = \"gaet\""), "x.md:9:9: there is no kind `gaet`; expected note, diagnose"),
-            (step("kind = \"run\""), "x.md:9:9: kind `run` is not available in this version"),
-            (step("kind = \"note\"\ncolour = 1"), "x.md:10:1: this step has no `colour`"),
-            (step("kind = \"note\"\nrequird = true"), "x.md:10:1: this step has no `requird`; expected perhaps `required`"),
-            (step("kind = \"note\"\nrequired = \"yes\""), "x.md:10:12: `required` is of type string; expected true or false"),
-            (step("kind = \"gate\"\nexpect = \"true\"\non_fail = \"goto: twoo\""), "x.md:11:18: there is no step `twoo`; expected perhaps `two`"),
-            (step("kind = \"gate\"\nexpect = \"true\"\non_fail = \"goto: one\""), "x.md:11:18: `one` is not a later step"),
-            (step("kind = \"gate\"\nexpect = \"true\"\non_fail = \"again\""), "x.md:11:12: `again` is no way to go on"),
-            (step("kind = \"action\"\naction = \"scael\"\ntarget = \"a\""), "x.md:10:11: there is no action `scael`; expected one of scale"),
-            (step("kind = \"action\"\naction = \"scale\"\ntarget = \"a\""), "x.md:9:1: `replicas` is missing"),
-            (step("kind = \"action\"\naction = \"scale\"\ntarget = \"a\"\nreplicas = \"many\""), "x.md:12:13: a text stands here; expected an integer"),
-            (step("kind = \"action\"\naction = \"scale\"\ntarget = \"a\"\nreplicas = \"{{ rollout.image }}\""), "x.md:12:16: the expression gives a text; expected an integer"),
-            (step("kind = \"action\"\naction = \"restart\"\ntarget = \"{{ nobody }}\""), "x.md:11:14: there is no `nobody`"),
-            (step("kind = \"action\"\naction = \"restart\"\ntarget = \"{{ nobody\""), "x.md:11:11: `{{` is not closed"),
-            (step("kind = \"wait\"\nuntil = \"true\""), "x.md:9:1: `deadline` is missing"),
-            (step("kind = \"wait\"\nuntil = \"true\"\ndeadline = \"5\""), "x.md:11:13: `5` is not a duration"),
-            (step("kind = \"wait\"\nuntil = \"true\"\ndeadline = \"5m\"\nfor = \"5m\""), "x.md:11:13: the deadline is not longer than `for`"),
-            (step("kind = \"diagnose\"\nopens = [\"log\"]"), "x.md:10:11: there is no view `log`"),
-            (step("kind = \"diagnose\"\n[[look]]\nlabel = \"a\""), "x.md:10:1: `value` is missing"),
-            (step("kind = \"branch\"\n[[cases]]\nif = \"true\"\ngoto = \"three\""), "x.md:12:9: there is no step `three`"),
+            (
+                step("kind = \"gate\"\nexpect = 3"),
+                "x.md:10:10: `expect` is of type integer; expected a text in quotes",
+            ),
+            (
+                step("kind = \"gaet\""),
+                "x.md:9:9: there is no kind `gaet`; expected note, diagnose",
+            ),
+            (
+                step("kind = \"run\""),
+                "x.md:9:9: kind `run` is not available in this version",
+            ),
+            (
+                step("kind = \"note\"\ncolour = 1"),
+                "x.md:10:1: this step has no `colour`",
+            ),
+            (
+                step("kind = \"note\"\nrequird = true"),
+                "x.md:10:1: this step has no `requird`; expected perhaps `required`",
+            ),
+            (
+                step("kind = \"note\"\nrequired = \"yes\""),
+                "x.md:10:12: `required` is of type string; expected true or false",
+            ),
+            (
+                step("kind = \"gate\"\nexpect = \"true\"\non_fail = \"goto: twoo\""),
+                "x.md:11:18: there is no step `twoo`; expected perhaps `two`",
+            ),
+            (
+                step("kind = \"gate\"\nexpect = \"true\"\non_fail = \"goto: one\""),
+                "x.md:11:18: `one` is not a later step",
+            ),
+            (
+                step("kind = \"gate\"\nexpect = \"true\"\non_fail = \"again\""),
+                "x.md:11:12: `again` is no way to go on",
+            ),
+            (
+                step("kind = \"action\"\naction = \"scael\"\ntarget = \"a\""),
+                "x.md:10:11: there is no action `scael`; expected one of scale",
+            ),
+            (
+                step("kind = \"action\"\naction = \"scale\"\ntarget = \"a\""),
+                "x.md:9:1: `replicas` is missing",
+            ),
+            (
+                step("kind = \"action\"\naction = \"scale\"\ntarget = \"a\"\nreplicas = \"many\""),
+                "x.md:12:13: a text stands here; expected an integer",
+            ),
+            (
+                step("kind = \"action\"\naction = \"scale\"\ntarget = \"a\"\nreplicas = \"{{ rollout.image }}\""),
+                "x.md:12:16: the expression gives a text; expected an integer",
+            ),
+            (
+                step("kind = \"action\"\naction = \"restart\"\ntarget = \"{{ nobody }}\""),
+                "x.md:11:14: there is no `nobody`",
+            ),
+            (
+                step("kind = \"action\"\naction = \"restart\"\ntarget = \"{{ nobody\""),
+                "x.md:11:11: `{{` is not closed",
+            ),
+            (
+                step("kind = \"wait\"\nuntil = \"true\""),
+                "x.md:9:1: `deadline` is missing",
+            ),
+            (
+                step("kind = \"wait\"\nuntil = \"true\"\ndeadline = \"5\""),
+                "x.md:11:13: `5` is not a duration",
+            ),
+            (
+                step("kind = \"wait\"\nuntil = \"true\"\ndeadline = \"5m\"\nfor = \"5m\""),
+                "x.md:11:13: the deadline is not longer than `for`",
+            ),
+            (
+                step("kind = \"diagnose\"\nopens = [\"log\"]"),
+                "x.md:10:11: there is no view `log`",
+            ),
+            (
+                step("kind = \"diagnose\"\n[[look]]\nlabel = \"a\""),
+                "x.md:10:1: `value` is missing",
+            ),
+            (
+                step("kind = \"branch\"\n[[cases]]\nif = \"true\"\ngoto = \"three\""),
+                "x.md:12:9: there is no step `three`",
+            ),
             (step("kind = \"ask\""), "x.md:9:1: it asks for nothing"),
-            (step("kind = \"ask\"\nparam = \"p\""), "x.md:10:10: there is no parameter `p`"),
+            (
+                step("kind = \"ask\"\nparam = \"p\""),
+                "x.md:10:10: there is no parameter `p`",
+            ),
             (step("kind = \"note\"\nkind = \"note\""), "x.md:10:1: duplicate key"),
             (step("kind = "), "x.md:9:"),
-            (problems("", "## One\n```step\nkind = \"note\"\n```\n## one?\n```step\nkind = \"note\"\n```\n"), "x.md:11:1: two steps are called `one`"),
-            (problems("", "## One\n```step\nkind = \"note\"\n```\n```step\nkind = \"note\"\n```\n"), "x.md:11:1: a second step block"),
-            (problems("", "```step\nkind = \"note\"\n```\n"), "x.md:7:1: a step block stands under no `##` heading"),
-            (problems("", "## One\n- a\n\n  ```step\n  kind = \"note\"\n  ```\n"), "x.md:10:3: a step block stands inside a list"),
+            (
+                problems(
+                    "",
+                    "## One\n```step\nkind = \"note\"\n```\n## one?\n```step\nkind = \"note\"\n```\n",
+                ),
+                "x.md:11:1: two steps are called `one`",
+            ),
+            (
+                problems(
+                    "",
+                    "## One\n```step\nkind = \"note\"\n```\n```step\nkind = \"note\"\n```\n",
+                ),
+                "x.md:11:1: a second step block",
+            ),
+            (
+                problems("", "```step\nkind = \"note\"\n```\n"),
+                "x.md:7:1: a step block stands under no `##` heading",
+            ),
+            (
+                problems("", "## One\n- a\n\n  ```step\n  kind = \"note\"\n  ```\n"),
+                "x.md:10:3: a step block stands inside a list",
+            ),
             (problems("", "Only prose.\n"), "x.md:8:1: there is no step"),
-            (problems("", "## A {{ rollout }}\nSee {{ rollout.x }}.\n```step\nkind = \"note\"\n```\n"), "x.md:8:8: there is no `rollout.x`"),
-            (problems("", "## One\n<b>x</b>\n```step\nkind = \"note\"\n```\n"), "x.md:8:1: HTML cannot be shown"),
-            (problems("colour = 1\n", ""), "x.md:6:1: the front matter has no `colour`"),
-            (problems("verified = \"yesterday\"\n", ""), "x.md:6:13: `yesterday` is not a day"),
-            (problems("[params.n]\ntype = \"integer\"\n", ""), "x.md:7:9: there is no type `integer`"),
-            (problems("[params.n]\ntype = \"queue\"\n", ""), "x.md:7:9: type `queue` is not available in this version"),
-            (problems("[params.n]\ntype = \"int\"\nmin = 5\nmax = 1\n", ""), "x.md:9:7: `max` is below `min`"),
-            (problems("[params.n]\ntype = \"int\"\ndefault = \"{{ rollout.image }}\"\n", ""), "x.md:8:15: the expression gives a text; expected an integer"),
-            (problems("[params.rollout]\ntype = \"int\"\n", ""), "x.md:6:9: `rollout` cannot name a parameter"),
-            (problems("[params.c]\ntype = \"choice\"\n", ""), "x.md:6:9: `choices` is missing"),
-            (lint("hello", "x.md").iter().map(ToString::to_string).collect(), "x.md:1:1: the file has no front matter"),
-            (lint("+++\nid = \"x\"\n", "x.md").iter().map(ToString::to_string).collect(), "x.md:1:1: the front matter is not closed"),
-            (lint("+++\na\u{1b}]52;c;x\n+++\n", "x.md").iter().map(ToString::to_string).collect(), "x.md:2:2: there is a control character U+001B"),
-            (lint("+++\ntitle = 1\n+++\n", "x.md").iter().map(ToString::to_string).collect(), "x.md:2:1: `id` is missing"),
+            (
+                problems(
+                    "",
+                    "## A {{ rollout }}\nSee {{ rollout.x }}.\n```step\nkind = \"note\"\n```\n",
+                ),
+                "x.md:8:8: there is no `rollout.x`",
+            ),
+            (
+                problems("", "## One\n<b>x</b>\n```step\nkind = \"note\"\n```\n"),
+                "x.md:8:1: HTML cannot be shown",
+            ),
+            (
+                problems("colour = 1\n", ""),
+                "x.md:6:1: the front matter has no `colour`",
+            ),
+            (
+                problems("verified = \"yesterday\"\n", ""),
+                "x.md:6:13: `yesterday` is not a day",
+            ),
+            (
+                problems("[params.n]\ntype = \"integer\"\n", ""),
+                "x.md:7:9: there is no type `integer`",
+            ),
+            (
+                problems("[params.n]\ntype = \"queue\"\n", ""),
+                "x.md:7:9: type `queue` is not available in this version",
+            ),
+            (
+                problems("[params.n]\ntype = \"int\"\nmin = 5\nmax = 1\n", ""),
+                "x.md:9:7: `max` is below `min`",
+            ),
+            (
+                problems("[params.n]\ntype = \"int\"\ndefault = \"{{ rollout.image }}\"\n", ""),
+                "x.md:8:15: the expression gives a text; expected an integer",
+            ),
+            (
+                problems("[params.rollout]\ntype = \"int\"\n", ""),
+                "x.md:6:9: `rollout` cannot name a parameter",
+            ),
+            (
+                problems("[params.c]\ntype = \"choice\"\n", ""),
+                "x.md:6:9: `choices` is missing",
+            ),
+            (
+                lint("hello", "x.md").iter().map(ToString::to_string).collect(),
+                "x.md:1:1: the file has no front matter",
+            ),
+            (
+                lint("+++\nid = \"x\"\n", "x.md")
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                "x.md:1:1: the front matter is not closed",
+            ),
+            (
+                lint("+++\na\u{1b}]52;c;x\n+++\n", "x.md")
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                "x.md:2:2: there is a control character U+001B",
+            ),
+            (
+                lint("+++\ntitle = 1\n+++\n", "x.md")
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+                "x.md:2:1: `id` is missing",
+            ),
         ];
         for (problems, wanted) in cases {
-            assert!(problems.iter().any(|problem| problem.starts_with(wanted)), "wanted {wanted}\n   got {problems:#?}");
+            assert!(
+                problems.iter().any(|problem| problem.starts_with(wanted)),
+                "wanted {wanted}\n   got {problems:#?}"
+            );
         }
     }
 }

@@ -1,4 +1,11 @@
-//! Runbooks.
+//! Runbooks: Markdown files that lead the operator from a signal to a verified fix.
+//!
+//! A file is read strictly ([`format`], [`lint`]) into a [`format::Runbook`]; [`library`] holds those that are built in
+//! and those of the user's folders. A run ([`engine`]) is a pure state machine over [`facts`], which are computed from
+//! the observed world; its conditions are bounded CEL with a third answer, *unknown* ([`cel`]), and its texts are
+//! [`template`]s. It changes nothing: it asks for plans ([`request`] makes them the action pipeline's), and is told what
+//! became of them. [`view`] is what the panel draws.
+
 pub mod cel;
 pub mod engine;
 pub mod facts;
@@ -9,3 +16,5 @@ pub mod request;
 pub mod template;
 pub mod value;
 pub mod view;
+
+pub use library::Library;

@@ -15,9 +15,12 @@ use std::sync::Arc;
 pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Request, String> {
     let object = find(world, &ask.target)?;
     // The run looked at one object all along; another of the same name is not what its evidence spoke of.
-    let replaced = |known: &ObjectRef| known.kind == object.kind && known.key() == object.key() && known.uid != object.uid;
+    let replaced =
+        |known: &ObjectRef| known.kind == object.kind && known.key() == object.key() && known.uid != object.uid;
     if subject.workload.iter().chain(&subject.pod).any(replaced) {
-        return Err(format!("{object} was made anew since this run began; abort it and start again"));
+        return Err(format!(
+            "{object} was made anew since this run began; abort it and start again"
+        ));
     }
     let is_pod = object.kind == Kind::Pod;
     if matches!(ask.action, ActionName::DeletePod | ActionName::EvictPod) != is_pod {
@@ -25,32 +28,58 @@ pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Requ
     }
     let target = object.clone();
     Ok(match ask.action {
-        ActionName::Scale => {
-            Request::Scale { target, replicas: count(ask, "replicas")?, seen: workload(world, &object)?.desired }
-        }
+        ActionName::Scale => Request::Scale {
+            target,
+            replicas: count(ask, "replicas")?,
+            seen: workload(world, &object)?.desired,
+        },
         ActionName::HpaBounds => {
             let workload = workload(world, &object)?;
-            let hpa = world.hpa_of(workload).ok_or_else(|| format!("no HPA sets the replicas of {object}"))?;
+            let hpa = world
+                .hpa_of(workload)
+                .ok_or_else(|| format!("no HPA sets the replicas of {object}"))?;
             let (seen_min, seen_max) = (hpa.min, hpa.max);
             let target = hpa.meta.object(Kind::Hpa);
-            Request::HpaBounds { target, min: count(ask, "min")?, max: count(ask, "max")?, seen_min, seen_max }
+            Request::HpaBounds {
+                target,
+                min: count(ask, "min")?,
+                max: count(ask, "max")?,
+                seen_min,
+                seen_max,
+            }
         }
         ActionName::Restart => Request::Restart { target },
         ActionName::Rollback => {
             let workload = workload(world, &object)?;
             let revision = u64::from(count(ask, "revision")?);
             if !world.revisions_of(workload).any(|kept| kept.number == revision) {
-                return Err(format!("{object} keeps no revision {revision}; open its history and choose another"));
+                return Err(format!(
+                    "{object} keeps no revision {revision}; open its history and choose another"
+                ));
             }
             let newest_seen = world.newest_revision(workload).map_or(0, |newest| newest.number);
-            Request::RollBack { to: vec![RollbackTo { target, revision, newest_seen }] }
+            Request::RollBack {
+                to: vec![RollbackTo {
+                    target,
+                    revision,
+                    newest_seen,
+                }],
+            }
         }
         ActionName::SetImage => {
             let (container, image) = (text(ask, "container")?, text(ask, "image")?);
             let containers = &workload(world, &object)?.containers;
             let seen = containers.iter().find(|known| *known.name == *container);
-            let seen = seen.ok_or_else(|| format!("{object} has no container {container}"))?.image.to_string();
-            Request::SetImage { target, container, image, seen }
+            let seen = seen
+                .ok_or_else(|| format!("{object} has no container {container}"))?
+                .image
+                .to_string();
+            Request::SetImage {
+                target,
+                container,
+                image,
+                seen,
+            }
         }
         ActionName::Pause => Request::Pause { target },
         ActionName::Resume => Request::Resume { target },
@@ -62,25 +91,37 @@ pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Requ
 /// Finds `kind/namespace/name` among what is observed, and with it the uid.
 pub fn find(world: &World, target: &str) -> Result<ObjectRef, String> {
     let mut parts = target.split('/');
-    let (Some(kind), Some(namespace), Some(name), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some(kind), Some(namespace), Some(name), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return Err(format!("`{target}` names no object; expected kind/namespace/name"));
     };
     let key = Key::new(namespace, name);
-    let kind = Kind::ALL.into_iter().find(|known| known.api().eq_ignore_ascii_case(kind) || known.short() == kind);
+    let kind = Kind::ALL
+        .into_iter()
+        .find(|known| known.api().eq_ignore_ascii_case(kind) || known.short() == kind);
     let found = match kind {
         Some(Kind::Pod) => world.pods.get(&key).map(|pod| pod.meta.object(Kind::Pod)),
-        Some(kind) => world.workloads_of(kind).and_then(|table| table.get(&key)).map(|w| w.meta.object(kind)),
+        Some(kind) => world
+            .workloads_of(kind)
+            .and_then(|table| table.get(&key))
+            .map(|w| w.meta.object(kind)),
         None => None,
     };
     found.ok_or_else(|| format!("there is no {target} now; it may be gone or in a namespace that is not watched"))
 }
 
 fn workload<'a>(world: &'a World, object: &ObjectRef) -> Result<&'a Arc<Workload>, String> {
-    world.workload(object).ok_or_else(|| format!("{object} is not a workload"))
+    world
+        .workload(object)
+        .ok_or_else(|| format!("{object} is not a workload"))
 }
 
 fn argument<'a>(ask: &'a ActionAsk, name: &str) -> Result<&'a Value, String> {
-    let given = ask.args.iter().find(|(known, _)| *known == name).map(|(_, value)| value);
+    let given = ask
+        .args
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value);
     given.ok_or_else(|| format!("`{name}` is not given"))
 }
 

@@ -23,7 +23,9 @@ enum Part {
 impl Template {
     /// A template that is only this text, whatever braces it holds.
     pub fn plain(text: impl Into<String>) -> Self {
-        Self { parts: vec![Part::Text(text.into())] }
+        Self {
+            parts: vec![Part::Text(text.into())],
+        }
     }
 
     /// Splits `text` at its `{{ … }}`.
@@ -36,7 +38,11 @@ impl Template {
         let mut at = 0;
         while let Some((before, after)) = rest.split_once("{{") {
             let Some((inside, behind)) = after.split_once("}}") else {
-                return Err(Flaw::new(at + before.len(), "`{{` is not closed", "`}}` behind the expression"));
+                return Err(Flaw::new(
+                    at + before.len(),
+                    "`{{` is not closed",
+                    "`}}` behind the expression",
+                ));
             };
             if !before.is_empty() {
                 parts.push(Part::Text(before.to_owned()));
@@ -71,7 +77,10 @@ impl Template {
     /// Puts answers, one for each of [`Template::expressions`], in their places.
     pub fn fill<'a>(&self, answers: &mut impl Iterator<Item = &'a Answer>) -> Answer {
         if self.only_expression().is_some() {
-            return answers.next().cloned().unwrap_or_else(|| Answer::Unknown("not evaluated".to_owned()));
+            return answers
+                .next()
+                .cloned()
+                .unwrap_or_else(|| Answer::Unknown("not evaluated".to_owned()));
         }
         let mut text = String::new();
         let mut unknown = Vec::new();
@@ -85,7 +94,11 @@ impl Template {
                 },
             }
         }
-        if unknown.is_empty() { Answer::Known(Value::Text(text)) } else { Answer::Unknown(unknown.join("; ")) }
+        if unknown.is_empty() {
+            Answer::Known(Value::Text(text))
+        } else {
+            Answer::Unknown(unknown.join("; "))
+        }
     }
 
     /// Like [`Template::fill`], for reading only: what is not known is written `?`.
@@ -132,9 +145,15 @@ mod tests {
         assert_eq!(answer("{{ ready + 1 }}"), Answer::Known(Value::Int(4)));
         assert_eq!(answer("{{ready}} of {{ ready }}"), Answer::Known(Value::text("3 of 3")));
         assert_eq!(answer("plain } text"), Answer::Known(Value::text("plain } text")));
-        assert_eq!(answer("{{ready}} {{ image }}"), Answer::Unknown("image is absent".to_owned()));
+        assert_eq!(
+            answer("{{ready}} {{ image }}"),
+            Answer::Unknown("image is absent".to_owned())
+        );
         assert_eq!(Template::parse("{{ready}} {{ image }}").unwrap().text(&scope()), "3 ?");
         assert_eq!(Template::parse("one {{ two").unwrap_err().offset, 4);
-        assert_eq!(Template::parse("a {{  b }}").unwrap().expressions().collect::<Vec<_>>(), [("b", 6)]);
+        assert_eq!(
+            Template::parse("a {{  b }}").unwrap().expressions().collect::<Vec<_>>(),
+            [("b", 6)]
+        );
     }
 }

@@ -146,7 +146,11 @@ pub fn duration_text(seconds: i64) -> String {
             break;
         }
     }
-    if parts.is_empty() { "0s".to_owned() } else { format!("{sign}{}", parts.join(" ")) }
+    if parts.is_empty() {
+        "0s".to_owned()
+    } else {
+        format!("{sign}{}", parts.join(" "))
+    }
 }
 
 /// Seconds of `90s`, `2m`, `1h 30m`, `1d`. Nothing without a unit: a bare number is a guess.
@@ -183,11 +187,25 @@ mod tests {
 
     #[test]
     fn durations_read_and_write_alike() {
-        for (text, seconds) in [("0s", 0), ("45s", 45), ("6m 10s", 370), ("2h", 7_200), ("1d 1h", 90_000)] {
+        for (text, seconds) in [
+            ("0s", 0),
+            ("45s", 45),
+            ("6m 10s", 370),
+            ("2h", 7_200),
+            ("1d 1h", 90_000),
+        ] {
             assert_eq!(duration_text(seconds), text);
             assert_eq!(parse_duration(text), Some(seconds));
         }
-        for bad in ["", "5", "m", "5x", "5m3", "99999999999999999999s", "9223372036854775807d"] {
+        for bad in [
+            "",
+            "5",
+            "m",
+            "5x",
+            "5m3",
+            "99999999999999999999s",
+            "9223372036854775807d",
+        ] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }

@@ -45,7 +45,9 @@ impl StepLine {
     pub fn detail(&self) -> &str {
         match &self.state {
             StepState::Todo | StepState::Current => "",
-            StepState::Passed(text) | StepState::Failed(text) | StepState::Skipped(text) | StepState::Unknown(text) => text,
+            StepState::Passed(text) | StepState::Failed(text) | StepState::Skipped(text) | StepState::Unknown(text) => {
+                text
+            }
         }
     }
 }
@@ -83,7 +85,12 @@ pub fn of(run: &Run, now: Timestamp) -> View {
         run: run.id().to_owned(),
         operator: run.operator().to_owned(),
         started: run.started(),
-        elapsed: run.ended().unwrap_or(now).duration_since(run.started()).as_secs().max(0),
+        elapsed: run
+            .ended()
+            .unwrap_or(now)
+            .duration_since(run.started())
+            .as_secs()
+            .max(0),
         status: run.status().clone(),
         steps: steps.collect(),
         step: step_view(run),
@@ -108,7 +115,12 @@ fn step_view(run: &Run) -> Option<StepView> {
         params: shown.params.clone(),
         proposal: shown.proposal.clone(),
         opens: step.opens.clone(),
-        notes: run.notes().iter().filter(|(at, _)| *at == run.current()).map(|(_, text)| text.clone()).collect(),
+        notes: run
+            .notes()
+            .iter()
+            .filter(|(at, _)| *at == run.current())
+            .map(|(_, text)| text.clone())
+            .collect(),
     })
 }
 

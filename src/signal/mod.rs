@@ -22,3 +22,10 @@ mod types;
 pub use judge::Judge;
 pub use thresholds::Thresholds;
 pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
+
+#[cfg(test)]
+mod judge_tests;
+#[cfg(test)]
+mod rule_tests;
+#[cfg(test)]
+mod testing;

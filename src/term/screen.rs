@@ -357,7 +357,7 @@ impl<W: Write> Screen<W> {
         for cell in between {
             match (&cell.glyph, self.pen) {
                 (Glyph::One(c), Some(pen)) if cell.pen == pen || (*c == ' ' && pen.blanks_like(cell.pen)) => {
-                    again.push(*c)
+                    again.push(*c);
                 }
                 _ => return self.frame.extend_from_slice(step.as_bytes()),
             }

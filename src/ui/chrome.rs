@@ -17,7 +17,14 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     clear(buf, area, look.style(Role::Header));
     let wide = area.width >= 110;
     let mut x = 1;
-    x += put(buf, area, x, 0, if wide { "QUARTERDECK" } else { "QD" }, look.style(Role::HeaderBrand)) + 1;
+    x += put(
+        buf,
+        area,
+        x,
+        0,
+        if wide { "QUARTERDECK" } else { "QD" },
+        look.style(Role::HeaderBrand),
+    ) + 1;
     let place = match app.place() {
         Some(p) if wide && p.platform != p.context => format!(" {} · {}/{}", p.platform, p.context, p.scope.label()),
         Some(p) => format!(" {} · {}", p.context, p.scope.label()),
@@ -27,7 +34,11 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let mut right: Vec<(String, Role)> = Vec::new();
     let (light, role) = light(app, look);
     right.push((format!("k8s {light} "), role));
-    let who = if wide && !app.user.is_empty() { format!(" {} ", text::truncate_end(&text::clean(&app.user), 24)) } else { String::new() };
+    let who = if wide && !app.user.is_empty() {
+        format!(" {} ", text::truncate_end(&text::clean(&app.user), 24))
+    } else {
+        String::new()
+    };
     match &app.access {
         Access::ReadOnly { .. } => right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly)),
         Access::Operator => right.push((format!(" operator{who}"), Role::HeaderMuted)),
@@ -46,7 +57,14 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     });
     let badge_width = badge.map_or(0, |(t, _)| text::width(t) as u16 + 4);
     let room = area.width.saturating_sub(width + x + badge_width + 1);
-    x += put(buf, area, x, 0, &text::truncate_middle(&text::clean(&place), usize::from(room)), look.style(Role::Header));
+    x += put(
+        buf,
+        area,
+        x,
+        0,
+        &text::truncate_middle(&text::clean(&place), usize::from(room)),
+        look.style(Role::Header),
+    );
     if let Some((t, role)) = badge {
         put(buf, area, x + 2, 0, &format!(" {t} "), look.style(role));
     }
@@ -61,7 +79,9 @@ fn clock(app: &App) -> String {
 /// The light of the API server's feeds: the worst; its age only once it is late.
 fn light(app: &App, look: Look<'_>) -> (String, Role) {
     match &app.connection {
-        Connection::Starting | Connection::Connecting { .. } => return (look.symbols.waiting.to_owned(), Role::HeaderMuted),
+        Connection::Starting | Connection::Connecting { .. } => {
+            return (look.symbols.waiting.to_owned(), Role::HeaderMuted);
+        }
         Connection::Missing { .. } | Connection::Failed { .. } | Connection::NeedsLogin { .. } => {
             return (look.symbols.failed.to_owned(), Role::Error);
         }
@@ -73,9 +93,10 @@ fn light(app: &App, look: Look<'_>) -> (String, Role) {
         .filter(|f| !matches!(f, Freshness::Forbidden { .. }))
         .max_by_key(|f| f.rank());
     match worst {
-        Some(Freshness::Stale { since, .. }) => {
-            (format!("{} {}", look.symbols.stale, text::age(app.now.duration_since(*since))), Role::Stale)
-        }
+        Some(Freshness::Stale { since, .. }) => (
+            format!("{} {}", look.symbols.stale, text::age(app.now.duration_since(*since))),
+            Role::Stale,
+        ),
         Some(Freshness::Failed { .. }) => (look.symbols.failed.to_owned(), Role::Error),
         Some(Freshness::Syncing { .. } | Freshness::Off) | None => (look.symbols.waiting.to_owned(), Role::HeaderMuted),
         Some(_) => (look.symbols.live.to_owned(), Role::Ok),
@@ -87,7 +108,9 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let n = Strip::shown(&app.judge).count();
     if n == 0 {
         let text = match &app.connection {
-            Connection::Connected { .. } if app.world.worst_feed(&[crate::model::Kind::Pod]).is_fresh() => "nothing calls for attention",
+            Connection::Connected { .. } if app.world.worst_feed(&[crate::model::Kind::Pod]).is_fresh() => {
+                "nothing calls for attention"
+            }
             Connection::Connected { .. } => "looking",
             _ => "no cluster to look at",
         };
@@ -99,7 +122,9 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         .position(|s| Some(s.key()) == current_key)
         .unwrap_or_else(|| app.strip.position(&app.judge));
     let rows = usize::from(area.height);
-    let first = position.saturating_sub(rows.saturating_sub(1)).min(n.saturating_sub(rows));
+    let first = position
+        .saturating_sub(rows.saturating_sub(1))
+        .min(n.saturating_sub(rows));
     let now = app.server_now();
     for (y, (i, signal)) in Strip::shown(&app.judge).enumerate().skip(first).take(rows).enumerate() {
         let y = y as u16;
@@ -122,12 +147,19 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             }
         }
         let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
-        let style = look.style(if signal.severity == Severity::Critical { Role::TextStrong } else { Role::Text });
+        let style = look.style(if signal.severity == Severity::Critical {
+            Role::TextStrong
+        } else {
+            Role::Text
+        });
         put(buf, area, 3, y, &signal.fit(now, room), style);
         let at = area.width.saturating_sub(text::width(&tail) as u16 + 1);
         put(buf, area, at, y, &tail, look.style(Role::Accent));
         if i == position && app.focus == Focus::Strip && app.layers.is_empty() {
-            buf.set_style(Rect::new(area.x, area.y + y, area.width, 1), look.style(Role::Selection));
+            buf.set_style(
+                Rect::new(area.x, area.y + y, area.width, 1),
+                look.style(Role::Selection),
+            );
         }
     }
 }
@@ -135,19 +167,83 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
 /// The keys that work here, now. `?` is dropped last.
 pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let rows = command::rows();
-    let vocabulary = Vocabulary { commands: &rows, contexts: CONTEXTS };
+    let vocabulary = Vocabulary {
+        commands: &rows,
+        contexts: CONTEXTS,
+    };
     let contexts = app.contexts();
     let wanted: &[&str] = match app.layers.last() {
-        None if app.focus == Focus::Strip => &["runbook.best", "signal.subject", "signal.snooze", "app.back", "app.help"],
-        None => &["list.open", "list.filter", "runbook.best", "a…", "pod.logs", "rollout.logs", "rollout.history", "app.palette", "pane.zoom", "signal.next", "app.help"],
-        Some(Layer::Detail(_)) => &["app.back", "object.yaml", "pod.logs", "rollout.logs", "rollout.history", "a…", "runbook.best", "app.help"],
+        None if app.focus == Focus::Strip => &[
+            "runbook.best",
+            "signal.subject",
+            "signal.snooze",
+            "app.back",
+            "app.help",
+        ],
+        None => &[
+            "list.open",
+            "list.filter",
+            "runbook.best",
+            "a…",
+            "pod.logs",
+            "rollout.logs",
+            "rollout.history",
+            "app.palette",
+            "pane.zoom",
+            "signal.next",
+            "app.help",
+        ],
+        Some(Layer::Detail(_)) => &[
+            "app.back",
+            "object.yaml",
+            "pod.logs",
+            "rollout.logs",
+            "rollout.history",
+            "a…",
+            "runbook.best",
+            "app.help",
+        ],
         Some(Layer::Text(_)) => &["app.back", "view.search", "search.next", "copy.all", "app.help"],
-        Some(Layer::Logs(_)) => &["app.back", "logs.follow", "view.search", "logs.only", "logs.previous", "logs.container", "logs.timestamps", "logs.json", "view.wrap", "app.help"],
+        Some(Layer::Logs(_)) => &[
+            "app.back",
+            "logs.follow",
+            "view.search",
+            "logs.only",
+            "logs.previous",
+            "logs.container",
+            "logs.timestamps",
+            "logs.json",
+            "view.wrap",
+            "app.help",
+        ],
         Some(Layer::History(_)) => &["list.open", "history.against", "app.back", "app.help"],
         Some(Layer::Plan(_)) => &["plan.cancel", "plan.next", "plan.press", "plan.again", "plan.copy"],
-        Some(Layer::Runbook(_)) => &["step.go", "step.edit", "step.retry", "step.skip", "step.rollback", "run.abort", "run.note", "app.back", "app.help"],
+        Some(Layer::Runbook(_)) => &[
+            "step.go",
+            "step.edit",
+            "step.retry",
+            "step.skip",
+            "step.rollback",
+            "run.abort",
+            "run.note",
+            "app.back",
+            "app.help",
+        ],
         Some(Layer::Activity(_)) => &["list.open", "app.back", "app.help"],
-        Some(_) => &["palette.run", "palette.cancel", "picker.accept", "picker.mark", "picker.cancel", "text.accept", "text.cancel", "question.press", "question.next", "question.cancel", "help.search", "help.close"],
+        Some(_) => &[
+            "palette.run",
+            "palette.cancel",
+            "picker.accept",
+            "picker.mark",
+            "picker.cancel",
+            "text.accept",
+            "text.cancel",
+            "question.press",
+            "question.next",
+            "question.cancel",
+            "help.search",
+            "help.close",
+        ],
     };
     let found = hints::footer(&app.keys, vocabulary, &contexts, wanted, look.symbols.ellipsis == "...");
     let found: Vec<_> = found
@@ -167,16 +263,35 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let mut x = 1;
     for hint in found {
         x += put(buf, area, x, 0, &hint.keys, look.style(Role::Key));
-        x += put(buf, area, x, 0, &format!(" {}  ", hint.label), look.style(Role::KeyLabel));
+        x += put(
+            buf,
+            area,
+            x,
+            0,
+            &format!(" {}  ", hint.label),
+            look.style(Role::KeyLabel),
+        );
     }
     // What is being changed now stands at the right until it is over.
     if let Some(a) = app.activities.iter().rev().find(|a| a.is_live()) {
-        let text = format!(" {} {}: {} ", look.symbols.waiting, text::clean(&a.title), text::clean(&a.line));
+        let text = format!(
+            " {} {}: {} ",
+            look.symbols.waiting,
+            text::clean(&a.title),
+            text::clean(&a.line)
+        );
         let room = area.width.saturating_sub(x + 1);
         if room > 20 {
             let text = text::truncate_end(&text, usize::from(room)).into_owned();
             let at = area.width.saturating_sub(text::width(&text) as u16);
-            put(buf, area, at, 0, &text, look.style(if a.worrying { Role::Warn } else { Role::Info }));
+            put(
+                buf,
+                area,
+                at,
+                0,
+                &text,
+                look.style(if a.worrying { Role::Warn } else { Role::Info }),
+            );
         }
     }
 }
@@ -198,7 +313,11 @@ pub fn toasts(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
         let x = body.width.saturating_sub(widest);
         let area = Rect::new(body.x + x, body.y + y, widest, height);
         clear(buf, area, look.style(Role::Header));
-        let mark = if toast.notice.error { look.symbols.failed } else { look.symbols.info };
+        let mark = if toast.notice.error {
+            look.symbols.failed
+        } else {
+            look.symbols.info
+        };
         put(buf, area, 1, 0, mark, look.style(role).patch(look.style(Role::Header)));
         for (row, line) in lines.iter().enumerate() {
             put(buf, area, 3, row as u16, &line.text(), look.style(Role::Header));

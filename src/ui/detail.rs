@@ -14,7 +14,9 @@ use crate::text;
 use crate::theme::Role;
 
 fn ago(app: &App, t: Option<Timestamp>) -> String {
-    t.map_or_else(String::new, |t| format!("{} ago", text::age(app.server_now().duration_since(t))))
+    t.map_or_else(String::new, |t| {
+        format!("{} ago", text::age(app.server_now().duration_since(t)))
+    })
 }
 
 /// The detail of an object, from what is watched.
@@ -28,16 +30,22 @@ pub fn lines(app: &App, object: &ObjectRef) -> Vec<Line> {
             Some(w) => workload(app, w),
             None => gone(object),
         },
-        Kind::Node => app.world.nodes.get(&object.key()).map_or_else(|| gone(object), |n| {
-            let mut out = vec![
-                Line::pair("ready", if n.ready { "yes" } else { "no" }),
-                Line::pair("cordoned", if n.cordoned { "yes" } else { "no" }),
-                Line::pair("version", &*n.version),
-                Line::pair("allocatable", format!("{} CPU, {}", text::cpu(n.cpu_m), text::bytes(n.memory))),
-            ];
-            out.extend(conditions(app, &n.conditions));
-            out
-        }),
+        Kind::Node => app.world.nodes.get(&object.key()).map_or_else(
+            || gone(object),
+            |n| {
+                let mut out = vec![
+                    Line::pair("ready", if n.ready { "yes" } else { "no" }),
+                    Line::pair("cordoned", if n.cordoned { "yes" } else { "no" }),
+                    Line::pair("version", &*n.version),
+                    Line::pair(
+                        "allocatable",
+                        format!("{} CPU, {}", text::cpu(n.cpu_m), text::bytes(n.memory)),
+                    ),
+                ];
+                out.extend(conditions(app, &n.conditions));
+                out
+            },
+        ),
         _ => vec![Line::new("y shows it as YAML", Role::TextMuted)],
     };
     out.push(Line::default());
@@ -66,18 +74,45 @@ fn pod(app: &App, p: &Pod) -> Vec<Line> {
         out.push(Line::pair("because", &*p.message));
     }
     if let Some((why, since)) = &p.unschedulable {
-        out.push(Line::pair_role("no node", format!("{why}  {}", ago(app, *since)), Role::Warn));
+        out.push(Line::pair_role(
+            "no node",
+            format!("{why}  {}", ago(app, *since)),
+            Role::Warn,
+        ));
     }
-    out.push(Line::pair("restarts", format!("{}  {}", p.restarts, p.last_restart.map_or_else(String::new, |t| format!("last {}", ago(app, Some(t)))))));
+    out.push(Line::pair(
+        "restarts",
+        format!(
+            "{}  {}",
+            p.restarts,
+            p.last_restart
+                .map_or_else(String::new, |t| format!("last {}", ago(app, Some(t))))
+        ),
+    ));
     out.push(owner_line(app, p));
-    out.push(Line::pair("node", if p.node.is_empty() { "not scheduled" } else { &p.node }));
+    out.push(Line::pair(
+        "node",
+        if p.node.is_empty() { "not scheduled" } else { &p.node },
+    ));
     out.push(Line::pair("ip", &*p.ip));
-    out.push(Line::pair("age", text::age(app.server_now().duration_since(p.meta.created))));
+    out.push(Line::pair(
+        "age",
+        text::age(app.server_now().duration_since(p.meta.created)),
+    ));
     if let Some(u) = app.world.pod_usage.get(&p.meta.key()) {
-        out.push(Line::pair("uses", format!("{} CPU, {}", text::cpu(u.cpu_m), text::bytes(u.memory))));
+        out.push(Line::pair(
+            "uses",
+            format!("{} CPU, {}", text::cpu(u.cpu_m), text::bytes(u.memory)),
+        ));
     }
     for b in app.world.budgets_of(p) {
-        out.push(Line::pair("budget", format!("{} ({}): {} may be disrupted, {} of {} healthy", b.meta.name, b.rule, b.allowed, b.healthy, b.desired)));
+        out.push(Line::pair(
+            "budget",
+            format!(
+                "{} ({}): {} may be disrupted, {} of {} healthy",
+                b.meta.name, b.rule, b.allowed, b.healthy, b.desired
+            ),
+        ));
     }
     out.push(Line::default());
     out.push(Line::heading("Containers"));
@@ -99,26 +134,50 @@ fn container(app: &App, c: &Container, out: &mut Vec<Line>) {
         ContainerRole::Main => "",
     };
     let (state, look) = match &c.state {
-        ContainerState::Waiting { reason, .. } if &**reason == "ContainerCreating" || &**reason == "PodInitializing" => {
+        ContainerState::Waiting { reason, .. }
+            if &**reason == "ContainerCreating" || &**reason == "PodInitializing" =>
+        {
             (reason.to_string(), Role::Info)
         }
         ContainerState::Waiting { reason, .. } => (reason.to_string(), Role::Error),
-        ContainerState::Running { since } => (format!("running, started {}", ago(app, *since)), if c.ready { Role::Ok } else { Role::Warn }),
-        ContainerState::Terminated(e) => (format!("ended: {} ({})  {}", e.reason, e.exit_code, ago(app, e.finished)), if e.exit_code == 0 { Role::TextMuted } else { Role::Error }),
+        ContainerState::Running { since } => (
+            format!("running, started {}", ago(app, *since)),
+            if c.ready { Role::Ok } else { Role::Warn },
+        ),
+        ContainerState::Terminated(e) => (
+            format!("ended: {} ({})  {}", e.reason, e.exit_code, ago(app, e.finished)),
+            if e.exit_code == 0 { Role::TextMuted } else { Role::Error },
+        ),
     };
     out.push(Line(vec![
         (format!("{}{role}", c.name), Role::TextStrong),
         (format!("  {}", c.image), Role::TextMuted),
     ]));
-    out.push(Line::pair_role("  state", format!("{state}{}", if c.ready { "" } else { ", not ready" }), look));
+    out.push(Line::pair_role(
+        "  state",
+        format!("{state}{}", if c.ready { "" } else { ", not ready" }),
+        look,
+    ));
     if let ContainerState::Waiting { message, .. } = &c.state
         && !message.is_empty()
     {
         out.push(Line::pair("  says", &**message));
     }
     if let Some(e) = &c.last {
-        let signal = if e.signal > 0 { format!(", signal {}", e.signal) } else { String::new() };
-        out.push(Line::pair("  before", format!("{} (exit {}{signal})  {}   p shows what it said", e.reason, e.exit_code, ago(app, e.finished))));
+        let signal = if e.signal > 0 {
+            format!(", signal {}", e.signal)
+        } else {
+            String::new()
+        };
+        out.push(Line::pair(
+            "  before",
+            format!(
+                "{} (exit {}{signal})  {}   p shows what it said",
+                e.reason,
+                e.exit_code,
+                ago(app, e.finished)
+            ),
+        ));
     }
     if c.restarts > 0 {
         out.push(Line::pair("  restarts", c.restarts.to_string()));
@@ -127,20 +186,41 @@ fn container(app: &App, c: &Container, out: &mut Vec<Line>) {
 
 fn workload(app: &App, w: &Workload) -> Vec<Line> {
     let state = app.rollout_state(w);
-    let mut out = vec![
-        Line::pair_role("state", state_text(app, &state), state_health(&state).role()),
-    ];
+    let mut out = vec![Line::pair_role(
+        "state",
+        state_text(app, &state),
+        state_health(&state).role(),
+    )];
     if let RolloutState::Stalled { trouble: Some(t), .. } | RolloutState::Degraded { trouble: Some(t), .. } = &state {
-        out.push(Line::pair_role("because", format!("{} {}  ({} pods)", t.reason, t.about, t.pods), Role::Error));
+        out.push(Line::pair_role(
+            "because",
+            format!("{} {}  ({} pods)", t.reason, t.about, t.pods),
+            Role::Error,
+        ));
     }
-    out.push(Line::pair("pods", format!("{} desired, {} updated, {} ready, {} available", w.desired, w.updated, w.ready, w.available)));
-    out.push(Line::pair("revision", format!("{}   h shows the history", app.world.revision_of(w))));
+    out.push(Line::pair(
+        "pods",
+        format!(
+            "{} desired, {} updated, {} ready, {} available",
+            w.desired, w.updated, w.ready, w.available
+        ),
+    ));
+    out.push(Line::pair(
+        "revision",
+        format!("{}   h shows the history", app.world.revision_of(w)),
+    ));
     if !w.change_cause.is_empty() {
         out.push(Line::pair("change", &*w.change_cause));
     }
     if let Some(h) = app.world.hpa_of(w) {
-        let keda = h.keda.as_ref().map_or_else(String::new, |k| format!(", made by KEDA's {k}"));
-        out.push(Line::pair("HPA", format!("{} holds {}–{}, wants {}{keda}", h.meta.name, h.min, h.max, h.desired)));
+        let keda = h
+            .keda
+            .as_ref()
+            .map_or_else(String::new, |k| format!(", made by KEDA's {k}"));
+        out.push(Line::pair(
+            "HPA",
+            format!("{} holds {}–{}, wants {}{keda}", h.meta.name, h.min, h.max, h.desired),
+        ));
         for m in h.metrics.iter() {
             let now = m.current.map_or_else(|| "unknown".to_owned(), |c| format!("{c:.0}"));
             out.push(Line::pair("  metric", format!("{} {now} of {:.0}", m.name, m.target)));
@@ -151,11 +231,17 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
     }
     out.push(Line::pair("strategy", format!("{:?}", w.strategy)));
     out.push(Line::pair("selector", w.selector.query()));
-    out.push(Line::pair("age", text::age(app.server_now().duration_since(w.meta.created))));
+    out.push(Line::pair(
+        "age",
+        text::age(app.server_now().duration_since(w.meta.created)),
+    ));
     out.push(Line::default());
     out.push(Line::heading("Images"));
     for c in w.containers.iter() {
-        out.push(Line::pair(&c.name, format!("{}{}", c.image, if c.init { "  (init)" } else { "" })));
+        out.push(Line::pair(
+            &c.name,
+            format!("{}{}", c.image, if c.init { "  (init)" } else { "" }),
+        ));
     }
     out.push(Line::default());
     out.push(Line::heading("Pods"));
@@ -166,11 +252,21 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
             (format!("{}/{}  ", p.ready, p.total), pod_health(p).role()),
             (text::pad(&p.meta.name, 36), Role::Text),
             (format!("  {}", p.status), pod_health(p).role()),
-            (format!("  {} restarts, {}", p.restarts, text::age(app.server_now().duration_since(p.meta.created))), Role::TextMuted),
+            (
+                format!(
+                    "  {} restarts, {}",
+                    p.restarts,
+                    text::age(app.server_now().duration_since(p.meta.created))
+                ),
+                Role::TextMuted,
+            ),
         ]));
     }
     if pods.len() > 30 {
-        out.push(Line::new(format!("and {} more (o lists them)", pods.len() - 30), Role::TextMuted));
+        out.push(Line::new(
+            format!("and {} more (o lists them)", pods.len() - 30),
+            Role::TextMuted,
+        ));
     }
     out.push(Line::default());
     out.extend(conditions(app, &w.conditions));
@@ -201,7 +297,12 @@ fn events(app: &App, object: &ObjectRef) -> Vec<Line> {
         uids.extend(app.world.revisions_of(w).map(|r| r.meta.uid.clone()));
         uids.extend(app.world.pods_of(w).map(|p| p.meta.uid.clone()));
     }
-    let mut found: Vec<_> = app.world.events.values().filter(|e| uids.contains(&e.about_uid)).collect();
+    let mut found: Vec<_> = app
+        .world
+        .events
+        .values()
+        .filter(|e| uids.contains(&e.about_uid))
+        .collect();
     found.sort_by_key(|e| std::cmp::Reverse(e.last));
     let mut out = vec![Line::heading("Events")];
     let feed = app.world.feed(crate::model::FeedId::Watch(Kind::Event));
@@ -212,10 +313,20 @@ fn events(app: &App, object: &ObjectRef) -> Vec<Line> {
         });
     }
     for e in found.iter().take(60) {
-        let count = if e.count > 1 { format!(" ×{}", e.count) } else { String::new() };
+        let count = if e.count > 1 {
+            format!(" ×{}", e.count)
+        } else {
+            String::new()
+        };
         out.push(Line(vec![
-            (format!("{:>4}  ", text::age(app.server_now().duration_since(e.last))), Role::TextMuted),
-            (text::pad(&e.reason, 18), if e.warning { Role::Warn } else { Role::Text }),
+            (
+                format!("{:>4}  ", text::age(app.server_now().duration_since(e.last))),
+                Role::TextMuted,
+            ),
+            (
+                text::pad(&e.reason, 18),
+                if e.warning { Role::Warn } else { Role::Text },
+            ),
             (format!(" {}{count}", e.message), Role::Text),
         ]));
     }
@@ -231,7 +342,12 @@ pub fn diff_height(h: &History, body: Rect) -> u16 {
 /// Revisions above, the difference below.
 pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let title = format!("{} · revisions", h.object);
-    let inner = frame(buf, body, look.style(Role::BorderFocus), &[(title, look.style(Role::TitleFocus))]);
+    let inner = frame(
+        buf,
+        body,
+        look.style(Role::BorderFocus),
+        &[(title, look.style(Role::TitleFocus))],
+    );
     match &h.rows {
         None => {
             put(buf, inner, 1, 0, "reading the revisions", look.style(Role::Info));
@@ -248,39 +364,90 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
         Some(Ok(_)) => {}
     }
     let table = inner.height.saturating_sub(diff_height(h, body) + 1);
-    put(buf, inner, 2, 0, &format!("{:>4}  {:<9}{:>6} {:>6}  {:<26}  {}", "REV", "", "AGE", "PODS", "IMAGE", "CHANGE"), look.style(Role::Column));
+    put(
+        buf,
+        inner,
+        2,
+        0,
+        &format!(
+            "{:>4}  {:<9}{:>6} {:>6}  {:<26}  {}",
+            "REV", "", "AGE", "PODS", "IMAGE", "CHANGE"
+        ),
+        look.style(Role::Column),
+    );
     let page = usize::from(table.saturating_sub(1)).max(1);
     let from = (h.cursor + 1).saturating_sub(page);
     let mut cursor = None;
     for (y, (i, r)) in h.rows().iter().enumerate().skip(from).take(page).enumerate() {
         let y = y as u16 + 1;
-        let age = r.created.map_or_else(String::new, |t| text::age(app.server_now().duration_since(t)));
-        let pods = r.pods.map_or_else(String::new, |(want, ready)| format!("{ready}/{want}"));
+        let age = r
+            .created
+            .map_or_else(String::new, |t| text::age(app.server_now().duration_since(t)));
+        let pods = r
+            .pods
+            .map_or_else(String::new, |(want, ready)| format!("{ready}/{want}"));
         let image = r.images.iter().map(|i| short_image(i)).collect::<Vec<_>>().join(" ");
         let state = if r.current { "current" } else { "" };
-        let line = format!("{:>4}  {state:<9}{age:>6} {pods:>6}  {}  {}", r.revision, text::pad(&text::clean(&image), 26), text::clean(&r.change_cause));
-        put(buf, inner, 2, y, &line, look.style(if r.current { Role::Accent } else { Role::Text }));
+        let line = format!(
+            "{:>4}  {state:<9}{age:>6} {pods:>6}  {}  {}",
+            r.revision,
+            text::pad(&text::clean(&image), 26),
+            text::clean(&r.change_cause)
+        );
+        put(
+            buf,
+            inner,
+            2,
+            y,
+            &line,
+            look.style(if r.current { Role::Accent } else { Role::Text }),
+        );
         if i == h.cursor {
-            buf.set_style(Rect::new(inner.x, inner.y + y, inner.width, 1), look.style(Role::Selection));
+            buf.set_style(
+                Rect::new(inner.x, inner.y + y, inner.width, 1),
+                look.style(Role::Selection),
+            );
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
     }
     let caption = match (h.compared(), h.against) {
-        (Some((a, b)), DiffAgainst::Current) => format!("from {} (current) to {}: what a roll-back would change", a.revision, b.revision),
-        (Some((a, b)), DiffAgainst::Previous) => format!("from {} to {}: what that revision brought", a.revision, b.revision),
+        (Some((a, b)), DiffAgainst::Current) => format!(
+            "from {} (current) to {}: what a roll-back would change",
+            a.revision, b.revision
+        ),
+        (Some((a, b)), DiffAgainst::Previous) => {
+            format!("from {} to {}: what that revision brought", a.revision, b.revision)
+        }
         (None, _) => String::new(),
     };
     put(buf, inner, 1, table, &caption, look.style(Role::Heading));
-    let area = Rect::new(inner.x + 1, inner.y + table + 1, inner.width.saturating_sub(2), inner.height.saturating_sub(table + 1));
+    let area = Rect::new(
+        inner.x + 1,
+        inner.y + table + 1,
+        inner.width.saturating_sub(2),
+        inner.height.saturating_sub(table + 1),
+    );
     draw::body(look, area, &h.diff(), &h.scroll, buf);
     cursor
 }
 
 /// What was done in this session, newest first.
 pub fn activity(app: &App, look: Look<'_>, at: usize, body: Rect, buf: &mut Buffer) -> Option<Position> {
-    let inner = frame(buf, body, look.style(Role::BorderFocus), &[("Activity".to_owned(), look.style(Role::TitleFocus))]);
+    let inner = frame(
+        buf,
+        body,
+        look.style(Role::BorderFocus),
+        &[("Activity".to_owned(), look.style(Role::TitleFocus))],
+    );
     if app.activities.is_empty() {
-        put(buf, inner, 1, 0, "nothing was changed in this session", look.style(Role::TextMuted));
+        put(
+            buf,
+            inner,
+            1,
+            0,
+            "nothing was changed in this session",
+            look.style(Role::TextMuted),
+        );
         return None;
     }
     let mut y = 0;
@@ -293,15 +460,32 @@ pub fn activity(app: &App, look: Look<'_>, at: usize, body: Rect, buf: &mut Buff
         };
         put(buf, inner, 1, y, mark, look.style(role));
         let when = text::age(app.now.duration_since(a.started));
-        put(buf, inner, 3, y, &format!("{}  {when} ago", text::clean(&a.title)), look.style(Role::TextStrong));
+        put(
+            buf,
+            inner,
+            3,
+            y,
+            &format!("{}  {when} ago", text::clean(&a.title)),
+            look.style(Role::TextStrong),
+        );
         put(buf, inner, 5, y + 1, &text::clean(&a.line), look.style(role));
         if i == at {
-            buf.set_style(Rect::new(inner.x, inner.y + y.min(inner.height), inner.width, 1), look.style(Role::Selection));
+            buf.set_style(
+                Rect::new(inner.x, inner.y + y.min(inner.height), inner.width, 1),
+                look.style(Role::Selection),
+            );
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
         y += 2;
         if let Some((label, _)) = a.offered_undo(app.now) {
-            put(buf, inner, 5, y, &format!("{} undo: {}", look.symbols.arrow, text::clean(label)), look.style(Role::Accent));
+            put(
+                buf,
+                inner,
+                5,
+                y,
+                &format!("{} undo: {}", look.symbols.arrow, text::clean(label)),
+                look.style(Role::Accent),
+            );
             y += 1;
         }
         if y >= inner.height {

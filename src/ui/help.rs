@@ -10,14 +10,21 @@ use crate::theme::Role;
 /// All sections: those of the screen beneath first.
 pub fn lines(app: &App, help: &Help) -> Vec<Line> {
     let rows = command::rows();
-    let vocabulary = Vocabulary { commands: &rows, contexts: CONTEXTS };
+    let vocabulary = Vocabulary {
+        commands: &rows,
+        contexts: CONTEXTS,
+    };
     let needle = help.field.text().to_lowercase();
     let mut out = Vec::new();
     for section in hints::help(&app.keys, vocabulary, &help.contexts) {
         let found: Vec<_> = section
             .rows
             .iter()
-            .filter(|r| needle.is_empty() || r.doc.to_lowercase().contains(&needle) || r.keys.iter().any(|k| k.contains(&needle)))
+            .filter(|r| {
+                needle.is_empty()
+                    || r.doc.to_lowercase().contains(&needle)
+                    || r.keys.iter().any(|k| k.contains(&needle))
+            })
             .collect();
         if found.is_empty() {
             continue;
@@ -27,9 +34,14 @@ pub fn lines(app: &App, help: &Help) -> Vec<Line> {
         }
         out.push(Line::new(section.title, Role::Heading));
         for row in found {
-            let why = row.id.and_then(command::find).and_then(|c| if c.mutates() { (c.when)(app).err() } else { None });
-            let mut line = Line::new(format!("  {} ", text::pad(&row.keys.join("  "), 16)), Role::Key)
-                .and(row.doc.clone(), if why.is_some() { Role::KeyDisabled } else { Role::Text });
+            let why = row
+                .id
+                .and_then(command::find)
+                .and_then(|c| if c.mutates() { (c.when)(app).err() } else { None });
+            let mut line = Line::new(format!("  {} ", text::pad(&row.keys.join("  "), 16)), Role::Key).and(
+                row.doc.clone(),
+                if why.is_some() { Role::KeyDisabled } else { Role::Text },
+            );
             if let Some(why) = why {
                 line = line.and(format!("  ({why})"), Role::KeyDisabled);
             }

@@ -41,7 +41,15 @@ pub fn lines(logs: &Logs, width: usize) -> Vec<Line> {
                 line = line.and(format!("{} ", at.strftime("%H:%M:%S")), Role::LogTime);
             }
             if many {
-                let tail: String = l.pod.chars().rev().take(14).collect::<Vec<_>>().into_iter().rev().collect();
+                let tail: String = l
+                    .pod
+                    .chars()
+                    .rev()
+                    .take(14)
+                    .collect::<Vec<_>>()
+                    .into_iter()
+                    .rev()
+                    .collect();
                 line = line.and(format!("{tail} "), Role::LogSource);
             }
             if containers {
@@ -56,9 +64,10 @@ pub fn lines(logs: &Logs, width: usize) -> Vec<Line> {
 }
 
 pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option<Position> {
-    let mut title = vec![
-        (format!("{} · logs", text::clean(&logs.title)), look.style(Role::TitleFocus)),
-    ];
+    let mut title = vec![(
+        format!("{} · logs", text::clean(&logs.title)),
+        look.style(Role::TitleFocus),
+    )];
     if let Some(c) = &logs.query.container {
         title.push((format!(" · {}", text::clean(c)), look.style(Role::Title)));
     }
@@ -74,7 +83,10 @@ pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option
         title.push((format!("  {} lines dropped", logs.dropped), look.style(Role::Warn)));
     }
     if !logs.only.is_empty() {
-        title.push((format!("  only “{}”", text::clean(&logs.only)), look.style(Role::Accent)));
+        title.push((
+            format!("  only “{}”", text::clean(&logs.only)),
+            look.style(Role::Accent),
+        ));
     }
     let inner = frame(buf, body, look.style(Role::BorderFocus), &title);
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
@@ -87,7 +99,14 @@ pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option
     draw::body(look, inner, &lines, &logs.scroll, buf);
     draw::position(look, body, &logs.scroll, lines.len(), buf);
     if let Some(why) = &logs.ended {
-        put(buf, body, 2, body.height - 1, &format!(" {} ", text::clean(why)), look.style(Role::TextMuted));
+        put(
+            buf,
+            body,
+            2,
+            body.height - 1,
+            &format!(" {} ", text::clean(why)),
+            look.style(Role::TextMuted),
+        );
     }
     Some(Position::new(inner.x, inner.bottom().saturating_sub(1)))
 }

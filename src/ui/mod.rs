@@ -88,7 +88,9 @@ pub fn fit(app: &mut App) {
     }
     for i in 0..app.layers.len() {
         let Some(layer) = app.layers.get(i) else { continue };
-        let Some((page, len, jump)) = extent(app, layer, body) else { continue };
+        let Some((page, len, jump)) = extent(app, layer, body) else {
+            continue;
+        };
         let Some(layer) = app.layers.get_mut(i) else { continue };
         let follows = matches!(layer, Layer::Logs(l) if l.follow);
         if let Layer::Detail(d) = layer {
@@ -125,7 +127,9 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
     Some(match layer {
         Layer::Detail(d) => {
             let lines = text::wrapped(&detail::lines(app, &d.object), width, d.scroll.wrap);
-            let jump = d.to_events.then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
+            let jump = d
+                .to_events
+                .then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
             (page, lines.len(), jump)
         }
         Layer::Text(t) => (page, t.lines().len(), None),
@@ -141,7 +145,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
 pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let text = format!("too small: {}×{}, needs {}×{}", area.width, area.height, SMALLEST.0, SMALLEST.1);
+        let text = format!(
+            "too small: {}×{}, needs {}×{}",
+            area.width, area.height, SMALLEST.0, SMALLEST.1
+        );
         put(frame.buffer_mut(), area, 0, 0, &text, look.style(Role::Warn));
         return;
     }
@@ -236,9 +243,12 @@ pub(crate) fn frame(buf: &mut Buffer, area: Rect, border: Style, title: &[(Strin
         buf.set_string(area.left(), y, "│", border);
         buf.set_string(right, y, "│", border);
     }
-    for (x, y, corner) in
-        [(area.left(), area.top(), "╭"), (right, area.top(), "╮"), (area.left(), bottom, "╰"), (right, bottom, "╯")]
-    {
+    for (x, y, corner) in [
+        (area.left(), area.top(), "╭"),
+        (right, area.top(), "╮"),
+        (area.left(), bottom, "╰"),
+        (right, bottom, "╯"),
+    ] {
         buf.set_string(x, y, corner, border);
     }
     let mut x = 1;

@@ -35,11 +35,18 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
         out.push(Line::pair("last set", line.clone()));
     }
     for w in &plan.warnings {
-        let (mark, role) = if w.serious { (look.symbols.critical, Role::Error) } else { (look.symbols.warning, Role::Warn) };
+        let (mark, role) = if w.serious {
+            (look.symbols.critical, Role::Error)
+        } else {
+            (look.symbols.warning, Role::Warn)
+        };
         out.push(Line::new(format!("{mark} {}", w.text), role));
     }
     for a in plan.alternatives.iter().take(1) {
-        out.push(Line::new(format!("  {} m  {}", look.symbols.pointer, a.label), Role::Accent));
+        out.push(Line::new(
+            format!("  {} m  {}", look.symbols.pointer, a.label),
+            Role::Accent,
+        ));
     }
     let mut checks = Line(vec![(format!("{:<12} ", "checks"), Role::TextMuted)]);
     for c in &plan.checks {
@@ -48,15 +55,23 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
             Some(false) => (look.symbols.failed, Role::Error),
             None => (look.symbols.unknown, Role::Warn),
         };
-        checks = checks.and(format!("{} ", c.name), Role::Text).and(format!("{mark}  "), role);
+        checks = checks
+            .and(format!("{} ", c.name), Role::Text)
+            .and(format!("{mark}  "), role);
     }
     out.push(checks);
-    for c in plan.checks.iter().filter(|c| c.passed != Some(true) && !c.detail.is_empty()) {
+    for c in plan
+        .checks
+        .iter()
+        .filter(|c| c.passed != Some(true) && !c.detail.is_empty())
+    {
         out.push(Line::pair("", format!("{}: {}", c.name, c.detail)));
     }
     out.push(Line::pair("verify", plan.verify.text.clone()));
     out.push(match &plan.undo {
-        Undo::By { label, valid_for_s, .. } => Line::pair("undo", format!("{label}, offered for {} min", valid_for_s / 60)),
+        Undo::By { label, valid_for_s, .. } => {
+            Line::pair("undo", format!("{label}, offered for {} min", valid_for_s / 60))
+        }
         Undo::Nothing { why } => Line::pair_role("undo", format!("none: {why}"), Role::Warn),
     });
     if let Some(why) = &plan.no_op {
@@ -65,29 +80,67 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     out
 }
 
-fn field(look: Look<'_>, buf: &mut Buffer, area: Rect, y: u16, label: &str, field: &Field, focused: bool) -> Option<Position> {
-    let x = put(buf, area, 0, y, label, look.style(if focused { Role::Prompt } else { Role::TextMuted })) + 1;
+fn field(
+    look: Look<'_>,
+    buf: &mut Buffer,
+    area: Rect,
+    y: u16,
+    label: &str,
+    field: &Field,
+    focused: bool,
+) -> Option<Position> {
+    let x = put(
+        buf,
+        area,
+        0,
+        y,
+        label,
+        look.style(if focused { Role::Prompt } else { Role::TextMuted }),
+    ) + 1;
     let room = area.width.saturating_sub(x);
     let shown = text::clean(field.text());
-    put(buf, area, x, y, &text::pad(&shown, usize::from(room)).replace("  ", "  "), look.style(Role::PromptText));
+    put(
+        buf,
+        area,
+        x,
+        y,
+        &text::pad(&shown, usize::from(room)),
+        look.style(Role::PromptText),
+    );
     let width = text::width(&shown) as u16;
     for i in width..room {
         put(buf, area, x + i, y, "_", look.style(Role::PromptHint));
     }
-    focused.then(|| Position::new((area.x + x + field.cursor() as u16).min(area.right().saturating_sub(1)), area.y + y))
+    focused.then(|| {
+        Position::new(
+            (area.x + x + field.cursor() as u16).min(area.right().saturating_sub(1)),
+            area.y + y,
+        )
+    })
 }
 
 /// The dialog. Returns where the hardware cursor belongs.
 pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mut Buffer) -> Option<Position> {
     let width = screen.width.min(96);
     let (title, mut lines) = match &layer.state {
-        PlanState::Planning => (format!("Planning: {}", layer.request.name()), vec![Line::new("reading the object afresh, checking rights, dry run", Role::Info)]),
+        PlanState::Planning => (
+            format!("Planning: {}", layer.request.name()),
+            vec![Line::new(
+                "reading the object afresh, checking rights, dry run",
+                Role::Info,
+            )],
+        ),
         PlanState::Refused(r) => {
             let mut lines = vec![Line::new(r.what.clone(), Role::Error)];
             if !r.hint.is_empty() {
                 lines.push(Line::plain(r.hint.clone()));
             }
-            lines.extend(r.alternatives.iter().take(1).map(|a| Line::new(format!("{} m  {}", look.symbols.pointer, a.label), Role::Accent)));
+            lines.extend(
+                r.alternatives
+                    .iter()
+                    .take(1)
+                    .map(|a| Line::new(format!("{} m  {}", look.symbols.pointer, a.label), Role::Accent)),
+            );
             (format!("No plan: {}", layer.request.name()), lines)
         }
         PlanState::Ready(plan) => (plan.title.clone(), body(plan, look)),
@@ -100,19 +153,42 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
     let inner_width = usize::from(width.saturating_sub(4));
     let lines = draw::wrapped(&lines, inner_width, true);
     let typed = layer.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. }));
-    let form = if layer.can_go() { 3 + u16::from(typed) + u16::from(layer.complaint.is_some()) } else { 2 };
+    let form = if layer.can_go() {
+        3 + u16::from(typed) + u16::from(layer.complaint.is_some())
+    } else {
+        2
+    };
     let height = (lines.len() as u16 + form + 2).min(screen.height);
-    let area = Rect::new(screen.x + (screen.width - width) / 2, screen.y + (screen.height - height) / 2, width, height);
+    let area = Rect::new(
+        screen.x + (screen.width - width) / 2,
+        screen.y + (screen.height - height) / 2,
+        width,
+        height,
+    );
     clear(buf, area, look.style(Role::Text));
     let production = layer.plan().is_some_and(|p| p.class.is_production());
-    let border = look.style(if production { Role::BorderDanger } else { Role::BorderFocus });
+    let border = look.style(if production {
+        Role::BorderDanger
+    } else {
+        Role::BorderFocus
+    });
     let place = app.place().map(|p| p.context.clone()).unwrap_or_default();
     let badge = layer.plan().map(|p| p.class.badge()).unwrap_or_default();
     let room = usize::from(width).saturating_sub(text::width(&place) + badge.len() + 12);
     let heading = [
-        (text::truncate_middle(&text::clean(&title), room).into_owned(), look.style(Role::TitleFocus)),
+        (
+            text::truncate_middle(&text::clean(&title), room).into_owned(),
+            look.style(Role::TitleFocus),
+        ),
         (format!(" · {place} "), look.style(Role::Text)),
-        (if badge.is_empty() { String::new() } else { format!(" {badge} ") }, look.style(if production { Role::BadgeProd } else { Role::BadgeLocal })),
+        (
+            if badge.is_empty() {
+                String::new()
+            } else {
+                format!(" {badge} ")
+            },
+            look.style(if production { Role::BadgeProd } else { Role::BadgeLocal }),
+        ),
     ];
     let inner = frame(buf, area, border, &heading);
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
@@ -123,28 +199,67 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
         draw::line(look, buf, inner, y as u16, line, 0);
     }
     if from < overflow {
-        put(buf, inner, inner.width.saturating_sub(12), room.saturating_sub(1), " ↓ more ", look.style(Role::Accent));
+        put(
+            buf,
+            inner,
+            inner.width.saturating_sub(12),
+            room.saturating_sub(1),
+            " ↓ more ",
+            look.style(Role::Accent),
+        );
     }
     let mut y = room + u16::from(room > 0);
     let mut cursor = None;
     if layer.can_go() {
         y = room;
-        let reason = if layer.plan().is_some_and(|p| p.reason_required) { "reason (needed)" } else { "reason" };
-        cursor = field(look, buf, inner, y, reason, &layer.reason, layer.focus == PlanFocus::Reason).or(cursor);
+        let reason = if layer.plan().is_some_and(|p| p.reason_required) {
+            "reason (needed)"
+        } else {
+            "reason"
+        };
+        cursor = field(
+            look,
+            buf,
+            inner,
+            y,
+            reason,
+            &layer.reason,
+            layer.focus == PlanFocus::Reason,
+        )
+        .or(cursor);
         y += 1;
         if let Some(Confirm::Typed { word, what }) = layer.plan().map(|p| &p.confirm) {
             let label = format!("type {word} ({what})");
-            cursor = field(look, buf, inner, y, &text::clean(&label), &layer.word, layer.focus == PlanFocus::Word).or(cursor);
+            cursor = field(
+                look,
+                buf,
+                inner,
+                y,
+                &text::clean(&label),
+                &layer.word,
+                layer.focus == PlanFocus::Word,
+            )
+            .or(cursor);
             y += 1;
         }
         if let Some(why) = &layer.complaint {
-            put(buf, inner, 0, y, &text::clean(&why.to_string()), look.style(Role::Error));
+            put(
+                buf,
+                inner,
+                0,
+                y,
+                &text::clean(&why.to_string()),
+                look.style(Role::Error),
+            );
             y += 1;
         }
         y += 1;
     }
     let y = y.min(inner.height.saturating_sub(1));
-    let go = layer.plan().map(|p| format!(" {} ", text::clean(&p.verb))).unwrap_or_default();
+    let go = layer
+        .plan()
+        .map(|p| format!(" {} ", text::clean(&p.verb)))
+        .unwrap_or_default();
     let cancel = " Cancel ";
     let total = text::width(&go) + text::width(cancel) + 3;
     let mut x = inner.width.saturating_sub(total as u16);
@@ -152,22 +267,27 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
     if on_cancel {
         cursor = Some(Position::new(inner.x + x, inner.y + y));
     }
-    x += put(buf, inner, x, y, cancel, look.style(if on_cancel { Role::ButtonFocus } else { Role::Button })) + 2;
+    x += put(
+        buf,
+        inner,
+        x,
+        y,
+        cancel,
+        look.style(if on_cancel { Role::ButtonFocus } else { Role::Button }),
+    ) + 2;
     if layer.can_go() {
         let on_go = layer.focus == PlanFocus::Go;
         if on_go {
             cursor = Some(Position::new(inner.x + x, inner.y + y));
         }
-        put(buf, inner, x, y, &go, look.style(if on_go { Role::ButtonDanger } else { Role::Button }));
+        put(
+            buf,
+            inner,
+            x,
+            y,
+            &go,
+            look.style(if on_go { Role::ButtonDanger } else { Role::Button }),
+        );
     }
     cursor
-}
-
-/// Lines of the plan beyond what fits, for scrolling.
-pub fn overflow(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> usize {
-    let Some(plan) = layer.plan() else { return 0 };
-    let width = usize::from(screen.width.min(96).saturating_sub(4));
-    let lines = draw::wrapped(&body(plan, look), width, true).len();
-    let room = usize::from(screen.height.saturating_sub(7));
-    lines.saturating_sub(room)
 }

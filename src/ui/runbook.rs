@@ -22,7 +22,12 @@ fn split(body: Rect) -> (Rect, Rect) {
     let left = if body.width >= 110 { 38 } else { 27 };
     (
         Rect::new(body.x, body.y + 1, left, body.height.saturating_sub(1)),
-        Rect::new(body.x + left, body.y + 1, body.width - left, body.height.saturating_sub(1)),
+        Rect::new(
+            body.x + left,
+            body.y + 1,
+            body.width - left,
+            body.height.saturating_sub(1),
+        ),
     )
 }
 
@@ -89,10 +94,18 @@ fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<
     }
     for p in &step.params {
         let label = p.help.clone().unwrap_or_else(|| p.name.clone());
-        out.push(Line::new(format!("{} ", look.symbols.pointer), Role::Accent).and(format!("{label}: "), Role::TextMuted).and(answer(&p.value), Role::TextStrong).and(if p.set { "" } else { "   suggested; e changes it" }, Role::TextMuted));
+        out.push(
+            Line::new(format!("{} ", look.symbols.pointer), Role::Accent)
+                .and(format!("{label}: "), Role::TextMuted)
+                .and(answer(&p.value), Role::TextStrong)
+                .and(if p.set { "" } else { "   suggested; e changes it" }, Role::TextMuted),
+        );
     }
     if let Some(p) = &step.proposal {
-        out.push(Line::new(format!("{} ", look.symbols.arrow), Role::Accent).and(text::clean(p).into_owned(), Role::TextStrong));
+        out.push(
+            Line::new(format!("{} ", look.symbols.arrow), Role::Accent)
+                .and(text::clean(p).into_owned(), Role::TextStrong),
+        );
     }
     if !v.waiting.is_empty() {
         out.push(Line::default());
@@ -136,7 +149,11 @@ fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<
         out.push(Line::new(others.join("   "), Role::TextMuted));
     }
     if !step.opens.is_empty() {
-        let words: Vec<String> = step.opens.iter().map(|o| format!("{} {}", open_key(*o), o.name())).collect();
+        let words: Vec<String> = step
+            .opens
+            .iter()
+            .map(|o| format!("{} {}", open_key(*o), o.name()))
+            .collect();
         out.push(Line::new(words.join("   "), Role::TextMuted));
     }
     out
@@ -158,10 +175,19 @@ fn open_key(open: crate::runbook::format::Open) -> &'static str {
 pub fn extent(app: &App, v: &RunView, body: Rect) -> (usize, usize, Option<usize>) {
     let (_, right) = split(body);
     let page = usize::from(right.height.saturating_sub(2));
-    let Some(entry) = entry(app, v) else { return (page, 0, None) };
-    let look = Look { theme: &FALLBACK, symbols: &crate::theme::symbols::UNICODE };
+    let Some(entry) = entry(app, v) else {
+        return (page, 0, None);
+    };
+    let look = Look {
+        theme: &FALLBACK,
+        symbols: &crate::theme::symbols::UNICODE,
+    };
     let view = view::of(&entry.run, app.now);
-    let lines = draw::wrapped(&step_lines(look, entry, &view, v.choice), usize::from(right.width.saturating_sub(4)), true);
+    let lines = draw::wrapped(
+        &step_lines(look, entry, &view, v.choice),
+        usize::from(right.width.saturating_sub(4)),
+        true,
+    );
     (page, lines.len(), None)
 }
 
@@ -178,11 +204,26 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
     let mut x = put(buf, body, 1, 0, "RUNBOOK ", look.style(Role::Accent)) + 1;
     x += put(buf, body, x, 0, &text::clean(&view.title), look.style(Role::TextStrong));
     let minutes = view.elapsed / 60;
-    let rest = format!(" {d} {} {d} run {} {d} {minutes} min", text::clean(&view.subject), view.run, d = look.symbols.dot);
+    let rest = format!(
+        " {d} {} {d} run {} {d} {minutes} min",
+        text::clean(&view.subject),
+        view.run,
+        d = look.symbols.dot
+    );
     put(buf, body, x, 0, &rest, look.style(Role::TextMuted));
     let (left, right) = split(body);
-    let inner = frame(buf, left, look.style(Role::Border), &[("Steps".to_owned(), look.style(Role::Title))]);
-    for (y, s) in view.steps.iter().enumerate().take(usize::from(inner.height.saturating_sub(3))) {
+    let inner = frame(
+        buf,
+        left,
+        look.style(Role::Border),
+        &[("Steps".to_owned(), look.style(Role::Title))],
+    );
+    for (y, s) in view
+        .steps
+        .iter()
+        .enumerate()
+        .take(usize::from(inner.height.saturating_sub(3)))
+    {
         let y = y as u16;
         let (mark, role) = match &s.state {
             StepState::Passed(_) => (look.symbols.ok, Role::Ok),
@@ -195,21 +236,51 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
         put(buf, inner, 1, y, mark, look.style(role));
         let words = format!("{} {}", s.number, text::clean(&s.title));
         let room = usize::from(inner.width.saturating_sub(4));
-        let role = if s.current { Role::TextStrong } else if matches!(s.state, StepState::Todo) { Role::TextMuted } else { Role::Text };
+        let role = if s.current {
+            Role::TextStrong
+        } else if matches!(s.state, StepState::Todo) {
+            Role::TextMuted
+        } else {
+            Role::Text
+        };
         put(buf, inner, 3, y, &text::truncate_end(&words, room), look.style(role));
     }
     let started = view.started.as_second().rem_euclid(86_400);
     let low = inner.height.saturating_sub(2);
-    put(buf, inner, 1, low, &format!("started {:02}:{:02}Z {}", started / 3600, started % 3600 / 60, text::clean(&view.operator)), look.style(Role::TextMuted));
+    put(
+        buf,
+        inner,
+        1,
+        low,
+        &format!(
+            "started {:02}:{:02}Z {}",
+            started / 3600,
+            started % 3600 / 60,
+            text::clean(&view.operator)
+        ),
+        look.style(Role::TextMuted),
+    );
     let undo = match view.undos {
         0 => "undo    nothing yet".to_owned(),
         n => format!("undo    {n} reversible"),
     };
     put(buf, inner, 1, low + 1, &undo, look.style(Role::TextMuted));
-    let title = view.step.as_ref().map_or_else(|| "Done".to_owned(), |s| format!("{} {}", s.number, text::clean(&s.title)));
-    let inner = frame(buf, right, look.style(Role::BorderFocus), &[(title, look.style(Role::TitleFocus))]);
+    let title = view.step.as_ref().map_or_else(
+        || "Done".to_owned(),
+        |s| format!("{} {}", s.number, text::clean(&s.title)),
+    );
+    let inner = frame(
+        buf,
+        right,
+        look.style(Role::BorderFocus),
+        &[(title, look.style(Role::TitleFocus))],
+    );
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
-    let lines = draw::wrapped(&step_lines(look, entry, &view, v.choice), usize::from(inner.width), true);
+    let lines = draw::wrapped(
+        &step_lines(look, entry, &view, v.choice),
+        usize::from(inner.width),
+        true,
+    );
     draw::body(look, inner, &lines, &v.scroll, buf);
     draw::position(look, right, &v.scroll, lines.len(), buf);
     Some(Position::new(inner.x, inner.y))

@@ -28,7 +28,12 @@ pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
     }
     let before = app.pane.index() as u16;
     let after = PANES.len() as u16 - 1 - before;
-    let open = Rect::new(body.x, body.y + before, body.width, body.height.saturating_sub(before + after));
+    let open = Rect::new(
+        body.x,
+        body.y + before,
+        body.width,
+        body.height.saturating_sub(before + after),
+    );
     PANES.iter().map(|p| (p.id == app.pane).then_some(open)).collect()
 }
 
@@ -58,12 +63,40 @@ pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<P
 /// A pane in one line: ` 1 Pods  41/44 ready  ▲ 1 image not pulled`.
 fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
     let summary = (pane.summary)(app);
-    let mut x = put(buf, area, 1, 0, &format!("{} ", pane.id.index() + 1), look.style(Role::Key)) + 1;
+    let mut x = put(
+        buf,
+        area,
+        1,
+        0,
+        &format!("{} ", pane.id.index() + 1),
+        look.style(Role::Key),
+    ) + 1;
     x += put(buf, area, x, 0, &text::pad(pane.title, 9), look.style(Role::Title));
-    x += put(buf, area, x, 0, &text::pad(&summary.count, 14), look.style(Role::TextMuted));
+    x += put(
+        buf,
+        area,
+        x,
+        0,
+        &text::pad(&summary.count, 14),
+        look.style(Role::TextMuted),
+    );
     for (health, what) in summary.wrong.iter().take(3) {
-        x += put(buf, area, x, 0, &format!(" {} ", glyph(look, *health)), look.style(health.role()));
-        x += put(buf, area, x, 0, &format!("{} ", text::clean(what)), look.style(Role::Text));
+        x += put(
+            buf,
+            area,
+            x,
+            0,
+            &format!(" {} ", glyph(look, *health)),
+            look.style(health.role()),
+        );
+        x += put(
+            buf,
+            area,
+            x,
+            0,
+            &format!("{} ", text::clean(what)),
+            look.style(Role::Text),
+        );
     }
 }
 
@@ -97,16 +130,21 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
     let left = |t: jiff::Timestamp| t.duration_since(app.now).as_secs().max(0);
     match (&app.connection, feed) {
         (Connection::Missing { what, hint }, _) => (format!("{what}. {hint}"), Role::Warn),
-        (Connection::NeedsLogin { argv, .. }, _) => {
-            (format!("the credential plugin asks for a person: L signs in ({argv})"), Role::Warn)
-        }
+        (Connection::NeedsLogin { argv, .. }, _) => (
+            format!("the credential plugin asks for a person: L signs in ({argv})"),
+            Role::Warn,
+        ),
         (Connection::Failed { why, hint, .. }, _) => (format!("{why}. {hint}"), Role::Error),
         (Connection::Starting | Connection::Connecting { .. }, _) => ("connecting".to_owned(), Role::Info),
         (_, Freshness::Syncing { .. } | Freshness::Off) => ("syncing".to_owned(), Role::Info),
         (_, Freshness::Forbidden { why } | Freshness::Absent { why }) => (why.to_string(), Role::Warn),
         (_, Freshness::Failed { why, retry_at }) => (format!("{why}; next try in {} s", left(*retry_at)), Role::Error),
         (_, Freshness::Fresh | Freshness::Stale { .. }) if list.total > 0 => {
-            let what = if list.filter.is_empty() { "nothing is wrong".to_owned() } else { format!("nothing matches {}", list.filter) };
+            let what = if list.filter.is_empty() {
+                "nothing is wrong".to_owned()
+            } else {
+                format!("nothing matches {}", list.filter)
+            };
             (format!("{what}: esc shows all {}", list.total), Role::TextMuted)
         }
         (_, Freshness::Fresh | Freshness::Stale { .. }) => (pane.empty.to_owned(), Role::TextMuted),
@@ -130,7 +168,12 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
                 })
                 .collect();
         }
-        let Some(drop) = columns.iter().enumerate().max_by_key(|(_, c)| c.priority).map(|(i, _)| i) else {
+        let Some(drop) = columns
+            .iter()
+            .enumerate()
+            .max_by_key(|(_, c)| c.priority)
+            .map(|(i, _)| i)
+        else {
             return Vec::new();
         };
         columns.remove(drop);
@@ -154,7 +197,11 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
     }
     if !list.marks.is_empty() {
         let hidden = list.hidden_marks();
-        let more = if hidden > 0 { format!(", {hidden} hidden") } else { String::new() };
+        let more = if hidden > 0 {
+            format!(", {hidden} hidden")
+        } else {
+            String::new()
+        };
         title.push((format!("  {} marked{more}", list.marks.len()), look.style(Role::Mark)));
     }
     let (feed, _) = app.pane_feed(pane);
@@ -175,7 +222,11 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
     if list.rows.is_empty() {
         let (text, role) = nothing(app, pane, list);
         let area = Rect::new(inner.x + 2, inner.y + 1, inner.width - 3, inner.height - 1);
-        let lines = super::text::wrapped(&[crate::app::doc::Line::new(text::clean(&text), role)], usize::from(area.width), true);
+        let lines = super::text::wrapped(
+            &[crate::app::doc::Line::new(text::clean(&text), role)],
+            usize::from(area.width),
+            true,
+        );
         for (y, l) in lines.iter().take(usize::from(area.height)).enumerate() {
             super::text::line(look, buf, area, y as u16, l, 0);
         }
@@ -191,8 +242,19 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
             _ => "",
         };
         let head = format!("{}{mark}", c.title);
-        let head = if c.right { text::pad_left(&head, usize::from(*width)) } else { text::pad(&head, usize::from(*width)) };
-        put(buf, inner, x, 0, &head, look.style(if sorted { Role::ColumnSorted } else { Role::Column }));
+        let head = if c.right {
+            text::pad_left(&head, usize::from(*width))
+        } else {
+            text::pad(&head, usize::from(*width))
+        };
+        put(
+            buf,
+            inner,
+            x,
+            0,
+            &head,
+            look.style(if sorted { Role::ColumnSorted } else { Role::Column }),
+        );
         x += width + 2;
     }
     let (feed, _) = app.pane_feed(pane);
@@ -203,7 +265,19 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
     for (y, (i, row)) in list.rows.iter().enumerate().skip(list.offset).take(page).enumerate() {
         let y = y as u16 + 1;
         let cells = (pane.cells)(app, row, &plain);
-        draw_row(look, buf, inner, y, &columns, &cells, Marks { health: (pane.health)(app, row), stale, marked: is_marked(list, row) });
+        draw_row(
+            look,
+            buf,
+            inner,
+            y,
+            &columns,
+            &cells,
+            Marks {
+                health: (pane.health)(app, row),
+                stale,
+                marked: is_marked(list, row),
+            },
+        );
         if i == list.cursor {
             let role = if focused { Role::Selection } else { Role::SelectionQuiet };
             buf.set_style(Rect::new(inner.x, inner.y + y, inner.width, 1), look.style(role));
@@ -211,7 +285,12 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         }
     }
     if list.rows.len() > page {
-        let text = format!(" {}–{} of {} ", list.offset + 1, (list.offset + page).min(list.rows.len()), list.rows.len());
+        let text = format!(
+            " {}–{} of {} ",
+            list.offset + 1,
+            (list.offset + page).min(list.rows.len()),
+            list.rows.len()
+        );
         let at = area.width.saturating_sub(text::width(&text) as u16 + 2);
         put(buf, area, at, area.height - 1, &text, look.style(Role::TextMuted));
     }
@@ -228,8 +307,20 @@ struct Marks {
     marked: bool,
 }
 
-fn draw_row(look: Look<'_>, buf: &mut Buffer, inner: Rect, y: u16, columns: &[(Column, u16)], cells: &[Cell], marks: Marks) {
-    let sign = if marks.marked { look.symbols.mark } else { glyph(look, marks.health) };
+fn draw_row(
+    look: Look<'_>,
+    buf: &mut Buffer,
+    inner: Rect,
+    y: u16,
+    columns: &[(Column, u16)],
+    cells: &[Cell],
+    marks: Marks,
+) {
+    let sign = if marks.marked {
+        look.symbols.mark
+    } else {
+        glyph(look, marks.health)
+    };
     let role = if marks.marked { Role::Mark } else { marks.health.role() };
     put(buf, inner, 0, y, sign, look.style(role));
     let mut x = 2;
@@ -240,7 +331,11 @@ fn draw_row(look: Look<'_>, buf: &mut Buffer, inner: Rect, y: u16, columns: &[(C
             Width::Fill(_) if c.id == "name" => text::truncate_middle(&clean, w),
             _ => text::truncate_end(&clean, w),
         };
-        let shown = if c.right { text::pad_left(&cut, w) } else { cut.into_owned() };
+        let shown = if c.right {
+            text::pad_left(&cut, w)
+        } else {
+            cut.into_owned()
+        };
         let role = if marks.stale { Role::Stale } else { cell.role };
         put(buf, inner, x, y, &shown, look.style(role));
         x += width + 2;

@@ -78,7 +78,12 @@ pub fn line(look: Look<'_>, buf: &mut Buffer, area: Rect, y: u16, line: &Line, l
 
 /// The lines that are in sight, in a frame with a title.
 pub fn panel(look: Look<'_>, area: Rect, title: &str, lines: &[Line], scroll: &Scroll, buf: &mut Buffer) {
-    let inner = frame(buf, area, look.style(Role::BorderFocus), &[(text::clean(title).into_owned(), look.style(Role::TitleFocus))]);
+    let inner = frame(
+        buf,
+        area,
+        look.style(Role::BorderFocus),
+        &[(text::clean(title).into_owned(), look.style(Role::TitleFocus))],
+    );
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
     let lines = wrapped(lines, usize::from(inner.width), scroll.wrap);
     body(look, inner, &lines, scroll, buf);
@@ -90,7 +95,10 @@ pub fn body(look: Look<'_>, area: Rect, lines: &[Line], scroll: &Scroll, buf: &m
     for (row, l) in lines.iter().skip(scroll.top).take(usize::from(area.height)).enumerate() {
         line(look, buf, area, row as u16, l, scroll.left);
         if scroll.hit == Some(scroll.top + row) {
-            buf.set_style(Rect::new(area.x, area.y + row as u16, area.width, 1), look.style(Role::SearchCurrent));
+            buf.set_style(
+                Rect::new(area.x, area.y + row as u16, area.width, 1),
+                look.style(Role::SearchCurrent),
+            );
         }
     }
 }
@@ -103,7 +111,14 @@ pub fn position(look: Look<'_>, area: Rect, scroll: &Scroll, len: usize, buf: &m
     }
     let text = format!(" {}–{} of {len} ", scroll.top + 1, (scroll.top + page).min(len));
     let x = area.width.saturating_sub(text::width(&text) as u16 + 2);
-    put(buf, area, x, area.height.saturating_sub(1), &text, look.style(Role::TextMuted));
+    put(
+        buf,
+        area,
+        x,
+        area.height.saturating_sub(1),
+        &text,
+        look.style(Role::TextMuted),
+    );
 }
 
 /// YAML: the key muted, the value plain.

@@ -150,7 +150,7 @@ impl Fake {
         kube::Client::new(service, "default")
     }
 
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, tower::BoxError> {
+    pub async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, tower::BoxError> {
         let (head, body) = request.into_parts();
         let bytes = body.collect().await?.to_bytes();
         let header = head.headers.get("content-type").and_then(|v| v.to_str().ok());

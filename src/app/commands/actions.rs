@@ -9,25 +9,96 @@ use crate::keys::MUTATE;
 use crate::model::{Kind, ObjectRef};
 
 pub(super) const TABLE: &[Command] = &[
-    Command { id: "action.scale", doc: "change the number of replicas", short: "scale", group: MUTATE, when: scalable, run: scale },
-    Command { id: "action.restart", doc: "restart the pods one after another (rollout restart)", short: "restart", group: MUTATE, when: workload, run: restart },
-    Command { id: "action.rollback", doc: "go back to a revision that you choose; marked workloads go back together", short: "roll back", group: MUTATE, when: workload_or_marks, run: rollback },
-    Command { id: "action.set_image", doc: "set a container's image", short: "set image", group: MUTATE, when: workload, run: set_image },
-    Command { id: "action.pause", doc: "pause the rollout, or resume it", short: "pause", group: MUTATE, when: deployment, run: pause },
-    Command { id: "action.hpa_bounds", doc: "change the autoscaler's minimum and maximum", short: "HPA bounds", group: MUTATE, when: with_hpa, run: hpa_bounds },
-    Command { id: "action.delete_pod", doc: "delete the pod (disruption budgets are not asked)", short: "delete pod", group: MUTATE, when: pod, run: delete_pod },
-    Command { id: "action.evict_pod", doc: "evict the pod (disruption budgets are asked)", short: "evict pod", group: MUTATE, when: pod, run: evict_pod },
-    Command { id: "action.undo", doc: "plan the undo of the newest change that offers one", short: "undo", group: MUTATE, when: undoable, run: undo },
+    Command {
+        id: "action.scale",
+        doc: "change the number of replicas",
+        short: "scale",
+        group: MUTATE,
+        when: scalable,
+        run: scale,
+    },
+    Command {
+        id: "action.restart",
+        doc: "restart the pods one after another (rollout restart)",
+        short: "restart",
+        group: MUTATE,
+        when: workload,
+        run: restart,
+    },
+    Command {
+        id: "action.rollback",
+        doc: "go back to a revision that you choose; marked workloads go back together",
+        short: "roll back",
+        group: MUTATE,
+        when: workload_or_marks,
+        run: rollback,
+    },
+    Command {
+        id: "action.set_image",
+        doc: "set a container's image",
+        short: "set image",
+        group: MUTATE,
+        when: workload,
+        run: set_image,
+    },
+    Command {
+        id: "action.pause",
+        doc: "pause the rollout, or resume it",
+        short: "pause",
+        group: MUTATE,
+        when: deployment,
+        run: pause,
+    },
+    Command {
+        id: "action.hpa_bounds",
+        doc: "change the autoscaler's minimum and maximum",
+        short: "HPA bounds",
+        group: MUTATE,
+        when: with_hpa,
+        run: hpa_bounds,
+    },
+    Command {
+        id: "action.delete_pod",
+        doc: "delete the pod (disruption budgets are not asked)",
+        short: "delete pod",
+        group: MUTATE,
+        when: pod,
+        run: delete_pod,
+    },
+    Command {
+        id: "action.evict_pod",
+        doc: "evict the pod (disruption budgets are asked)",
+        short: "evict pod",
+        group: MUTATE,
+        when: pod,
+        run: evict_pod,
+    },
+    Command {
+        id: "action.undo",
+        doc: "plan the undo of the newest change that offers one",
+        short: "undo",
+        group: MUTATE,
+        when: undoable,
+        run: undo,
+    },
 ];
 
 fn workload(app: &App) -> Result<(), String> {
     app.may_mutate()?;
-    let w = app.subject_workload().ok_or("no Deployment, StatefulSet or DaemonSet is selected")?;
+    let w = app
+        .subject_workload()
+        .ok_or("no Deployment, StatefulSet or DaemonSet is selected")?;
     app.may_mutate_object(w.kind)
 }
 
 fn workload_or_marks(app: &App) -> Result<(), String> {
-    if app.layers.is_empty() && app.list(app.pane).marks.values().any(|o| Kind::WORKLOADS.contains(&o.kind)) {
+    if app.layers.is_empty()
+        && app
+            .list(app.pane)
+            .marks
+            .values()
+            .any(|o| Kind::WORKLOADS.contains(&o.kind))
+    {
         return app.may_mutate_object(Kind::Deployment);
     }
     workload(app)
@@ -59,7 +130,10 @@ fn with_hpa(app: &App) -> Result<(), String> {
 
 fn pod(app: &App) -> Result<(), String> {
     app.may_mutate()?;
-    let subject = app.subject().filter(|s| s.kind == Kind::Pod).ok_or("no pod is selected")?;
+    let subject = app
+        .subject()
+        .filter(|s| s.kind == Kind::Pod)
+        .ok_or("no pod is selected")?;
     app.world.pod(&subject).ok_or("the pod is gone")?;
     app.may_mutate_object(Kind::Pod)
 }
@@ -79,40 +153,71 @@ fn target(app: &App) -> Option<(ObjectRef, u32)> {
 }
 
 fn scale(app: &mut App) -> Vec<Effect> {
-    let Some((target, seen)) = target(app) else { return Vec::new() };
+    let Some((target, seen)) = target(app) else {
+        return Vec::new();
+    };
     let mut hint = format!("now {seen}");
     if let Some(h) = app.subject_workload().and_then(|w| app.world.hpa_of(w)) {
-        hint.push_str(&format!("; the HPA {} holds it between {} and {}", h.meta.name, h.min, h.max));
+        hint.push_str(&format!(
+            "; the HPA {} holds it between {} and {}",
+            h.meta.name, h.min, h.max
+        ));
     }
     let label = format!("Replicas of {target}");
-    app.layers.push(Layer::Prompt(Prompt::new(PromptFor::Replicas { target, seen }, label, hint, "")));
+    app.layers.push(Layer::Prompt(Prompt::new(
+        PromptFor::Replicas { target, seen },
+        label,
+        hint,
+        "",
+    )));
     Vec::new()
 }
 
 fn restart(app: &mut App) -> Vec<Effect> {
-    let Some((target, _)) = target(app) else { return Vec::new() };
+    let Some((target, _)) = target(app) else {
+        return Vec::new();
+    };
     app.open_plan(Request::Restart { target }, None)
 }
 
 fn pause(app: &mut App) -> Vec<Effect> {
-    let Some(w) = app.subject_workload() else { return Vec::new() };
+    let Some(w) = app.subject_workload() else {
+        return Vec::new();
+    };
     let target = w.meta.object(w.kind);
-    let request = if w.paused { Request::Resume { target } } else { Request::Pause { target } };
+    let request = if w.paused {
+        Request::Resume { target }
+    } else {
+        Request::Pause { target }
+    };
     app.open_plan(request, None)
 }
 
 fn hpa_bounds(app: &mut App) -> Vec<Effect> {
-    let Some(hpa) = app.subject_workload().and_then(|w| app.world.hpa_of(w)).cloned() else { return Vec::new() };
+    let Some(hpa) = app.subject_workload().and_then(|w| app.world.hpa_of(w)).cloned() else {
+        return Vec::new();
+    };
     let target = hpa.meta.object(Kind::Hpa);
     let label = format!("Minimum and maximum of {target}");
     let hint = format!("now {} {}; write both, as in: 3 12", hpa.min, hpa.max);
-    let purpose = PromptFor::HpaBounds { target, min: hpa.min, max: hpa.max };
-    app.layers.push(Layer::Prompt(Prompt::new(purpose, label, hint, &format!("{} {}", hpa.min, hpa.max))));
+    let purpose = PromptFor::HpaBounds {
+        target,
+        min: hpa.min,
+        max: hpa.max,
+    };
+    app.layers.push(Layer::Prompt(Prompt::new(
+        purpose,
+        label,
+        hint,
+        &format!("{} {}", hpa.min, hpa.max),
+    )));
     Vec::new()
 }
 
 fn set_image(app: &mut App) -> Vec<Effect> {
-    let Some(w) = app.subject_workload() else { return Vec::new() };
+    let Some(w) = app.subject_workload() else {
+        return Vec::new();
+    };
     let target = w.meta.object(w.kind);
     let containers: Vec<Choice> = w
         .containers
@@ -129,7 +234,11 @@ fn set_image(app: &mut App) -> Vec<Effect> {
             ask_image(app, target, &name)
         }
         _ => {
-            app.layers.push(Layer::Picker(Picker::new("Set the image of", PickerFor::ImageContainer(target), containers)));
+            app.layers.push(Layer::Picker(Picker::new(
+                "Set the image of",
+                PickerFor::ImageContainer(target),
+                containers,
+            )));
             Vec::new()
         }
     }
@@ -137,16 +246,21 @@ fn set_image(app: &mut App) -> Vec<Effect> {
 
 /// Asks for the new image of a container.
 pub(super) fn ask_image(app: &mut App, target: ObjectRef, container: &str) -> Vec<Effect> {
-    let Some(seen) = app
-        .world
-        .workload(&target)
-        .and_then(|w| w.containers.iter().find(|c| &*c.name == container).map(|c| c.image.to_string()))
-    else {
+    let Some(seen) = app.world.workload(&target).and_then(|w| {
+        w.containers
+            .iter()
+            .find(|c| &*c.name == container)
+            .map(|c| c.image.to_string())
+    }) else {
         return app.complain(format!("{target} has no container {container} any more"));
     };
     let label = format!("Image of {container} in {target}");
     let hint = format!("now {seen}");
-    let purpose = PromptFor::Image { target, container: container.to_owned(), seen: seen.clone() };
+    let purpose = PromptFor::Image {
+        target,
+        container: container.to_owned(),
+        seen: seen.clone(),
+    };
     let mut prompt = Prompt::new(purpose, label, hint, "");
     prompt.field.set(&seen);
     app.layers.push(Layer::Prompt(prompt));
@@ -173,16 +287,27 @@ fn rollback(app: &mut App) -> Vec<Effect> {
                 return app.complain(format!("{object} is gone: unmark it"));
             };
             let current = app.world.revision_of(w);
-            let previous = app.world.revisions_of(w).map(|r| r.number).filter(|n| *n < current).max();
+            let previous = app
+                .world
+                .revisions_of(w)
+                .map(|r| r.number)
+                .filter(|n| *n < current)
+                .max();
             let Some(revision) = previous else {
                 return app.complain(format!("{object} has no earlier revision"));
             };
             let newest = app.world.newest_revision(w).map_or(current, |r| r.number);
-            to.push(RollbackTo { target: object.clone(), revision, newest_seen: newest });
+            to.push(RollbackTo {
+                target: object.clone(),
+                revision,
+                newest_seen: newest,
+            });
         }
         return app.open_plan(Request::RollBack { to }, None);
     }
-    let Some((target, _)) = target(app) else { return Vec::new() };
+    let Some((target, _)) = target(app) else {
+        return Vec::new();
+    };
     super::objects::open_history(app, target)
 }
 
@@ -191,21 +316,36 @@ pub(super) fn roll_back_to_selected(app: &mut App) -> Vec<Effect> {
     if let Err(why) = app.may_mutate() {
         return app.complain(format!("roll back: {why}"));
     }
-    let Some(Layer::History(h)) = app.layers.last() else { return Vec::new() };
-    let Some(row) = h.selected() else { return app.say("the revisions are still being read") };
+    let Some(Layer::History(h)) = app.layers.last() else {
+        return Vec::new();
+    };
+    let Some(row) = h.selected() else {
+        return app.say("the revisions are still being read");
+    };
     if row.current {
-        return app.say(format!("revision {} is the one that is on: choose another", row.revision));
+        return app.say(format!(
+            "revision {} is the one that is on: choose another",
+            row.revision
+        ));
     }
     let newest_seen = h.rows().iter().map(|r| r.revision).max().unwrap_or(row.revision);
-    let to = RollbackTo { target: h.object.clone(), revision: row.revision, newest_seen };
-    let run = app.run_waiting_for_rollback(&to.target);
-    app.open_plan(Request::RollBack { to: vec![to] }, run)
+    let to = RollbackTo {
+        target: h.object.clone(),
+        revision: row.revision,
+        newest_seen,
+    };
+    app.open_plan(Request::RollBack { to: vec![to] }, None)
 }
 
 /// Plans the undo of the activity at `at` in the list, newest first.
 pub(super) fn undo_at(app: &mut App, at: usize) -> Vec<Effect> {
     let now = app.now;
-    let found = app.activities.iter().rev().nth(at).and_then(|a| a.offered_undo(now).map(|(_, r)| r.clone()));
+    let found = app
+        .activities
+        .iter()
+        .rev()
+        .nth(at)
+        .and_then(|a| a.offered_undo(now).map(|(_, r)| r.clone()));
     match found {
         Some(request) => match app.may_mutate() {
             Ok(()) => app.open_plan(request, None),
@@ -217,7 +357,11 @@ pub(super) fn undo_at(app: &mut App, at: usize) -> Vec<Effect> {
 
 fn undo(app: &mut App) -> Vec<Effect> {
     let now = app.now;
-    let request = app.activities.iter().rev().find_map(|a| a.offered_undo(now).map(|(_, r)| r.clone()));
+    let request = app
+        .activities
+        .iter()
+        .rev()
+        .find_map(|a| a.offered_undo(now).map(|(_, r)| r.clone()));
     match request {
         Some(request) => app.open_plan(request, None),
         None => Vec::new(),

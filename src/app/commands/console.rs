@@ -10,44 +10,242 @@ use crate::panes::{PANES, PaneId};
 const G: &str = "Console";
 
 pub(super) const TABLE: &[Command] = &[
-    Command { id: "app.help", doc: "show every key of this screen and of the others", short: "help", group: G, when: always, run: help },
-    Command { id: "app.palette", doc: "find a command by name and run it", short: "command", group: G, when: always, run: palette },
-    Command { id: "app.back", doc: "go one level out", short: "back", group: G, when: always, run: back },
-    Command { id: "app.close", doc: "close this level; on the deck ask whether to quit", short: "close", group: G, when: always, run: close },
-    Command { id: "app.quit", doc: "quit, after a question", short: "quit", group: G, when: always, run: ask_quit },
-    Command { id: "app.repaint", doc: "paint the whole screen anew", short: "repaint", group: G, when: always, run: |_| vec![Effect::Repaint] },
-    Command { id: "app.suspend", doc: "go to the background (the shell's fg brings the console back)", short: "suspend", group: G, when: always, run: |_| vec![Effect::Suspend] },
-    Command { id: "feed.refresh", doc: "try lost connections again now", short: "retry", group: G, when: always, run: retry },
-    Command { id: "feed.login", doc: "run the credential plugin attached to the terminal, to sign in", short: "sign in", group: G, when: needs_login, run: |_| vec![Effect::Login] },
-    Command { id: "context.pick", doc: "switch to another context of the kubeconfig", short: "context", group: G, when: always, run: pick_context },
-    Command { id: "namespace.pick", doc: "choose one or several namespaces", short: "namespace", group: G, when: always, run: pick_namespaces },
-    Command { id: "activity.open", doc: "list what was done in this session", short: "activity", group: G, when: always, run: activity },
-    Command { id: "pane.pods", doc: "go to the pods", short: "pods", group: G, when: always, run: |app| go(app, PaneId::Pods) },
-    Command { id: "pane.rollouts", doc: "go to the rollouts", short: "rollouts", group: G, when: always, run: |app| go(app, PaneId::Rollouts) },
-    Command { id: "pane.events", doc: "go to the events", short: "events", group: G, when: always, run: |app| go(app, PaneId::Events) },
-    Command { id: "pane.zoom", doc: "give the pane the whole screen, or give it back", short: "zoom", group: G, when: on_deck, run: zoom },
-    Command { id: "focus.next", doc: "go to the next pane", short: "next pane", group: G, when: on_deck, run: |app| cycle(app, 1) },
-    Command { id: "focus.previous", doc: "go to the previous pane", short: "previous pane", group: G, when: on_deck, run: |app| cycle(app, -1) },
-    Command { id: "focus.strip", doc: "go to the attention strip", short: "signals", group: G, when: has_signals, run: |app| { app.layers.clear(); app.focus = Focus::Strip; Vec::new() } },
-    Command { id: "signal.next", doc: "make the next signal the current one", short: "next signal", group: G, when: has_signals, run: |app| step(app, 1) },
-    Command { id: "signal.previous", doc: "make the previous signal the current one", short: "previous signal", group: G, when: has_signals, run: |app| step(app, -1) },
-    Command { id: "strip.down", doc: "next signal", short: "down", group: "Moving", when: has_signals, run: |app| step(app, 1) },
-    Command { id: "strip.up", doc: "previous signal", short: "up", group: "Moving", when: has_signals, run: |app| step(app, -1) },
-    Command { id: "signal.subject", doc: "show the object that the signal is about", short: "object", group: G, when: has_signals, run: subject },
-    Command { id: "signal.snooze", doc: "put the signal aside for 30 minutes, with a reason", short: "snooze", group: G, when: has_signals, run: snooze },
-    Command { id: "signal.snoozed", doc: "bring snoozed signals back", short: "unsnooze", group: G, when: has_snoozed, run: unsnooze },
+    Command {
+        id: "app.help",
+        doc: "show every key of this screen and of the others",
+        short: "help",
+        group: G,
+        when: always,
+        run: help,
+    },
+    Command {
+        id: "app.palette",
+        doc: "find a command by name and run it",
+        short: "command",
+        group: G,
+        when: always,
+        run: palette,
+    },
+    Command {
+        id: "app.back",
+        doc: "go one level out",
+        short: "back",
+        group: G,
+        when: always,
+        run: back,
+    },
+    Command {
+        id: "app.close",
+        doc: "close this level; on the deck ask whether to quit",
+        short: "close",
+        group: G,
+        when: always,
+        run: close,
+    },
+    Command {
+        id: "app.quit",
+        doc: "quit, after a question",
+        short: "quit",
+        group: G,
+        when: always,
+        run: ask_quit,
+    },
+    Command {
+        id: "app.repaint",
+        doc: "paint the whole screen anew",
+        short: "repaint",
+        group: G,
+        when: always,
+        run: |_| vec![Effect::Repaint],
+    },
+    Command {
+        id: "app.suspend",
+        doc: "go to the background (the shell's fg brings the console back)",
+        short: "suspend",
+        group: G,
+        when: always,
+        run: |_| vec![Effect::Suspend],
+    },
+    Command {
+        id: "feed.refresh",
+        doc: "try lost connections again now",
+        short: "retry",
+        group: G,
+        when: always,
+        run: retry,
+    },
+    Command {
+        id: "feed.login",
+        doc: "run the credential plugin attached to the terminal, to sign in",
+        short: "sign in",
+        group: G,
+        when: needs_login,
+        run: |_| vec![Effect::Login],
+    },
+    Command {
+        id: "context.pick",
+        doc: "switch to another context of the kubeconfig",
+        short: "context",
+        group: G,
+        when: always,
+        run: pick_context,
+    },
+    Command {
+        id: "namespace.pick",
+        doc: "choose one or several namespaces",
+        short: "namespace",
+        group: G,
+        when: always,
+        run: pick_namespaces,
+    },
+    Command {
+        id: "activity.open",
+        doc: "list what was done in this session",
+        short: "activity",
+        group: G,
+        when: always,
+        run: activity,
+    },
+    Command {
+        id: "pane.pods",
+        doc: "go to the pods",
+        short: "pods",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Pods),
+    },
+    Command {
+        id: "pane.rollouts",
+        doc: "go to the rollouts",
+        short: "rollouts",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Rollouts),
+    },
+    Command {
+        id: "pane.events",
+        doc: "go to the events",
+        short: "events",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Events),
+    },
+    Command {
+        id: "pane.zoom",
+        doc: "give the pane the whole screen, or give it back",
+        short: "zoom",
+        group: G,
+        when: on_deck,
+        run: zoom,
+    },
+    Command {
+        id: "focus.next",
+        doc: "go to the next pane",
+        short: "next pane",
+        group: G,
+        when: on_deck,
+        run: |app| cycle(app, 1),
+    },
+    Command {
+        id: "focus.previous",
+        doc: "go to the previous pane",
+        short: "previous pane",
+        group: G,
+        when: on_deck,
+        run: |app| cycle(app, -1),
+    },
+    Command {
+        id: "focus.strip",
+        doc: "go to the attention strip",
+        short: "signals",
+        group: G,
+        when: has_signals,
+        run: |app| {
+            app.layers.clear();
+            app.focus = Focus::Strip;
+            Vec::new()
+        },
+    },
+    Command {
+        id: "signal.next",
+        doc: "make the next signal the current one",
+        short: "next signal",
+        group: G,
+        when: has_signals,
+        run: |app| step(app, 1),
+    },
+    Command {
+        id: "signal.previous",
+        doc: "make the previous signal the current one",
+        short: "previous signal",
+        group: G,
+        when: has_signals,
+        run: |app| step(app, -1),
+    },
+    Command {
+        id: "strip.down",
+        doc: "next signal",
+        short: "down",
+        group: "Moving",
+        when: has_signals,
+        run: |app| step(app, 1),
+    },
+    Command {
+        id: "strip.up",
+        doc: "previous signal",
+        short: "up",
+        group: "Moving",
+        when: has_signals,
+        run: |app| step(app, -1),
+    },
+    Command {
+        id: "signal.subject",
+        doc: "show the object that the signal is about",
+        short: "object",
+        group: G,
+        when: has_signals,
+        run: subject,
+    },
+    Command {
+        id: "signal.snooze",
+        doc: "put the signal aside for 30 minutes, with a reason",
+        short: "snooze",
+        group: G,
+        when: has_signals,
+        run: snooze,
+    },
+    Command {
+        id: "signal.snoozed",
+        doc: "bring snoozed signals back",
+        short: "unsnooze",
+        group: G,
+        when: has_snoozed,
+        run: unsnooze,
+    },
 ];
 
 fn on_deck(app: &App) -> Result<(), String> {
-    if app.layers.is_empty() { Ok(()) } else { Err("close what is open first".to_owned()) }
+    if app.layers.is_empty() {
+        Ok(())
+    } else {
+        Err("close what is open first".to_owned())
+    }
 }
 
 fn has_signals(app: &App) -> Result<(), String> {
-    if Strip::shown(&app.judge).next().is_some() { Ok(()) } else { Err("there is no signal".to_owned()) }
+    if Strip::shown(&app.judge).next().is_some() {
+        Ok(())
+    } else {
+        Err("there is no signal".to_owned())
+    }
 }
 
 fn has_snoozed(app: &App) -> Result<(), String> {
-    if app.judge.signals().iter().any(|s| s.snoozed.is_some()) { Ok(()) } else { Err("nothing is snoozed".to_owned()) }
+    if app.judge.signals().iter().any(|s| s.snoozed.is_some()) {
+        Ok(())
+    } else {
+        Err("nothing is snoozed".to_owned())
+    }
 }
 
 fn needs_login(app: &App) -> Result<(), String> {
@@ -60,7 +258,10 @@ fn needs_login(app: &App) -> Result<(), String> {
 
 fn help(app: &mut App) -> Vec<Effect> {
     let contexts = app.contexts();
-    app.layers.push(Layer::Help(Help { contexts, ..Help::default() }));
+    app.layers.push(Layer::Help(Help {
+        contexts,
+        ..Help::default()
+    }));
     Vec::new()
 }
 
@@ -91,7 +292,11 @@ fn back(app: &mut App) -> Vec<Effect> {
 }
 
 fn close(app: &mut App) -> Vec<Effect> {
-    if app.layers.is_empty() && !app.zoomed { ask_quit(app) } else { app.pop_layer() }
+    if app.layers.is_empty() && !app.zoomed {
+        ask_quit(app)
+    } else {
+        app.pop_layer()
+    }
 }
 
 fn ask_quit(app: &mut App) -> Vec<Effect> {
@@ -145,8 +350,16 @@ pub(crate) fn namespace_choices(app: &App) -> Vec<Choice> {
     }
     names.sort();
     names.dedup();
-    let mut choices = vec![Choice { value: "*".to_owned(), label: "all namespaces".to_owned(), hint: "needs cluster scope".to_owned() }];
-    choices.extend(names.into_iter().map(|n| Choice { value: n.clone(), label: n, hint: String::new() }));
+    let mut choices = vec![Choice {
+        value: "*".to_owned(),
+        label: "all namespaces".to_owned(),
+        hint: "needs cluster scope".to_owned(),
+    }];
+    choices.extend(names.into_iter().map(|n| Choice {
+        value: n.clone(),
+        label: n,
+        hint: String::new(),
+    }));
     choices
 }
 
@@ -206,7 +419,13 @@ fn snooze(app: &mut App) -> Vec<Effect> {
 }
 
 fn unsnooze(app: &mut App) -> Vec<Effect> {
-    let keys: Vec<_> = app.judge.signals().iter().filter(|s| s.snoozed.is_some()).map(crate::signal::Signal::key).collect();
+    let keys: Vec<_> = app
+        .judge
+        .signals()
+        .iter()
+        .filter(|s| s.snoozed.is_some())
+        .map(crate::signal::Signal::key)
+        .collect();
     for key in &keys {
         app.judge.wake(key);
     }

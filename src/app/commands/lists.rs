@@ -10,35 +10,217 @@ const M: &str = "Moving";
 const G: &str = "Tables";
 
 pub(super) const TABLE: &[Command] = &[
-    Command { id: "list.down", doc: "one row down", short: "down", group: M, when: has_list, run: |app| step(app, 1) },
-    Command { id: "list.up", doc: "one row up", short: "up", group: M, when: has_list, run: |app| step(app, -1) },
-    Command { id: "list.half_down", doc: "half a page down", short: "half down", group: M, when: has_list, run: |app| page(app, 1, 2) },
-    Command { id: "list.half_up", doc: "half a page up", short: "half up", group: M, when: has_list, run: |app| page(app, -1, 2) },
-    Command { id: "list.page_down", doc: "a page down", short: "page down", group: M, when: has_list, run: |app| page(app, 1, 1) },
-    Command { id: "list.page_up", doc: "a page up", short: "page up", group: M, when: has_list, run: |app| page(app, -1, 1) },
-    Command { id: "list.top", doc: "to the first row", short: "top", group: M, when: has_list, run: |app| edge(app, false) },
-    Command { id: "list.bottom", doc: "to the last row", short: "bottom", group: M, when: has_list, run: |app| edge(app, true) },
-    Command { id: "list.open", doc: "open the selected row", short: "open", group: G, when: has_list, run: open },
-    Command { id: "list.filter", doc: "filter the rows as you type: words must all match, !word must not", short: "filter", group: G, when: on_pane, run: filter },
-    Command { id: "list.wrong", doc: "show only what is wrong, or everything again", short: "only wrong", group: G, when: on_pane, run: wrong },
-    Command { id: "list.mark", doc: "mark the row, or unmark it", short: "mark", group: G, when: on_pane, run: mark },
-    Command { id: "list.unmark", doc: "take all marks away", short: "unmark all", group: G, when: on_pane, run: |app| { app.list_mut().marks.clear(); Vec::new() } },
-    Command { id: "sort.worst", doc: "worst first, then by name", short: "worst", group: G, when: on_pane, run: |app| sort(app, "") },
-    Command { id: "sort.name", doc: "sort by name", short: "name", group: G, when: on_pane, run: |app| sort(app, "name") },
-    Command { id: "sort.age", doc: "sort by age", short: "age", group: G, when: on_pane, run: |app| sort(app, "age") },
-    Command { id: "sort.restarts", doc: "sort by restarts", short: "restarts", group: G, when: on_pane, run: |app| sort(app, "restarts") },
-    Command { id: "sort.cpu", doc: "sort by CPU in use", short: "cpu", group: G, when: on_pane, run: |app| sort(app, "cpu") },
-    Command { id: "sort.memory", doc: "sort by memory in use", short: "memory", group: G, when: on_pane, run: |app| sort(app, "memory") },
-    Command { id: "sort.node", doc: "sort by node", short: "node", group: G, when: on_pane, run: |app| sort(app, "node") },
-    Command { id: "sort.next", doc: "sort by the next column", short: "next column", group: G, when: on_pane, run: sort_next },
-    Command { id: "sort.reverse", doc: "turn the order round", short: "reverse", group: G, when: on_pane, run: reverse },
-    Command { id: "copy.name", doc: "copy the name to the terminal's clipboard", short: "copy name", group: G, when: has_subject, run: copy_name },
-    Command { id: "copy.row", doc: "copy the row to the terminal's clipboard", short: "copy row", group: G, when: on_pane, run: copy_row },
-    Command { id: "copy.command", doc: "copy the kubectl line that shows this object", short: "copy kubectl", group: G, when: has_subject, run: copy_command },
+    Command {
+        id: "list.down",
+        doc: "one row down",
+        short: "down",
+        group: M,
+        when: has_list,
+        run: |app| step(app, 1),
+    },
+    Command {
+        id: "list.up",
+        doc: "one row up",
+        short: "up",
+        group: M,
+        when: has_list,
+        run: |app| step(app, -1),
+    },
+    Command {
+        id: "list.half_down",
+        doc: "half a page down",
+        short: "half down",
+        group: M,
+        when: has_list,
+        run: |app| page(app, 1, 2),
+    },
+    Command {
+        id: "list.half_up",
+        doc: "half a page up",
+        short: "half up",
+        group: M,
+        when: has_list,
+        run: |app| page(app, -1, 2),
+    },
+    Command {
+        id: "list.page_down",
+        doc: "a page down",
+        short: "page down",
+        group: M,
+        when: has_list,
+        run: |app| page(app, 1, 1),
+    },
+    Command {
+        id: "list.page_up",
+        doc: "a page up",
+        short: "page up",
+        group: M,
+        when: has_list,
+        run: |app| page(app, -1, 1),
+    },
+    Command {
+        id: "list.top",
+        doc: "to the first row",
+        short: "top",
+        group: M,
+        when: has_list,
+        run: |app| edge(app, false),
+    },
+    Command {
+        id: "list.bottom",
+        doc: "to the last row",
+        short: "bottom",
+        group: M,
+        when: has_list,
+        run: |app| edge(app, true),
+    },
+    Command {
+        id: "list.open",
+        doc: "open the selected row",
+        short: "open",
+        group: G,
+        when: has_list,
+        run: open,
+    },
+    Command {
+        id: "list.filter",
+        doc: "filter the rows as you type: words must all match, !word must not",
+        short: "filter",
+        group: G,
+        when: on_pane,
+        run: filter,
+    },
+    Command {
+        id: "list.wrong",
+        doc: "show only what is wrong, or everything again",
+        short: "only wrong",
+        group: G,
+        when: on_pane,
+        run: wrong,
+    },
+    Command {
+        id: "list.mark",
+        doc: "mark the row, or unmark it",
+        short: "mark",
+        group: G,
+        when: on_pane,
+        run: mark,
+    },
+    Command {
+        id: "list.unmark",
+        doc: "take all marks away",
+        short: "unmark all",
+        group: G,
+        when: on_pane,
+        run: |app| {
+            app.list_mut().marks.clear();
+            Vec::new()
+        },
+    },
+    Command {
+        id: "sort.worst",
+        doc: "worst first, then by name",
+        short: "worst",
+        group: G,
+        when: on_pane,
+        run: |app| sort(app, ""),
+    },
+    Command {
+        id: "sort.name",
+        doc: "sort by name",
+        short: "name",
+        group: G,
+        when: on_pane,
+        run: |app| sort(app, "name"),
+    },
+    Command {
+        id: "sort.age",
+        doc: "sort by age",
+        short: "age",
+        group: G,
+        when: on_pane,
+        run: |app| sort(app, "age"),
+    },
+    Command {
+        id: "sort.restarts",
+        doc: "sort by restarts",
+        short: "restarts",
+        group: G,
+        when: on_pane,
+        run: |app| sort(app, "restarts"),
+    },
+    Command {
+        id: "sort.cpu",
+        doc: "sort by CPU in use",
+        short: "cpu",
+        group: G,
+        when: on_pane,
+        run: |app| sort(app, "cpu"),
+    },
+    Command {
+        id: "sort.memory",
+        doc: "sort by memory in use",
+        short: "memory",
+        group: G,
+        when: on_pane,
+        run: |app| sort(app, "memory"),
+    },
+    Command {
+        id: "sort.node",
+        doc: "sort by node",
+        short: "node",
+        group: G,
+        when: on_pane,
+        run: |app| sort(app, "node"),
+    },
+    Command {
+        id: "sort.next",
+        doc: "sort by the next column",
+        short: "next column",
+        group: G,
+        when: on_pane,
+        run: sort_next,
+    },
+    Command {
+        id: "sort.reverse",
+        doc: "turn the order round",
+        short: "reverse",
+        group: G,
+        when: on_pane,
+        run: reverse,
+    },
+    Command {
+        id: "copy.name",
+        doc: "copy the name to the terminal's clipboard",
+        short: "copy name",
+        group: G,
+        when: has_subject,
+        run: copy_name,
+    },
+    Command {
+        id: "copy.row",
+        doc: "copy the row to the terminal's clipboard",
+        short: "copy row",
+        group: G,
+        when: on_pane,
+        run: copy_row,
+    },
+    Command {
+        id: "copy.command",
+        doc: "copy the kubectl line that shows this object",
+        short: "copy kubectl",
+        group: G,
+        when: has_subject,
+        run: copy_command,
+    },
 ];
 
 fn on_pane(app: &App) -> Result<(), String> {
-    if app.layers.is_empty() { Ok(()) } else { Err("only on a pane".to_owned()) }
+    if app.layers.is_empty() {
+        Ok(())
+    } else {
+        Err("only on a pane".to_owned())
+    }
 }
 
 fn has_list(app: &App) -> Result<(), String> {
@@ -49,7 +231,9 @@ fn has_list(app: &App) -> Result<(), String> {
 }
 
 fn has_subject(app: &App) -> Result<(), String> {
-    app.subject().map(|_| ()).ok_or_else(|| "nothing is selected".to_owned())
+    app.subject()
+        .map(|_| ())
+        .ok_or_else(|| "nothing is selected".to_owned())
 }
 
 fn move_to(app: &mut App, to: impl Fn(usize, usize, usize) -> usize) -> Vec<Effect> {
@@ -77,7 +261,9 @@ fn step(app: &mut App, by: isize) -> Vec<Effect> {
 }
 
 fn page(app: &mut App, direction: isize, part: usize) -> Vec<Effect> {
-    move_to(app, |at, _, page| at.saturating_add_signed(direction * (page / part).max(1) as isize))
+    move_to(app, |at, _, page| {
+        at.saturating_add_signed(direction * (page / part).max(1) as isize)
+    })
 }
 
 fn edge(app: &mut App, bottom: bool) -> Vec<Effect> {
@@ -120,9 +306,8 @@ fn mark(app: &mut App) -> Vec<Effect> {
 }
 
 fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
-    let known = column.is_empty()
-        || column == "name"
-        || (app.active_pane().columns)(app).iter().any(|c| c.id == column);
+    let known =
+        column.is_empty() || column == "name" || (app.active_pane().columns)(app).iter().any(|c| c.id == column);
     if !known {
         return app.complain(format!("this pane has no column {column}"));
     }
@@ -158,17 +343,30 @@ fn copy_name(app: &mut App) -> Vec<Effect> {
 
 fn copy_row(app: &mut App) -> Vec<Effect> {
     let pane = app.active_pane();
-    let Some(row) = app.list(app.pane).selected().cloned() else { return Vec::new() };
+    let Some(row) = app.list(app.pane).selected().cloned() else {
+        return Vec::new();
+    };
     let columns = (pane.columns)(app);
-    let text = (pane.cells)(app, &row, &columns).iter().map(|c| c.text.trim()).collect::<Vec<_>>().join("\t");
+    let text = (pane.cells)(app, &row, &columns)
+        .iter()
+        .map(|c| c.text.trim())
+        .collect::<Vec<_>>()
+        .join("\t");
     app.say("row sent to the terminal's clipboard");
     vec![Effect::Copy(text)]
 }
 
 fn copy_command(app: &mut App) -> Vec<Effect> {
     let Some(object) = app.subject() else { return Vec::new() };
-    let context = app.place().map(|p| format!(" --context {}", p.context)).unwrap_or_default();
-    let namespace = if object.namespace.is_empty() { String::new() } else { format!(" -n {}", object.namespace) };
+    let context = app
+        .place()
+        .map(|p| format!(" --context {}", p.context))
+        .unwrap_or_default();
+    let namespace = if object.namespace.is_empty() {
+        String::new()
+    } else {
+        format!(" -n {}", object.namespace)
+    };
     let line = format!("kubectl{context}{namespace} describe {}", object.slash());
     app.say(format!("sent to the terminal's clipboard: {line}"));
     vec![Effect::Copy(line)]

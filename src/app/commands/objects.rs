@@ -1,9 +1,9 @@
 //! Opening objects: detail, YAML, events, owner, related ones, history.
 
 use crate::app::command::Command;
+use crate::app::doc::Scroll;
 use crate::app::layers::{Content, Detail, DiffAgainst, History, TextView};
 use crate::app::msg::{Effect, Fetch};
-use crate::app::doc::Scroll;
 use crate::app::{App, Focus, Layer, Row};
 use crate::model::{Kind, ObjectRef};
 use crate::panes::PaneId;
@@ -11,12 +11,54 @@ use crate::panes::PaneId;
 const G: &str = "Objects";
 
 pub(super) const TABLE: &[Command] = &[
-    Command { id: "object.yaml", doc: "show the object as YAML, without managedFields", short: "yaml", group: G, when: has_object, run: yaml },
-    Command { id: "object.events", doc: "show what happened to the object", short: "events", group: G, when: has_object, run: events },
-    Command { id: "object.owner", doc: "go to the workload that owns the pod", short: "owner", group: G, when: has_workload, run: owner },
-    Command { id: "rollout.pods", doc: "show the pods of the workload", short: "pods", group: G, when: has_workload, run: pods },
-    Command { id: "rollout.history", doc: "show the revisions, and what differs between them", short: "history", group: G, when: has_workload, run: history },
-    Command { id: "history.against", doc: "compare with the current revision, or with the one before", short: "compare", group: G, when: in_history, run: against },
+    Command {
+        id: "object.yaml",
+        doc: "show the object as YAML, without managedFields",
+        short: "yaml",
+        group: G,
+        when: has_object,
+        run: yaml,
+    },
+    Command {
+        id: "object.events",
+        doc: "show what happened to the object",
+        short: "events",
+        group: G,
+        when: has_object,
+        run: events,
+    },
+    Command {
+        id: "object.owner",
+        doc: "go to the workload that owns the pod",
+        short: "owner",
+        group: G,
+        when: has_workload,
+        run: owner,
+    },
+    Command {
+        id: "rollout.pods",
+        doc: "show the pods of the workload",
+        short: "pods",
+        group: G,
+        when: has_workload,
+        run: pods,
+    },
+    Command {
+        id: "rollout.history",
+        doc: "show the revisions, and what differs between them",
+        short: "history",
+        group: G,
+        when: has_workload,
+        run: history,
+    },
+    Command {
+        id: "history.against",
+        doc: "compare with the current revision, or with the one before",
+        short: "compare",
+        group: G,
+        when: in_history,
+        run: against,
+    },
 ];
 
 fn has_object(app: &App) -> Result<(), String> {
@@ -28,16 +70,24 @@ fn has_object(app: &App) -> Result<(), String> {
 }
 
 fn has_workload(app: &App) -> Result<(), String> {
-    app.subject_workload().map(|_| ()).ok_or_else(|| "no Deployment, StatefulSet or DaemonSet is selected".to_owned())
+    app.subject_workload()
+        .map(|_| ())
+        .ok_or_else(|| "no Deployment, StatefulSet or DaemonSet is selected".to_owned())
 }
 
 fn in_history(app: &App) -> Result<(), String> {
-    if matches!(app.layers.last(), Some(Layer::History(_))) { Ok(()) } else { Err("only in a history".to_owned()) }
+    if matches!(app.layers.last(), Some(Layer::History(_))) {
+        Ok(())
+    } else {
+        Err("only in a history".to_owned())
+    }
 }
 
 /// Opens the selected row: its detail; for an event, the object that it is about.
 pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
-    let Some(row) = app.list(app.pane).selected().cloned() else { return app.say("there is nothing to open") };
+    let Some(row) = app.list(app.pane).selected().cloned() else {
+        return app.say("there is nothing to open");
+    };
     let object = match &row {
         Row::Event(e) => {
             let found = Kind::from_api(&e.about_kind).map(|kind| ObjectRef {
@@ -49,7 +99,13 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
             match found {
                 Some(o) if o.kind == Kind::ReplicaSet => {
                     let owner = app.world.replica_sets.get(&o.key()).and_then(|r| r.meta.owner.clone());
-                    owner.and_then(|w| app.world.deployments.get(&crate::model::Key { namespace: o.namespace.clone(), name: w.name.clone() }))
+                    owner
+                        .and_then(|w| {
+                            app.world.deployments.get(&crate::model::Key {
+                                namespace: o.namespace.clone(),
+                                name: w.name.clone(),
+                            })
+                        })
                         .map_or(o, |w| w.meta.object(Kind::Deployment))
                 }
                 Some(o) => o,
@@ -114,12 +170,16 @@ fn events(app: &mut App) -> Vec<Effect> {
 }
 
 fn owner(app: &mut App) -> Vec<Effect> {
-    let Some(object) = app.subject_workload().map(|w| w.meta.object(w.kind)) else { return Vec::new() };
+    let Some(object) = app.subject_workload().map(|w| w.meta.object(w.kind)) else {
+        return Vec::new();
+    };
     show(app, &object)
 }
 
 fn pods(app: &mut App) -> Vec<Effect> {
-    let Some((name, kind)) = app.subject_workload().map(|w| (w.meta.name.to_string(), w.kind)) else { return Vec::new() };
+    let Some((name, kind)) = app.subject_workload().map(|w| (w.meta.name.to_string(), w.kind)) else {
+        return Vec::new();
+    };
     let mut effects = Vec::new();
     while !app.layers.is_empty() {
         effects.extend(app.pop_layer());
@@ -146,7 +206,9 @@ pub(super) fn open_history(app: &mut App, object: ObjectRef) -> Vec<Effect> {
 }
 
 fn history(app: &mut App) -> Vec<Effect> {
-    let Some(object) = app.subject_workload().map(|w| w.meta.object(w.kind)) else { return Vec::new() };
+    let Some(object) = app.subject_workload().map(|w| w.meta.object(w.kind)) else {
+        return Vec::new();
+    };
     open_history(app, object)
 }
 

@@ -2,7 +2,9 @@
 
 use super::{logs, objects};
 use crate::app::command::Command;
-use crate::app::layers::{Choice, Detail, DiffAgainst, Picker, PickerFor, Prompt, PromptFor, Question, QuestionFor, RunView};
+use crate::app::layers::{
+    Choice, Detail, DiffAgainst, Picker, PickerFor, Prompt, PromptFor, Question, QuestionFor, RunView,
+};
 use crate::app::msg::{Effect, LogQuery, LogTarget};
 use crate::app::{App, Layer, RunEntry};
 use crate::model::ObjectRef;
@@ -12,24 +14,150 @@ use crate::runbook::format::Open;
 const G: &str = "Runbooks";
 
 pub(super) const TABLE: &[Command] = &[
-    Command { id: "runbook.best", doc: "open the runbook that answers the signal at hand", short: "runbook", group: G, when: answered, run: best },
-    Command { id: "runbook.list", doc: "choose a runbook for the selected object", short: "runbooks", group: G, when: |_| Ok(()), run: list },
-    Command { id: "runbook.resume", doc: "come back to the newest runbook under way", short: "resume", group: G, when: under_way, run: resume },
-    Command { id: "step.go", doc: "the step's own way on, or the offered way under the cursor", short: "go on", group: G, when: in_run, run: go },
-    Command { id: "step.down", doc: "next offered way, or scroll", short: "down", group: "Moving", when: in_run, run: |app| choose(app, 1) },
-    Command { id: "step.up", doc: "previous offered way, or scroll", short: "up", group: "Moving", when: in_run, run: |app| choose(app, -1) },
-    Command { id: "step.edit", doc: "change the value that the step proposes", short: "change", group: G, when: |app| offered(app, OfferKind::SetParam), run: edit },
-    Command { id: "step.retry", doc: "try the step again", short: "retry", group: G, when: |app| offered(app, OfferKind::Retry), run: |app| event(app, Event::Retry) },
-    Command { id: "step.skip", doc: "pass over the step, with a reason", short: "skip", group: G, when: |app| offered(app, OfferKind::Skip), run: skip },
-    Command { id: "step.rollback", doc: "take back what this run changed, newest first, each with its own plan", short: "roll back", group: G, when: |app| offered(app, OfferKind::RollBack), run: |app| event(app, Event::RollBack) },
-    Command { id: "run.abort", doc: "end the run here", short: "abort", group: G, when: |app| offered(app, OfferKind::Abort), run: abort },
-    Command { id: "run.note", doc: "write a note on the record", short: "note", group: G, when: in_run, run: note },
-    Command { id: "evidence.history", doc: "the revisions of the workload", short: "history", group: G, when: in_run, run: |app| event(app, Event::Open(Open::History)) },
-    Command { id: "evidence.difference", doc: "what differs between the revisions", short: "difference", group: G, when: in_run, run: |app| event(app, Event::Open(Open::Difference)) },
-    Command { id: "evidence.logs", doc: "the logs of the worst pod", short: "logs", group: G, when: in_run, run: |app| event(app, Event::Open(Open::Logs)) },
-    Command { id: "evidence.previous_logs", doc: "what the worst pod said before it ended", short: "previous logs", group: G, when: in_run, run: |app| event(app, Event::Open(Open::PreviousLogs)) },
-    Command { id: "evidence.events", doc: "what happened to the subject", short: "events", group: G, when: in_run, run: |app| event(app, Event::Open(Open::Events)) },
-    Command { id: "evidence.detail", doc: "the subject in full", short: "detail", group: G, when: in_run, run: |app| event(app, Event::Open(Open::Detail)) },
+    Command {
+        id: "runbook.best",
+        doc: "open the runbook that answers the signal at hand",
+        short: "runbook",
+        group: G,
+        when: answered,
+        run: best,
+    },
+    Command {
+        id: "runbook.list",
+        doc: "choose a runbook for the selected object",
+        short: "runbooks",
+        group: G,
+        when: |_| Ok(()),
+        run: list,
+    },
+    Command {
+        id: "runbook.resume",
+        doc: "come back to the newest runbook under way",
+        short: "resume",
+        group: G,
+        when: under_way,
+        run: resume,
+    },
+    Command {
+        id: "step.go",
+        doc: "the step's own way on, or the offered way under the cursor",
+        short: "go on",
+        group: G,
+        when: in_run,
+        run: go,
+    },
+    Command {
+        id: "step.down",
+        doc: "next offered way, or scroll",
+        short: "down",
+        group: "Moving",
+        when: in_run,
+        run: |app| choose(app, 1),
+    },
+    Command {
+        id: "step.up",
+        doc: "previous offered way, or scroll",
+        short: "up",
+        group: "Moving",
+        when: in_run,
+        run: |app| choose(app, -1),
+    },
+    Command {
+        id: "step.edit",
+        doc: "change the value that the step proposes",
+        short: "change",
+        group: G,
+        when: |app| offered(app, OfferKind::SetParam),
+        run: edit,
+    },
+    Command {
+        id: "step.retry",
+        doc: "try the step again",
+        short: "retry",
+        group: G,
+        when: |app| offered(app, OfferKind::Retry),
+        run: |app| event(app, Event::Retry),
+    },
+    Command {
+        id: "step.skip",
+        doc: "pass over the step, with a reason",
+        short: "skip",
+        group: G,
+        when: |app| offered(app, OfferKind::Skip),
+        run: skip,
+    },
+    Command {
+        id: "step.rollback",
+        doc: "take back what this run changed, newest first, each with its own plan",
+        short: "roll back",
+        group: G,
+        when: |app| offered(app, OfferKind::RollBack),
+        run: |app| event(app, Event::RollBack),
+    },
+    Command {
+        id: "run.abort",
+        doc: "end the run here",
+        short: "abort",
+        group: G,
+        when: |app| offered(app, OfferKind::Abort),
+        run: abort,
+    },
+    Command {
+        id: "run.note",
+        doc: "write a note on the record",
+        short: "note",
+        group: G,
+        when: in_run,
+        run: note,
+    },
+    Command {
+        id: "evidence.history",
+        doc: "the revisions of the workload",
+        short: "history",
+        group: G,
+        when: in_run,
+        run: |app| event(app, Event::Open(Open::History)),
+    },
+    Command {
+        id: "evidence.difference",
+        doc: "what differs between the revisions",
+        short: "difference",
+        group: G,
+        when: in_run,
+        run: |app| event(app, Event::Open(Open::Difference)),
+    },
+    Command {
+        id: "evidence.logs",
+        doc: "the logs of the worst pod",
+        short: "logs",
+        group: G,
+        when: in_run,
+        run: |app| event(app, Event::Open(Open::Logs)),
+    },
+    Command {
+        id: "evidence.previous_logs",
+        doc: "what the worst pod said before it ended",
+        short: "previous logs",
+        group: G,
+        when: in_run,
+        run: |app| event(app, Event::Open(Open::PreviousLogs)),
+    },
+    Command {
+        id: "evidence.events",
+        doc: "what happened to the subject",
+        short: "events",
+        group: G,
+        when: in_run,
+        run: |app| event(app, Event::Open(Open::Events)),
+    },
+    Command {
+        id: "evidence.detail",
+        doc: "the subject in full",
+        short: "detail",
+        group: G,
+        when: in_run,
+        run: |app| event(app, Event::Open(Open::Detail)),
+    },
 ];
 
 fn answered(app: &App) -> Result<(), String> {
@@ -37,11 +165,17 @@ fn answered(app: &App) -> Result<(), String> {
 }
 
 fn under_way(app: &App) -> Result<(), String> {
-    if app.runs.iter().any(RunEntry::is_live) { Ok(()) } else { Err("no runbook is under way".to_owned()) }
+    if app.runs.iter().any(RunEntry::is_live) {
+        Ok(())
+    } else {
+        Err("no runbook is under way".to_owned())
+    }
 }
 
 fn entry(app: &App) -> Option<&RunEntry> {
-    let Some(Layer::Runbook(view)) = app.layers.last() else { return None };
+    let Some(Layer::Runbook(view)) = app.layers.last() else {
+        return None;
+    };
     app.runs.iter().find(|r| r.number == view.run)
 }
 
@@ -51,7 +185,11 @@ fn in_run(app: &App) -> Result<(), String> {
 
 fn offered(app: &App, kind: OfferKind) -> Result<(), String> {
     let entry = entry(app).ok_or("no runbook is open")?;
-    if entry.run.offers().iter().any(|o| o.kind == kind) { Ok(()) } else { Err("not offered at this step".to_owned()) }
+    if entry.run.offers().iter().any(|o| o.kind == kind) {
+        Ok(())
+    } else {
+        Err("not offered at this step".to_owned())
+    }
 }
 
 fn best(app: &mut App) -> Vec<Effect> {
@@ -65,20 +203,32 @@ fn list(app: &mut App) -> Vec<Effect> {
     let choices = app
         .books
         .iter()
-        .map(|b| Choice { value: b.id.clone(), label: b.title.clone(), hint: b.use_when.clone() })
+        .map(|b| Choice {
+            value: b.id.clone(),
+            label: b.title.clone(),
+            hint: b.use_when.clone(),
+        })
         .collect();
-    app.layers.push(Layer::Picker(Picker::new("Runbook", PickerFor::Runbook, choices)));
+    app.layers
+        .push(Layer::Picker(Picker::new("Runbook", PickerFor::Runbook, choices)));
     Vec::new()
 }
 
 fn resume(app: &mut App) -> Vec<Effect> {
-    let Some(number) = app.runs.iter().rev().find(|r| r.is_live()).map(|r| r.number) else { return Vec::new() };
-    app.layers.push(Layer::Runbook(RunView { run: number, ..RunView::default() }));
+    let Some(number) = app.runs.iter().rev().find(|r| r.is_live()).map(|r| r.number) else {
+        return Vec::new();
+    };
+    app.layers.push(Layer::Runbook(RunView {
+        run: number,
+        ..RunView::default()
+    }));
     Vec::new()
 }
 
 fn event(app: &mut App, event: Event) -> Vec<Effect> {
-    let Some(number) = entry(app).map(|e| e.number) else { return Vec::new() };
+    let Some(number) = entry(app).map(|e| e.number) else {
+        return Vec::new();
+    };
     if let Some(Layer::Runbook(view)) = app.layers.last_mut() {
         view.choice = 0;
         view.scroll.top = 0;
@@ -111,7 +261,9 @@ fn choose(app: &mut App, by: isize) -> Vec<Effect> {
 }
 
 fn go(app: &mut App) -> Vec<Effect> {
-    let Some(Layer::Runbook(view)) = app.layers.last() else { return Vec::new() };
+    let Some(Layer::Runbook(view)) = app.layers.last() else {
+        return Vec::new();
+    };
     let at = view.choice;
     let Some(entry) = entry(app) else { return Vec::new() };
     if entry.run.status().is_over() {
@@ -132,7 +284,9 @@ fn go(app: &mut App) -> Vec<Effect> {
 
 fn edit(app: &mut App) -> Vec<Effect> {
     let Some(entry) = entry(app) else { return Vec::new() };
-    let Some(param) = entry.run.shown().params.first() else { return Vec::new() };
+    let Some(param) = entry.run.shown().params.first() else {
+        return Vec::new();
+    };
     let run = entry.number;
     let now = match &param.value {
         crate::runbook::cel::Answer::Known(value) => value.to_string(),
@@ -150,14 +304,28 @@ fn edit(app: &mut App) -> Vec<Effect> {
 }
 
 fn skip(app: &mut App) -> Vec<Effect> {
-    let Some(run) = entry(app).map(|e| e.number) else { return Vec::new() };
-    app.layers.push(Layer::Prompt(Prompt::new(PromptFor::SkipReason { run }, "Skip this step because", "the reason goes on record", "")));
+    let Some(run) = entry(app).map(|e| e.number) else {
+        return Vec::new();
+    };
+    app.layers.push(Layer::Prompt(Prompt::new(
+        PromptFor::SkipReason { run },
+        "Skip this step because",
+        "the reason goes on record",
+        "",
+    )));
     Vec::new()
 }
 
 fn note(app: &mut App) -> Vec<Effect> {
-    let Some(run) = entry(app).map(|e| e.number) else { return Vec::new() };
-    app.layers.push(Layer::Prompt(Prompt::new(PromptFor::RunNote { run }, "Note", "goes on record under this step", "")));
+    let Some(run) = entry(app).map(|e| e.number) else {
+        return Vec::new();
+    };
+    app.layers.push(Layer::Prompt(Prompt::new(
+        PromptFor::RunNote { run },
+        "Note",
+        "goes on record under this step",
+        "",
+    )));
     Vec::new()
 }
 
@@ -182,7 +350,12 @@ fn abort(app: &mut App) -> Vec<Effect> {
 }
 
 /// Opens a view that a run offers as evidence.
-pub(crate) fn open_evidence(app: &mut App, open: Open, pod: Option<ObjectRef>, workload: Option<ObjectRef>) -> Vec<Effect> {
+pub(crate) fn open_evidence(
+    app: &mut App,
+    open: Open,
+    pod: Option<ObjectRef>,
+    workload: Option<ObjectRef>,
+) -> Vec<Effect> {
     match open {
         Open::History | Open::Difference => match workload {
             Some(w) => {
@@ -210,7 +383,8 @@ pub(crate) fn open_evidence(app: &mut App, open: Open, pod: Option<ObjectRef>, w
         },
         Open::Events | Open::Detail => match pod.filter(|_| open == Open::Events).or(workload) {
             Some(object) => {
-                app.layers.push(Layer::Detail(Detail::new(object, open == Open::Events)));
+                app.layers
+                    .push(Layer::Detail(Detail::new(object, open == Open::Events)));
                 Vec::new()
             }
             None => app.say("there is nothing to open"),

@@ -10,21 +10,131 @@ const M: &str = "Moving";
 const G: &str = "Text";
 
 pub(super) const TABLE: &[Command] = &[
-    Command { id: "view.down", doc: "one line down", short: "down", group: M, when: has_view, run: |app| by(app, |s| s.by(1)) },
-    Command { id: "view.up", doc: "one line up", short: "up", group: M, when: has_view, run: |app| by(app, |s| s.by(-1)) },
-    Command { id: "view.half_down", doc: "half a page down", short: "half down", group: M, when: has_view, run: |app| by(app, |s| s.pages(1, 2)) },
-    Command { id: "view.half_up", doc: "half a page up", short: "half up", group: M, when: has_view, run: |app| by(app, |s| s.pages(-1, 2)) },
-    Command { id: "view.page_down", doc: "a page down", short: "page down", group: M, when: has_view, run: |app| by(app, |s| s.pages(1, 1)) },
-    Command { id: "view.page_up", doc: "a page up", short: "page up", group: M, when: has_view, run: |app| by(app, |s| s.pages(-1, 1)) },
-    Command { id: "view.top", doc: "to the beginning", short: "top", group: M, when: has_view, run: |app| by(app, |s| s.top = 0) },
-    Command { id: "view.bottom", doc: "to the end; logs follow again", short: "bottom", group: M, when: has_view, run: bottom },
-    Command { id: "view.left", doc: "scroll left", short: "left", group: M, when: has_view, run: |app| by(app, |s| s.left = s.left.saturating_sub(16)) },
-    Command { id: "view.right", doc: "scroll right", short: "right", group: M, when: has_view, run: |app| by(app, |s| s.left += 16) },
-    Command { id: "view.wrap", doc: "wrap long lines, or let them run out of sight", short: "wrap", group: G, when: has_view, run: |app| by(app, |s| { s.wrap = !s.wrap; s.left = 0; }) },
-    Command { id: "view.search", doc: "search in the text", short: "search", group: G, when: searchable, run: search },
-    Command { id: "search.next", doc: "next hit", short: "next hit", group: G, when: searchable, run: |app| hit(app, true) },
-    Command { id: "search.previous", doc: "previous hit", short: "previous hit", group: G, when: searchable, run: |app| hit(app, false) },
-    Command { id: "copy.all", doc: "copy the whole text to the terminal's clipboard", short: "copy all", group: G, when: searchable, run: copy_all },
+    Command {
+        id: "view.down",
+        doc: "one line down",
+        short: "down",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.by(1)),
+    },
+    Command {
+        id: "view.up",
+        doc: "one line up",
+        short: "up",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.by(-1)),
+    },
+    Command {
+        id: "view.half_down",
+        doc: "half a page down",
+        short: "half down",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.pages(1, 2)),
+    },
+    Command {
+        id: "view.half_up",
+        doc: "half a page up",
+        short: "half up",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.pages(-1, 2)),
+    },
+    Command {
+        id: "view.page_down",
+        doc: "a page down",
+        short: "page down",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.pages(1, 1)),
+    },
+    Command {
+        id: "view.page_up",
+        doc: "a page up",
+        short: "page up",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.pages(-1, 1)),
+    },
+    Command {
+        id: "view.top",
+        doc: "to the beginning",
+        short: "top",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.top = 0),
+    },
+    Command {
+        id: "view.bottom",
+        doc: "to the end; logs follow again",
+        short: "bottom",
+        group: M,
+        when: has_view,
+        run: bottom,
+    },
+    Command {
+        id: "view.left",
+        doc: "scroll left",
+        short: "left",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.left = s.left.saturating_sub(16)),
+    },
+    Command {
+        id: "view.right",
+        doc: "scroll right",
+        short: "right",
+        group: M,
+        when: has_view,
+        run: |app| by(app, |s| s.left += 16),
+    },
+    Command {
+        id: "view.wrap",
+        doc: "wrap long lines, or let them run out of sight",
+        short: "wrap",
+        group: G,
+        when: has_view,
+        run: |app| {
+            by(app, |s| {
+                s.wrap = !s.wrap;
+                s.left = 0;
+            })
+        },
+    },
+    Command {
+        id: "view.search",
+        doc: "search in the text",
+        short: "search",
+        group: G,
+        when: searchable,
+        run: search,
+    },
+    Command {
+        id: "search.next",
+        doc: "next hit",
+        short: "next hit",
+        group: G,
+        when: searchable,
+        run: |app| hit(app, true),
+    },
+    Command {
+        id: "search.previous",
+        doc: "previous hit",
+        short: "previous hit",
+        group: G,
+        when: searchable,
+        run: |app| hit(app, false),
+    },
+    Command {
+        id: "copy.all",
+        doc: "copy the whole text to the terminal's clipboard",
+        short: "copy all",
+        group: G,
+        when: searchable,
+        run: copy_all,
+    },
 ];
 
 /// The scroll of the topmost layer.
@@ -57,8 +167,12 @@ fn searchable(app: &App) -> Result<(), String> {
 }
 
 fn by(app: &mut App, change: impl Fn(&mut Scroll)) -> Vec<Effect> {
-    let Some(layer) = app.layers.last_mut() else { return Vec::new() };
-    let Some(scroll) = scroll_of(layer) else { return Vec::new() };
+    let Some(layer) = app.layers.last_mut() else {
+        return Vec::new();
+    };
+    let Some(scroll) = scroll_of(layer) else {
+        return Vec::new();
+    };
     change(scroll);
     let at_end = scroll.at_end();
     // Logs follow while one stands at their end.
@@ -73,7 +187,8 @@ fn bottom(app: &mut App) -> Vec<Effect> {
 }
 
 fn search(app: &mut App) -> Vec<Effect> {
-    app.layers.push(Layer::Prompt(Prompt::new(PromptFor::Search, "search", "", "")));
+    app.layers
+        .push(Layer::Prompt(Prompt::new(PromptFor::Search, "search", "", "")));
     Vec::new()
 }
 
@@ -87,9 +202,13 @@ fn plain(layer: &Layer) -> Vec<String> {
 
 /// Goes to the next hit; says when there is none.
 pub(super) fn hit(app: &mut App, forward: bool) -> Vec<Effect> {
-    let Some(layer) = app.layers.last_mut() else { return Vec::new() };
+    let Some(layer) = app.layers.last_mut() else {
+        return Vec::new();
+    };
     let lines = plain(layer);
-    let Some(scroll) = scroll_of(layer) else { return Vec::new() };
+    let Some(scroll) = scroll_of(layer) else {
+        return Vec::new();
+    };
     if scroll.search.is_empty() {
         return app.say("search first (/)");
     }
@@ -98,12 +217,21 @@ pub(super) fn hit(app: &mut App, forward: bool) -> Vec<Effect> {
     if let Layer::Logs(logs) = layer {
         logs.follow = false;
     }
-    if found { Vec::new() } else { app.say(format!("nothing holds “{needle}”")) }
+    if found {
+        Vec::new()
+    } else {
+        app.say(format!("nothing holds “{needle}”"))
+    }
 }
 
 fn copy_all(app: &mut App) -> Vec<Effect> {
-    let Some(layer) = app.layers.last() else { return Vec::new() };
+    let Some(layer) = app.layers.last() else {
+        return Vec::new();
+    };
     let text = plain(layer).join("\n");
-    app.say(format!("{} lines sent to the terminal's clipboard", text.lines().count()));
+    app.say(format!(
+        "{} lines sent to the terminal's clipboard",
+        text.lines().count()
+    ));
     vec![Effect::Copy(text)]
 }

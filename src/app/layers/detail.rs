@@ -13,7 +13,14 @@ pub struct Detail {
 
 impl Detail {
     pub fn new(object: ObjectRef, to_events: bool) -> Self {
-        Self { object, scroll: Scroll { wrap: true, ..Scroll::default() }, to_events }
+        Self {
+            object,
+            scroll: Scroll {
+                wrap: true,
+                ..Scroll::default()
+            },
+            to_events,
+        }
     }
 
     pub fn is_pod(&self) -> bool {

@@ -29,7 +29,14 @@ pub struct History {
 
 impl History {
     pub fn new(object: ObjectRef, token: Token) -> Self {
-        Self { object, token, rows: None, cursor: 0, scroll: Scroll::default(), against: DiffAgainst::Current }
+        Self {
+            object,
+            token,
+            rows: None,
+            cursor: 0,
+            scroll: Scroll::default(),
+            against: DiffAgainst::Current,
+        }
     }
 
     pub fn rows(&self) -> &[HistoryRow] {
@@ -90,7 +97,10 @@ pub fn diff_lines(before: &str, after: &str) -> Vec<Line> {
                 ChangeTag::Insert => ("+ ", Role::DiffAdd),
                 ChangeTag::Equal => ("  ", Role::TextMuted),
             };
-            lines.push(Line::new(format!("{mark}{}", change.value().trim_end_matches('\n')), role));
+            lines.push(Line::new(
+                format!("{mark}{}", change.value().trim_end_matches('\n')),
+                role,
+            ));
         }
     }
     if lines.is_empty() {

@@ -50,7 +50,10 @@ impl Logs {
             json: true,
             only: String::new(),
             ended: None,
-            scroll: Scroll { wrap: true, ..Scroll::default() },
+            scroll: Scroll {
+                wrap: true,
+                ..Scroll::default()
+            },
             containers: Vec::new(),
         }
     }
@@ -84,7 +87,9 @@ impl Logs {
     }
 
     pub fn shown(&self) -> impl Iterator<Item = &LogLine> {
-        self.lines.iter().filter(|l| self.only.is_empty() || l.text.to_lowercase().contains(&self.only))
+        self.lines
+            .iter()
+            .filter(|l| self.only.is_empty() || l.text.to_lowercase().contains(&self.only))
     }
 
     /// As plain text, for search and copy.
@@ -157,7 +162,10 @@ mod tests {
     #[test]
     fn the_ring_is_bounded_and_says_what_it_dropped() {
         let query = LogQuery {
-            target: LogTarget::Labels { namespace: "n".into(), selector: "a=b".into() },
+            target: LogTarget::Labels {
+                namespace: "n".into(),
+                selector: "a=b".into(),
+            },
             container: None,
             previous: false,
             tail: 10,
@@ -171,7 +179,11 @@ mod tests {
             text: n.to_string(),
             note: false,
         };
-        logs.take(LogBatch { lines: (0..5).map(line).collect(), dropped: 2, ended: None });
+        logs.take(LogBatch {
+            lines: (0..5).map(line).collect(),
+            dropped: 2,
+            ended: None,
+        });
         assert_eq!(logs.plain(), ["2", "3", "4"]);
         assert_eq!(logs.dropped, 4);
     }

@@ -43,7 +43,12 @@ impl Palette {
         found.sort_by(|a, b| a.1.cmp(&b.1).then(b.0.cmp(&a.0)));
         self.entries = found
             .into_iter()
-            .map(|(_, _, c, why_not)| Entry { id: c.id, doc: c.doc, group: c.group, why_not })
+            .map(|(_, _, c, why_not)| Entry {
+                id: c.id,
+                doc: c.doc,
+                group: c.group,
+                why_not,
+            })
             .collect();
         self.cursor = self.cursor.min(self.entries.len().saturating_sub(1));
     }

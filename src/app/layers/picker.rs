@@ -53,7 +53,9 @@ impl Picker {
         let needle = self.field.text().to_lowercase();
         self.choices
             .iter()
-            .filter(|c| needle.is_empty() || c.label.to_lowercase().contains(&needle) || c.hint.to_lowercase().contains(&needle))
+            .filter(|c| {
+                needle.is_empty() || c.label.to_lowercase().contains(&needle) || c.hint.to_lowercase().contains(&needle)
+            })
             .collect()
     }
 

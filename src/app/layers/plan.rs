@@ -120,7 +120,11 @@ impl PlanLayer {
     /// The button: the confirmation, bound to this plan, or why it does not count.
     pub fn confirm(&mut self, now: Timestamp) -> Option<Confirmed> {
         let plan = self.plan()?.clone();
-        let by = Confirmation { hash: plan.hash(), typed: self.word.text().to_owned(), reason: self.reason.text().trim().to_owned() };
+        let by = Confirmation {
+            hash: plan.hash(),
+            typed: self.word.text().to_owned(),
+            reason: self.reason.text().trim().to_owned(),
+        };
         match plan.confirm(by, now) {
             Ok(confirmed) => Some(confirmed),
             Err(why) => {

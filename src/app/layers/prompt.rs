@@ -13,12 +13,29 @@ pub enum PromptFor {
     LogFilter,
     /// Logs of all pods with these labels.
     LogLabels,
-    Replicas { target: ObjectRef, seen: u32 },
-    HpaBounds { target: ObjectRef, min: u32, max: u32 },
-    Image { target: ObjectRef, container: String, seen: String },
-    SkipReason { run: u64 },
-    RunNote { run: u64 },
-    RunAnswer { run: u64 },
+    Replicas {
+        target: ObjectRef,
+        seen: u32,
+    },
+    HpaBounds {
+        target: ObjectRef,
+        min: u32,
+        max: u32,
+    },
+    Image {
+        target: ObjectRef,
+        container: String,
+        seen: String,
+    },
+    SkipReason {
+        run: u64,
+    },
+    RunNote {
+        run: u64,
+    },
+    RunAnswer {
+        run: u64,
+    },
     SnoozeReason,
 }
 
@@ -34,11 +51,20 @@ pub struct Prompt {
 
 impl Prompt {
     pub fn new(purpose: PromptFor, label: impl Into<String>, hint: impl Into<String>, text: &str) -> Self {
-        Self { purpose, label: label.into(), hint: hint.into(), field: Field::with(text), complaint: None }
+        Self {
+            purpose,
+            label: label.into(),
+            hint: hint.into(),
+            field: Field::with(text),
+            complaint: None,
+        }
     }
 
     /// Filters and searches sit in the footer's line; others are boxes.
     pub fn is_line(&self) -> bool {
-        matches!(self.purpose, PromptFor::Filter | PromptFor::Search | PromptFor::LogFilter)
+        matches!(
+            self.purpose,
+            PromptFor::Filter | PromptFor::Search | PromptFor::LogFilter
+        )
     }
 }

@@ -148,9 +148,15 @@ pub async fn review(cluster: &Cluster, asks: &[Ask]) -> Vec<Allowed> {
 pub enum CheckState {
     Ok,
     /// The rule that a role would have to gain.
-    Missing { grant: String },
-    Unreachable { why: String },
-    Unknown { why: String },
+    Missing {
+        grant: String,
+    },
+    Unreachable {
+        why: String,
+    },
+    Unknown {
+        why: String,
+    },
 }
 
 /// One line of `qd check`.
@@ -193,12 +199,19 @@ pub async fn check(cluster: &Cluster, scope: &Scope) -> Vec<CheckRow> {
     let version: Result<serde_json::Value, Fault> = wire::json(cluster.reader(), "/version").await;
     match &version {
         Ok(v) => {
-            let version = v.get("gitVersion").and_then(|g| g.as_str()).unwrap_or("of unknown version");
+            let version = v
+                .get("gitVersion")
+                .and_then(|g| g.as_str())
+                .unwrap_or("of unknown version");
             let what = format!("API server {} {version}", cluster.place().server);
             rows.push(row(what, true, CheckState::Ok));
         }
         Err(f) if f.kind == FaultKind::Forbidden => {
-            rows.push(row(format!("API server {}", cluster.place().server), true, CheckState::Ok));
+            rows.push(row(
+                format!("API server {}", cluster.place().server),
+                true,
+                CheckState::Ok,
+            ));
         }
         Err(f) => {
             let state = CheckState::Unreachable { why: f.say.clone() };
@@ -213,7 +226,11 @@ pub async fn check(cluster: &Cluster, scope: &Scope) -> Vec<CheckRow> {
             rows.push(row("signed in".to_owned(), false, CheckState::Unknown { why }));
         }
         Err(f) => {
-            rows.push(row("signed in".to_owned(), true, CheckState::Unreachable { why: f.say }));
+            rows.push(row(
+                "signed in".to_owned(),
+                true,
+                CheckState::Unreachable { why: f.say },
+            ));
             return rows;
         }
     }
@@ -223,10 +240,18 @@ pub async fn check(cluster: &Cluster, scope: &Scope) -> Vec<CheckRow> {
     };
     let mut wants: Vec<(Ask, &'static [&'static str], bool)> = Vec::new();
     for kind in Kind::ALL {
-        let places = if kind.namespaced() { namespaces.clone() } else { vec![String::new()] };
+        let places = if kind.namespaced() {
+            namespaces.clone()
+        } else {
+            vec![String::new()]
+        };
         for ns in places {
             let needed = matches!(kind, Kind::Pod | Kind::Deployment | Kind::ReplicaSet);
-            wants.push((Ask::new("", kind.group(), kind.plural(), "", &ns), &["list", "watch"], needed));
+            wants.push((
+                Ask::new("", kind.group(), kind.plural(), "", &ns),
+                &["list", "watch"],
+                needed,
+            ));
         }
     }
     for ns in &namespaces {
@@ -246,7 +271,11 @@ pub async fn check(cluster: &Cluster, scope: &Scope) -> Vec<CheckRow> {
     let mut answers = review(cluster, &asks).await.into_iter();
     for (ask, verbs, needed) in &wants {
         let answers: Vec<Allowed> = answers.by_ref().take(verbs.len()).collect();
-        let place = if ask.namespace.is_empty() { "everywhere".to_owned() } else { format!("in {}", ask.namespace) };
+        let place = if ask.namespace.is_empty() {
+            "everywhere".to_owned()
+        } else {
+            format!("in {}", ask.namespace)
+        };
         let what = format!("{} {} {place}", verbs.join(" and "), ask.full_resource());
         rows.push(row(what, *needed, state_of(ask, verbs, &answers)));
     }

@@ -89,7 +89,11 @@ pub async fn connect(choice: ContextChoice, access: Access) -> Result<Cluster, C
     let agent = HeaderValue::from_static(concat!("quarterdeck/", env!("CARGO_PKG_VERSION")));
     config.headers.push((header::USER_AGENT, agent));
     let namespace = config.default_namespace.clone();
-    let server = config.cluster_url.authority().map(ToString::to_string).unwrap_or_default();
+    let server = config
+        .cluster_url
+        .authority()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     let scope = match choice.scope {
         Some(Scope::Namespaces(list)) if list.is_empty() => None,
         scope => scope,

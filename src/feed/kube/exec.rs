@@ -93,7 +93,7 @@ impl std::fmt::Debug for Credential {
 /// A plugin that wants to talk with a person: the caller gives it the terminal and calls [`Login::run_attached`].
 #[derive(Clone)]
 pub struct Login {
-    plugin: Plugin,
+    plugin: Box<Plugin>,
 }
 
 impl std::fmt::Debug for Login {
@@ -151,7 +151,10 @@ impl Plugin {
             return Err(garbage("", "the kubeconfig gives no command"));
         };
         let version = exec.api_version.clone().unwrap_or_default();
-        if !matches!(&*version, "client.authentication.k8s.io/v1" | "client.authentication.k8s.io/v1beta1") {
+        if !matches!(
+            &*version,
+            "client.authentication.k8s.io/v1" | "client.authentication.k8s.io/v1beta1"
+        ) {
             let why = format!("apiVersion {version:?} in the kubeconfig: v1 and v1beta1 are spoken, update the plugin");
             return Err(garbage(&command, &why));
         }
@@ -183,7 +186,9 @@ impl Plugin {
         match self.run(false, self.deadline).await {
             Err(ExecError::Failed { stderr, .. } | ExecError::TimedOut { stderr, .. }) if self.interactive => {
                 Err(ExecError::NeedsPerson {
-                    login: Login { plugin: self.clone() },
+                    login: Login {
+                        plugin: Box::new(self.clone()),
+                    },
                     stderr,
                 })
             }
@@ -268,7 +273,9 @@ impl Plugin {
         };
         group.done();
         if !status.success() {
-            let code = status.code().map_or_else(|| "a signal".to_owned(), |c| format!("code {c}"));
+            let code = status
+                .code()
+                .map_or_else(|| "a signal".to_owned(), |c| format!("code {c}"));
             return Err(self.failed(&code, &said));
         }
         self.parse(&answer)
@@ -289,13 +296,20 @@ impl Plugin {
         };
         let answer: Answer = serde_json::from_slice(answer).map_err(|e| {
             // Only the place: serde's own words may quote the answer.
-            garbage(&format!("no ExecCredential in JSON (line {}, column {})", e.line(), e.column()))
+            garbage(&format!(
+                "no ExecCredential in JSON (line {}, column {})",
+                e.line(),
+                e.column()
+            ))
         })?;
         if answer.kind != "ExecCredential" {
             return Err(garbage("its kind is not ExecCredential"));
         }
         if answer.api_version != self.version {
-            return Err(garbage(&format!("it does not speak {}, which the kubeconfig asks for", self.version)));
+            return Err(garbage(&format!(
+                "it does not speak {}, which the kubeconfig asks for",
+                self.version
+            )));
         }
         let Some(status) = answer.status else {
             return Err(garbage("it has no status"));
@@ -316,7 +330,10 @@ impl Plugin {
         }
         let expires = match status.expires {
             None => None,
-            Some(text) => Some(text.parse().map_err(|_| garbage("its expirationTimestamp is not a time"))?),
+            Some(text) => Some(
+                text.parse()
+                    .map_err(|_| garbage("its expirationTimestamp is not a time"))?,
+            ),
         };
         Ok(Credential {
             token: token.map(SecretString::from),
@@ -346,7 +363,10 @@ impl GroupKill {
 
 impl Drop for GroupKill {
     fn drop(&mut self) {
-        let pid = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        let pid = self
+            .0
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(rustix::process::Pid::from_raw);
         if let Some(pid) = pid {
             let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
         }

@@ -51,7 +51,10 @@ impl Fault {
 
     /// No answer within `after`.
     pub fn slow(what: &str, after: Duration) -> Self {
-        Self::new(FaultKind::Slow, format!("no answer to {what} within {} s", after.as_secs()))
+        Self::new(
+            FaultKind::Slow,
+            format!("no answer to {what} within {} s", after.as_secs()),
+        )
     }
 
     /// From an answer with an error status: the `Status` object's sentence, or the body's first line.
@@ -173,11 +176,16 @@ mod tests {
 
     #[test]
     fn an_answer_is_told_in_the_servers_words() {
-        let body = br#"{"kind":"Status","message":"pods is forbidden: User \"operator\" cannot list resource","code":403}"#;
+        let body =
+            br#"{"kind":"Status","message":"pods is forbidden: User \"operator\" cannot list resource","code":403}"#;
         let f = Fault::of_answer(403, None, body);
         assert_eq!(f.kind, FaultKind::Forbidden);
         assert!(f.say.starts_with("pods is forbidden"), "{}", f.say);
-        let f = Fault::of_answer(429, None, br#"{"message":"slow down","details":{"retryAfterSeconds":7}}"#);
+        let f = Fault::of_answer(
+            429,
+            None,
+            br#"{"message":"slow down","details":{"retryAfterSeconds":7}}"#,
+        );
         assert_eq!(f.retry_after, Some(Duration::from_secs(7)));
         let f = Fault::of_answer(502, None, b"<html><head>Bad gateway");
         assert_eq!(f.say, "the server answered 502");

@@ -101,7 +101,8 @@ pub struct Feeds {
 }
 
 impl Feeds {
-    /// Watches what `demand` says, over `scope`, into `inbox`. Must be called within a tokio runtime.
+    /// Watches what `demand` says, over `scope`, into `inbox`, which is emptied first and closed to whoever wrote into it
+    /// before. Must be called within a tokio runtime.
     pub fn start(cluster: Cluster, scope: Scope, inbox: Inbox, demand: watch::Receiver<Demand>) -> Self {
         Self::start_with(cluster, scope, inbox, demand, Timing::default())
     }
@@ -119,7 +120,7 @@ impl Feeds {
             cluster: cluster.clone(),
             scope,
             board: Arc::new(Board {
-                inbox,
+                inbox: inbox.renew(),
                 states: Mutex::default(),
             }),
             demand,
@@ -300,7 +301,9 @@ impl Board {
 fn combined(parts: &[Freshness]) -> Freshness {
     let worst = parts.iter().max_by_key(|f| f.rank()).cloned().unwrap_or_default();
     if let Freshness::Syncing { .. } = worst {
-        let rows = parts.iter().map(|p| if let Freshness::Syncing { rows } = p { *rows } else { 0 });
+        let rows = parts
+            .iter()
+            .map(|p| if let Freshness::Syncing { rows } = p { *rows } else { 0 });
         return Freshness::Syncing { rows: rows.sum() };
     }
     worst

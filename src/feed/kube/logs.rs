@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::connect::Cluster;
+use super::tail::{Reader, Supervisor};
 use crate::model::{ObjectRef, Selector, Str};
 
 /// Whose logs.
@@ -15,7 +16,10 @@ use crate::model::{ObjectRef, Selector, Str};
 pub enum LogOf {
     Pod(ObjectRef),
     /// All pods that the selector matches: a workload's own, or one that a person typed.
-    Selector { namespace: String, selector: Selector },
+    Selector {
+        namespace: String,
+        selector: Selector,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,9 @@ pub struct LogLine {
     pub text: String,
 }
 
+/// Batches that wait for the one who reads; past that, lines are dropped and counted.
+const WAITING: usize = 64;
+
 /// Lines as they come. Dropping it stops everything behind it.
 pub struct LogStream {
     items: mpsc::Receiver<Vec<LogItem>>,
@@ -81,14 +88,51 @@ impl Drop for LogStream {
     }
 }
 
-/// Opens the stream. Errors come as notes in it.
+/// Opens the stream. Errors come as notes in it. Must be called within a tokio runtime.
 pub fn open(cluster: &Cluster, query: LogQuery) -> LogStream {
-    let (out, items) = mpsc::channel(64);
+    let (out, items) = mpsc::channel(WAITING);
     let dropped = Arc::new(AtomicU64::new(0));
-    let _ = (cluster, query, out);
+    let supervisor = Supervisor::new(Reader {
+        cluster: cluster.clone(),
+        query: Arc::new(query),
+        out: Outlet {
+            items: out,
+            dropped: Arc::clone(&dropped),
+        },
+    });
     LogStream {
         items,
         dropped,
-        task: tokio::spawn(async {}),
+        task: tokio::spawn(supervisor.run()),
+    }
+}
+
+/// The writing end.
+#[derive(Clone)]
+pub(super) struct Outlet {
+    items: mpsc::Sender<Vec<LogItem>>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Outlet {
+    /// Hands lines over; when nobody takes them for a moment, they are dropped and counted, so that a slow screen
+    /// never slows a container's output down.
+    pub async fn lines(&self, batch: Vec<LogItem>) {
+        let count = batch.len() as u64;
+        let wait = std::time::Duration::from_millis(100);
+        if self.items.send_timeout(batch, wait).await.is_err() {
+            self.dropped.fetch_add(count, Ordering::Relaxed);
+        }
+    }
+
+    /// A note is worth waiting for.
+    pub async fn note(&self, pod: &Str, container: &str, text: String, bad: bool) {
+        let note = LogItem::Note {
+            pod: Arc::clone(pod),
+            container: container.into(),
+            text,
+            bad,
+        };
+        let _ = self.items.send(vec![note]).await;
     }
 }

@@ -57,7 +57,10 @@ pub enum Side {
 /// Gone, too, when the name is now another object's.
 pub async fn view(cluster: &Cluster, object: &ObjectRef) -> Result<ObjectView, Fault> {
     let mut value: Value = wire::json(cluster.reader(), &wire::object_path(object)).await?;
-    let uid = value.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    let uid = value
+        .pointer("/metadata/uid")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if !object.uid.is_empty() && uid != &*object.uid {
         let say = format!("{object} is gone: another object has its name now");
         return Err(Fault::new(FaultKind::Absent, say));
@@ -76,10 +79,18 @@ pub async fn view(cluster: &Cluster, object: &ObjectRef) -> Result<ObjectView, F
 /// When they cannot be read.
 pub async fn events_of(cluster: &Cluster, object: &ObjectRef) -> Result<Vec<Event>, Fault> {
     // Events about what lives in no namespace are in `default`.
-    let ns = if object.namespace.is_empty() { "default" } else { &object.namespace };
+    let ns = if object.namespace.is_empty() {
+        "default"
+    } else {
+        &object.namespace
+    };
     let selector = if object.uid.is_empty() || object.kind == Kind::Node {
         // The kubelet writes a node's name where its uid should be.
-        format!("involvedObject.name={},involvedObject.kind={}", object.name, object.kind.api())
+        format!(
+            "involvedObject.name={},involvedObject.kind={}",
+            object.name,
+            object.kind.api()
+        )
     } else {
         format!("involvedObject.uid={}", object.uid)
     };
@@ -107,7 +118,11 @@ pub async fn events_of(cluster: &Cluster, object: &ObjectRef) -> Result<Vec<Even
 /// # Errors
 /// When they cannot be read.
 pub async fn history(cluster: &Cluster, workload: &ObjectRef) -> Result<Vec<RevisionDetail>, Fault> {
-    let kind = if workload.kind == Kind::Deployment { Kind::ReplicaSet } else { Kind::ControllerRevision };
+    let kind = if workload.kind == Kind::Deployment {
+        Kind::ReplicaSet
+    } else {
+        Kind::ControllerRevision
+    };
     let ns = &workload.namespace;
     let owner: Value = wire::json(cluster.reader(), &wire::object_path(workload)).await?;
     let mut path = format!("{}?limit=500", wire::collection(kind, Some(ns)));
@@ -119,7 +134,10 @@ pub async fn history(cluster: &Cluster, workload: &ObjectRef) -> Result<Vec<Revi
             .collect();
         path = format!("{path}&labelSelector={}", wire::escape(&selector.join(",")));
     }
-    let uid = owner.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default();
+    let uid = owner
+        .pointer("/metadata/uid")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let list: List = wire::json(cluster.reader(), &path).await?;
     let mut revisions: Vec<RevisionDetail> = list
         .items
@@ -145,7 +163,12 @@ fn owned_by(item: &Value, uid: &str) -> bool {
 }
 
 fn revision(kind: Kind, item: &Value) -> RevisionDetail {
-    let text = |path: &str| item.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |path: &str| {
+        item.pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let (number, at) = if kind == Kind::ReplicaSet {
         let number = text("/metadata/annotations/deployment.kubernetes.io~1revision");
         (number.parse().unwrap_or(0), "/spec/template")
@@ -261,7 +284,12 @@ fn tidy(value: &mut Value) {
     }
     if secret {
         for field in ["data", "stringData"] {
-            for v in value.get_mut(field).and_then(Value::as_object_mut).into_iter().flatten() {
+            for v in value
+                .get_mut(field)
+                .and_then(Value::as_object_mut)
+                .into_iter()
+                .flatten()
+            {
                 let len = v.1.as_str().map_or(0, str::len);
                 *v.1 = Value::from(format!("*** ({len} characters in base64)"));
             }
@@ -269,7 +297,8 @@ fn tidy(value: &mut Value) {
     }
 }
 
-fn yaml(value: &Value) -> String {
+/// As YAML.
+pub fn yaml(value: &Value) -> String {
     serde_yaml_ng::to_string(value).unwrap_or_else(|e| format!("# cannot be shown as YAML: {e}\n"))
 }
 
@@ -286,7 +315,10 @@ mod tests {
             "data": {"p": "aHVudGVyMg=="}});
         tidy(&mut v);
         let text = yaml(&v);
-        assert!(!text.contains("aHVudGVyMg") && !text.contains("managedFields"), "{text}");
+        assert!(
+            !text.contains("aHVudGVyMg") && !text.contains("managedFields"),
+            "{text}"
+        );
         assert!(text.contains("*** (12 characters"), "{text}");
     }
 
@@ -297,7 +329,15 @@ mod tests {
         let new = old.replace("line20\n", "changed\n");
         let diff = text_diff(&old, &new);
         let count = |side| diff.iter().filter(|l| l.side == side).count();
-        assert_eq!((count(Side::Removed), count(Side::Added), count(Side::Same), count(Side::Skipped)), (1, 1, 6, 2));
+        assert_eq!(
+            (
+                count(Side::Removed),
+                count(Side::Added),
+                count(Side::Same),
+                count(Side::Skipped)
+            ),
+            (1, 1, 6, 2)
+        );
         assert!(text_diff(&old, &old).is_empty());
     }
 

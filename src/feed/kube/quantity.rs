@@ -11,9 +11,10 @@ pub fn parse(text: &str) -> Option<f64> {
     let number: f64 = number.parse().ok()?;
     let factor = match suffix {
         "" => 1.0,
-        "n" => 1e-9,
-        "u" => 1e-6,
-        "m" => 1e-3,
+        // Divided, because a thousandth has no exact form: 2550m is 2.55.
+        "n" => return Some(number / 1e9),
+        "u" => return Some(number / 1e6),
+        "m" => return Some(number / 1e3),
         "k" => 1e3,
         "M" => 1e6,
         "G" => 1e9,
@@ -50,7 +51,14 @@ mod tests {
 
     #[test]
     fn quantities_are_read_as_the_server_writes_them() {
-        for (text, value) in [("250m", 0.25), ("2", 2.0), ("1Ki", 1024.0), ("12e3", 12000.0), ("1.5G", 1.5e9), ("3E", 3e18)] {
+        for (text, value) in [
+            ("250m", 0.25),
+            ("2", 2.0),
+            ("1Ki", 1024.0),
+            ("12e3", 12000.0),
+            ("1.5G", 1.5e9),
+            ("3E", 3e18),
+        ] {
             assert!((parse(text).unwrap() - value).abs() < value * 1e-9, "{text}");
         }
         assert_eq!(millicores("74443542n"), 75);

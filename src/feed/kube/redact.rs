@@ -4,7 +4,16 @@
 const MASK: &str = "[hidden]";
 
 /// Words in a name that make its value a secret.
-const SECRET_NAMES: [&str; 8] = ["token", "secret", "passw", "credential", "apikey", "api_key", "access_key", "private"];
+const SECRET_NAMES: [&str; 8] = [
+    "token",
+    "secret",
+    "passw",
+    "credential",
+    "apikey",
+    "api_key",
+    "access_key",
+    "private",
+];
 
 /// Whether an environment variable of this name is likely to hold a secret.
 pub fn secret_name(name: &str) -> bool {
@@ -87,18 +96,17 @@ fn redact_line(line: &str) -> String {
 
 /// Long, without a path's slashes, with letters and digits mixed: nobody's prose.
 fn token_like(word: &str) -> bool {
-    if word.starts_with("eyJ") || word.starts_with("k8s-aws-v1") || word.starts_with("ya29.") || word.starts_with("AKIA")
+    if word.starts_with("eyJ")
+        || word.starts_with("k8s-aws-v1")
+        || word.starts_with("ya29.")
+        || word.starts_with("AKIA")
     {
         return true;
     }
     let digits = word.chars().filter(char::is_ascii_digit).count();
     let letters = word.chars().filter(char::is_ascii_alphabetic).count();
     let slashes = word.chars().filter(|c| *c == '/').count();
-    let longest = word
-        .split(['-', '.', '/', '_'])
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
+    let longest = word.split(['-', '.', '/', '_']).map(str::len).max().unwrap_or_default();
     longest >= 20 && digits >= 2 && letters >= 2 && slashes <= longest / 20
 }
 
@@ -114,10 +122,17 @@ mod tests {
                     got eyJhbGciOi.J9.x and 9f86d081884c7d659a2feaa0c55ad015 from /usr/local/bin/aws\n\
                     -----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\nrun \u{1b}]52;c;x\u{7}aws sso login";
         let said = redact(text, &values);
-        for secret in ["hunter2", "abc.def", "short1", "letmein", "eyJ", "9f86d0", "AAAA", "\u{1b}"] {
+        for secret in [
+            "hunter2", "abc.def", "short1", "letmein", "eyJ", "9f86d0", "AAAA", "\u{1b}",
+        ] {
             assert!(!said.contains(secret), "{secret} in {said}");
         }
-        for word in ["https://sso.example.com/start", "/usr/local/bin/aws", "aws sso login", "next"] {
+        for word in [
+            "https://sso.example.com/start",
+            "/usr/local/bin/aws",
+            "aws sso login",
+            "next",
+        ] {
             assert!(said.contains(word), "{word} not in {said}");
         }
     }

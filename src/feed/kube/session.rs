@@ -42,7 +42,8 @@ struct Live {
     bearer: Option<HeaderValue>,
     expires: Option<Timestamp>,
     number: u64,
-    renewed: Option<Instant>,
+    /// When a 401 last made us renew.
+    refused: Option<Instant>,
     failure: Option<(Instant, ExecError)>,
 }
 
@@ -95,9 +96,10 @@ impl Session {
         if live.number != number {
             return Ok(true);
         }
-        if live.renewed.is_some_and(|at| at.elapsed() < RENEW_EVERY) {
+        if live.refused.is_some_and(|at| at.elapsed() < RENEW_EVERY) {
             return Ok(false);
         }
+        live.refused = Some(Instant::now());
         self.refresh(&mut live).await?;
         Ok(true)
     }
@@ -148,10 +150,12 @@ impl Session {
                 expires: None,
             }),
             Source::TokenFile(path) => {
-                let text = tokio::fs::read_to_string(path).await.map_err(|e| ExecError::TokenFile {
-                    path: path.display().to_string(),
-                    why: e.to_string(),
-                })?;
+                let text = tokio::fs::read_to_string(path)
+                    .await
+                    .map_err(|e| ExecError::TokenFile {
+                        path: path.display().to_string(),
+                        why: e.to_string(),
+                    })?;
                 Ok(Credential {
                     token: Some(text.trim().to_owned().into()),
                     certificate: None,
@@ -190,7 +194,6 @@ impl Session {
         };
         live.expires = credential.expires;
         live.number += 1;
-        live.renewed = Some(Instant::now());
         live.failure = None;
         Ok(())
     }

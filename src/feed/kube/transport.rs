@@ -200,7 +200,10 @@ async fn mend(answer: Response<Body>) -> Result<Response<Body>, BoxError> {
     }
     let wait = retry_after(&answer);
     let (mut parts, body) = answer.into_parts();
-    let body = http_body_util::Limited::new(body, 64 * 1024).collect().await?.to_bytes();
+    let body = http_body_util::Limited::new(body, 64 * 1024)
+        .collect()
+        .await?
+        .to_bytes();
     let is_status = serde_json::from_slice::<serde_json::Value>(&body)
         .is_ok_and(|v| v.get("kind").and_then(|k| k.as_str()) == Some("Status"));
     if is_status {
@@ -251,14 +254,25 @@ mod tests {
             // A pod may be called "exec", a namespace "proxy".
             ("GET", "/api/v1/namespaces/proxy/pods/exec".to_owned()),
             ("GET", "/apis/apps/v1/namespaces/a/deployments/b/scale".to_owned()),
-            ("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned()),
+            (
+                "POST",
+                "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews".to_owned(),
+            ),
             ("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews".to_owned()),
         ];
         let mut writes: Vec<(&str, String)> = ["POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "QUERY"]
             .into_iter()
             .map(|m| (m, pod.to_owned()))
             .collect();
-        for sub in ["exec", "attach", "portforward", "proxy", "ephemeralcontainers", "proxy/metrics", "%65xec"] {
+        for sub in [
+            "exec",
+            "attach",
+            "portforward",
+            "proxy",
+            "ephemeralcontainers",
+            "proxy/metrics",
+            "%65xec",
+        ] {
             writes.push(("GET", format!("{pod}/{sub}")));
         }
         for path in [
@@ -270,12 +284,18 @@ mod tests {
         ] {
             writes.push(("GET", path.to_owned()));
         }
-        for path in ["/apis/authorization.k8s.io/v1/subjectaccessreviews", "/api/v1/namespaces/a/pods"] {
+        for path in [
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            "/api/v1/namespaces/a/pods",
+        ] {
             writes.push(("POST", path.to_owned()));
         }
         for (method, path) in &reads {
             let request = Request::builder().method(*method).uri(path).body(()).unwrap();
-            assert!(ReadOnly::new(wire.clone()).oneshot(request).await.is_ok(), "{method} {path}");
+            assert!(
+                ReadOnly::new(wire.clone()).oneshot(request).await.is_ok(),
+                "{method} {path}"
+            );
         }
         assert_eq!(sent.load(Ordering::SeqCst), reads.len());
         for (method, path) in &writes {
@@ -295,7 +315,14 @@ mod tests {
             .header("retry-after", "9")
             .body(Body::from(b"Too many requests, please try again later.\n".to_vec()))
             .unwrap();
-        let body = mend(answer).await.unwrap().into_body().collect().await.unwrap().to_bytes();
+        let body = mend(answer)
+            .await
+            .unwrap()
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes();
         let v: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(v["details"]["retryAfterSeconds"], 9);
         assert_eq!(v["message"], "Too many requests, please try again later.");
@@ -304,7 +331,10 @@ mod tests {
     #[test]
     fn the_servers_clock_is_read_from_its_answers() {
         let meter = Meter::default();
-        let answer = Response::builder().header("date", "Sat, 21 Nov 2026 11:20:00 GMT").body(()).unwrap();
+        let answer = Response::builder()
+            .header("date", "Sat, 21 Nov 2026 11:20:00 GMT")
+            .body(())
+            .unwrap();
         let ours: Timestamp = "2026-11-21T11:19:55Z".parse().unwrap();
         meter.heard(&answer, ours);
         assert_eq!(meter.clock(), Some(("2026-11-21T11:20:00Z".parse().unwrap(), ours)));

@@ -129,7 +129,11 @@ impl<O: Out> Watch<O> {
             },
             FaultKind::Absent => Freshness::Absent { why },
             _ if self.was_fresh => {
-                let since = if fault.kind == FaultKind::Slow { self.heard.min(now) } else { now };
+                let since = if fault.kind == FaultKind::Slow {
+                    self.heard.min(now)
+                } else {
+                    now
+                };
                 Freshness::Stale {
                     since: *self.stale_since.get_or_insert(since),
                     why,
@@ -282,7 +286,11 @@ impl<O: Out> Watch<O> {
     }
 
     async fn follow(&mut self, version: &str) -> Result<(), Fault> {
-        let path = self.path(&format!("{}&resourceVersion={}", self.watch_query(), wire::escape(version)));
+        let path = self.path(&format!(
+            "{}&resourceVersion={}",
+            self.watch_query(),
+            wire::escape(version)
+        ));
         let lines = wire::lines(self.cluster.reader(), &path).await?;
         self.settled();
         self.read(lines, None).await

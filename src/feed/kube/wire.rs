@@ -1,5 +1,6 @@
 //! Paths, whole answers with a deadline, and streams read line by line.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use http::Request;
@@ -21,7 +22,11 @@ const MAX_LINE: usize = 16 * 1024 * 1024;
 /// `/apis/apps/v1/namespaces/a/deployments`.
 pub fn collection(kind: Kind, namespace: Option<&str>) -> String {
     let (group, version, plural) = (kind.group(), kind.version(), kind.plural());
-    let root = if group.is_empty() { "/api/".to_owned() } else { format!("/apis/{group}/") };
+    let root = if group.is_empty() {
+        "/api/".to_owned()
+    } else {
+        format!("/apis/{group}/")
+    };
     match namespace {
         Some(ns) if kind.namespaced() => format!("{root}{version}/namespaces/{ns}/{plural}"),
         _ => format!("{root}{version}/{plural}"),
@@ -39,7 +44,8 @@ pub fn escape(value: &str) -> String {
         if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'~') {
             out.push(char::from(b));
         } else {
-            out.push_str(&format!("%{b:02X}"));
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{b:02X}");
         }
     }
     out
@@ -61,13 +67,19 @@ async fn send(client: &Client, request: Request<Body>) -> Result<http::Response<
     let wait = retry_after(&answer);
     let body = http_body_util::Limited::new(answer.into_body(), MAX_ERROR).collect();
     let body = tokio::time::timeout(READ, body).await;
-    let body = body.ok().and_then(Result::ok).map(|b| b.to_bytes()).unwrap_or_default();
+    let body = body
+        .ok()
+        .and_then(Result::ok)
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     Err(Fault::of_answer(code.as_u16(), wait, &body))
 }
 
 /// A whole answer, within `deadline`.
 pub async fn bytes(client: &Client, path: &str, deadline: Duration) -> Result<hyper::body::Bytes, Fault> {
-    let request = get(path)?.body(Body::empty()).map_err(|e| Fault::from(kube::Error::HttpError(e)))?;
+    let request = get(path)?
+        .body(Body::empty())
+        .map_err(|e| Fault::from(kube::Error::HttpError(e)))?;
     let whole = async {
         let answer = send(client, request).await?;
         let body = answer.into_body().collect().await?;
@@ -104,7 +116,10 @@ pub async fn ask<T: DeserializeOwned>(client: &Client, path: &str, body: &serde_
 
 pub fn garbled(path: &str, error: &serde_json::Error) -> Fault {
     let path = path.split('?').next().unwrap_or(path);
-    Fault::new(FaultKind::Garbled, format!("the answer to {path} cannot be read: {error}"))
+    Fault::new(
+        FaultKind::Garbled,
+        format!("the answer to {path} cannot be read: {error}"),
+    )
 }
 
 /// A body that never ends by itself, read line by line.
@@ -138,7 +153,10 @@ pub async fn lines(client: &Client, path: &str) -> Result<Lines, Fault> {
 impl Lines {
     /// A line that has already arrived whole.
     pub fn ready(&mut self) -> Option<&[u8]> {
-        let found = self.buf.get(self.searched..).and_then(|rest| memchr::memchr(b'\n', rest));
+        let found = self
+            .buf
+            .get(self.searched..)
+            .and_then(|rest| memchr::memchr(b'\n', rest));
         let end = match found {
             Some(i) => self.searched + i,
             None if self.ended && self.at < self.buf.len() => self.buf.len(),

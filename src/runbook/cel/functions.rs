@@ -6,10 +6,18 @@ use cel::{Context, ExecutionError, Value};
 
 /// Adds them to a context. None of their names is one of the standard library's.
 pub(super) fn add(context: &mut Context<'_, '_>) {
-    let _ = context.add_function("ceil", |Arguments(args): Arguments| round("ceil", args.as_slice(), f64::ceil));
-    let _ = context.add_function("floor", |Arguments(args): Arguments| round("floor", args.as_slice(), f64::floor));
-    let _ = context.add_function("min", |Arguments(args): Arguments| pick("min", args.as_slice(), |a, b| a < b));
-    let _ = context.add_function("max", |Arguments(args): Arguments| pick("max", args.as_slice(), |a, b| a > b));
+    let _ = context.add_function("ceil", |Arguments(args): Arguments| {
+        round("ceil", args.as_slice(), f64::ceil)
+    });
+    let _ = context.add_function("floor", |Arguments(args): Arguments| {
+        round("floor", args.as_slice(), f64::floor)
+    });
+    let _ = context.add_function("min", |Arguments(args): Arguments| {
+        pick("min", args.as_slice(), |a, b| a < b)
+    });
+    let _ = context.add_function("max", |Arguments(args): Arguments| {
+        pick("max", args.as_slice(), |a, b| a > b)
+    });
     let _ = context.add_function("seconds", |Arguments(args): Arguments| seconds(args.as_slice()));
     let _ = context.add_function("duration", |Arguments(args): Arguments| duration(args.as_slice()));
 }
@@ -24,11 +32,16 @@ fn number(value: &Value) -> Option<f64> {
 }
 
 fn wants(function: &'static str, what: &str) -> ExecutionError {
-    ExecutionError::UnexpectedType { got: "something else".to_owned(), want: format!("{what} for {function}()") }
+    ExecutionError::UnexpectedType {
+        got: "something else".to_owned(),
+        want: format!("{what} for {function}()"),
+    }
 }
 
 fn round(function: &'static str, args: &[Value], how: fn(f64) -> f64) -> Result<Value, ExecutionError> {
-    let [value] = args else { return Err(ExecutionError::invalid_argument_count(1, args.len())) };
+    let [value] = args else {
+        return Err(ExecutionError::invalid_argument_count(1, args.len()));
+    };
     let rounded = how(number(value).ok_or_else(|| wants(function, "a number"))?);
     // An infinite or absurd number is no replica count; saying so beats the largest integer.
     if rounded.is_finite() && rounded.abs() < 9.0e15 {
@@ -46,17 +59,22 @@ fn pick(function: &'static str, args: &[Value], better: fn(f64, f64) -> bool) ->
             best = Some((value, this));
         }
     }
-    best.map(|(value, _)| value.clone()).ok_or_else(|| ExecutionError::invalid_argument_count(2, 0))
+    best.map(|(value, _)| value.clone())
+        .ok_or_else(|| ExecutionError::invalid_argument_count(2, 0))
 }
 
 fn seconds(args: &[Value]) -> Result<Value, ExecutionError> {
-    let [Value::String(text)] = args else { return Err(wants("seconds", "a text such as \"2m\"")) };
-    parse_duration(text).map(Value::Int).ok_or_else(|| {
-        ExecutionError::function_error("seconds", "expected a duration such as \"90s\" or \"2m\"")
-    })
+    let [Value::String(text)] = args else {
+        return Err(wants("seconds", "a text such as \"2m\""));
+    };
+    parse_duration(text)
+        .map(Value::Int)
+        .ok_or_else(|| ExecutionError::function_error("seconds", "expected a duration such as \"90s\" or \"2m\""))
 }
 
 fn duration(args: &[Value]) -> Result<Value, ExecutionError> {
-    let [Value::Int(seconds)] = args else { return Err(wants("duration", "seconds")) };
+    let [Value::Int(seconds)] = args else {
+        return Err(wants("duration", "seconds"));
+    };
     Ok(Value::from(duration_text(*seconds)))
 }

@@ -1,4 +1,7 @@
+use super::stack::RUNAWAYS;
 use super::*;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc;
 
 fn scope() -> Arc<Scope> {
     let known = [
@@ -6,14 +9,23 @@ fn scope() -> Arc<Scope> {
         ("rollout.ready", Value::Int(3)),
         ("rollout.desired", Value::Int(5)),
         ("rollout.reason", Value::text("ImagePullBackOff")),
-        ("rollout.bad_pods", Value::List(vec![Value::text("a"), Value::text("b")])),
+        (
+            "rollout.bad_pods",
+            Value::List(vec![Value::text("a"), Value::text("b")]),
+        ),
         ("rate", Value::Float(8.8)),
         ("rollout.hpa.min", Value::Int(2)),
     ];
     let unknown = [("rollout.image", "stale, 4m old"), ("pod.restarts", "absent")];
     Arc::new(Scope {
-        known: known.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
-        unknown: unknown.into_iter().map(|(name, why)| (name.to_owned(), why.to_owned())).collect(),
+        known: known
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+        unknown: unknown
+            .into_iter()
+            .map(|(name, why)| (name.to_owned(), why.to_owned()))
+            .collect(),
     })
 }
 
@@ -57,7 +69,10 @@ fn what_is_not_known_never_makes_a_condition_true_or_false_by_itself() {
         ("rollout.stalled && pod.restarts > 3", "pod.restarts is absent"),
         ("pod.restarts > 3 || rollout.ready > 4", "pod.restarts is absent"),
         ("pod.restarts > 3 ? true : false", "pod.restarts is absent"),
-        ("rollout.bad_pods.all(name, name == rollout.image)", "rollout.image is stale, 4m old"),
+        (
+            "rollout.bad_pods.all(name, name == rollout.image)",
+            "rollout.image is stale, 4m old",
+        ),
         ("nonsense.here", "nonsense.here is not known"),
         ("rollout.ready", "the condition gave an integer, not true or false"),
     ] {
@@ -65,7 +80,10 @@ fn what_is_not_known_never_makes_a_condition_true_or_false_by_itself() {
     }
     assert_eq!(truth("pod.restarts > 3 || rollout.stalled", &scope()), Truth::True);
     assert_eq!(truth("pod.restarts > 3 && rollout.ready > 4", &scope()), Truth::False);
-    assert!(matches!(truth("1 / (rollout.ready - 3) > 0", &scope()), Truth::Unknown(_)));
+    assert!(matches!(
+        truth("1 / (rollout.ready - 3) > 0", &scope()),
+        Truth::Unknown(_)
+    ));
     assert!(matches!(truth("has(rollout.image)", &scope()), Truth::Unknown(_)));
 }
 
@@ -114,7 +132,11 @@ fn hostile_expressions_are_refused_or_answered_and_never_end_the_process() {
         assert!(!matches!(answer, Truth::False), "{answer:?}");
         let _ = check(&source, &names());
     }
-    assert_eq!(truth("rollout.stalled", &scope()), Truth::True, "the evaluator still works");
+    assert_eq!(
+        truth("rollout.stalled", &scope()),
+        Truth::True,
+        "the evaluator still works"
+    );
     assert_eq!(RUNAWAYS.load(Ordering::SeqCst), 0, "nothing was left running");
     a_slow_thread_stops_counting_once_it_ends();
 }
@@ -137,7 +159,12 @@ fn check_names_the_flaw_and_where_it_is() {
         assert!(flaw.message.contains(part), "{source}: {flaw:?}");
         assert_eq!(flaw.offset, offset, "{source}: {flaw:?}");
     }
-    assert!(check("rollout.raedy", &names()).unwrap_err().expected.contains("`rollout.ready`"));
+    assert!(
+        check("rollout.raedy", &names())
+            .unwrap_err()
+            .expected
+            .contains("`rollout.ready`")
+    );
 }
 
 /// Called by the test that looks at the same counter, so that they do not overlap.

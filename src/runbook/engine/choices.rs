@@ -30,7 +30,12 @@ impl Run {
     /// What is offered now. Notes are always taken, and a step's views can always be opened.
     pub fn offers(&self) -> Vec<Offer> {
         let mut offers = Vec::new();
-        let mut add = |kind, label: &str| offers.push(Offer { kind, label: label.to_owned() });
+        let mut add = |kind, label: &str| {
+            offers.push(Offer {
+                kind,
+                label: label.to_owned(),
+            });
+        };
         if self.status.is_over() {
             return offers;
         }
@@ -72,7 +77,10 @@ impl Run {
             }
             _ => {}
         }
-        if matches!(self.phase, Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. }) {
+        if matches!(
+            self.phase,
+            Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. }
+        ) {
             add(OfferKind::Skip, "skip with a reason");
             if !self.undos.is_empty() {
                 add(OfferKind::RollBack, "roll back");
@@ -91,7 +99,8 @@ impl Run {
                 _ => Vec::new(),
             },
             StepKind::Branch { cases, .. } if self.phase == Phase::Undecided => {
-                let label = |case: &crate::runbook::format::Case| case.label.clone().unwrap_or_else(|| case.condition.clone());
+                let label =
+                    |case: &crate::runbook::format::Case| case.label.clone().unwrap_or_else(|| case.condition.clone());
                 cases.iter().map(label).chain(["none of these".to_owned()]).collect()
             }
             _ => Vec::new(),
@@ -139,7 +148,13 @@ impl Run {
             Event::Abort { reason } => self.abort(reason, now, effects),
             Event::Choose(index) => self.take_way(index, now, effects),
             Event::SetParam { name, text } => match self.set_param(&name, &text) {
-                Ok(()) => self.record(now, self.step_id(), Recorded::Decided, format!("{name} = {text}"), effects),
+                Ok(()) => self.record(
+                    now,
+                    self.step_id(),
+                    Recorded::Decided,
+                    format!("{name} = {text}"),
+                    effects,
+                ),
                 Err(why) => self.notice = Some(why),
             },
             Event::Open(open) => effects.push(Effect::Open(open)),
@@ -170,7 +185,12 @@ impl Run {
 
     fn take_param(&mut self, name: &str, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(value) = self.scope.known.get(name).cloned() else {
-            let why = self.scope.unknown.get(name).cloned().unwrap_or_else(|| "not set".to_owned());
+            let why = self
+                .scope
+                .unknown
+                .get(name)
+                .cloned()
+                .unwrap_or_else(|| "not set".to_owned());
             self.notice = Some(format!("{name} is {why}; choose a value"));
             return;
         };
@@ -182,10 +202,14 @@ impl Run {
 
     fn take_way(&mut self, index: usize, now: Timestamp, effects: &mut Vec<Effect>) {
         let Some(step) = self.step() else { return };
-        let Some(label) = self.ways(step).into_iter().nth(index) else { return };
+        let Some(label) = self.ways(step).into_iter().nth(index) else {
+            return;
+        };
         let goto = match &step.kind {
             StepKind::Ask(Ask::Choices(choices)) => choices.get(index).and_then(|choice| choice.goto.clone()),
-            StepKind::Branch { cases, otherwise } => cases.get(index).map(|case| case.goto.clone()).or(otherwise.clone()),
+            StepKind::Branch { cases, otherwise } => {
+                cases.get(index).map(|case| case.goto.clone()).or(otherwise.clone())
+            }
             StepKind::Ask(Ask::Param(name)) => {
                 let name = name.clone();
                 match self.set_param(&name, &label) {
@@ -199,7 +223,9 @@ impl Run {
             }
             _ => return,
         };
-        let next = goto.and_then(|id| self.book.step_index(&id)).unwrap_or(self.current + 1);
+        let next = goto
+            .and_then(|id| self.book.step_index(&id))
+            .unwrap_or(self.current + 1);
         self.record(now, self.step_id(), Recorded::Decided, label.clone(), effects);
         self.leave(StepState::Passed(label), next, now, effects);
     }
@@ -207,9 +233,9 @@ impl Run {
     fn abort(&mut self, reason: String, now: Timestamp, effects: &mut Vec<Effect>) {
         // Leaving does not stop what was sent: the pipeline goes on by itself and keeps its own record.
         let state = match self.phase {
-            Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. } => {
-                Some(StepState::Unknown("the run was left before the result was known".to_owned()))
-            }
+            Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. } => Some(StepState::Unknown(
+                "the run was left before the result was known".to_owned(),
+            )),
             _ if matches!(self.states.get(self.current), Some(StepState::Current)) => {
                 Some(StepState::Skipped("the run was aborted here".to_owned()))
             }

@@ -72,7 +72,9 @@ impl Run {
                     scope.known.insert(param.name.clone(), value);
                 }
                 Answer::Unknown(why) => {
-                    scope.unknown.insert(format!("params.{}", param.name), format!("not set ({why})"));
+                    scope
+                        .unknown
+                        .insert(format!("params.{}", param.name), format!("not set ({why})"));
                     scope.unknown.insert(param.name.clone(), format!("not set ({why})"));
                 }
             }
@@ -84,7 +86,9 @@ impl Run {
     pub(super) fn set_param(&mut self, name: &str, text: &str) -> Result<(), String> {
         let index = self.book.params.iter().position(|param| param.name == name);
         let found = index.and_then(|index| Some((self.book.params.get(index)?, self.params.get_mut(index)?)));
-        let Some((param, state)) = found else { return Err(format!("there is no parameter `{name}`")) };
+        let Some((param, state)) = found else {
+            return Err(format!("there is no parameter `{name}`"));
+        };
         let value = coerce(param, &Value::text(text.trim()))?;
         if clamp(param, value.clone()) != value {
             return Err(format!("{name} is {value}; expected {}", bounds(param)));
@@ -182,7 +186,11 @@ fn coerce(param: &Param, value: &Value) -> Result<Value, String> {
         (ParamKind::Bool, _) => wrong("yes or no"),
         (ParamKind::Choice(choices), _) => {
             let text = value.to_string();
-            if choices.contains(&text) { Ok(Value::Text(text)) } else { wrong(&choices.join(", ")) }
+            if choices.contains(&text) {
+                Ok(Value::Text(text))
+            } else {
+                wrong(&choices.join(", "))
+            }
         }
         (ParamKind::Workload | ParamKind::Pod, _) => {
             let text = value.to_string();

@@ -30,7 +30,9 @@ impl Run {
                 }
             }
         }
-        let expressions: Vec<&str> = templates().flat_map(|template| template.expressions().map(|(text, _)| text)).collect();
+        let expressions: Vec<&str> = templates()
+            .flat_map(|template| template.expressions().map(|(text, _)| text))
+            .collect();
         self.fix_params(&expressions);
         let ask = self.next_ask();
         self.phase = Phase::Planning { ask };
@@ -43,7 +45,10 @@ impl Run {
             action: action.action,
             target,
             args,
-            reason: action.reason.as_ref().map_or_else(String::new, |text| text.text(&self.scope)),
+            reason: action
+                .reason
+                .as_ref()
+                .map_or_else(String::new, |text| text.text(&self.scope)),
             verify_for: action.verify_for,
             soak: action.soak,
         }));
@@ -54,34 +59,63 @@ impl Run {
         self.status = Status::RollingBack;
         let Some(undo) = self.undos.last().cloned() else {
             self.finish(Status::RolledBack, now);
-            self.record(now, None, Recorded::RolledBack, "every change was taken back".to_owned(), effects);
+            self.record(
+                now,
+                None,
+                Recorded::RolledBack,
+                "every change was taken back".to_owned(),
+                effects,
+            );
             return;
         };
         let ask = self.next_ask();
         self.phase = Phase::Planning { ask };
-        let step = self.book.steps.get(undo.step).map(|step| step.title.clone()).unwrap_or_default();
-        self.record(now, None, Recorded::PlanAsked, format!("take back: {}", undo.label), effects);
-        effects.push(Effect::PlanUndo { ask, step, label: undo.label, request: undo.request });
+        let step = self
+            .book
+            .steps
+            .get(undo.step)
+            .map(|step| step.title.clone())
+            .unwrap_or_default();
+        self.record(
+            now,
+            None,
+            Recorded::PlanAsked,
+            format!("take back: {}", undo.label),
+            effects,
+        );
+        effects.push(Effect::PlanUndo {
+            ask,
+            step,
+            label: undo.label,
+            request: undo.request,
+        });
     }
 
     pub(super) fn pipeline(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
         match (self.phase.clone(), event) {
-            (Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. }, Event::PlanMade { ask, plan, title })
-                if asked == ask =>
-            {
+            (
+                Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. },
+                Event::PlanMade { ask, plan, title },
+            ) if asked == ask => {
                 self.notice = None;
                 self.phase = Phase::Confirming { ask, plan, title };
             }
-            (Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. }, Event::PlanRefused { ask, why })
-                if asked == ask =>
-            {
+            (
+                Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. },
+                Event::PlanRefused { ask, why },
+            ) if asked == ask => {
                 self.ended_badly(StepState::Failed(why), now, effects);
             }
-            (Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. }, Event::PlanCancelled { ask, why })
-                if asked == ask =>
-            {
+            (
+                Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. },
+                Event::PlanCancelled { ask, why },
+            ) if asked == ask => {
                 self.notice = Some(why);
-                self.phase = if self.status == Status::RollingBack { Phase::Stopped } else { Phase::Showing };
+                self.phase = if self.status == Status::RollingBack {
+                    Phase::Stopped
+                } else {
+                    Phase::Showing
+                };
             }
             (Phase::Confirming { plan: shown, .. }, Event::Confirmed { plan }) if shown == plan => {
                 self.phase = Phase::Executing { plan };
@@ -100,7 +134,11 @@ impl Run {
             Stage::Recorded => {}
             Stage::Executed { outcome, .. } => {
                 if outcome == Outcome::Applied {
-                    self.phase = Phase::Verifying { plan, text: String::new(), worrying: false };
+                    self.phase = Phase::Verifying {
+                        plan,
+                        text: String::new(),
+                        worrying: false,
+                    };
                 }
             }
             Stage::Verifying { text, worrying } => self.phase = Phase::Verifying { plan, text, worrying },
@@ -120,9 +158,23 @@ impl Run {
         let rolling_back = self.status == Status::RollingBack;
         // Even an outcome that is not known may have to be taken back.
         let changed = matches!(outcome, Outcome::Applied | Outcome::Unknown(_));
-        if let (Some(Undo::By { label, request, valid_for_s }), true, false) = (undo, changed, rolling_back) {
+        if let (
+            Some(Undo::By {
+                label,
+                request,
+                valid_for_s,
+            }),
+            true,
+            false,
+        ) = (undo, changed, rolling_back)
+        {
             let until = later(now, i64::try_from(valid_for_s).unwrap_or(i64::MAX));
-            self.undos.push(Undoable { step: self.current, label, request, until });
+            self.undos.push(Undoable {
+                step: self.current,
+                label,
+                request,
+                until,
+            });
         }
         let state = match (outcome, verdict) {
             (Outcome::NoOp, _) => StepState::Passed("nothing to change: it already is so".to_owned()),
@@ -133,9 +185,9 @@ impl Run {
             (Outcome::Applied, Some(Verdict::Paused)) => StepState::Failed("it was paused meanwhile".to_owned()),
             (Outcome::Applied, Some(Verdict::Unknown(why))) => StepState::Unknown(why),
             (Outcome::Applied, None) => StepState::Unknown("applied, but nobody verified it".to_owned()),
-            (Outcome::Unknown(why), _) => {
-                StepState::Unknown(format!("it may or may not have been applied ({why}): look before you plan again"))
-            }
+            (Outcome::Unknown(why), _) => StepState::Unknown(format!(
+                "it may or may not have been applied ({why}): look before you plan again"
+            )),
             (Outcome::Refused(why), _) => StepState::Failed(format!("refused: {why}")),
             (Outcome::Conflict(why), _) => StepState::Failed(format!("changed meanwhile: {why}; plan again")),
             (Outcome::Throttled(seconds), _) => {

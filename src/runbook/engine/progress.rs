@@ -47,7 +47,12 @@ impl Run {
             StepKind::Wait(wait) => {
                 let deadline = later(now, wait.deadline);
                 let missing = format!("{} is not judged yet", wait.until);
-                self.phase = Phase::Waiting { since: now, deadline, held_since: None, missing };
+                self.phase = Phase::Waiting {
+                    since: now,
+                    deadline,
+                    held_since: None,
+                    missing,
+                };
                 true
             }
             StepKind::Note { .. } | StepKind::Diagnose | StepKind::Action(_) | StepKind::Ask(_) => {
@@ -60,8 +65,12 @@ impl Run {
     /// Judges a gate or a branch; one that is unknown waits for better facts or for the operator.
     fn decide(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
         match self.book.steps.get(self.current).map(|step| step.kind.clone()) {
-            Some(StepKind::Gate { expect, why, on_fail }) => self.judge_gate(&expect, why.as_ref(), &on_fail, now, effects),
-            Some(StepKind::Branch { cases, otherwise }) => self.judge_branch(&cases, otherwise.as_deref(), now, effects),
+            Some(StepKind::Gate { expect, why, on_fail }) => {
+                self.judge_gate(&expect, why.as_ref(), &on_fail, now, effects)
+            }
+            Some(StepKind::Branch { cases, otherwise }) => {
+                self.judge_branch(&cases, otherwise.as_deref(), now, effects)
+            }
             _ => false,
         }
     }
@@ -97,7 +106,13 @@ impl Run {
         }
     }
 
-    fn judge_branch(&mut self, cases: &[Case], otherwise: Option<&str>, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
+    fn judge_branch(
+        &mut self,
+        cases: &[Case],
+        otherwise: Option<&str>,
+        now: Timestamp,
+        effects: &mut Vec<Effect>,
+    ) -> bool {
         let conditions: Vec<String> = cases.iter().map(|case| case.condition.clone()).collect();
         for (case, answer) in cases.iter().zip(cel::evaluate(&conditions, &self.scope)) {
             match Truth::from(answer) {
@@ -112,7 +127,9 @@ impl Run {
                 Truth::Unknown(why) => return self.undecided(why, now, effects),
             }
         }
-        let next = otherwise.and_then(|id| self.book.step_index(id)).unwrap_or(self.current + 1);
+        let next = otherwise
+            .and_then(|id| self.book.step_index(id))
+            .unwrap_or(self.current + 1);
         self.leave(StepState::Passed("none of the cases".to_owned()), next, now, effects);
         true
     }
@@ -129,21 +146,44 @@ impl Run {
         let Some(StepKind::Wait(wait)) = self.book.steps.get(self.current).map(|step| step.kind.clone()) else {
             return false;
         };
-        let Phase::Waiting { since, deadline, held_since, .. } = self.phase else { return false };
+        let Phase::Waiting {
+            since,
+            deadline,
+            held_since,
+            ..
+        } = self.phase
+        else {
+            return false;
+        };
         let mut conditions = vec![wait.until.clone()];
         conditions.extend(wait.abort_if.clone());
         let mut answers = cel::evaluate(&conditions, &self.scope).into_iter().map(Truth::from);
-        let until = answers.next().unwrap_or_else(|| Truth::Unknown("it was not judged".to_owned()));
+        let until = answers
+            .next()
+            .unwrap_or_else(|| Truth::Unknown("it was not judged".to_owned()));
         if let (Some(Truth::True), Some(condition)) = (answers.next(), &wait.abort_if) {
-            self.fail(StepState::Failed(format!("the wait was given up: {condition}")), now, effects);
+            self.fail(
+                StepState::Failed(format!("the wait was given up: {condition}")),
+                now,
+                effects,
+            );
             return false;
         }
-        let held_since = if until == Truth::True { held_since.or(Some(now)) } else { None };
+        let held_since = if until == Truth::True {
+            held_since.or(Some(now))
+        } else {
+            None
+        };
         if let Some(held) = held_since
             && now.duration_since(held).as_secs() >= wait.hold
         {
             let waited = duration_text(now.duration_since(since).as_secs());
-            self.leave(StepState::Passed(format!("{} after {waited}", wait.until)), self.current + 1, now, effects);
+            self.leave(
+                StepState::Passed(format!("{} after {waited}", wait.until)),
+                self.current + 1,
+                now,
+                effects,
+            );
             return true;
         }
         if now >= deadline {
@@ -155,7 +195,12 @@ impl Run {
             Truth::False => format!("{} does not hold yet", wait.until),
             Truth::Unknown(why) => why,
         };
-        self.phase = Phase::Waiting { since, deadline, held_since, missing };
+        self.phase = Phase::Waiting {
+            since,
+            deadline,
+            held_since,
+            missing,
+        };
         false
     }
 
@@ -209,5 +254,6 @@ fn too_late(wait: &WaitStep, until: &Truth) -> StepState {
 
 /// `seconds` after `now`, or the end of time.
 pub(super) fn later(now: Timestamp, seconds: i64) -> Timestamp {
-    now.checked_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX)
+    now.checked_add(SignedDuration::from_secs(seconds))
+        .unwrap_or(Timestamp::MAX)
 }

@@ -23,7 +23,11 @@ pub struct Shown {
 pub enum TextBlock {
     Paragraph(Vec<(String, Style)>),
     Heading(Vec<(String, Style)>),
-    Item { depth: usize, number: Option<u64>, text: Vec<(String, Style)> },
+    Item {
+        depth: usize,
+        number: Option<u64>,
+        text: Vec<(String, Style)>,
+    },
     Code(Vec<String>),
 }
 
@@ -89,12 +93,24 @@ impl Run {
                 (None, Some(condition)) => condition.clone(),
                 (None, None) => String::new(),
             };
-            evidence.push(Evidence { label: look.label.clone(), value, expected, verdict });
+            evidence.push(Evidence {
+                label: look.label.clone(),
+                value,
+                expected,
+                verdict,
+            });
         }
         if let (Some(condition), answer) = (gate, gate.and_then(|_| answers.next())) {
-            let value = answer.cloned().unwrap_or_else(|| Answer::Unknown("not judged".to_owned()));
+            let value = answer
+                .cloned()
+                .unwrap_or_else(|| Answer::Unknown("not judged".to_owned()));
             let (label, expected) = ("holds".to_owned(), condition.clone());
-            evidence.push(Evidence { label, verdict: verdict(answer), value, expected });
+            evidence.push(Evidence {
+                label,
+                verdict: verdict(answer),
+                value,
+                expected,
+            });
         }
         let (mut params, mut proposal) = (Vec::new(), None);
         match &step.kind {
@@ -116,7 +132,12 @@ impl Run {
             StepKind::Ask(Ask::Param(name)) => params.extend(self.param_view(name)),
             _ => {}
         }
-        self.shown = Shown { prose, evidence, params, proposal };
+        self.shown = Shown {
+            prose,
+            evidence,
+            params,
+            proposal,
+        };
     }
 }
 
@@ -127,7 +148,8 @@ struct Batch {
 
 impl Batch {
     fn template(&mut self, template: &Template) {
-        self.sources.extend(template.expressions().map(|(source, _)| source.to_owned()));
+        self.sources
+            .extend(template.expressions().map(|(source, _)| source.to_owned()));
     }
 }
 
@@ -141,11 +163,20 @@ fn verdict(answer: Option<&Answer>) -> Verdict {
 }
 
 fn fill_block<'a>(block: &Block, answers: &mut impl Iterator<Item = &'a Answer>) -> TextBlock {
-    let mut fill = |spans: &[Span]| spans.iter().map(|span| (span.text.fill_text(answers), span.style)).collect();
+    let mut fill = |spans: &[Span]| {
+        spans
+            .iter()
+            .map(|span| (span.text.fill_text(answers), span.style))
+            .collect()
+    };
     match block {
         Block::Paragraph(spans) => TextBlock::Paragraph(fill(spans)),
         Block::Heading(spans) => TextBlock::Heading(fill(spans)),
-        Block::Item { depth, number, spans } => TextBlock::Item { depth: *depth, number: *number, text: fill(spans) },
+        Block::Item { depth, number, spans } => TextBlock::Item {
+            depth: *depth,
+            number: *number,
+            text: fill(spans),
+        },
         Block::Code(lines) => TextBlock::Code(lines.clone()),
     }
 }

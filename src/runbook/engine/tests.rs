@@ -63,7 +63,12 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn target() -> ObjectRef {
-    ObjectRef { kind: Kind::Deployment, namespace: "cortex".into(), name: "api".into(), uid: "u1".into() }
+    ObjectRef {
+        kind: Kind::Deployment,
+        namespace: "cortex".into(),
+        name: "api".into(),
+        uid: "u1".into(),
+    }
 }
 
 fn facts(stalled: bool) -> Facts {
@@ -78,8 +83,16 @@ fn facts(stalled: bool) -> Facts {
 
 fn begin(facts: &Facts) -> (Run, Vec<Effect>) {
     let book = Arc::new(format::parse(BOOK, "x.md").unwrap());
-    let subject = Subject { workload: Some(target()), ..Subject::default() };
-    let start = Start { id: "7f3a".to_owned(), operator: "k.lind".to_owned(), subject, params: BTreeMap::new() };
+    let subject = Subject {
+        workload: Some(target()),
+        ..Subject::default()
+    };
+    let start = Start {
+        id: "7f3a".to_owned(),
+        operator: "k.lind".to_owned(),
+        subject,
+        params: BTreeMap::new(),
+    };
     Run::start(book, start, facts, at(0))
 }
 
@@ -93,17 +106,37 @@ fn asked(effects: &[Effect]) -> Option<AskId> {
 
 fn done(plan: u64, outcome: Outcome, verdict: Option<crate::action::Verdict>) -> Event {
     let label = "back to 14".to_owned();
-    let undo = Some(Undo::By { label, request: Request::Restart { target: target() }, valid_for_s: 600 });
-    Event::Progress(Progress { id: ActionId(plan), at: at(0), stage: Stage::Done { outcome, verdict, undo } })
+    let undo = Some(Undo::By {
+        label,
+        request: Request::Restart { target: target() },
+        valid_for_s: 600,
+    });
+    Event::Progress(Progress {
+        id: ActionId(plan),
+        at: at(0),
+        stage: Stage::Done { outcome, verdict, undo },
+    })
 }
 
 fn healthy(plan: u64) -> Event {
-    done(plan, Outcome::Applied, Some(crate::action::Verdict::Healthy("5 of 5 ready".to_owned())))
+    done(
+        plan,
+        Outcome::Applied,
+        Some(crate::action::Verdict::Healthy("5 of 5 ready".to_owned())),
+    )
 }
 
 /// Plans, confirms and finishes what `ask` asked for.
 fn carry_out(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now: Timestamp) -> Vec<Effect> {
-    run.handle(Event::PlanMade { ask, plan: ActionId(plan), title: "T".to_owned() }, facts, now);
+    run.handle(
+        Event::PlanMade {
+            ask,
+            plan: ActionId(plan),
+            title: "T".to_owned(),
+        },
+        facts,
+        now,
+    );
     run.handle(Event::Confirmed { plan: ActionId(plan) }, facts, now);
     run.handle(healthy(plan), facts, now)
 }
@@ -115,13 +148,22 @@ fn a_run_goes_from_the_gate_over_the_plan_and_the_wait_to_its_end_and_can_be_rol
     assert_eq!(run.current(), 3, "the gate holds and the branch skips the note");
     assert_eq!(run.states()[2], StepState::Skipped("not on this way".to_owned()));
     let effects = run.handle(Event::Continue, &facts(true), at(1));
-    let Some(Effect::Plan(ask)) = effects.iter().find(|effect| matches!(effect, Effect::Plan(_))) else { panic!() };
-    assert_eq!((ask.target.as_str(), &ask.args[0]), ("deployment/cortex/api", &("revision", Value::Int(13))));
+    let Some(Effect::Plan(ask)) = effects.iter().find(|effect| matches!(effect, Effect::Plan(_))) else {
+        panic!()
+    };
+    assert_eq!(
+        (ask.target.as_str(), &ask.args[0]),
+        ("deployment/cortex/api", &("revision", Value::Int(13)))
+    );
     let mut later = facts(false);
     later.know("rollout.previous_revision", 14);
     carry_out(&mut run, ask.ask, 1, &later, at(2));
     assert_eq!((run.current(), run.undos().len()), (4, 1));
-    assert_eq!(run.scope.known["revision"], Value::Int(13), "what was planned with does not follow the facts");
+    assert_eq!(
+        run.scope.known["revision"],
+        Value::Int(13),
+        "what was planned with does not follow the facts"
+    );
     run.handle(Event::Tick, &later, at(21));
     assert!(matches!(run.phase(), Phase::Waiting { .. }), "it must hold for 20 s");
     run.handle(Event::Tick, &later, at(22));
@@ -134,9 +176,18 @@ fn a_run_goes_from_the_gate_over_the_plan_and_the_wait_to_its_end_and_can_be_rol
 #[test]
 fn a_gate_over_an_unknown_fact_asks_and_passes_only_once_the_fact_is_known() {
     let mut stale = facts(true);
-    stale.set("rollout.stalled", Fact::Stale { seconds: 240, last: Some(Value::Bool(true)) });
+    stale.set(
+        "rollout.stalled",
+        Fact::Stale {
+            seconds: 240,
+            last: Some(Value::Bool(true)),
+        },
+    );
     let (mut run, _) = begin(&stale);
-    assert_eq!(run.states()[0], StepState::Unknown("rollout.stalled is stale, 4m old".to_owned()));
+    assert_eq!(
+        run.states()[0],
+        StepState::Unknown("rollout.stalled is stale, 4m old".to_owned())
+    );
     run.handle(Event::Continue, &stale, at(1));
     run.handle(Event::Skip { reason: " ".to_owned() }, &stale, at(1));
     assert_eq!(run.current(), 0, "neither a plain yes nor an empty reason passes it");
@@ -153,17 +204,37 @@ fn a_failed_step_stops_the_run_until_the_operator_decides() {
     run.handle(Event::Retry, &facts(true), at(2));
     assert_eq!(run.current(), 3);
     let ask = asked(&run.handle(Event::Continue, &facts(true), at(3))).unwrap();
-    run.handle(Event::PlanMade { ask, plan: ActionId(1), title: "T".to_owned() }, &facts(true), at(3));
+    run.handle(
+        Event::PlanMade {
+            ask,
+            plan: ActionId(1),
+            title: "T".to_owned(),
+        },
+        &facts(true),
+        at(3),
+    );
     run.handle(Event::Confirmed { plan: ActionId(1) }, &facts(true), at(3));
-    run.handle(done(1, Outcome::Unknown("timeout".to_owned()), None), &facts(true), at(4));
-    assert!(matches!(run.states()[3], StepState::Unknown(_)), "an unknown outcome is no failure and no success");
+    run.handle(
+        done(1, Outcome::Unknown("timeout".to_owned()), None),
+        &facts(true),
+        at(4),
+    );
+    assert!(
+        matches!(run.states()[3], StepState::Unknown(_)),
+        "an unknown outcome is no failure and no success"
+    );
     assert_eq!((run.phase(), run.undos().len()), (&Phase::Stopped, 1));
 }
 
 #[test]
 fn the_built_in_runbooks_begin_without_any_fact_and_ask() {
     for book in Library::built_in().iter() {
-        let start = Start { id: "1".into(), operator: "o".into(), subject: Subject::default(), params: BTreeMap::new() };
+        let start = Start {
+            id: "1".into(),
+            operator: "o".into(),
+            subject: Subject::default(),
+            params: BTreeMap::new(),
+        };
         let (run, effects) = Run::start(Arc::clone(book), start, &Facts::new(), at(0));
         assert!(matches!(run.states()[0], StepState::Unknown(_)), "{}", book.id);
         assert_eq!(asked(&effects), None);
@@ -172,7 +243,10 @@ fn the_built_in_runbooks_begin_without_any_fact_and_ask() {
 
 /// Ids are mostly 0, which [`fitting`] makes the right ones: pure chance would hardly ever get to a confirmation.
 fn any_event() -> impl Strategy<Value = Event> {
-    let (ask, plan) = (prop_oneof![3 => Just(0), 1 => 1..4u64], prop_oneof![3 => Just(0), 1 => 1..4u64]);
+    let (ask, plan) = (
+        prop_oneof![3 => Just(0), 1 => 1..4u64],
+        prop_oneof![3 => Just(0), 1 => 1..4u64],
+    );
     prop_oneof![
         3 => Just(Event::Tick),
         4 => Just(Event::Continue),
@@ -200,11 +274,22 @@ fn fitting(event: Event, run: &Run, asks: &[AskId]) -> Event {
     };
     let id = |given: ActionId| if given == ActionId(0) { now } else { given };
     match event {
-        Event::PlanMade { ask: given, plan, title } => Event::PlanMade { ask: ask(given), plan, title },
+        Event::PlanMade {
+            ask: given,
+            plan,
+            title,
+        } => Event::PlanMade {
+            ask: ask(given),
+            plan,
+            title,
+        },
         Event::PlanRefused { ask: given, why } => Event::PlanRefused { ask: ask(given), why },
         Event::PlanCancelled { ask: given, why } => Event::PlanCancelled { ask: ask(given), why },
         Event::Confirmed { plan } => Event::Confirmed { plan: id(plan) },
-        Event::Progress(progress) => Event::Progress(Progress { id: id(progress.id), ..progress }),
+        Event::Progress(progress) => Event::Progress(Progress {
+            id: id(progress.id),
+            ..progress
+        }),
         other => other,
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{Fact, Facts, REGISTRY};
 use crate::model::{
-    Container, ContainerState, Ended, FeedId, Freshness, Kind, ObjectRef, Pod, Revision, RolloutState, Steward, Workload,
-    World, rollout_state, trouble_of,
+    Container, ContainerState, Ended, FeedId, Freshness, Kind, ObjectRef, Pod, Revision, RolloutState, Steward,
+    Workload, World, rollout_state, trouble_of,
 };
 use crate::runbook::value::Value;
 use jiff::Timestamp;
@@ -30,7 +30,10 @@ impl Subject {
     /// The subject that an object of a signal or of a pane's row stands for: a pod brings its workload along.
     pub fn of(world: &World, object: &ObjectRef) -> Self {
         if Kind::WORKLOADS.contains(&object.kind) {
-            return Self { workload: Some(object.clone()), ..Self::default() };
+            return Self {
+                workload: Some(object.clone()),
+                ..Self::default()
+            };
         }
         if object.kind != Kind::Pod {
             return Self::default();
@@ -39,23 +42,40 @@ impl Subject {
             .pod(object)
             .and_then(|pod| world.top_owner(pod))
             .filter(|owner| Kind::WORKLOADS.contains(&owner.kind));
-        Self { workload, pod: Some(object.clone()), signal: None }
+        Self {
+            workload,
+            pod: Some(object.clone()),
+            signal: None,
+        }
     }
 
     /// `deployment cortex/cortex-api`, for titles.
     pub fn name(&self) -> String {
-        self.workload.as_ref().or(self.pod.as_ref()).map_or_else(String::new, ToString::to_string)
+        self.workload
+            .as_ref()
+            .or(self.pod.as_ref())
+            .map_or_else(String::new, ToString::to_string)
     }
 }
 
 /// The object as facts and parameters write it: `deployment/cortex/cortex-api`.
 pub fn target_text(object: &ObjectRef) -> String {
-    format!("{}/{}/{}", object.kind.api().to_lowercase(), object.namespace, object.name)
+    format!(
+        "{}/{}/{}",
+        object.kind.api().to_lowercase(),
+        object.namespace,
+        object.name
+    )
 }
 
 /// Computes every fact of the registry for `subject`. `now` is the console's time; ages use the server's.
 pub fn of(world: &World, subject: &Subject, now: Timestamp) -> Facts {
-    let mut maker = Maker { world, ours: now, now: world.server_now(now), facts: Facts::new() };
+    let mut maker = Maker {
+        world,
+        ours: now,
+        now: world.server_now(now),
+        facts: Facts::new(),
+    };
     maker.workload(subject);
     maker.pod(subject);
     maker.signal(subject);
@@ -77,12 +97,20 @@ fn seconds(now: Timestamp, then: Timestamp) -> i64 {
 impl Maker<'_> {
     /// Why facts that rest on these kinds are not known now, if they are not.
     fn blocked(&self, kinds: &[Kind]) -> Option<Fact> {
-        let worst = kinds.iter().map(|kind| (self.world.feed(FeedId::Watch(*kind)), *kind)).find(|(feed, _)| !feed.is_fresh());
+        let worst = kinds
+            .iter()
+            .map(|kind| (self.world.feed(FeedId::Watch(*kind)), *kind))
+            .find(|(feed, _)| !feed.is_fresh());
         let (feed, kind) = worst?;
         Some(match feed {
             Freshness::Fresh => return None,
-            Freshness::Off | Freshness::Syncing { .. } => Fact::Denied(format!("{} are still being loaded", kind.plural())),
-            Freshness::Stale { since, .. } => Fact::Stale { seconds: seconds(self.ours, *since), last: None },
+            Freshness::Off | Freshness::Syncing { .. } => {
+                Fact::Denied(format!("{} are still being loaded", kind.plural()))
+            }
+            Freshness::Stale { since, .. } => Fact::Stale {
+                seconds: seconds(self.ours, *since),
+                last: None,
+            },
             Freshness::Failed { why, .. } | Freshness::Forbidden { why } => Fact::Denied(why.to_string()),
             Freshness::Absent { why } => Fact::Absent(why.to_string()),
         })
@@ -92,7 +120,10 @@ impl Maker<'_> {
     fn put<V: Into<Value>>(&mut self, name: &str, blocked: Option<&Fact>, value: Option<V>, absent: &str) {
         let value = value.map(Into::into);
         let fact = match (blocked, value) {
-            (Some(Fact::Stale { seconds, .. }), last) => Fact::Stale { seconds: *seconds, last },
+            (Some(Fact::Stale { seconds, .. }), last) => Fact::Stale {
+                seconds: *seconds,
+                last,
+            },
             (Some(other), _) => other.clone(),
             (None, Some(value)) => Fact::Known(value),
             (None, None) => Fact::Absent(absent.to_owned()),
@@ -148,7 +179,10 @@ impl Maker<'_> {
         let blocked = self.blocked(&[Kind::Hpa]);
         let hpa = self.world.hpa_of(w).cloned();
         self.put("rollout.autoscaled", blocked.as_ref(), Some(hpa.is_some()), "");
-        let (min, max) = (hpa.as_ref().map(|h| i64::from(h.min)), hpa.as_ref().map(|h| i64::from(h.max)));
+        let (min, max) = (
+            hpa.as_ref().map(|h| i64::from(h.min)),
+            hpa.as_ref().map(|h| i64::from(h.max)),
+        );
         self.put("rollout.hpa.min", blocked.as_ref(), min, "no HPA sets its replicas");
         self.put("rollout.hpa.max", blocked.as_ref(), max, "no HPA sets its replicas");
     }
@@ -167,12 +201,36 @@ impl Maker<'_> {
             RolloutState::Degraded { .. } => "degraded",
         };
         self.put("rollout.state", blocked, Some(word), "");
-        self.put("rollout.stalled", blocked, Some(matches!(state, RolloutState::Stalled { .. })), "");
-        self.put("rollout.complete", blocked, Some(matches!(state, RolloutState::Complete)), "");
-        let since = if let RolloutState::Stalled { since, .. } = &state { *since } else { None };
-        self.put("rollout.stalled_for", blocked, since.map(|since| seconds(self.now, since)), "it is not stalled");
+        self.put(
+            "rollout.stalled",
+            blocked,
+            Some(matches!(state, RolloutState::Stalled { .. })),
+            "",
+        );
+        self.put(
+            "rollout.complete",
+            blocked,
+            Some(matches!(state, RolloutState::Complete)),
+            "",
+        );
+        let since = if let RolloutState::Stalled { since, .. } = &state {
+            *since
+        } else {
+            None
+        };
+        self.put(
+            "rollout.stalled_for",
+            blocked,
+            since.map(|since| seconds(self.now, since)),
+            "it is not stalled",
+        );
         let trouble = trouble_of(self.world, w);
-        self.put("rollout.reason", blocked, trouble.as_ref().map(|t| t.reason.to_string()), "no pod says why");
+        self.put(
+            "rollout.reason",
+            blocked,
+            trouble.as_ref().map(|t| t.reason.to_string()),
+            "no pod says why",
+        );
         self.put("rollout.about", blocked, trouble.map(|t| t.about), "no pod says why");
     }
 
@@ -187,7 +245,12 @@ impl Maker<'_> {
         let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
         let revision = (current > 0).then(|| number(current));
         let images = previous.map(|r| {
-            r.images.iter().filter(|c| !c.init).map(|c| &*c.image).collect::<Vec<_>>().join(", ")
+            r.images
+                .iter()
+                .filter(|c| !c.init)
+                .map(|c| &*c.image)
+                .collect::<Vec<_>>()
+                .join(", ")
         });
         let none = "no older revision is kept";
         let count = self.world.revisions_of(w).count();
@@ -197,7 +260,12 @@ impl Maker<'_> {
         self.put("rollout.previous_revision", blocked, previous, none);
         self.put("rollout.previous_image", blocked, images, none);
         self.put("rollout.revisions", blocked, Some(number(count as u64)), "");
-        self.put("rollout.changed_for", blocked, changed, "the newest revision is not in the history");
+        self.put(
+            "rollout.changed_for",
+            blocked,
+            changed,
+            "the newest revision is not in the history",
+        );
     }
 
     fn pods(&mut self, w: &Workload) {
@@ -225,14 +293,28 @@ impl Maker<'_> {
 
     fn pod(&mut self, subject: &Subject) {
         let blocked = self.blocked(&[Kind::Pod]);
-        let workload = subject.workload.as_ref().and_then(|object| self.world.workload(object)).cloned();
+        let workload = subject
+            .workload
+            .as_ref()
+            .and_then(|object| self.world.workload(object))
+            .cloned();
         let named = subject.pod.as_ref().and_then(|object| self.world.pod(object)).cloned();
         let worst = || {
             let pods = self.world.pods_of(workload.as_ref()?);
-            pods.max_by_key(|pod| (pod.crash_looping().is_some(), pod.is_bad(), pod.restarts, std::cmp::Reverse(&pod.meta.name)))
+            pods.max_by_key(|pod| {
+                (
+                    pod.crash_looping().is_some(),
+                    pod.is_bad(),
+                    pod.restarts,
+                    std::cmp::Reverse(&pod.meta.name),
+                )
+            })
         };
         let Some(pod) = named.or_else(|| worst().cloned()) else {
-            self.all("pod.", &blocked.unwrap_or_else(|| Fact::Absent("there is no such pod any more".to_owned())));
+            self.all(
+                "pod.",
+                &blocked.unwrap_or_else(|| Fact::Absent("there is no such pod any more".to_owned())),
+            );
             return;
         };
         let blocked = blocked.as_ref();
@@ -240,19 +322,38 @@ impl Maker<'_> {
         let container = culprit(&pod);
         let ended = container.and_then(last_end);
         let never = "no container of it ever ended";
-        let owner = pod.meta.owner.as_ref().map(|o| format!("{}/{}", o.kind.to_lowercase(), o.name));
+        let owner = pod
+            .meta
+            .owner
+            .as_ref()
+            .map(|o| format!("{}/{}", o.kind.to_lowercase(), o.name));
         self.put("pod.target", blocked, Some(target_text(&object)), "");
         self.put("pod.name", blocked, Some(pod.meta.name.to_string()), "");
         self.put("pod.namespace", blocked, Some(pod.meta.namespace.to_string()), "");
         self.put("pod.status", blocked, Some(pod.status.to_string()), "");
         self.put("pod.ready", blocked, Some(pod.is_ready), "");
-        self.put("pod.container", blocked, container.map(|c| c.name.to_string()), "it has no container yet");
+        self.put(
+            "pod.container",
+            blocked,
+            container.map(|c| c.name.to_string()),
+            "it has no container yet",
+        );
         self.put("pod.restarts", blocked, Some(i64::from(pod.restarts)), "");
         let restarted = pod.last_restart.map(|at| seconds(self.now, at));
         self.put("pod.restarted_for", blocked, restarted, "it never restarted");
         self.put("pod.quiet_for", blocked, Some(seconds(self.now, last_stir(&pod))), "");
-        self.put("pod.last_exit_code", blocked, ended.map(|end| i64::from(end.exit_code)), never);
-        self.put("pod.last_reason", blocked, ended.map(|end| end.reason.to_string()), never);
+        self.put(
+            "pod.last_exit_code",
+            blocked,
+            ended.map(|end| i64::from(end.exit_code)),
+            never,
+        );
+        self.put(
+            "pod.last_reason",
+            blocked,
+            ended.map(|end| end.reason.to_string()),
+            never,
+        );
         self.put("pod.age", blocked, Some(seconds(self.now, pod.meta.created)), "");
         let node = Some(pod.node.to_string()).filter(|node| !node.is_empty());
         self.put("pod.node", blocked, node, "no node was found for it");
@@ -275,7 +376,11 @@ impl Maker<'_> {
 }
 
 fn revision_kind(w: &Workload) -> Kind {
-    if w.kind == Kind::Deployment { Kind::ReplicaSet } else { Kind::ControllerRevision }
+    if w.kind == Kind::Deployment {
+        Kind::ReplicaSet
+    } else {
+        Kind::ControllerRevision
+    }
 }
 
 /// Whether the pod runs the workload's newest revision.
@@ -298,7 +403,9 @@ fn last_stir(pod: &Pod) -> Timestamp {
 /// The container that is in trouble: in a crash loop, else not ready, else the one that restarted most.
 fn culprit(pod: &Pod) -> Option<&Container> {
     pod.crash_looping().or_else(|| {
-        pod.containers.iter().max_by_key(|c| (last_end(c).is_some_and(|end| end.exit_code != 0), !c.ready, c.restarts))
+        pod.containers
+            .iter()
+            .max_by_key(|c| (last_end(c).is_some_and(|end| end.exit_code != 0), !c.ready, c.restarts))
     })
 }
 

@@ -25,7 +25,12 @@ pub(super) struct Fields<'t, 'i> {
 
 impl<'t, 'i> Fields<'t, 'i> {
     pub fn new(table: &'t DeTable<'i>, at: usize, base: usize) -> Self {
-        Self { table, at, base, asked: Vec::new() }
+        Self {
+            table,
+            at,
+            base,
+            asked: Vec::new(),
+        }
     }
 
     /// Parses a TOML text that begins at byte `base` of the file; a syntax error becomes a problem.
@@ -35,7 +40,11 @@ impl<'t, 'i> Fields<'t, 'i> {
             Err(error) => {
                 let at = error.span().map_or(0, |span| span.start);
                 let message = error.message().lines().next().unwrap_or("not TOML").to_owned();
-                let expected = error.message().lines().nth(1).unwrap_or("TOML, such as key = \"value\"");
+                let expected = error
+                    .message()
+                    .lines()
+                    .nth(1)
+                    .unwrap_or("TOML, such as key = \"value\"");
                 source.problem(base + at, message, expected.trim_start_matches("expected ").to_owned());
                 None
             }
@@ -62,18 +71,29 @@ impl<'t, 'i> Fields<'t, 'i> {
     }
 
     fn wrong(&self, source: &mut Source<'_>, key: &str, value: &DeValue<'_>, span: &Range<usize>, expected: &str) {
-        source.problem(self.place(span), format!("`{key}` is of type {}", value.type_str()), expected);
+        source.problem(
+            self.place(span),
+            format!("`{key}` is of type {}", value.type_str()),
+            expected,
+        );
     }
 
     /// Says that a key is missing.
     pub fn missing(&self, source: &mut Source<'_>, key: &str, expected: &str) {
-        source.problem(self.at, format!("`{key}` is missing"), format!("`{key} = …`, {expected}"));
+        source.problem(
+            self.at,
+            format!("`{key}` is missing"),
+            format!("`{key} = …`, {expected}"),
+        );
     }
 
     pub fn text(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<Placed<String>> {
         let (value, span) = self.raw(key)?;
         match value {
-            DeValue::String(text) => Some(Placed { value: text.to_string(), at: self.text_place(source, &span) }),
+            DeValue::String(text) => Some(Placed {
+                value: text.to_string(),
+                at: self.text_place(source, &span),
+            }),
             other => {
                 self.wrong(source, key, other, &span, "a text in quotes");
                 None
@@ -114,21 +134,30 @@ impl<'t, 'i> Fields<'t, 'i> {
         if number.is_none() {
             self.wrong(source, key, value, &span, "an integer");
         }
-        Some(Placed { value: number?, at: self.place(&span) })
+        Some(Placed {
+            value: number?,
+            at: self.place(&span),
+        })
     }
 
     /// A duration such as `"90s"`, in seconds.
     pub fn duration(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<Placed<i64>> {
         let text = self.text(source, key)?;
         let Some(value) = parse_duration(&text.value) else {
-            source.problem(text.at, format!("`{}` is not a duration", text.value), "a number with its unit, such as \"90s\" or \"2m\"");
+            source.problem(
+                text.at,
+                format!("`{}` is not a duration", text.value),
+                "a number with its unit, such as \"90s\" or \"2m\"",
+            );
             return None;
         };
         Some(Placed { value, at: text.at })
     }
 
     pub fn texts(&mut self, source: &mut Source<'_>, key: &'static str) -> Vec<Placed<String>> {
-        let Some((value, span)) = self.raw(key) else { return Vec::new() };
+        let Some((value, span)) = self.raw(key) else {
+            return Vec::new();
+        };
         let DeValue::Array(items) = value else {
             self.wrong(source, key, value, &span, "a list of texts, such as [\"a\", \"b\"]");
             return Vec::new();
@@ -137,7 +166,10 @@ impl<'t, 'i> Fields<'t, 'i> {
         for item in items {
             match item.get_ref() {
                 DeValue::String(text) => {
-                    texts.push(Placed { value: text.to_string(), at: self.text_place(source, &item.span()) });
+                    texts.push(Placed {
+                        value: text.to_string(),
+                        at: self.text_place(source, &item.span()),
+                    });
                 }
                 other => self.wrong(source, key, other, &item.span(), "a text in quotes"),
             }
@@ -149,11 +181,18 @@ impl<'t, 'i> Fields<'t, 'i> {
     pub fn template_text(&mut self, source: &mut Source<'_>, key: &'static str) -> Option<Placed<String>> {
         let (value, span) = self.raw(key)?;
         match value {
-            DeValue::String(text) => Some(Placed { value: text.to_string(), at: self.text_place(source, &span) }),
-            DeValue::Integer(number) => {
-                Some(Placed { value: format!("{{{{ {} }}}}", number.as_str()), at: self.place(&span) })
-            }
-            DeValue::Boolean(flag) => Some(Placed { value: format!("{{{{ {flag} }}}}"), at: self.place(&span) }),
+            DeValue::String(text) => Some(Placed {
+                value: text.to_string(),
+                at: self.text_place(source, &span),
+            }),
+            DeValue::Integer(number) => Some(Placed {
+                value: format!("{{{{ {} }}}}", number.as_str()),
+                at: self.place(&span),
+            }),
+            DeValue::Boolean(flag) => Some(Placed {
+                value: format!("{{{{ {flag} }}}}"),
+                at: self.place(&span),
+            }),
             other => {
                 self.wrong(source, key, other, &span, "a text, a number or `\"{{ expression }}\"`");
                 None
@@ -163,7 +202,9 @@ impl<'t, 'i> Fields<'t, 'i> {
 
     /// An array of tables, such as `[[look]]`.
     pub fn tables(&mut self, source: &mut Source<'_>, key: &'static str) -> Vec<Fields<'t, 'i>> {
-        let Some((value, span)) = self.raw(key) else { return Vec::new() };
+        let Some((value, span)) = self.raw(key) else {
+            return Vec::new();
+        };
         let DeValue::Array(items) = value else {
             self.wrong(source, key, value, &span, &format!("tables, each under [[{key}]]"));
             return Vec::new();
@@ -192,7 +233,10 @@ impl<'t, 'i> Fields<'t, 'i> {
     pub fn named_tables(&self, source: &mut Source<'_>) -> Vec<(Placed<String>, Fields<'t, 'i>)> {
         let mut named = Vec::new();
         for (name, value) in self.table {
-            let key = Placed { value: name.get_ref().to_string(), at: self.place(&name.span()) };
+            let key = Placed {
+                value: name.get_ref().to_string(),
+                at: self.place(&name.span()),
+            };
             match value.get_ref() {
                 DeValue::Table(table) => named.push((key.clone(), Fields::new(table, key.at, self.base))),
                 other => self.wrong(source, &key.value, other, &value.span(), "a table"),
@@ -208,8 +252,10 @@ impl<'t, 'i> Fields<'t, 'i> {
         for (name, _) in self.table {
             let key: &str = name.get_ref();
             if !self.asked.contains(&key) {
-                let expected = nearest(key, known.iter())
-                    .map_or_else(|| format!("one of {}", known.join(", ")), |near| format!("perhaps `{near}`"));
+                let expected = nearest(key, known.iter()).map_or_else(
+                    || format!("one of {}", known.join(", ")),
+                    |near| format!("perhaps `{near}`"),
+                );
                 source.problem(self.place(&name.span()), format!("{what} has no `{key}`"), expected);
             }
         }

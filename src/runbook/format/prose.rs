@@ -12,7 +12,11 @@ pub enum Block {
     /// A heading below the step's own.
     Heading(Vec<Span>),
     /// An item of a list: how deep it is nested, from 0, and its number if the list has numbers.
-    Item { depth: usize, number: Option<u64>, spans: Vec<Span> },
+    Item {
+        depth: usize,
+        number: Option<u64>,
+        spans: Vec<Span>,
+    },
     /// Lines to be shown as they are.
     Code(Vec<String>),
 }
@@ -100,7 +104,11 @@ impl Builder {
             Event::SoftBreak => self.piece(" ", self.styles.last().copied().unwrap_or(Style::Plain), range.start),
             // A comment is for authors; any other HTML would be shown as its own source.
             Event::Html(text) | Event::InlineHtml(text) if !text.trim_start().starts_with("<!--") => {
-                source.problem(range.start, "HTML cannot be shown here", "Markdown: paragraphs, lists, code, emphasis");
+                source.problem(
+                    range.start,
+                    "HTML cannot be shown here",
+                    "Markdown: paragraphs, lists, code, emphasis",
+                );
             }
             _ => {}
         }
@@ -128,7 +136,11 @@ impl Builder {
             *next = number.map(|number| number + 1);
             number
         });
-        self.end(source, |spans| Block::Item { depth: depth - 1, number, spans });
+        self.end(source, |spans| Block::Item {
+            depth: depth - 1,
+            number,
+            spans,
+        });
     }
 
     fn end(&mut self, source: &mut Source<'_>, make: impl FnOnce(Vec<Span>) -> Block) {

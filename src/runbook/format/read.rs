@@ -30,7 +30,13 @@ pub fn parse(text: &str, file: &str) -> Result<Runbook, Vec<Problem>> {
     // One large stack for the whole file: its expressions are checked there too, and no nesting can overflow it.
     cel::on_large_stack(PATIENCE, move || parse_here(&owned, &name)).unwrap_or_else(|why| {
         let (file, message) = (file.to_owned(), format!("the file cannot be read: {why}"));
-        Err(vec![Problem { file, line: 1, column: 1, message, expected: "a simpler file".to_owned() }])
+        Err(vec![Problem {
+            file,
+            line: 1,
+            column: 1,
+            message,
+            expected: "a simpler file".to_owned(),
+        }])
     })
 }
 
@@ -62,12 +68,20 @@ pub fn slug(heading: &str) -> String {
 fn read(source: &mut Source<'_>) -> Option<Runbook> {
     let text = source.text;
     if text.len() > MAX_FILE {
-        source.problem(0, format!("the file has {} bytes", text.len()), format!("at most {MAX_FILE}"));
+        source.problem(
+            0,
+            format!("the file has {} bytes", text.len()),
+            format!("at most {MAX_FILE}"),
+        );
         return None;
     }
     // Escape sequences and text that runs backwards have no place in what an operator is to trust.
     if let Some((at, letter)) = text.char_indices().find(|(_, letter)| is_unprintable(*letter)) {
-        source.problem(at, format!("there is a control character U+{:04X}", u32::from(letter)), "plain text");
+        source.problem(
+            at,
+            format!("there is a control character U+{:04X}", u32::from(letter)),
+            "plain text",
+        );
         return None;
     }
     let (front, body) = front_matter(source)?;
@@ -89,12 +103,29 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
     if let Some(id) = &id
         && id.value != slug(&id.value)
     {
-        source.problem(id.at, format!("`{}` is not an id", id.value), format!("`{}`", slug(&id.value)));
+        source.problem(
+            id.at,
+            format!("`{}` is not an id", id.value),
+            format!("`{}`", slug(&id.value)),
+        );
     }
-    let names = facts::names_with(params.iter().map(|param| (param.name.as_str(), param.kind.value_type())));
+    let names = facts::names_with(
+        params
+            .iter()
+            .map(|param| (param.name.as_str(), param.kind.value_type())),
+    );
     let parts = sections(source, body);
-    let ids: Vec<String> = parts.iter().filter(|part| part.step.is_some()).map(|part| slug(&part.title)).collect();
-    let mut context = Context { names: Arc::clone(&names), ids, index: 0, params: &params };
+    let ids: Vec<String> = parts
+        .iter()
+        .filter(|part| part.step.is_some())
+        .map(|part| slug(&part.title))
+        .collect();
+    let mut context = Context {
+        names: Arc::clone(&names),
+        ids,
+        index: 0,
+        params: &params,
+    };
     let (mut intro, mut steps, mut appendix) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
         for (template, at) in &part.templates {
@@ -102,23 +133,41 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
         }
         match part.step {
             Some(ref range) => {
-                if context.ids.iter().take(context.index).any(|id| *id == slug(&part.title)) {
-                    source.problem(part.at, format!("two steps are called `{}`", slug(&part.title)), "another heading");
+                if context
+                    .ids
+                    .iter()
+                    .take(context.index)
+                    .any(|id| *id == slug(&part.title))
+                {
+                    source.problem(
+                        part.at,
+                        format!("two steps are called `{}`", slug(&part.title)),
+                        "another heading",
+                    );
                 }
                 steps.extend(read_step(source, &context, &part, range.clone()));
                 context.index += 1;
             }
             None if part.level < 2 => intro.extend(part.blocks),
-            None => appendix.push(Section { title: part.title, prose: part.blocks }),
+            None => appendix.push(Section {
+                title: part.title,
+                prose: part.blocks,
+            }),
         }
     }
     if context.ids.is_empty() {
-        source.problem(text.len(), "there is no step", "a heading with a ```step block under it");
+        source.problem(
+            text.len(),
+            "there is no step",
+            "a heading with a ```step block under it",
+        );
     }
-    let digest = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
+    let digest = Sha256::digest(text.as_bytes())
+        .iter()
+        .fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        });
     Some(Runbook {
         id: id?.value,
         title: title?.value,
@@ -168,7 +217,11 @@ fn verified(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Option<jiff
     let text = fields.text(source, "verified")?;
     let date = text.value.parse().ok();
     if date.is_none() {
-        source.problem(text.at, format!("`{}` is not a day", text.value), "a day such as \"2026-11-01\"");
+        source.problem(
+            text.at,
+            format!("`{}` is not a day", text.value),
+            "a day such as \"2026-11-01\"",
+        );
     }
     date
 }
@@ -179,7 +232,10 @@ fn read_params(source: &mut Source<'_>, table: &Fields<'_, '_>) -> Vec<Param> {
     let mut params: Vec<Param> = Vec::new();
     let mut defaults = Vec::new();
     for (name, mut fields) in table.named_tables(source) {
-        let valid = name.value.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        let valid = name
+            .value
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
             && name.value.starts_with(|c: char| c.is_ascii_lowercase());
         // A parameter that hides a family of facts would make the same word mean two things.
         let hides = ["rollout", "pod", "signal", "params"].contains(&name.value.as_str());
@@ -196,7 +252,11 @@ fn read_params(source: &mut Source<'_>, table: &Fields<'_, '_>) -> Vec<Param> {
         let Some(kind) = kind else { continue };
         let counts = matches!(kind, ParamKind::Int | ParamKind::Revision);
         if let Some(bound) = min.as_ref().or(max.as_ref()).filter(|_| !counts) {
-            source.problem(bound.at, "only an int has `min` and `max`", format!("no bounds for `{}`", name.value));
+            source.problem(
+                bound.at,
+                "only an int has `min` and `max`",
+                format!("no bounds for `{}`", name.value),
+            );
         }
         if let (Some(low), Some(high)) = (&min, &max)
             && low.value > high.value
@@ -214,10 +274,23 @@ fn read_params(source: &mut Source<'_>, table: &Fields<'_, '_>) -> Vec<Param> {
             }
         });
         let (min, max) = (min.map(|bound| bound.value), max.map(|bound| bound.value));
-        params.push(Param { name: name.value, kind, help, default, min, max, keep });
+        params.push(Param {
+            name: name.value,
+            kind,
+            help,
+            default,
+            min,
+            max,
+            keep,
+        });
     }
     // A default may speak of facts only: parameters that wait for one another would have no order.
-    let context = Context { names: facts::names_with(std::iter::empty()), ids: Vec::new(), index: 0, params: &[] };
+    let context = Context {
+        names: facts::names_with(std::iter::empty()),
+        ids: Vec::new(),
+        index: 0,
+        params: &[],
+    };
     for (template, at, kind) in defaults {
         check_default(source, &context, &template, at, &kind);
     }
@@ -229,7 +302,11 @@ fn check_default(source: &mut Source<'_>, context: &Context<'_>, template: &Temp
     let text = template.text(&Arc::default());
     match kind {
         ParamKind::Duration if written && parse_duration(&text).is_none() => {
-            source.problem(at, format!("`{text}` is not a duration"), "a number with its unit, such as \"90s\"");
+            source.problem(
+                at,
+                format!("`{text}` is not a duration"),
+                "a number with its unit, such as \"90s\"",
+            );
         }
         ParamKind::Duration if written => {}
         ParamKind::Choice(choices) if written && !choices.contains(&text) => {
@@ -257,7 +334,11 @@ fn param_kind(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Option<Pa
         }
         "choice" => ParamKind::Choice(choices.into_iter().map(|choice| choice.value).collect()),
         "queue" | "database" | "quantity" | "redis" | "certificate" => {
-            source.problem(name.at, format!("type `{}` is not available in this version", name.value), PARAM_TYPES);
+            source.problem(
+                name.at,
+                format!("type `{}` is not available in this version", name.value),
+                PARAM_TYPES,
+            );
             return None;
         }
         other => {
@@ -301,22 +382,39 @@ fn sections(source: &mut Source<'_>, base: usize) -> Vec<Part> {
             Event::End(TagEnd::Heading(_)) if heading => heading = false,
             Event::Text(text) | Event::Code(text) if heading => part.title.push_str(&text),
             _ if heading => {}
-            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) if info.split_whitespace().next() == Some("step") => {
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info)))
+                if info.split_whitespace().next() == Some("step") =>
+            {
                 if depth > 1 {
-                    source.problem(range.start, "a step block stands inside a list or quote", "it at the left margin");
+                    source.problem(
+                        range.start,
+                        "a step block stands inside a list or quote",
+                        "it at the left margin",
+                    );
                 }
                 block = Some(range.end..range.end);
             }
             Event::Text(_) if block.is_some() => {
-                let begin = block.as_ref().filter(|seen| !seen.is_empty()).map_or(range.start, |seen| seen.start);
+                let begin = block
+                    .as_ref()
+                    .filter(|seen| !seen.is_empty())
+                    .map_or(range.start, |seen| seen.start);
                 block = Some(begin..range.end);
             }
             Event::End(TagEnd::CodeBlock) if block.is_some() => {
                 let inside = block.take().unwrap_or_default();
                 if part.level < 2 {
-                    source.problem(range.start, "a step block stands under no `##` heading", "a heading that names the step");
+                    source.problem(
+                        range.start,
+                        "a step block stands under no `##` heading",
+                        "a heading that names the step",
+                    );
                 } else if part.step.is_some() {
-                    source.problem(range.start, "a second step block under one heading", "one step under a heading");
+                    source.problem(
+                        range.start,
+                        "a second step block under one heading",
+                        "one step under a heading",
+                    );
                 } else {
                     part.step = Some(inside);
                 }
@@ -330,7 +428,14 @@ fn sections(source: &mut Source<'_>, base: usize) -> Vec<Part> {
 
 impl Part {
     fn new(at: usize, level: u8) -> Self {
-        Self { title: String::new(), level, at, blocks: Vec::new(), templates: Vec::new(), step: None }
+        Self {
+            title: String::new(),
+            level,
+            at,
+            blocks: Vec::new(),
+            templates: Vec::new(),
+            step: None,
+        }
     }
 
     fn close(&mut self, source: &mut Source<'_>, builder: Builder, parts: &mut Vec<Self>) {

@@ -17,7 +17,13 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, message, expected } = self;
+        let Self {
+            file,
+            line,
+            column,
+            message,
+            expected,
+        } = self;
         write!(f, "{file}:{line}:{column}: {message}; expected {expected}")
     }
 }
@@ -33,7 +39,11 @@ pub(super) struct Source<'a> {
 
 impl<'a> Source<'a> {
     pub fn new(text: &'a str, file: &'a str) -> Self {
-        Self { text, file, problems: Vec::new() }
+        Self {
+            text,
+            file,
+            problems: Vec::new(),
+        }
     }
 
     /// Line and column, both from 1, of a byte.
@@ -56,7 +66,13 @@ impl<'a> Source<'a> {
     pub fn problem(&mut self, offset: usize, message: impl Into<String>, expected: impl Into<String>) {
         let (line, column) = self.place(offset);
         let file = self.file.to_owned();
-        self.problems.push(Problem { file, line, column, message: message.into(), expected: expected.into() });
+        self.problems.push(Problem {
+            file,
+            line,
+            column,
+            message: message.into(),
+            expected: expected.into(),
+        });
     }
 
     /// A flaw of an expression or template whose text begins at `base`.

@@ -17,10 +17,18 @@ type Arg = (&'static str, Type, bool);
 /// Every action, with its arguments.
 const ACTIONS: &[(&str, ActionName, &[Arg])] = &[
     ("scale", ActionName::Scale, &[("replicas", Type::Int, true)]),
-    ("hpa-bounds", ActionName::HpaBounds, &[("min", Type::Int, true), ("max", Type::Int, true)]),
+    (
+        "hpa-bounds",
+        ActionName::HpaBounds,
+        &[("min", Type::Int, true), ("max", Type::Int, true)],
+    ),
     ("restart", ActionName::Restart, &[]),
     ("roll-back", ActionName::Rollback, &[("revision", Type::Int, true)]),
-    ("set-image", ActionName::SetImage, &[("container", Type::Text, true), ("image", Type::Text, true)]),
+    (
+        "set-image",
+        ActionName::SetImage,
+        &[("container", Type::Text, true), ("image", Type::Text, true)],
+    ),
     ("pause", ActionName::Pause, &[]),
     ("resume", ActionName::Resume, &[]),
     ("delete-pod", ActionName::DeletePod, &[]),
@@ -32,7 +40,10 @@ const KINDS: &str = "note, diagnose, gate, action, wait, branch or ask";
 impl ActionName {
     /// The name in files, in the registry of actions and in the journal.
     pub fn name(self) -> &'static str {
-        ACTIONS.iter().find(|(_, action, _)| *action == self).map_or("", |(name, ..)| name)
+        ACTIONS
+            .iter()
+            .find(|(_, action, _)| *action == self)
+            .map_or("", |(name, ..)| name)
     }
 }
 
@@ -63,7 +74,11 @@ impl Context<'_> {
     pub fn check_template(&self, source: &mut Source<'_>, template: &Template, at: usize, want: Type) {
         let whole = template.only_expression().is_some();
         if !whole && want != Type::Text {
-            source.problem(at, "a text stands here", format!("{}, or one `{{{{ expression }}}}` that gives it", want.name()));
+            source.problem(
+                at,
+                "a text stands here",
+                format!("{}, or one `{{{{ expression }}}}` that gives it", want.name()),
+            );
         }
         for (text, offset) in template.expressions() {
             self.check(source, text, at + offset, if whole { want } else { Type::Text });
@@ -92,10 +107,16 @@ impl Context<'_> {
     fn goto(&self, source: &mut Source<'_>, target: Target) -> String {
         match self.ids.iter().position(|id| *id == target.value) {
             Some(index) if index > self.index => {}
-            Some(_) => source.problem(target.at, format!("`{}` is not a later step", target.value), "a step below this one"),
+            Some(_) => source.problem(
+                target.at,
+                format!("`{}` is not a later step", target.value),
+                "a step below this one",
+            ),
             None => {
-                let expected = nearest(&target.value, self.ids.iter())
-                    .map_or_else(|| format!("one of {}", self.ids.join(", ")), |near| format!("perhaps `{near}`"));
+                let expected = nearest(&target.value, self.ids.iter()).map_or_else(
+                    || format!("one of {}", self.ids.join(", ")),
+                    |near| format!("perhaps `{near}`"),
+                );
                 source.problem(target.at, format!("there is no step `{}`", target.value), expected);
             }
         }
@@ -103,17 +124,28 @@ impl Context<'_> {
     }
 }
 
-pub(super) fn read_step(source: &mut Source<'_>, context: &Context<'_>, part: &Part, range: Range<usize>) -> Option<Step> {
+pub(super) fn read_step(
+    source: &mut Source<'_>,
+    context: &Context<'_>,
+    part: &Part,
+    range: Range<usize>,
+) -> Option<Step> {
     let text = source.text.get(range.clone())?;
     let table = Fields::parse(source, text, range.start)?;
     let mut fields = Fields::new(&table, range.start, range.start);
     let kind = fields.required_text(source, "kind", KINDS)?;
     let required = fields.flag(source, "required", true);
     let when = fields.text(source, "when").map(|text| context.condition(source, text));
-    let look = fields.tables(source, "look").into_iter().filter_map(|row| read_look(source, context, row)).collect();
+    let look = fields
+        .tables(source, "look")
+        .into_iter()
+        .filter_map(|row| read_look(source, context, row))
+        .collect();
     let opens = read_opens(source, &mut fields);
     let kind = match kind.value.as_str() {
-        "note" => Some(StepKind::Note { needs_text: fields.flag(source, "needs_text", false) }),
+        "note" => Some(StepKind::Note {
+            needs_text: fields.flag(source, "needs_text", false),
+        }),
         "diagnose" => Some(StepKind::Diagnose),
         "gate" => read_gate(source, context, &mut fields),
         "action" => read_action(source, context, &mut fields),
@@ -121,7 +153,11 @@ pub(super) fn read_step(source: &mut Source<'_>, context: &Context<'_>, part: &P
         "branch" => read_branch(source, context, &mut fields),
         "ask" => read_ask(source, context, &mut fields),
         known @ ("approve" | "notify" | "run" | "sub") => {
-            source.problem(kind.at, format!("kind `{known}` is not available in this version"), KINDS);
+            source.problem(
+                kind.at,
+                format!("kind `{known}` is not available in this version"),
+                KINDS,
+            );
             return None;
         }
         other => {
@@ -132,17 +168,34 @@ pub(super) fn read_step(source: &mut Source<'_>, context: &Context<'_>, part: &P
     fields.finish(source, "this step");
     let (line, _) = source.place(part.at);
     let (id, title, prose) = (slug(&part.title), part.title.clone(), part.blocks.clone());
-    Some(Step { id, title, prose, kind: kind?, required, when, look, opens, line })
+    Some(Step {
+        id,
+        title,
+        prose,
+        kind: kind?,
+        required,
+        when,
+        look,
+        opens,
+        line,
+    })
 }
 
 fn read_look(source: &mut Source<'_>, context: &Context<'_>, mut fields: Fields<'_, '_>) -> Option<Look> {
     let label = fields.required_text(source, "label", "a word or two");
     let value = fields.required_text(source, "value", "such as \"{{ rollout.ready }}\"");
     let value = value.and_then(|text| context.template(source, &text, Type::Text));
-    let expect = fields.text(source, "expect").map(|text| context.condition(source, text));
+    let expect = fields
+        .text(source, "expect")
+        .map(|text| context.condition(source, text));
     let expected = context.text(source, &mut fields, "expected");
     fields.finish(source, "a row of evidence");
-    Some(Look { label: label?.value, value: value?, expect, expected })
+    Some(Look {
+        label: label?.value,
+        value: value?,
+        expect,
+        expected,
+    })
 }
 
 fn read_opens(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Vec<Open> {
@@ -152,7 +205,11 @@ fn read_opens(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Vec<Open>
             opens.push(*open);
         } else {
             let names: Vec<&str> = Open::ALL.iter().map(|(name, _)| *name).collect();
-            source.problem(text.at, format!("there is no view `{}`", text.value), format!("one of {}", names.join(", ")));
+            source.problem(
+                text.at,
+                format!("there is no view `{}`", text.value),
+                format!("one of {}", names.join(", ")),
+            );
         }
     }
     opens
@@ -177,14 +234,28 @@ fn read_gate(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields
         Some(text) => {
             if let Some(id) = text.value.strip_prefix("goto:") {
                 let at = text.at + 5 + (id.len() - id.trim_start().len());
-                OnFail::Goto(context.goto(source, Placed { value: id.trim().to_owned(), at }))
+                OnFail::Goto(context.goto(
+                    source,
+                    Placed {
+                        value: id.trim().to_owned(),
+                        at,
+                    },
+                ))
             } else {
-                source.problem(text.at, format!("`{}` is no way to go on", text.value), "\"stop\" or \"goto: a-later-step\"");
+                source.problem(
+                    text.at,
+                    format!("`{}` is no way to go on", text.value),
+                    "\"stop\" or \"goto: a-later-step\"",
+                );
                 OnFail::Stop
             }
         }
     };
-    Some(StepKind::Gate { expect: expect?, why, on_fail })
+    Some(StepKind::Gate {
+        expect: expect?,
+        why,
+        on_fail,
+    })
 }
 
 fn read_action(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields<'_, '_>) -> Option<StepKind> {
@@ -201,7 +272,11 @@ fn read_action(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fiel
     }
     let name = name?;
     let Some((_, action, args)) = ACTIONS.iter().find(|(known, ..)| *known == name.value) else {
-        source.problem(name.at, format!("there is no action `{}`", name.value), format!("one of {}", names()));
+        source.problem(
+            name.at,
+            format!("there is no action `{}`", name.value),
+            format!("one of {}", names()),
+        );
         // Its arguments are unknown too, so the keys are left unjudged.
         return None;
     };
@@ -213,16 +288,29 @@ fn read_action(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fiel
             None => {}
         }
     }
-    Some(StepKind::Action(ActionStep { action: *action, target: target?, args: given, reason, verify_for, soak }))
+    Some(StepKind::Action(ActionStep {
+        action: *action,
+        target: target?,
+        args: given,
+        reason,
+        verify_for,
+        soak,
+    }))
 }
 
 fn read_wait(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields<'_, '_>) -> Option<StepKind> {
     let until = required_condition(source, context, fields, "until");
     let hold = fields.duration(source, "for");
-    let abort_if = fields.text(source, "abort_if").map(|text| context.condition(source, text));
+    let abort_if = fields
+        .text(source, "abort_if")
+        .map(|text| context.condition(source, text));
     let deadline = fields.duration(source, "deadline");
     if deadline.is_none() && !fields.has("deadline") {
-        fields.missing(source, "deadline", "such as \"5m\": a wait without an end is no instruction");
+        fields.missing(
+            source,
+            "deadline",
+            "such as \"5m\": a wait without an end is no instruction",
+        );
     }
     if let (Some(hold), Some(deadline)) = (&hold, &deadline)
         && hold.value >= deadline.value
@@ -230,7 +318,12 @@ fn read_wait(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields
         source.problem(deadline.at, "the deadline is not longer than `for`", "a longer one");
     }
     let hold = hold.map_or(0, |seconds| seconds.value);
-    Some(StepKind::Wait(WaitStep { until: until?, hold, deadline: deadline?.value, abort_if }))
+    Some(StepKind::Wait(WaitStep {
+        until: until?,
+        hold,
+        deadline: deadline?.value,
+        abort_if,
+    }))
 }
 
 fn read_branch(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields<'_, '_>) -> Option<StepKind> {
@@ -241,7 +334,9 @@ fn read_branch(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fiel
     for mut row in fields.tables(source, "cases") {
         let condition = required_condition(source, context, &mut row, "if");
         let label = row.text(source, "label").map(|text| text.value);
-        let goto = row.required_text(source, "goto", "a later step").map(|target| context.goto(source, target));
+        let goto = row
+            .required_text(source, "goto", "a later step")
+            .map(|target| context.goto(source, target));
         row.finish(source, "a case");
         if let (Some(condition), Some(goto)) = (condition, goto) {
             cases.push(Case { condition, label, goto });
@@ -257,19 +352,30 @@ fn read_ask(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields<
         let label = row.required_text(source, "label", "a few words");
         let goto = row.text(source, "goto").map(|target| context.goto(source, target));
         row.finish(source, "a choice");
-        choices.extend(label.map(|label| Choice { label: label.value, goto }));
+        choices.extend(label.map(|label| Choice {
+            label: label.value,
+            goto,
+        }));
     }
     match (fields.text(source, "param"), choices.is_empty()) {
         (Some(param), true) => {
             if !context.params.iter().any(|known| known.name == param.value) {
                 let known: Vec<&str> = context.params.iter().map(|param| param.name.as_str()).collect();
-                source.problem(param.at, format!("there is no parameter `{}`", param.value), format!("one of {}", known.join(", ")));
+                source.problem(
+                    param.at,
+                    format!("there is no parameter `{}`", param.value),
+                    format!("one of {}", known.join(", ")),
+                );
             }
             Some(StepKind::Ask(Ask::Param(param.value)))
         }
         (None, false) => Some(StepKind::Ask(Ask::Choices(choices))),
         _ => {
-            source.problem(fields.at, "it asks for nothing, or for two things", "either `param` or [[choices]]");
+            source.problem(
+                fields.at,
+                "it asks for nothing, or for two things",
+                "either `param` or [[choices]]",
+            );
             None
         }
     }

@@ -11,12 +11,16 @@ const COMPONENT: &str = "daemonset-controller";
 const HASH: &str = "controller-revision-hash";
 
 pub(super) fn sync(world: &mut World, key: &Key) {
-    let Some(mut set) = world.get(&DAEMONSETS, key) else { return };
+    let Some(mut set) = world.get(&DAEMONSETS, key) else {
+        return;
+    };
     if !text(&set, "/metadata/deletionTimestamp").is_empty() {
         return;
     }
     revisions::mark_generation(world, &DAEMONSETS, &mut set);
-    let Some(revision) = revisions::present(world, &set, ("apps/v1", "DaemonSet"), HASH) else { return };
+    let Some(revision) = revisions::present(world, &set, ("apps/v1", "DaemonSet"), HASH) else {
+        return;
+    };
     let hash = label(&revision, HASH).to_owned();
     let mut by_node: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for pod in world.owned(&PODS, text(&set, "/metadata/uid")) {
@@ -95,7 +99,9 @@ fn place(world: &mut World, set: &Value, hash: &str, wanted: &[String], by_node:
 /// Replaces pods of older templates: those that serve nobody at once, the others within the budget.
 fn roll(world: &mut World, set: &Value, hash: &str, wanted: &[String], by_node: &BTreeMap<String, Vec<Value>>) {
     let budget = set.pointer("/spec/updateStrategy/rollingUpdate/maxUnavailable");
-    let mut budget = int_or_percent(budget.or(Some(&json!(1))), wanted.len() as i64, true).unwrap_or(1).max(1);
+    let mut budget = int_or_percent(budget.or(Some(&json!(1))), wanted.len() as i64, true)
+        .unwrap_or(1)
+        .max(1);
     let mut candidates = Vec::new();
     for node in wanted {
         let on = by_node.get(node).map_or(&[][..], Vec::as_slice);
@@ -104,7 +110,11 @@ fn roll(world: &mut World, set: &Value, hash: &str, wanted: &[String], by_node: 
             budget -= 1;
         }
         for pod in on.iter().filter(|p| label(p, HASH) != hash && !pods::is_terminating(p)) {
-            if up { candidates.push(pod.clone()) } else { delete(world, set, pod) }
+            if up {
+                candidates.push(pod.clone());
+            } else {
+                delete(world, set, pod);
+            }
         }
     }
     for pod in candidates.iter().take(usize::try_from(budget).unwrap_or(0)) {
@@ -118,13 +128,25 @@ fn delete(world: &mut World, set: &Value, pod: &Value) {
     world.event(set, "Normal", "SuccessfulDelete", &message, COMPONENT);
 }
 
-fn status(world: &mut World, key: &Key, set_now: &Value, hash: &str, wanted: &[String], by_node: &BTreeMap<String, Vec<Value>>) {
+fn status(
+    world: &mut World,
+    key: &Key,
+    set_now: &Value,
+    hash: &str,
+    wanted: &[String],
+    by_node: &BTreeMap<String, Vec<Value>>,
+) {
     let again = Work::DaemonSet(key.clone());
     let min_ready = int(set_now, "/spec/minReadySeconds");
     let (mut current, mut ready, mut updated, mut available) = (0, 0, 0, 0);
     for node in wanted {
-        let on: Vec<Value> =
-            by_node.get(node).into_iter().flatten().filter(|p| !pods::is_terminating(p)).cloned().collect();
+        let on: Vec<Value> = by_node
+            .get(node)
+            .into_iter()
+            .flatten()
+            .filter(|p| !pods::is_terminating(p))
+            .cloned()
+            .collect();
         let Some(pod) = on.first() else { continue };
         current += 1;
         updated += i64::from(label(pod, HASH) == hash);

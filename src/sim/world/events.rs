@@ -2,8 +2,8 @@
 
 use super::json::{micro_stamp, secs, set, stamp, text, time};
 use super::{Key, Work, World};
-use crate::sim::kube::resources::EVENTS;
 use crate::sim::kube::Writer;
+use crate::sim::kube::resources::EVENTS;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -32,7 +32,12 @@ pub(super) struct Note<'a> {
 
 pub(super) fn record(world: &mut World, note: &Note<'_>) {
     let uid = text(note.about, "/metadata/uid").to_owned();
-    let same: Same = (uid.clone(), note.reason.to_owned(), note.message.to_owned(), note.field.to_owned());
+    let same: Same = (
+        uid.clone(),
+        note.reason.to_owned(),
+        note.message.to_owned(),
+        note.field.to_owned(),
+    );
     let now = world.now;
     let writer = Writer::new(match note.component {
         "kubelet" => "kubelet",
@@ -50,10 +55,16 @@ pub(super) fn record(world: &mut World, note: &Note<'_>) {
         }
     }
     let about = Key::of(note.about);
-    let ns = if about.ns.is_empty() { "default".to_owned() } else { about.ns.clone() };
+    let ns = if about.ns.is_empty() {
+        "default".to_owned()
+    } else {
+        about.ns.clone()
+    };
     world.events.written += 1;
     // Nanoseconds in hexadecimal, made unique.
-    let stem = u64::try_from(now.as_nanosecond()).unwrap_or(0).wrapping_add(world.events.written);
+    let stem = u64::try_from(now.as_nanosecond())
+        .unwrap_or(0)
+        .wrapping_add(world.events.written);
     let name = format!("{}.{stem:x}", about.name);
     let mut involved = json!({
         "kind": text(note.about, "/kind"), "name": about.name, "uid": uid,
@@ -78,7 +89,15 @@ pub(super) fn record(world: &mut World, note: &Note<'_>) {
             set(&mut event, absent, Value::Null);
         }
         set(&mut event, "/eventTime", micro_stamp(now));
-        set(&mut event, "/action", if note.reason == "Scheduled" { "Binding" } else { "Scheduling" });
+        set(
+            &mut event,
+            "/action",
+            if note.reason == "Scheduled" {
+                "Binding"
+            } else {
+                "Scheduling"
+            },
+        );
         set(&mut event, "/reportingInstance", "default-scheduler-control-1");
     } else {
         set(&mut event, "/source/component", note.component);

@@ -22,7 +22,10 @@ pub(super) fn collect(world: &mut World, uid: &str) {
 /// Furnishes a new namespace; empties and removes one whose deletion was asked for.
 pub(super) fn end_namespace(world: &mut World, key: &Key) {
     let namespace = world.get(&NAMESPACES, key);
-    if namespace.as_ref().is_some_and(|n| text(n, "/metadata/deletionTimestamp").is_empty()) {
+    if namespace
+        .as_ref()
+        .is_some_and(|n| text(n, "/metadata/deletionTimestamp").is_empty())
+    {
         for (r, name) in [(&SERVICEACCOUNTS, "default"), (&CONFIGMAPS, "kube-root-ca.crt")] {
             if world.store.get(r, &key.name, name).is_none() {
                 let _ = world.create(r, json!({"metadata": {"name": name, "namespace": key.name}}));

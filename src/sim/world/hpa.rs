@@ -21,11 +21,21 @@ struct Verdict {
     limited: (bool, &'static str, &'static str),
 }
 
-const WITHIN: (bool, &str, &str) = (false, "DesiredWithinRange", "the desired count is within the acceptable range");
-const FEW: (bool, &str, &str) =
-    (true, "TooFewReplicas", "the desired replica count is less than the minimum replica count");
-const MANY: (bool, &str, &str) =
-    (true, "TooManyReplicas", "the desired replica count is more than the maximum replica count");
+const WITHIN: (bool, &str, &str) = (
+    false,
+    "DesiredWithinRange",
+    "the desired count is within the acceptable range",
+);
+const FEW: (bool, &str, &str) = (
+    true,
+    "TooFewReplicas",
+    "the desired replica count is less than the minimum replica count",
+);
+const MANY: (bool, &str, &str) = (
+    true,
+    "TooManyReplicas",
+    "the desired replica count is more than the maximum replica count",
+);
 
 pub(super) fn sync(world: &mut World, key: &Key) {
     let Some(hpa) = world.get(&HORIZONTALPODAUTOSCALERS, key) else {
@@ -50,16 +60,38 @@ pub(super) fn sync(world: &mut World, key: &Key) {
     let rescale = verdict.desired != current;
     if rescale {
         let by = Writer::new(CONTROLLERS).through("scale");
-        let _ = world.store.update(kind, &target.ns, &target.name, &by, |w| set(w, "/spec/replicas", verdict.desired));
+        let _ = world.store.update(kind, &target.ns, &target.name, &by, |w| {
+            set(w, "/spec/replicas", verdict.desired);
+        });
         let message = format!("New size: {}; reason: {}", verdict.desired, verdict.reason);
         world.event(&hpa, "Normal", "SuccessfulRescale", &message, COMPONENT);
-        able = ("SucceededRescale", format!("the HPA controller was able to update the target scale to {}", verdict.desired));
+        able = (
+            "SucceededRescale",
+            format!(
+                "the HPA controller was able to update the target scale to {}",
+                verdict.desired
+            ),
+        );
     }
     let now = stamp(world.now);
     let conditions = vec![
         condition(&hpa, &now, "AbleToScale", true, able.0, &able.1),
-        condition(&hpa, &now, "ScalingActive", verdict.active.0, verdict.active.1, &verdict.active.2),
-        condition(&hpa, &now, "ScalingLimited", verdict.limited.0, verdict.limited.1, verdict.limited.2),
+        condition(
+            &hpa,
+            &now,
+            "ScalingActive",
+            verdict.active.0,
+            verdict.active.1,
+            &verdict.active.2,
+        ),
+        condition(
+            &hpa,
+            &now,
+            "ScalingLimited",
+            verdict.limited.0,
+            verdict.limited.1,
+            verdict.limited.2,
+        ),
     ];
     world.edit_status(&HORIZONTALPODAUTOSCALERS, key, |h| {
         set(h, "/status/currentReplicas", current);
@@ -77,7 +109,10 @@ pub(super) fn sync(world: &mut World, key: &Key) {
 fn judge(world: &mut World, key: &Key, hpa: &Value, workload: &Value, current: i64) -> Verdict {
     let (min, max) = (int_or(hpa, "/spec/minReplicas", 1), int(hpa, "/spec/maxReplicas"));
     let metric = list(hpa, "/spec/metrics").first().cloned().unwrap_or_default();
-    let found = format!("the HPA was able to successfully calculate a replica count from {}", metric_name(&metric));
+    let found = format!(
+        "the HPA was able to successfully calculate a replica count from {}",
+        metric_name(&metric)
+    );
     let mut verdict = Verdict {
         desired: current,
         reason: String::new(),
@@ -89,24 +124,37 @@ fn judge(world: &mut World, key: &Key, hpa: &Value, workload: &Value, current: i
     if current == 0 && min != 0 {
         let message = "scaling is disabled since the replica count of the target is zero";
         verdict.active = (false, "ScalingDisabled", message.to_owned());
-        verdict.able = ("SucceededGetScale", "the HPA controller was able to get the target's current scale".to_owned());
+        verdict.able = (
+            "SucceededGetScale",
+            "the HPA controller was able to get the target's current scale".to_owned(),
+        );
         return verdict;
     }
     // Outside the bounds nothing else counts, the past least of all.
     if current > max || current < min {
         let above = current > max;
         verdict.desired = if above { max } else { min };
-        let bound = if above { "above Spec.MaxReplicas" } else { "below Spec.MinReplicas" };
+        let bound = if above {
+            "above Spec.MaxReplicas"
+        } else {
+            "below Spec.MinReplicas"
+        };
         verdict.reason = format!("Current number of replicas {bound}");
         verdict.limited = if above { MANY } else { FEW };
         return verdict;
     }
-    let load = world.scenario.load(&key.ns, text(workload, "/metadata/name"), world.now);
+    let load = world
+        .scenario
+        .load(&key.ns, text(workload, "/metadata/name"), world.now);
     let average = load / current as f64;
     let (target, shown) = measure(&metric, workload, average);
     verdict.metrics = Some(json!([shown]));
     let ratio = if target > 0.0 { average / target } else { 1.0 };
-    let wanted = if (ratio - 1.0).abs() <= TOLERANCE { current } else { (current as f64 * ratio).ceil() as i64 };
+    let wanted = if (ratio - 1.0).abs() <= TOLERANCE {
+        current
+    } else {
+        (current as f64 * ratio).ceil() as i64
+    };
     let now = world.now;
     let past = world.recommendations.entry(key.clone()).or_default();
     past.retain(|(at, _)| *at > now - secs(STABILISATION_S));
@@ -117,7 +165,8 @@ fn judge(world: &mut World, key: &Key, hpa: &Value, workload: &Value, current: i
         desired = highest.min(current);
         verdict.able = (
             "ScaleDownStabilized",
-            "recent recommendations were higher than current one, applying the highest recent recommendation".to_owned(),
+            "recent recommendations were higher than current one, applying the highest recent recommendation"
+                .to_owned(),
         );
     }
     // The default policies: at most doubled or four more at a time.
@@ -130,7 +179,11 @@ fn judge(world: &mut World, key: &Key, hpa: &Value, workload: &Value, current: i
         verdict.limited = FEW;
     }
     let name = metric_name(&metric);
-    verdict.reason = if desired > current { format!("{name} above target") } else { "All metrics below target".to_owned() };
+    verdict.reason = if desired > current {
+        format!("{name} above target")
+    } else {
+        "All metrics below target".to_owned()
+    };
     verdict.desired = desired;
     verdict
 }
@@ -138,7 +191,10 @@ fn judge(world: &mut World, key: &Key, hpa: &Value, workload: &Value, current: i
 fn metric_name(metric: &Value) -> String {
     match text(metric, "/type") {
         "External" => format!("external metric {}(nil)", text(metric, "/external/metric/name")),
-        _ => format!("{} resource utilization (percentage of request)", text(metric, "/resource/name")),
+        _ => format!(
+            "{} resource utilization (percentage of request)",
+            text(metric, "/resource/name")
+        ),
     }
 }
 
@@ -148,7 +204,10 @@ fn measure(metric: &Value, workload: &Value, average: f64) -> (f64, Value) {
         let target = milli_quantity(metric.pointer("/external/target/averageValue")) as f64 / 1000.0;
         let name = metric.pointer("/external/metric").cloned().unwrap_or_default();
         let current = json!({"averageValue": format!("{}", average.round() as i64)});
-        return (target, json!({"type": "External", "external": {"metric": name, "current": current}}));
+        return (
+            target,
+            json!({"type": "External", "external": {"metric": name, "current": current}}),
+        );
     }
     let resource = text(metric, "/resource/name");
     let target = int(metric, "/resource/target/averageUtilization") as f64;
@@ -157,21 +216,44 @@ fn measure(metric: &Value, workload: &Value, average: f64) -> (f64, Value) {
         .map(|c| milli_quantity(c.pointer(&format!("/resources/requests/{resource}"))))
         .sum();
     let used = request as f64 * average / 100.0;
-    let value = if resource == "memory" { format!("{}", (used / 1000.0) as i64) } else { format!("{}m", used as i64) };
+    let value = if resource == "memory" {
+        format!("{}", (used / 1000.0) as i64)
+    } else {
+        format!("{}m", used as i64)
+    };
     let current = json!({"averageUtilization": average.round() as i64, "averageValue": value});
-    (target, json!({"type": "Resource", "resource": {"name": resource, "current": current}}))
+    (
+        target,
+        json!({"type": "Resource", "resource": {"name": resource, "current": current}}),
+    )
 }
 
 fn lost(world: &mut World, key: &Key, hpa: &Value, target: &Key) {
-    let message = format!("the HPA controller was unable to get the target's current scale: deployments/scale.apps \"{}\" not found", target.name);
+    let message = format!(
+        "the HPA controller was unable to get the target's current scale: deployments/scale.apps \"{}\" not found",
+        target.name
+    );
     world.event(hpa, "Warning", "FailedGetScale", &message, COMPONENT);
-    let conditions = vec![condition(hpa, &stamp(world.now), "AbleToScale", false, "FailedGetScale", &message)];
-    world.edit_status(&HORIZONTALPODAUTOSCALERS, key, |h| set(h, "/status/conditions", conditions));
+    let conditions = vec![condition(
+        hpa,
+        &stamp(world.now),
+        "AbleToScale",
+        false,
+        "FailedGetScale",
+        &message,
+    )];
+    world.edit_status(&HORIZONTALPODAUTOSCALERS, key, |h| {
+        set(h, "/status/conditions", conditions);
+    });
 }
 
 fn condition(hpa: &Value, now: &str, kind: &str, is: bool, reason: &str, message: &str) -> Value {
     let status = if is { "True" } else { "False" };
-    let before = list(hpa, "/status/conditions").iter().find(|c| text(c, "/type") == kind);
-    let since = before.filter(|c| text(c, "/status") == status).map_or(now, |c| text(c, "/lastTransitionTime"));
+    let before = list(hpa, "/status/conditions")
+        .iter()
+        .find(|c| text(c, "/type") == kind);
+    let since = before
+        .filter(|c| text(c, "/status") == status)
+        .map_or(now, |c| text(c, "/lastTransitionTime"));
     json!({"type": kind, "status": status, "lastTransitionTime": since, "reason": reason, "message": message})
 }

@@ -39,11 +39,15 @@ pub(super) fn sync(world: &mut World, key: &Key) {
     let mut running = active.len() as i64;
     if succeeded >= wanted {
         let message = "Reached expected number of succeeded pods";
-        conditions = ["SuccessCriteriaMet", "Complete"].map(|t| condition(t, "CompletionsReached", message, &now)).into();
+        conditions = ["SuccessCriteriaMet", "Complete"]
+            .map(|t| condition(t, "CompletionsReached", message, &now))
+            .into();
         world.event(&job, "Normal", "Completed", "Job completed", COMPONENT);
     } else if failed > limit {
         let message = "Job has reached the specified backoff limit";
-        conditions = ["FailureTarget", "Failed"].map(|t| condition(t, "BackoffLimitExceeded", message, &now)).into();
+        conditions = ["FailureTarget", "Failed"]
+            .map(|t| condition(t, "BackoffLimitExceeded", message, &now))
+            .into();
         world.event(&job, "Warning", "BackoffLimitExceeded", message, COMPONENT);
         for pod in &active {
             pods::delete(world, pod);
@@ -81,9 +85,16 @@ pub(super) fn sync(world: &mut World, key: &Key) {
 /// After a failure the next pod waits 10 s, then twice as long each time, up to six minutes.
 fn may_retry(world: &mut World, key: &Key, all: &[Value], failed: i64) -> bool {
     let ended = |p: &Value| {
-        list(p, "/status/containerStatuses").iter().filter_map(|c| time(c, "/state/terminated/finishedAt")).max()
+        list(p, "/status/containerStatuses")
+            .iter()
+            .filter_map(|c| time(c, "/state/terminated/finishedAt"))
+            .max()
     };
-    let last = all.iter().filter(|p| text(p, "/status/phase") == "Failed").filter_map(ended).max();
+    let last = all
+        .iter()
+        .filter(|p| text(p, "/status/phase") == "Failed")
+        .filter_map(ended)
+        .max();
     let Some(last) = last else { return true };
     let wait = 10_i64.saturating_mul(1 << (failed - 1).clamp(0, 6)).min(360);
     let at = last + secs(wait);
@@ -94,7 +105,10 @@ fn may_retry(world: &mut World, key: &Key, all: &[Value], failed: i64) -> bool {
 }
 
 fn create(world: &mut World, job: &Value) -> bool {
-    let (name, uid) = (text(job, "/metadata/name").to_owned(), text(job, "/metadata/uid").to_owned());
+    let (name, uid) = (
+        text(job, "/metadata/name").to_owned(),
+        text(job, "/metadata/uid").to_owned(),
+    );
     let made = pods::create(world, job, ("batch/v1", "Job"), "", |pod| {
         for (key, value) in [
             ("batch.kubernetes.io/controller-uid", &uid),
@@ -127,8 +141,13 @@ fn condition(kind: &str, reason: &str, message: &str, now: &str) -> Value {
 
 /// Removes a finished Job when its `ttlSecondsAfterFinished` is over.
 fn expire(world: &mut World, key: &Key, job: &Value) {
-    let Some(ttl) = job.pointer("/spec/ttlSecondsAfterFinished").and_then(Value::as_i64) else { return };
-    let ended = list(job, "/status/conditions").iter().filter_map(|c| time(c, "/lastTransitionTime")).max();
+    let Some(ttl) = job.pointer("/spec/ttlSecondsAfterFinished").and_then(Value::as_i64) else {
+        return;
+    };
+    let ended = list(job, "/status/conditions")
+        .iter()
+        .filter_map(|c| time(c, "/lastTransitionTime"))
+        .max();
     let at = ended.unwrap_or(world.now) + secs(ttl);
     if at <= world.now {
         world.remove(&JOBS, key);
@@ -157,7 +176,13 @@ pub(super) fn sync_cron(world: &mut World, key: &Key) {
     if let Some(due) = due {
         let busy = jobs.iter().any(|j| outcome(j).is_none());
         if busy && text(&cron, "/spec/concurrencyPolicy") == "Forbid" {
-            world.event(&cron, "Normal", "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid", CRON);
+            world.event(
+                &cron,
+                "Normal",
+                "JobAlreadyActive",
+                "Not starting job because prior execution is running and concurrency policy is Forbid",
+                CRON,
+            );
         } else {
             run(world, key, &cron, due);
         }
@@ -176,7 +201,11 @@ fn run(world: &mut World, key: &Key, cron: &Value, due: Timestamp) {
     });
     set(&mut job, "/metadata/name", name.as_str());
     set(&mut job, "/metadata/namespace", key.ns.as_str());
-    set(&mut job, "/metadata/ownerReferences", vec![owner_reference("batch/v1", "CronJob", cron)]);
+    set(
+        &mut job,
+        "/metadata/ownerReferences",
+        vec![owner_reference("batch/v1", "CronJob", cron)],
+    );
     super::json::set_annotation(&mut job, "batch.kubernetes.io/cronjob-scheduled-timestamp", &stamp(due));
     if let Ok(job) = world.create(&JOBS, job) {
         world.event(cron, "Normal", "SuccessfulCreate", &format!("Created job {name}"), CRON);
@@ -197,7 +226,9 @@ fn note_finished(world: &mut World, key: &Key, cron: &Value, jobs: &[Value]) {
         if let Some(None) = outcome {
             continue;
         }
-        let ended = job.map(|j| text(j, "/status/completionTime").to_owned()).unwrap_or_default();
+        let ended = job
+            .map(|j| text(j, "/status/completionTime").to_owned())
+            .unwrap_or_default();
         if let Some(Some(how)) = outcome {
             let message = format!("Saw completed job: {name}, condition: {how}");
             world.event(cron, "Normal", "SawCompletedJob", &message, CRON);
@@ -209,9 +240,10 @@ fn note_finished(world: &mut World, key: &Key, cron: &Value, jobs: &[Value]) {
             }
         });
     }
-    for (how, field, default) in
-        [("Complete", "/spec/successfulJobsHistoryLimit", 3), ("Failed", "/spec/failedJobsHistoryLimit", 1)]
-    {
+    for (how, field, default) in [
+        ("Complete", "/spec/successfulJobsHistoryLimit", 3),
+        ("Failed", "/spec/failedJobsHistoryLimit", 1),
+    ] {
         let mut over: Vec<&Value> = jobs.iter().filter(|j| outcome(j) == Some(how)).collect();
         over.sort_by_key(|j| text(j, "/metadata/creationTimestamp").to_owned());
         let keep = usize::try_from(int_or(cron, field, default)).unwrap_or(3);

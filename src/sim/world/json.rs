@@ -25,7 +25,10 @@ pub fn flag(value: &Value, pointer: &str) -> bool {
 
 /// The list at a JSON pointer, or an empty one.
 pub fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
-    value.pointer(pointer).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 /// The map at a JSON pointer, if there is one.
@@ -58,14 +61,19 @@ pub fn set_path(value: &mut Value, path: &[&str], new: Value) {
 
 /// Removes the key at a pointer, when it is there.
 pub fn remove(value: &mut Value, pointer: &str) {
-    let Some((parent, key)) = pointer.rsplit_once('/') else { return };
+    let Some((parent, key)) = pointer.rsplit_once('/') else {
+        return;
+    };
     if let Some(map) = value.pointer_mut(parent).and_then(Value::as_object_mut) {
         map.remove(key);
     }
 }
 
 pub fn annotation<'a>(value: &'a Value, key: &str) -> &'a str {
-    map(value, "/metadata/annotations").and_then(|m| m.get(key)).and_then(Value::as_str).unwrap_or("")
+    map(value, "/metadata/annotations")
+        .and_then(|m| m.get(key))
+        .and_then(Value::as_str)
+        .unwrap_or("")
 }
 
 pub fn set_annotation(value: &mut Value, key: &str, new: &str) {
@@ -73,7 +81,10 @@ pub fn set_annotation(value: &mut Value, key: &str, new: &str) {
 }
 
 pub fn label<'a>(value: &'a Value, key: &str) -> &'a str {
-    map(value, "/metadata/labels").and_then(|m| m.get(key)).and_then(Value::as_str).unwrap_or("")
+    map(value, "/metadata/labels")
+        .and_then(|m| m.get(key))
+        .and_then(Value::as_str)
+        .unwrap_or("")
 }
 
 pub fn set_label(value: &mut Value, key: &str, new: &str) {
@@ -146,7 +157,9 @@ pub fn milli_quantity(value: Option<&Value>) -> i64 {
         }
         _ => return 0,
     };
-    let split = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let number: f64 = number.parse().unwrap_or(0.0);
     let scale = match unit {
@@ -178,12 +191,18 @@ pub fn name_hash(value: &Value) -> String {
 const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 fn safe_encode(text: &str) -> String {
-    text.bytes().filter_map(|b| SAFE.get(usize::from(b) % SAFE.len())).map(|b| char::from(*b)).collect()
+    text.bytes()
+        .filter_map(|b| SAFE.get(usize::from(b) % SAFE.len()))
+        .map(|b| char::from(*b))
+        .collect()
 }
 
 /// A random suffix of five letters, as `generateName` appends.
 pub fn suffix(rng: &mut fastrand::Rng) -> String {
-    (0..5).filter_map(|_| SAFE.get(rng.usize(..SAFE.len()))).map(|b| char::from(*b)).collect()
+    (0..5)
+        .filter_map(|_| SAFE.get(rng.usize(..SAFE.len())))
+        .map(|b| char::from(*b))
+        .collect()
 }
 
 #[cfg(test)]
@@ -192,7 +211,13 @@ mod tests {
 
     #[test]
     fn quantities_are_read_in_thousandths() {
-        for (text, milli) in [("250m", 250), ("2", 2_000), ("0.5", 500), ("1Ki", 1_024_000), ("128Mi", 134_217_728_000)] {
+        for (text, milli) in [
+            ("250m", 250),
+            ("2", 2_000),
+            ("0.5", 500),
+            ("1Ki", 1_024_000),
+            ("128Mi", 134_217_728_000),
+        ] {
             assert_eq!(milli_quantity(Some(&json!(text))), milli, "{text}");
         }
     }

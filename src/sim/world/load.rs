@@ -32,21 +32,36 @@ pub(super) fn is_load(name: &str) -> bool {
 impl World {
     /// Adds `pods` pods, and from now on changes so many statuses a second.
     pub fn add_load(&mut self, pods: usize, changes_per_second: u32) {
-        let Some(model) = self.store.list(&PODS, None).iter().map(|o| o.value()).find(suitable) else { return };
+        let Some(model) = self.store.list(&PODS, None).iter().map(|o| o.value()).find(suitable) else {
+            return;
+        };
         let made = self.make_load(&model, pods);
-        self.load = Some(Generator { pods: made, per_second: changes_per_second, owed: 0 });
+        self.load = Some(Generator {
+            pods: made,
+            per_second: changes_per_second,
+            owed: 0,
+        });
         if changes_per_second > 0 {
             self.at(self.now + millis(TICK_MS), Work::Load);
         }
     }
 
     fn make_load(&mut self, model: &Value, pods: usize) -> Vec<Key> {
-        let node_model = self.store.list(&NODES, None).first().map(|o| o.value()).unwrap_or_default();
+        let node_model = self
+            .store
+            .list(&NODES, None)
+            .first()
+            .map(|o| o.value())
+            .unwrap_or_default();
         for n in 0..pods.div_ceil(PER_NODE) {
             let mut node = fresh(&node_model);
             set(&mut node, "/metadata/name", format!("load-node-{n:03}"));
             set_label(&mut node, "kubernetes.io/hostname", &format!("load-node-{n:03}"));
-            set(&mut node, "/spec/taints", json!([{"key": "load", "effect": "NoSchedule"}]));
+            set(
+                &mut node,
+                "/spec/taints",
+                json!([{"key": "load", "effect": "NoSchedule"}]),
+            );
             self.store.put(&NODES, node);
         }
         let mut keys = Vec::with_capacity(pods);
@@ -55,7 +70,10 @@ impl World {
             let workload = n / PER_WORKLOAD;
             let ns = format!("load-{:02}", workload / WORKLOADS_PER_NAMESPACE);
             if self.store.get(&NAMESPACES, "", &ns).is_none() {
-                let _ = self.create(&NAMESPACES, json!({"metadata": {"name": ns}, "status": {"phase": "Active"}}));
+                let _ = self.create(
+                    &NAMESPACES,
+                    json!({"metadata": {"name": ns}, "status": {"phase": "Active"}}),
+                );
             }
             let here = PER_WORKLOAD.min(pods - n);
             self.make_workload(model, &ns, workload, here, n, &mut keys);
@@ -64,7 +82,15 @@ impl World {
         keys
     }
 
-    fn make_workload(&mut self, model: &Value, ns: &str, workload: usize, size: usize, first: usize, keys: &mut Vec<Key>) {
+    fn make_workload(
+        &mut self,
+        model: &Value,
+        ns: &str,
+        workload: usize,
+        size: usize,
+        first: usize,
+        keys: &mut Vec<Key>,
+    ) {
         let name = format!("service-{workload:04}");
         let template = json!({"metadata": {"labels": {"app": name}}, "spec": model.get("spec")});
         let mut deployment = json!({
@@ -79,7 +105,11 @@ impl World {
             "lastTransitionTime": stamp(self.now)}]);
         let full = json!({"observedGeneration": 1, "replicas": size, "updatedReplicas": size, "readyReplicas": size,
             "availableReplicas": size, "conditions": available});
-        for heavy in ["/spec/template/spec/nodeName", "/spec/template/spec/volumes", "/spec/template/spec/tolerations"] {
+        for heavy in [
+            "/spec/template/spec/nodeName",
+            "/spec/template/spec/volumes",
+            "/spec/template/spec/tolerations",
+        ] {
             super::json::remove(&mut deployment, heavy);
         }
         set(&mut deployment, "/status", full);
@@ -120,7 +150,11 @@ impl World {
 }
 
 fn set_label_in_template(rs: &mut Value, hash: &str) {
-    super::json::set_path(rs, &["spec", "template", "metadata", "labels", "pod-template-hash"], json!(hash));
+    super::json::set_path(
+        rs,
+        &["spec", "template", "metadata", "labels", "pod-template-hash"],
+        json!(hash),
+    );
 }
 
 /// A running pod of an ordinary service, of the size of a real one.
@@ -169,7 +203,11 @@ fn flip(world: &mut World, key: &Key) {
             set(condition, "/lastTransitionTime", now.as_str());
         }
     }
-    let restarts: i64 = list(&pod, "/status/containerStatuses").iter().map(|c| int(c, "/restartCount")).max().unwrap_or(0);
+    let restarts: i64 = list(&pod, "/status/containerStatuses")
+        .iter()
+        .map(|c| int(c, "/restartCount"))
+        .max()
+        .unwrap_or(0);
     if let Some(first) = pod.pointer_mut("/status/containerStatuses/0") {
         set(first, "/ready", !ready);
         if !ready {

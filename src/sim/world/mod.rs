@@ -19,8 +19,10 @@ mod logs;
 mod nodes;
 mod platform;
 mod pods;
-mod quota;
 mod queue;
+mod quota;
+#[cfg(test)]
+mod recorded;
 mod replicaset;
 mod revisions;
 mod scenario;
@@ -52,7 +54,10 @@ pub struct Key {
 impl Key {
     /// A key of its two parts.
     pub fn new(ns: &str, name: &str) -> Self {
-        Self { ns: ns.to_owned(), name: name.to_owned() }
+        Self {
+            ns: ns.to_owned(),
+            name: name.to_owned(),
+        }
     }
 
     fn of(object: &Value) -> Self {
@@ -129,7 +134,12 @@ impl World {
         };
         for r in crate::sim::kube::RESOURCES {
             for object in world.store.list(r, None) {
-                world.notice(&ChangeEvent { resource: r, change: Change::Added, object, old: None });
+                world.notice(&ChangeEvent {
+                    resource: r,
+                    change: Change::Added,
+                    object,
+                    old: None,
+                });
             }
         }
         world
@@ -230,6 +240,9 @@ impl World {
         } else {
             if event.change == Change::Added {
                 self.owners.insert(meta.uid.clone(), own.clone());
+                if load::is_load(&meta.namespace) {
+                    return; // made complete; looked after from its first change on
+                }
             }
             self.queue.push(own);
         }
@@ -262,16 +275,23 @@ impl World {
     fn notice_node(&mut self, event: &ChangeEvent, key: Key) {
         let scheduling = |o: &Object| {
             let v = o.value();
-            (v.get("spec").cloned(), nodes::is_ready(&v), v.pointer("/metadata/labels").cloned())
+            (
+                v.get("spec").cloned(),
+                nodes::is_ready(&v),
+                v.pointer("/metadata/labels").cloned(),
+            )
         };
         // Heartbeats change nothing for the others.
         let matters = event.change != Change::Modified
-            || event.old.as_ref().is_none_or(|old| scheduling(old) != scheduling(&event.object));
+            || event
+                .old
+                .as_ref()
+                .is_none_or(|old| scheduling(old) != scheduling(&event.object));
         if event.change == Change::Added {
             self.queue.push(Work::Node(key));
         }
         if matters {
-            self.cluster.refresh(&self.store);
+            self.cluster.stale = true;
             self.retry_pending();
             for ds in self.store.list(&crate::sim::kube::resources::DAEMONSETS, None) {
                 self.queue.push(Work::DaemonSet(Key::of_object(&ds)));
@@ -323,12 +343,17 @@ impl World {
     }
 
     fn create(&mut self, r: &'static Resource, value: Value) -> Result<Value, Status> {
-        self.store.create(r, value, &Writer::new(CONTROLLERS)).map(|o| o.value())
+        self.store
+            .create(r, value, &Writer::new(CONTROLLERS))
+            .map(|o| o.value())
     }
 
     /// Edits an object as a controller does. `None` when it is gone or refused: the next change brings it up again.
     fn edit(&mut self, r: &'static Resource, key: &Key, f: impl FnOnce(&mut Value)) -> Option<Value> {
-        self.store.update(r, &key.ns, &key.name, &Writer::new(CONTROLLERS), f).ok().map(|o| o.value())
+        self.store
+            .update(r, &key.ns, &key.name, &Writer::new(CONTROLLERS), f)
+            .ok()
+            .map(|o| o.value())
     }
 
     fn edit_status(&mut self, r: &'static Resource, key: &Key, f: impl FnOnce(&mut Value)) -> Option<Value> {
@@ -342,7 +367,10 @@ impl World {
         key: &Key,
         f: impl FnOnce(&mut Value),
     ) -> Option<Value> {
-        self.store.update_status(r, &key.ns, &key.name, &Writer::new(manager), f).ok().map(|o| o.value())
+        self.store
+            .update_status(r, &key.ns, &key.name, &Writer::new(manager), f)
+            .ok()
+            .map(|o| o.value())
     }
 
     fn remove(&mut self, r: &'static Resource, key: &Key) {
@@ -352,7 +380,18 @@ impl World {
 
     /// Writes an event about an object, or counts up the same one.
     fn event(&mut self, about: &Value, kind: &str, reason: &str, message: &str, component: &str) {
-        events::record(self, &events::Note { about, kind, reason, message, component, host: "", field: "" });
+        events::record(
+            self,
+            &events::Note {
+                about,
+                kind,
+                reason,
+                message,
+                component,
+                host: "",
+                field: "",
+            },
+        );
     }
 }
 

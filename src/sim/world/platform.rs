@@ -25,9 +25,10 @@ impl WorldPlatform {
     fn utilisation(&self, pod: &Object) -> f64 {
         let name = pod.meta.label("app").unwrap_or("");
         let key = Key::new(&pod.meta.namespace, name);
-        let replicas = self.store.get(&DEPLOYMENTS, &key.ns, &key.name).map_or(1, |d| {
-            super::json::int_or(&d.value(), "/spec/replicas", 1).max(1)
-        });
+        let replicas = self
+            .store
+            .get(&DEPLOYMENTS, &key.ns, &key.name)
+            .map_or(1, |d| super::json::int_or(&d.value(), "/spec/replicas", 1).max(1));
         self.scenario.load(&key.ns, &key.name, self.store.clock().now()) / replicas as f64
     }
 }
@@ -38,14 +39,18 @@ impl Platform for WorldPlatform {
         match found {
             None if query.previous => Err(previous_not_found(text(pod, "/metadata/name"), &query.container)),
             None => {
-                let status = list(pod, "/status/containerStatuses").iter().find(|s| text(s, "/name") == query.container);
+                let status = list(pod, "/status/containerStatuses")
+                    .iter()
+                    .find(|s| text(s, "/name") == query.container);
                 let reason = status.map_or("ContainerCreating", |s| text(s, "/state/waiting/reason"));
                 let why = match reason {
                     "ErrImagePull" | "ImagePullBackOff" => "trying and failing to pull image".to_owned(),
                     other => other.to_owned(),
                 };
                 let (container, name) = (&query.container, text(pod, "/metadata/name"));
-                Err(Status::bad_request(format!("container \"{container}\" in pod \"{name}\" is waiting to start: {why}")))
+                Err(Status::bad_request(format!(
+                    "container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
+                )))
             }
             Some(lines) => Ok(lines),
         }
@@ -76,10 +81,21 @@ impl Platform for WorldPlatform {
     }
 
     fn node_metrics(&self, node: &Object) -> Option<Usage> {
-        let mut total = Usage { name: String::new(), cpu_nano: 180_000_000, memory_bytes: 900 << 20 };
+        let mut total = Usage {
+            name: String::new(),
+            cpu_nano: 180_000_000,
+            memory_bytes: 900 << 20,
+        };
         if !super::load::is_load(&node.meta.name) {
             let here = |p: &Arc<Object>| p.meta.node_name.as_deref() == Some(&*node.meta.name);
-            for usage in self.store.list(&PODS, None).iter().filter(|p| here(p)).filter_map(|p| self.pod_metrics(p)).flatten() {
+            for usage in self
+                .store
+                .list(&PODS, None)
+                .iter()
+                .filter(|p| here(p))
+                .filter_map(|p| self.pod_metrics(p))
+                .flatten()
+            {
                 total.cpu_nano += usage.cpu_nano;
                 total.memory_bytes += usage.memory_bytes;
             }

@@ -3,14 +3,16 @@
 use super::deployment::owner_reference;
 use super::json::{flag, int, int_or, list, secs, set, set_path, suffix, text, time};
 use super::{Key, Work, World, quota};
-use crate::sim::kube::resources::PODS;
 use crate::sim::kube::Status;
+use crate::sim::kube::resources::PODS;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// A pod's condition is True.
 pub(super) fn condition(pod: &Value, kind: &str) -> bool {
-    list(pod, "/status/conditions").iter().any(|c| text(c, "/type") == kind && text(c, "/status") == "True")
+    list(pod, "/status/conditions")
+        .iter()
+        .any(|c| text(c, "/type") == kind && text(c, "/status") == "True")
 }
 
 pub(super) fn is_ready(pod: &Value) -> bool {
@@ -28,7 +30,9 @@ pub(super) fn is_active(pod: &Value) -> bool {
 
 /// When a ready pod counts as available; `None` while it is not ready.
 pub(super) fn available_at(pod: &Value, min_ready_s: i64) -> Option<Timestamp> {
-    let ready = list(pod, "/status/conditions").iter().find(|c| text(c, "/type") == "Ready")?;
+    let ready = list(pod, "/status/conditions")
+        .iter()
+        .find(|c| text(c, "/type") == "Ready")?;
     if text(ready, "/status") != "True" {
         return None;
     }
@@ -76,9 +80,17 @@ pub(super) fn create_from(
     });
     set(&mut pod, "/metadata/namespace", of.ns.as_str());
     set(&mut pod, "/metadata/generateName", format!("{}-", of.name));
-    let full = if name.is_empty() { format!("{}-{}", of.name, suffix(&mut world.rng)) } else { name.to_owned() };
+    let full = if name.is_empty() {
+        format!("{}-{}", of.name, suffix(&mut world.rng))
+    } else {
+        name.to_owned()
+    };
     set(&mut pod, "/metadata/name", full);
-    set(&mut pod, "/metadata/ownerReferences", vec![owner_reference(api, kind, owner)]);
+    set(
+        &mut pod,
+        "/metadata/ownerReferences",
+        vec![owner_reference(api, kind, owner)],
+    );
     finish_spec(world, &mut pod);
     adjust(&mut pod);
     quota::admit(world, &pod)?;
@@ -97,7 +109,12 @@ fn finish_spec(world: &mut World, pod: &mut Value) {
     set(pod, "/spec/volumes", volumes);
     let mount = json!({"name": volume, "readOnly": true, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"});
     for group in ["/spec/containers", "/spec/initContainers"] {
-        for container in pod.pointer_mut(group).and_then(Value::as_array_mut).into_iter().flatten() {
+        for container in pod
+            .pointer_mut(group)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             let mut mounts = list(container, "/volumeMounts").to_vec();
             mounts.push(mount.clone());
             set(container, "/volumeMounts", mounts);
@@ -106,12 +123,17 @@ fn finish_spec(world: &mut World, pod: &mut Value) {
     let mut tolerations = list(pod, "/spec/tolerations").to_vec();
     for key in ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"] {
         if !tolerations.iter().any(|t| text(t, "/key") == key) {
-            tolerations.push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
+            tolerations
+                .push(json!({"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}));
         }
     }
     set(pod, "/spec/tolerations", tolerations);
     let account = text(pod, "/spec/serviceAccountName").to_owned();
-    let account = if account.is_empty() { "default".to_owned() } else { account };
+    let account = if account.is_empty() {
+        "default".to_owned()
+    } else {
+        account
+    };
     for (field, value) in [
         ("serviceAccountName", json!(account)),
         ("serviceAccount", json!(account)),
@@ -129,7 +151,10 @@ fn qos(template: &Value) -> &'static str {
     let none = |c: &Value| side(c, "requests").is_none() && side(c, "limits").is_none();
     if containers.iter().all(none) {
         "BestEffort"
-    } else if containers.iter().all(|c| side(c, "requests").is_some() && side(c, "requests") == side(c, "limits")) {
+    } else if containers
+        .iter()
+        .all(|c| side(c, "requests").is_some() && side(c, "requests") == side(c, "limits"))
+    {
         "Guaranteed"
     } else {
         "Burstable"
@@ -155,12 +180,18 @@ pub(super) fn deletion_order(pods: &mut [Value]) {
             "Unknown" => 1,
             _ => 2,
         };
-        let restarts: i64 = list(p, "/status/containerStatuses").iter().map(|c| int(c, "/restartCount")).sum();
+        let restarts: i64 = list(p, "/status/containerStatuses")
+            .iter()
+            .map(|c| int(c, "/restartCount"))
+            .sum();
         (!text(p, "/spec/nodeName").is_empty(), phase, is_ready(p), -restarts)
     };
     pods.sort_by(|a, b| {
         let age = |p: &Value| text(p, "/metadata/creationTimestamp").to_owned();
-        rank(a).cmp(&rank(b)).then_with(|| age(b).cmp(&age(a))).then_with(|| Key::of(b).cmp(&Key::of(a)))
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| age(b).cmp(&age(a)))
+            .then_with(|| Key::of(b).cmp(&Key::of(a)))
     });
 }
 

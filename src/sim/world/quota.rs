@@ -41,10 +41,16 @@ pub(super) fn admit(world: &mut World, pod: &Value) -> Result<(), Status> {
             .map(|(what, hard)| (what, usage(one, what), used(what), milli_quantity(Some(hard))))
             .filter(|(_, asked, _, _)| *asked > 0)
             .collect();
-        let over: Vec<_> = asked.iter().filter(|(_, asked, used, hard)| used + asked > *hard).collect();
+        let over: Vec<_> = asked
+            .iter()
+            .filter(|(_, asked, used, hard)| used + asked > *hard)
+            .collect();
         if !over.is_empty() {
             let part = |pick: fn(&(&String, i64, i64, i64)) -> i64| -> String {
-                over.iter().map(|o| format!("{}={}", o.0, quantity(o.0, pick(o)))).collect::<Vec<_>>().join(",")
+                over.iter()
+                    .map(|o| format!("{}={}", o.0, quantity(o.0, pick(o))))
+                    .collect::<Vec<_>>()
+                    .join(",")
             };
             let why = format!(
                 "exceeded quota: {}, requested: {}, used: {}, limited: {}",
@@ -66,14 +72,18 @@ pub(super) fn admit(world: &mut World, pod: &Value) -> Result<(), Status> {
 
 /// What these pods use, in thousandths; finished ones use nothing.
 fn usage(pods: &[Value], what: &str) -> i64 {
-    let live = pods.iter().filter(|p| !matches!(text(p, "/status/phase"), "Succeeded" | "Failed"));
+    let live = pods
+        .iter()
+        .filter(|p| !matches!(text(p, "/status/phase"), "Succeeded" | "Failed"));
     let (side, resource) = match what {
         "pods" | "count/pods" => return 1000 * live.count() as i64,
         "cpu" | "memory" => ("requests", what),
         _ => what.split_once('.').unwrap_or(("", "")),
     };
     let pointer = format!("/resources/{side}/{resource}");
-    live.flat_map(|p| list(p, "/spec/containers")).map(|c| milli_quantity(c.pointer(&pointer))).sum()
+    live.flat_map(|p| list(p, "/spec/containers"))
+        .map(|c| milli_quantity(c.pointer(&pointer)))
+        .sum()
 }
 
 fn quantity(what: &str, milli: i64) -> String {

@@ -20,9 +20,15 @@ pub(super) fn sync(world: &mut World, key: &Key) {
     let terminating = all.iter().filter(|p| pods::is_terminating(p)).count();
     let again = Work::ReplicaSet(key.clone());
     let available = pods::count_available(world, &active, int(&rs, "/spec/minReadySeconds"), &again);
-    let labels = rs.pointer("/spec/template/metadata/labels").cloned().unwrap_or_default();
+    let labels = rs
+        .pointer("/spec/template/metadata/labels")
+        .cloned()
+        .unwrap_or_default();
     let labelled = |p: &&Value| {
-        labels.as_object().is_none_or(|l| l.iter().all(|(k, v)| super::json::label(p, k) == v.as_str().unwrap_or("")))
+        labels.as_object().is_none_or(|l| {
+            l.iter()
+                .all(|(k, v)| super::json::label(p, k) == v.as_str().unwrap_or(""))
+        })
     };
     let full = active.iter().filter(labelled).count();
     let ready = active.iter().filter(|p| pods::is_ready(p)).count();
@@ -78,7 +84,9 @@ fn manage(world: &mut World, rs: &Value, active: &mut [Value]) -> Option<(&'stat
 }
 
 fn note_failure(rs: &mut Value, failure: Option<&(&str, String)>, now: &str) {
-    let had = list(rs, "/status/conditions").iter().any(|c| text(c, "/type") == "ReplicaFailure");
+    let had = list(rs, "/status/conditions")
+        .iter()
+        .any(|c| text(c, "/type") == "ReplicaFailure");
     match failure {
         Some((reason, message)) if !had => {
             let condition = json!({"type": "ReplicaFailure", "status": "True", "lastTransitionTime": now,

@@ -18,7 +18,9 @@ pub(super) fn present(world: &mut World, owner: &Value, api: (&str, &str), hash_
         if int(&same, "/revision") == newest {
             return Some(same);
         }
-        return world.edit(&CONTROLLERREVISIONS, &Key::of(&same), |r| set(r, "/revision", newest + 1));
+        return world.edit(&CONTROLLERREVISIONS, &Key::of(&same), |r| {
+            set(r, "/revision", newest + 1);
+        });
     }
     let of = Key::of(owner);
     let hash = name_hash(&data);

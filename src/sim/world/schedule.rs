@@ -13,7 +13,9 @@ impl Schedule {
         let mut words = text.split_whitespace();
         for (field, (low, high)) in fields.iter_mut().zip(RANGES) {
             for part in words.next()?.split(',') {
-                let (range, step) = part.split_once('/').map_or((part, Some(1)), |(r, s)| (r, s.parse().ok()));
+                let (range, step) = part
+                    .split_once('/')
+                    .map_or((part, Some(1)), |(r, s)| (r, s.parse().ok()));
                 let step: i64 = step.filter(|s| *s > 0)?;
                 let (from, to) = match (range, range.split_once('-')) {
                     ("*", _) => (low, high),
@@ -43,7 +45,11 @@ impl Schedule {
                 && months.contains(&i64::from(t.month()))
                 && weekdays.contains(&i64::from(t.weekday().to_sunday_zero_offset()));
             if today && hours.contains(&i64::from(t.hour())) {
-                let found = minutes.iter().map(|m| hour + m * 60).filter(|at| *at > after.as_second()).min();
+                let found = minutes
+                    .iter()
+                    .map(|m| hour + m * 60)
+                    .filter(|at| *at > after.as_second())
+                    .min();
                 if let Some(found) = found {
                     return Timestamp::from_second(found).ok();
                 }

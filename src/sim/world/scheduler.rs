@@ -26,14 +26,22 @@ struct Node {
 pub(super) struct Cluster {
     nodes: BTreeMap<String, Node>,
     placed: HashMap<Box<str>, (String, Need)>,
+    /// A node changed since the last look.
+    pub stale: bool,
     /// Pods that found no node.
     pub pending: BTreeSet<Key>,
 }
 
 impl Cluster {
-    pub fn refresh(&mut self, store: &Store) {
-        let now: BTreeMap<String, Value> =
-            store.list(&NODES, None).iter().map(|o| (o.meta.name.to_string(), o.value())).collect();
+    fn refresh(&mut self, store: &Store) {
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
+        let now: BTreeMap<String, Value> = store
+            .list(&NODES, None)
+            .iter()
+            .map(|o| (o.meta.name.to_string(), o.value()))
+            .collect();
         self.nodes.retain(|name, _| now.contains_key(name));
         for (name, object) in now {
             self.nodes.entry(name).or_default().object = object;
@@ -46,12 +54,12 @@ impl Cluster {
         let over = event.change == Change::Deleted || matches!(meta.phase.as_deref(), Some("Succeeded" | "Failed"));
         if over {
             self.pending.remove(&Key::of_object(&event.object));
-            if let Some((name, need)) = self.placed.remove(&meta.uid) {
-                if let Some(node) = self.nodes.get_mut(&name) {
-                    node.used.cpu -= need.cpu;
-                    node.used.memory -= need.memory;
-                    node.pods -= 1;
-                }
+            if let Some((name, need)) = self.placed.remove(&meta.uid)
+                && let Some(node) = self.nodes.get_mut(&name)
+            {
+                node.used.cpu -= need.cpu;
+                node.used.memory -= need.memory;
+                node.pods -= 1;
             }
             return;
         }
@@ -83,18 +91,19 @@ pub(super) fn schedule(world: &mut World, key: &Key) {
         return;
     }
     let need = need_of(&pod);
+    let store = world.store.clone();
+    world.cluster.refresh(&store);
     let mut best: Option<(i64, String)> = None;
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for (name, node) in &world.cluster.nodes {
-        match refusal(node, &pod, need) {
-            Some(why) => *reasons.entry(why).or_default() += 1,
-            None => {
-                // The emptiest one, as the default profile spreads.
-                let left = free(node, "cpu") - node.used.cpu - node.pods * 50;
-                if best.as_ref().is_none_or(|(most, _)| left > *most) {
-                    best = Some((left, name.clone()));
-                }
-            }
+        if let Some(why) = refusal(node, &pod, need) {
+            *reasons.entry(why).or_default() += 1;
+            continue;
+        }
+        // The emptiest one, as the default profile spreads.
+        let left = free(node, "cpu") - node.used.cpu - node.pods * 50;
+        if best.as_ref().is_none_or(|(most, _)| left > *most) {
+            best = Some((left, name.clone()));
         }
     }
     match best {
@@ -132,7 +141,12 @@ fn refusal(node: &Node, pod: &Value, need: Need) -> Option<&'static str> {
 
 fn bind(world: &mut World, key: &Key, node: &str) {
     let Some(mut pod) = world.get(&PODS, key) else { return };
-    let place = world.cluster.nodes.get(node).map(|n| n.object.clone()).unwrap_or_default();
+    let place = world
+        .cluster
+        .nodes
+        .get(node)
+        .map(|n| n.object.clone())
+        .unwrap_or_default();
     for topology in ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"] {
         let value = super::json::label(&place, topology);
         if !value.is_empty() {
@@ -164,12 +178,16 @@ fn refuse(world: &mut World, key: &Key, pod: &Value, reasons: &BTreeMap<&str, us
     let message = format!("0/{total} nodes are available: {}.", why.join(", "));
     world.cluster.pending.insert(key.clone());
     let now = stamp(world.now);
-    let known = list(pod, "/status/conditions").iter().any(|c| text(c, "/message") == message);
+    let known = list(pod, "/status/conditions")
+        .iter()
+        .any(|c| text(c, "/message") == message);
     if known {
         return;
     }
     let condition = json!({"type": "PodScheduled", "status": "False", "lastProbeTime": null,
         "lastTransitionTime": now, "reason": "Unschedulable", "message": message});
-    world.edit_status_as("kube-scheduler", &PODS, key, |p| set(p, "/status/conditions", vec![condition]));
+    world.edit_status_as("kube-scheduler", &PODS, key, |p| {
+        set(p, "/status/conditions", vec![condition]);
+    });
     world.event(pod, "Warning", "FailedScheduling", &message, "default-scheduler");
 }

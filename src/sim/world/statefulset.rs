@@ -25,17 +25,23 @@ struct Sync<'w> {
 }
 
 pub(super) fn sync(world: &mut World, key: &Key) {
-    let Some(set) = world.get(&STATEFULSETS, key) else { return };
+    let Some(set) = world.get(&STATEFULSETS, key) else {
+        return;
+    };
     if !text(&set, "/metadata/deletionTimestamp").is_empty() {
         return;
     }
-    let Some(update) = revisions::present(world, &set, ("apps/v1", "StatefulSet"), "controller.kubernetes.io/hash") else {
+    let Some(update) = revisions::present(world, &set, ("apps/v1", "StatefulSet"), "controller.kubernetes.io/hash")
+    else {
         return;
     };
     let update_name = text(&update, "/metadata/name").to_owned();
     let history = revisions::history(world, &set);
     let current_name = text(&set, "/status/currentRevision");
-    let current = history.iter().find(|r| text(r, "/metadata/name") == current_name).unwrap_or(&update);
+    let current = history
+        .iter()
+        .find(|r| text(r, "/metadata/name") == current_name)
+        .unwrap_or(&update);
     let mut pods: Vec<(i64, Value)> = world
         .owned(&PODS, text(&set, "/metadata/uid"))
         .into_iter()
@@ -97,8 +103,13 @@ impl Sync<'_> {
                 }
             }
         }
-        let condemned: Vec<Value> =
-            self.pods.iter().rev().filter(|(i, _)| *i >= replicas).map(|(_, p)| p.clone()).collect();
+        let condemned: Vec<Value> = self
+            .pods
+            .iter()
+            .rev()
+            .filter(|(i, _)| *i >= replicas)
+            .map(|(_, p)| p.clone())
+            .collect();
         for pod in condemned {
             if pods::is_terminating(&pod) {
                 if self.ordered {
@@ -159,53 +170,83 @@ impl Sync<'_> {
         match made {
             Ok(_) => {
                 let message = format!("create Pod {name} in StatefulSet {} successful", key.name);
-                self.world.event(&set, "Normal", "SuccessfulCreate", &message, COMPONENT);
+                self.world
+                    .event(&set, "Normal", "SuccessfulCreate", &message, COMPONENT);
             }
             Err(refusal) => {
-                let message = format!("create Pod {name} in StatefulSet {} failed error: {}", key.name, refusal.message);
+                let message = format!(
+                    "create Pod {name} in StatefulSet {} failed error: {}",
+                    key.name, refusal.message
+                );
                 self.world.event(&set, "Warning", "FailedCreate", &message, COMPONENT);
-                self.world.at(self.world.now + super::json::secs(15), Work::StatefulSet(key));
+                self.world
+                    .at(self.world.now + super::json::secs(15), Work::StatefulSet(key));
             }
         }
     }
 
     fn claim(&mut self, template: &Value, name: &str, pod: &str) {
         let key = Key::of(&self.set);
-        if self.world.get(&PERSISTENTVOLUMECLAIMS, &Key::new(&key.ns, name)).is_some() {
+        if self
+            .world
+            .get(&PERSISTENTVOLUMECLAIMS, &Key::new(&key.ns, name))
+            .is_some()
+        {
             return;
         }
         let mut claim = template.clone();
         set(&mut claim, "/metadata/name", name);
         set(&mut claim, "/metadata/namespace", key.ns.as_str());
-        let labels = self.set.pointer("/spec/selector/matchLabels").cloned().unwrap_or_default();
+        let labels = self
+            .set
+            .pointer("/spec/selector/matchLabels")
+            .cloned()
+            .unwrap_or_default();
         set(&mut claim, "/metadata/labels", labels);
         set(&mut claim, "/spec/volumeName", format!("pvc-{name}"));
-        let size = template.pointer("/spec/resources/requests").cloned().unwrap_or_default();
+        let size = template
+            .pointer("/spec/resources/requests")
+            .cloned()
+            .unwrap_or_default();
         let modes = template.pointer("/spec/accessModes").cloned().unwrap_or_default();
-        set(&mut claim, "/status", json!({"phase": "Bound", "accessModes": modes, "capacity": size}));
+        set(
+            &mut claim,
+            "/status",
+            json!({"phase": "Bound", "accessModes": modes, "capacity": size}),
+        );
         if self.world.create(&PERSISTENTVOLUMECLAIMS, claim).is_ok() {
             let message = format!("Create Claim {name} Pod {pod} in StatefulSet {} success", key.name);
             let set = self.set.clone();
-            self.world.event(&set, "Normal", "SuccessfulCreate", &message, COMPONENT);
+            self.world
+                .event(&set, "Normal", "SuccessfulCreate", &message, COMPONENT);
         }
     }
 
     fn delete(&mut self, pod: &Value) {
         pods::delete(self.world, pod);
         let (name, set) = (text(pod, "/metadata/name"), self.set.clone());
-        let message = format!("delete Pod {name} in StatefulSet {} successful", text(&set, "/metadata/name"));
-        self.world.event(&set, "Normal", "SuccessfulDelete", &message, COMPONENT);
+        let message = format!(
+            "delete Pod {name} in StatefulSet {} successful",
+            text(&set, "/metadata/name")
+        );
+        self.world
+            .event(&set, "Normal", "SuccessfulDelete", &message, COMPONENT);
     }
 
     fn status(&mut self, key: &Key) {
-        let all: Vec<Value> = self.world.owned(&PODS, text(&self.set, "/metadata/uid"));
-        let on = |revision: &str| {
-            all.iter().filter(|p| label(p, HASH) == revision && !pods::is_terminating(p)).count() as i64
-        };
-        let ready = all.iter().filter(|p| pods::is_ready(p) && !pods::is_terminating(p)).count() as i64;
+        // As it was when this pass began, but for what the pass deleted: a pod on its way out still counts as ready.
+        let all: Vec<Value> = self.pods.iter().map(|(_, p)| p.clone()).collect();
+        let staying: Vec<Value> = self
+            .world
+            .owned(&PODS, text(&self.set, "/metadata/uid"))
+            .into_iter()
+            .filter(|p| !pods::is_terminating(p))
+            .collect();
+        let was = |pod: &Value| all.iter().any(|p| Key::of(p) == Key::of(pod));
+        let on = |revision: &str| staying.iter().filter(|p| was(p) && label(p, HASH) == revision).count() as i64;
+        let ready = all.iter().filter(|p| pods::is_ready(p)).count() as i64;
         let again = Work::StatefulSet(key.clone());
-        let live: Vec<Value> = all.iter().filter(|p| !pods::is_terminating(p)).cloned().collect();
-        let available = pods::count_available(self.world, &live, int(&self.set, "/spec/minReadySeconds"), &again);
+        let available = pods::count_available(self.world, &all, int(&self.set, "/spec/minReadySeconds"), &again);
         let wanted = int_or(&self.set, "/spec/replicas", 1);
         let (mut current, updated) = (on(&self.current), on(&self.update));
         let replicas = all.len() as i64;

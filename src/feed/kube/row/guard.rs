@@ -99,15 +99,25 @@ struct Amount<'a> {
 
 impl<'a> MetricIn<'a> {
     fn source(&self) -> Option<&SourceIn<'a>> {
-        [&self.resource, &self.container_resource, &self.pods, &self.object, &self.external]
-            .into_iter()
-            .find_map(Option::as_ref)
+        [
+            &self.resource,
+            &self.container_resource,
+            &self.pods,
+            &self.object,
+            &self.external,
+        ]
+        .into_iter()
+        .find_map(Option::as_ref)
     }
 }
 
 impl SourceIn<'_> {
     fn name(&self) -> &str {
-        if self.name.is_empty() { &self.metric.name } else { &self.name }
+        if self.name.is_empty() {
+            &self.metric.name
+        } else {
+            &self.name
+        }
     }
 }
 

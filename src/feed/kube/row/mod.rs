@@ -154,9 +154,7 @@ pub fn one(kind: Kind, object: &[u8], intern: &mut Interner) -> Result<Row, serd
     }
     match kind {
         Kind::Pod => of::<pod::PodIn<'_>>(kind, object, intern),
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => {
-            of::<workload::WorkloadIn<'_>>(kind, object, intern)
-        }
+        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => of::<workload::WorkloadIn<'_>>(kind, object, intern),
         Kind::ReplicaSet | Kind::ControllerRevision => of::<workload::RevisionIn<'_>>(kind, object, intern),
         Kind::Hpa => of::<guard::HpaIn<'_>>(kind, object, intern),
         Kind::Pdb => of::<guard::BudgetIn<'_>>(kind, object, intern),
@@ -172,6 +170,13 @@ pub fn one(kind: Kind, object: &[u8], intern: &mut Interner) -> Result<Row, serd
 /// The type of an event and the bytes of its object. The server always writes them in one way, which spares a pass
 /// over the object; any other way is read by the book.
 fn split(line: &[u8]) -> Result<(std::borrow::Cow<'_, str>, &[u8]), serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        r#type: std::borrow::Cow<'a, str>,
+        #[serde(borrow)]
+        object: &'a serde_json::value::RawValue,
+    }
     let usual = || {
         let rest = line.trim_ascii().strip_prefix(br#"{"type":""#)?;
         let end = memchr::memchr(b'"', rest)?;
@@ -181,13 +186,6 @@ fn split(line: &[u8]) -> Result<(std::borrow::Cow<'_, str>, &[u8]), serde_json::
     };
     if let Some(found) = usual() {
         return Ok(found);
-    }
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        r#type: std::borrow::Cow<'a, str>,
-        #[serde(borrow)]
-        object: &'a serde_json::value::RawValue,
     }
     let e: Envelope<'_> = serde_json::from_slice(line)?;
     Ok((e.r#type, e.object.get().as_bytes()))
@@ -203,7 +201,10 @@ mod tests {
     use crate::model::{ContainerRole, Phase, Pod};
 
     fn recording(name: &str) -> Vec<Value> {
-        let path = format!("/work/shared/recordings/kubernetes-1.36/{name}.json");
+        let path = format!(
+            "{}/tests/recordings/kubernetes-1.36/{name}.json",
+            env!("CARGO_MANIFEST_DIR")
+        );
         serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
     }
 
@@ -246,16 +247,23 @@ mod tests {
              "lastState": {"terminated": {"exitCode": 1, "finishedAt": "2026-11-21T10:00:00Z"}}},
             {"name": "migrate", "restartCount": 3, "state": {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off"}},
              "lastState": {"terminated": {"exitCode": 2, "reason": "Error", "finishedAt": "2026-11-21T11:00:00Z"}}}]);
-        let p = pod(serde_json::json!({"metadata": {"name": "x"}, "spec": spec, "status": {"phase": "Pending",
-            "initContainerStatuses": init}}));
-        assert_eq!((&*p.status, p.ready, p.total, p.restarts), ("Init:CrashLoopBackOff", 1, 2, 5));
+        let p = pod(
+            serde_json::json!({"metadata": {"name": "x"}, "spec": spec, "status": {"phase": "Pending",
+            "initContainerStatuses": init}}),
+        );
+        assert_eq!(
+            (&*p.status, p.ready, p.total, p.restarts),
+            ("Init:CrashLoopBackOff", 1, 2, 5)
+        );
         assert_eq!(p.last_restart, Some("2026-11-21T11:00:00Z".parse().unwrap()));
         assert_eq!(&*p.message, "back-off");
         assert_eq!(p.containers[0].role, ContainerRole::Sidecar);
         // Once initialised, only the sidecar's restarts count.
-        let p = pod(serde_json::json!({"metadata": {"name": "x"}, "spec": spec, "status": {"phase": "Running",
+        let p = pod(
+            serde_json::json!({"metadata": {"name": "x"}, "spec": spec, "status": {"phase": "Running",
             "conditions": [{"type": "Initialized", "status": "True"}], "initContainerStatuses": init,
-            "containerStatuses": [{"name": "app", "ready": true, "restartCount": 1, "state": {"running": {}}}]}}));
+            "containerStatuses": [{"name": "app", "ready": true, "restartCount": 1, "state": {"running": {}}}]}}),
+        );
         assert_eq!((&*p.status, p.ready, p.restarts), ("Init:CrashLoopBackOff", 2, 3));
     }
 
@@ -274,17 +282,33 @@ mod tests {
         let runs = serde_json::json!({"name": "b", "ready": true, "state": {"running": {}}});
         let cases = [
             (serde_json::json!({"phase": "Pending"}), false, "Pending"),
-            (serde_json::json!({"phase": "Running", "reason": "NodeLost"}), true, "Unknown"),
+            (
+                serde_json::json!({"phase": "Running", "reason": "NodeLost"}),
+                true,
+                "Unknown",
+            ),
             (serde_json::json!({"phase": "Running"}), true, "Terminating"),
             (serde_json::json!({"phase": "Succeeded"}), true, "Succeeded"),
-            (serde_json::json!({"phase": "Failed", "reason": "Evicted"}), false, "Evicted"),
+            (
+                serde_json::json!({"phase": "Failed", "reason": "Evicted"}),
+                false,
+                "Evicted",
+            ),
             (
                 serde_json::json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "SchedulingGated"}]}),
                 false,
                 "SchedulingGated",
             ),
-            (serde_json::json!({"phase": "Failed", "containerStatuses": [ended(serde_json::json!({"exitCode": 3}))]}), false, "ExitCode:3"),
-            (serde_json::json!({"phase": "Failed", "containerStatuses": [ended(serde_json::json!({"signal": 9}))]}), false, "Signal:9"),
+            (
+                serde_json::json!({"phase": "Failed", "containerStatuses": [ended(serde_json::json!({"exitCode": 3}))]}),
+                false,
+                "ExitCode:3",
+            ),
+            (
+                serde_json::json!({"phase": "Failed", "containerStatuses": [ended(serde_json::json!({"signal": 9}))]}),
+                false,
+                "Signal:9",
+            ),
             (
                 serde_json::json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}],
                     "containerStatuses": [ended(serde_json::json!({"exitCode": 0, "reason": "Completed"})), runs]}),
@@ -304,12 +328,14 @@ mod tests {
     }
 
     #[test]
-    #[ignore = "moved to tests/feed.rs when the recordings are there"]
     fn recorded_pods_show_what_the_recorded_table_shows() {
         let lists = recording("lists");
         let tables = recording("tables");
         let body = |list: &[Value], path: &str| {
-            list.iter().find(|x| x["path"] == path).map(|x| x["body"].clone()).unwrap()
+            list.iter()
+                .find(|x| x["path"] == path)
+                .map(|x| x["body"].clone())
+                .unwrap()
         };
         let path = "/api/v1/namespaces/cortex/pods";
         let rows: BTreeMap<String, Pod> = pods(&body(&lists, path))

@@ -179,7 +179,10 @@ impl<'a> Slim<'a> for NodeIn<'a> {
             .metadata
             .labels
             .iter()
-            .filter_map(|(k, v)| k.strip_prefix("node-role.kubernetes.io/").or((k == "kubernetes.io/role").then_some(v)))
+            .filter_map(|(k, v)| {
+                k.strip_prefix("node-role.kubernetes.io/")
+                    .or((k == "kubernetes.io/role").then_some(v))
+            })
             .filter(|r| !r.is_empty())
             .collect();
         let conditions = conditions(&self.status.conditions, intern);
@@ -233,7 +236,11 @@ impl<'a> Slim<'a> for JobIn<'a> {
     }
 
     fn change(&self, _kind: Kind, key: Key, intern: &mut Interner) -> Change {
-        let failed = self.status.conditions.iter().find(|c| &*c.r#type == "Failed" && &*c.status == "True");
+        let failed = self
+            .status
+            .conditions
+            .iter()
+            .find(|c| &*c.r#type == "Failed" && &*c.status == "True");
         let row = Job {
             meta: self.metadata.row(&key, intern),
             completions: self.spec.completions.unwrap_or(1),

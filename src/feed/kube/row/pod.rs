@@ -152,11 +152,24 @@ impl PodIn<'_> {
 
     fn print(&self, deleting: bool) -> Printed {
         let status = &self.status;
-        let mut reason = if status.reason.is_empty() { &status.phase } else { &status.reason }.to_string();
-        if self.condition("PodScheduled").is_some_and(|c| &*c.reason == "SchedulingGated") {
+        let mut reason = if status.reason.is_empty() {
+            &status.phase
+        } else {
+            &status.reason
+        }
+        .to_string();
+        if self
+            .condition("PodScheduled")
+            .is_some_and(|c| &*c.reason == "SchedulingGated")
+        {
             "SchedulingGated".clone_into(&mut reason);
         }
-        let sidecars = self.spec.init_containers.iter().filter(|c| &*c.restart_policy == "Always").count();
+        let sidecars = self
+            .spec
+            .init_containers
+            .iter()
+            .filter(|c| &*c.restart_policy == "Always")
+            .count();
         let mut ready = 0_u16;
         let (mut restarts, mut sidecar_restarts) = (0_u32, 0_u32);
         let (mut last, mut sidecar_last) = (None, None);
@@ -222,11 +235,14 @@ impl PodIn<'_> {
 
     fn containers(&self, intern: &mut Interner) -> Arc<[Container]> {
         let init = self.spec.init_containers.iter().map(|c| (c, true));
-        let all: Vec<(&ContainerIn<'_>, bool)> =
-            init.chain(self.spec.containers.iter().map(|c| (c, false))).collect();
+        let all: Vec<(&ContainerIn<'_>, bool)> = init.chain(self.spec.containers.iter().map(|c| (c, false))).collect();
         all.into_iter()
             .map(|(spec, init)| {
-                let list = if init { &self.status.init_container_statuses } else { &self.status.container_statuses };
+                let list = if init {
+                    &self.status.init_container_statuses
+                } else {
+                    &self.status.container_statuses
+                };
                 let status = list.iter().find(|s| *s.name == *spec.name);
                 let role = match (init, &*spec.restart_policy) {
                     (false, _) => ContainerRole::Main,
@@ -240,7 +256,9 @@ impl PodIn<'_> {
                     ready: status.is_some_and(|s| s.ready),
                     restarts: status.map_or(0, |s| s.restart_count),
                     state: container_state(status.map(|s| &s.state), intern),
-                    last: status.and_then(|s| s.last_state.terminated.as_ref()).map(|t| t.row(intern)),
+                    last: status
+                        .and_then(|s| s.last_state.terminated.as_ref())
+                        .map(|t| t.row(intern)),
                 }
             })
             .collect()
@@ -248,7 +266,12 @@ impl PodIn<'_> {
 
     /// The kubelet's or the scheduler's own sentence about what is wrong.
     fn message(&self) -> &str {
-        let statuses = || self.status.init_container_statuses.iter().chain(self.status.container_statuses.iter());
+        let statuses = || {
+            self.status
+                .init_container_statuses
+                .iter()
+                .chain(self.status.container_statuses.iter())
+        };
         let waiting = statuses().filter_map(|c| c.state.waiting.as_ref()).map(|w| &*w.message);
         let ended = statuses()
             .filter_map(|c| c.state.terminated.as_ref())
@@ -268,7 +291,9 @@ impl PodIn<'_> {
 
 fn container_state(state: Option<&State<'_>>, intern: &mut Interner) -> ContainerState {
     match state {
-        Some(State { terminated: Some(t), .. }) => ContainerState::Terminated(t.row(intern)),
+        Some(State {
+            terminated: Some(t), ..
+        }) => ContainerState::Terminated(t.row(intern)),
         Some(State { running: Some(r), .. }) => ContainerState::Running {
             since: r.started_at.time(),
         },
@@ -318,7 +343,11 @@ impl<'a> Slim<'a> for PodIn<'a> {
                 .filter(|c| &*c.status == "False" && &*c.reason == "Unschedulable")
                 .map(|c| (intern.text(&c.message), c.last_transition_time.time())),
             revision_hash: intern.text(hash),
-            ip: if self.status.pod_ip.is_empty() { intern.text("") } else { Arc::from(&*self.status.pod_ip) },
+            ip: if self.status.pod_ip.is_empty() {
+                intern.text("")
+            } else {
+                Arc::from(&*self.status.pod_ip)
+            },
             message: intern.text(self.message()),
             meta,
         };

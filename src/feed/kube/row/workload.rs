@@ -105,7 +105,11 @@ struct Status<'a> {
 }
 
 fn strategy(kind: Kind, spec: &Spec<'_>) -> Strategy {
-    let given = if kind == Kind::Deployment { &spec.strategy } else { &spec.update_strategy };
+    let given = if kind == Kind::Deployment {
+        &spec.strategy
+    } else {
+        &spec.update_strategy
+    };
     let rolling = given.rolling_update.as_ref();
     match (kind, &*given.r#type) {
         (_, "OnDelete") => Strategy::OnDelete,
@@ -115,7 +119,9 @@ fn strategy(kind: Kind, spec: &Spec<'_>) -> Strategy {
         },
         (Kind::DaemonSet, _) => Strategy::Rolling {
             max_surge: rolling.and_then(|r| r.max_surge).map_or(IntOrPercent::Int(0), |b| b.0),
-            max_unavailable: rolling.and_then(|r| r.max_unavailable).map_or(IntOrPercent::Int(1), |b| b.0),
+            max_unavailable: rolling
+                .and_then(|r| r.max_unavailable)
+                .map_or(IntOrPercent::Int(1), |b| b.0),
         },
         _ => Strategy::Rolling {
             max_surge: rolling.and_then(|r| r.max_surge).unwrap_or(DEFAULT_BOUND).0,
@@ -248,7 +254,11 @@ impl<'a> Slim<'a> for RevisionIn<'a> {
     fn change(&self, kind: Kind, key: Key, intern: &mut Interner) -> Change {
         let meta = &self.metadata;
         let set = kind == Kind::ReplicaSet;
-        let template = if set { &self.spec.template } else { &self.data.spec.template };
+        let template = if set {
+            &self.spec.template
+        } else {
+            &self.data.spec.template
+        };
         let hash = if set {
             meta.labels.get("pod-template-hash").unwrap_or_default()
         } else {
@@ -262,7 +272,11 @@ impl<'a> Slim<'a> for RevisionIn<'a> {
         let row = Revision {
             meta: meta.row(&key, intern),
             kind,
-            number: if set { meta.annotations.revision.parse().unwrap_or(0) } else { self.revision },
+            number: if set {
+                meta.annotations.revision.parse().unwrap_or(0)
+            } else {
+                self.revision
+            },
             images: container_specs(&template.spec.containers, &template.spec.init_containers, intern),
             change_cause: intern.text(&meta.annotations.change_cause),
             hash: intern.text(hash),

@@ -9,20 +9,46 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn meta(name: &str, owner: Option<(&str, &str)>) -> Meta {
-    let owner = owner.map(|(kind, name)| Owner { kind: kind.into(), name: name.into(), uid: format!("uid-{name}").into() });
+    let owner = owner.map(|(kind, name)| Owner {
+        kind: kind.into(),
+        name: name.into(),
+        uid: format!("uid-{name}").into(),
+    });
     let uid: Uid = format!("uid-{name}").into();
-    Meta { namespace: "cortex".into(), name: name.into(), uid, created: at(0), deleting: None, owner, labels: [].into() }
+    Meta {
+        namespace: "cortex".into(),
+        name: name.into(),
+        uid,
+        created: at(0),
+        deleting: None,
+        owner,
+        labels: [].into(),
+    }
 }
 
 fn spec(image: &str) -> Arc<[ContainerSpec]> {
-    [ContainerSpec { name: "api".into(), image: image.into(), init: false }].into()
+    [ContainerSpec {
+        name: "api".into(),
+        image: image.into(),
+        init: false,
+    }]
+    .into()
 }
 
 fn revision(number: u64, image: &str, ready: u32) -> Change {
     let meta = meta(&format!("api-r{number}"), Some(("Deployment", "api")));
     let hash: Str = format!("r{number}").into();
     let (key, images, change_cause) = (meta.key(), spec(image), "".into());
-    let row = Revision { meta, kind: Kind::ReplicaSet, number, images, change_cause, hash, desired: ready, ready };
+    let row = Revision {
+        meta,
+        kind: Kind::ReplicaSet,
+        number,
+        images,
+        change_cause,
+        hash,
+        desired: ready,
+        ready,
+    };
     Change::Revision(Kind::ReplicaSet, key, Some(Arc::new(row)))
 }
 
@@ -31,11 +57,21 @@ fn pod(name: &str, of: u64, good: bool) -> Change {
     let state = if good {
         ContainerState::Running { since: Some(at(0)) }
     } else {
-        ContainerState::Waiting { reason: reason.clone(), message: "".into() }
+        ContainerState::Waiting {
+            reason: reason.clone(),
+            message: "".into(),
+        }
     };
     let image = format!("api:{of}").into();
-    let container =
-        Container { name: "api".into(), image, role: ContainerRole::Main, ready: good, restarts: 0, state, last: None };
+    let container = Container {
+        name: "api".into(),
+        image,
+        role: ContainerRole::Main,
+        ready: good,
+        restarts: 0,
+        state,
+        last: None,
+    };
     let meta = meta(name, Some(("ReplicaSet", &format!("api-r{of}"))));
     let row = Pod {
         node: "n1".into(),
@@ -82,7 +118,9 @@ fn world() -> (World, ObjectRef) {
         update_revision: "".into(),
         change_cause: "".into(),
         deadline_s: 600,
-        steward: Some(Steward::ArgoCd { app: "cortex".to_owned() }),
+        steward: Some(Steward::ArgoCd {
+            app: "cortex".to_owned(),
+        }),
         restarted_at: "".into(),
     };
     let changes = vec![
@@ -93,9 +131,16 @@ fn world() -> (World, ObjectRef) {
         pod("api-a", 13, true),
         pod("api-b", 14, false),
     ];
-    let feeds = Kind::ALL.into_iter().map(|kind| (FeedId::Watch(kind), Freshness::Fresh)).collect();
+    let feeds = Kind::ALL
+        .into_iter()
+        .map(|kind| (FeedId::Watch(kind), Freshness::Fresh))
+        .collect();
     let mut world = World::default();
-    world.apply(Batch { changes, feeds, ..Batch::default() });
+    world.apply(Batch {
+        changes,
+        feeds,
+        ..Batch::default()
+    });
     (world, object)
 }
 
@@ -122,25 +167,50 @@ fn a_stalled_rollout_is_told_by_its_facts() {
     }
     assert!(matches!(facts.get("rollout.hpa.min"), Some(Fact::Absent(_))));
     for spec in REGISTRY {
-        let fact = facts.get(spec.path).unwrap_or_else(|| panic!("{} is not computed", spec.path));
+        let fact = facts
+            .get(spec.path)
+            .unwrap_or_else(|| panic!("{} is not computed", spec.path));
         if let Fact::Known(value) = fact {
             assert!(spec.kind.accepts(value.kind()), "{} is {value:?}", spec.path);
         }
     }
-    assert!(facts.iter().all(|(name, _)| REGISTRY.iter().any(|spec| spec.path == name)), "undocumented fact");
+    assert!(
+        facts
+            .iter()
+            .all(|(name, _)| REGISTRY.iter().any(|spec| spec.path == name)),
+        "undocumented fact"
+    );
 }
 
 #[test]
 fn a_silent_or_forbidden_source_makes_its_facts_unknown() {
     let (mut world, object) = world();
     let subject = Subject::of(&world, &object);
-    let stale = Freshness::Stale { since: at(100), why: "cut".into(), retry_at: at(200) };
-    let denied = Freshness::Forbidden { why: "no list on hpas".into() };
+    let stale = Freshness::Stale {
+        since: at(100),
+        why: "cut".into(),
+        retry_at: at(200),
+    };
+    let denied = Freshness::Forbidden {
+        why: "no list on hpas".into(),
+    };
     let feeds = vec![(FeedId::Watch(Kind::Pod), stale), (FeedId::Watch(Kind::Hpa), denied)];
-    world.apply(Batch { feeds, ..Batch::default() });
+    world.apply(Batch {
+        feeds,
+        ..Batch::default()
+    });
     let facts = of(&world, &subject, at(340));
-    assert!(matches!(facts.get("rollout.stalled"), Some(Fact::Stale { seconds: 240, last: Some(Value::Bool(true)) })));
-    assert_eq!(facts.get("rollout.autoscaled"), Some(&Fact::Denied("no list on hpas".to_owned())));
+    assert!(matches!(
+        facts.get("rollout.stalled"),
+        Some(Fact::Stale {
+            seconds: 240,
+            last: Some(Value::Bool(true))
+        })
+    ));
+    assert_eq!(
+        facts.get("rollout.autoscaled"),
+        Some(&Fact::Denied("no list on hpas".to_owned()))
+    );
     assert_eq!(facts.value("rollout.ready"), Some(&Value::Int(2)));
 }
 
@@ -162,8 +232,18 @@ fn a_request_names_the_object_that_the_run_looked_at_and_no_other() {
     assert_eq!((request.name(), request.targets()), ("roll-back", vec![&object]));
     ask.args = vec![("revision", Value::Int(99))];
     assert!(resolve(&world, &subject, &ask).unwrap_err().contains("no revision 99"));
-    let other = Subject { workload: Some(ObjectRef { uid: "old".into(), ..object }), ..Subject::default() };
+    let other = Subject {
+        workload: Some(ObjectRef {
+            uid: "old".into(),
+            ..object
+        }),
+        ..Subject::default()
+    };
     assert!(resolve(&world, &other, &ask).unwrap_err().contains("made anew"));
     ask.action = ActionName::DeletePod;
-    assert!(resolve(&world, &subject, &ask).unwrap_err().contains("does not act on a Deployment"));
+    assert!(
+        resolve(&world, &subject, &ask)
+            .unwrap_err()
+            .contains("does not act on a Deployment")
+    );
 }

@@ -12,7 +12,12 @@ impl Sync<'_> {
         let excess = self.old.len().saturating_sub(keep);
         let mut old: Vec<&Value> = self.old.iter().collect();
         old.sort_by_key(|rs| revision(rs));
-        let gone: Vec<Key> = old.into_iter().take(excess).filter(|rs| rolling::is_empty(rs)).map(Key::of).collect();
+        let gone: Vec<Key> = old
+            .into_iter()
+            .take(excess)
+            .filter(|rs| rolling::is_empty(rs))
+            .map(Key::of)
+            .collect();
         for key in gone {
             self.old.retain(|rs| Key::of(rs) != key);
             self.world.remove(&REPLICASETS, &key);

@@ -43,8 +43,16 @@ struct Sync<'w> {
 
 /// Brings one Deployment a step nearer to what it asks for.
 pub(super) fn sync(world: &mut World, key: &Key) {
-    let Some(deployment) = world.get(&DEPLOYMENTS, key) else { return };
-    let mut sync = Sync { world, key: key.clone(), deployment, new: None, old: Vec::new() };
+    let Some(deployment) = world.get(&DEPLOYMENTS, key) else {
+        return;
+    };
+    let mut sync = Sync {
+        world,
+        key: key.clone(),
+        deployment,
+        new: None,
+        old: Vec::new(),
+    };
     sync.load();
     if !text(&sync.deployment, "/metadata/deletionTimestamp").is_empty() {
         sync.status_only();
@@ -96,16 +104,27 @@ impl Sync<'_> {
         if text(&self.deployment, "/spec/strategy/type") == "Recreate" {
             return (0, 0);
         }
-        let rolling = |field: &str| self.deployment.pointer(&format!("/spec/strategy/rollingUpdate/{field}"));
+        let rolling = |field: &str| {
+            self.deployment
+                .pointer(&format!("/spec/strategy/rollingUpdate/{field}"))
+        };
         let quarter = json!("25%");
         let surge = int_or_percent(rolling("maxSurge").or(Some(&quarter)), self.replicas(), true).unwrap_or(0);
         let unavailable =
             int_or_percent(rolling("maxUnavailable").or(Some(&quarter)), self.replicas(), false).unwrap_or(0);
-        if surge == 0 && unavailable == 0 { (0, 1) } else { (surge, unavailable.min(self.replicas())) }
+        if surge == 0 && unavailable == 0 {
+            (0, 1)
+        } else {
+            (surge, unavailable.min(self.replicas()))
+        }
     }
 
     fn max_replicas(&self) -> i64 {
-        if self.replicas() == 0 { 0 } else { self.replicas() + self.fenceposts().0 }
+        if self.replicas() == 0 {
+            0
+        } else {
+            self.replicas() + self.fenceposts().0
+        }
     }
 
     /// Some ReplicaSet with pods was last sized for another number of replicas.
@@ -131,7 +150,11 @@ impl Sync<'_> {
                 set_annotation(rs, REVISION, &next);
                 if !before.is_empty() {
                     let history = annotation(rs, REVISION_HISTORY).to_owned();
-                    let joined = if history.is_empty() { before } else { format!("{history},{before}") };
+                    let joined = if history.is_empty() {
+                        before
+                    } else {
+                        format!("{history},{before}")
+                    };
                     set_annotation(rs, REVISION_HISTORY, &joined);
                 }
             }
@@ -143,7 +166,11 @@ impl Sync<'_> {
         if let Some(edited) = edited {
             self.new = Some(edited);
         }
-        let revision = self.new.as_ref().map(|rs| annotation(rs, REVISION).to_owned()).unwrap_or_default();
+        let revision = self
+            .new
+            .as_ref()
+            .map(|rs| annotation(rs, REVISION).to_owned())
+            .unwrap_or_default();
         let name = Key::of(&new).name;
         let need_condition = self.has_deadline() && progress::condition(&self.deployment, "Progressing").is_none();
         if annotation(&self.deployment, REVISION) != revision || need_condition {
@@ -295,6 +322,8 @@ pub(super) fn owner_reference(api_version: &str, kind: &str, owner: &Value) -> V
 
 /// Name and uid of the controlling owner, if it is of that kind.
 pub(super) fn controller_of(object: &Value) -> Option<(&str, &str)> {
-    let owner = list(object, "/metadata/ownerReferences").iter().find(|o| flag(o, "/controller"))?;
+    let owner = list(object, "/metadata/ownerReferences")
+        .iter()
+        .find(|o| flag(o, "/controller"))?;
     Some((text(owner, "/kind"), text(owner, "/name")))
 }

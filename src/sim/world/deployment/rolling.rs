@@ -13,7 +13,11 @@ pub(super) fn new_replicas(sync: &Sync<'_>, current: i64, old: i64) -> i64 {
         return wanted;
     }
     let room = wanted + sync.fenceposts().0 - (old + current);
-    if room <= 0 { current } else { current + room.min(wanted - current) }
+    if room <= 0 {
+        current
+    } else {
+        current + room.min(wanted - current)
+    }
 }
 
 impl Sync<'_> {
@@ -33,7 +37,12 @@ impl Sync<'_> {
 
     pub(super) fn recreate(&mut self) {
         self.adopt_revision();
-        let old: Vec<Key> = self.old.iter().filter(|rs| spec_replicas(rs) > 0).map(Key::of).collect();
+        let old: Vec<Key> = self
+            .old
+            .iter()
+            .filter(|rs| spec_replicas(rs) > 0)
+            .map(Key::of)
+            .collect();
         if !old.is_empty() {
             for key in old {
                 self.resize(&key, 0);
@@ -65,7 +74,11 @@ impl Sync<'_> {
     }
 
     fn ensure_new(&mut self) {
-        if self.new.is_some() { self.adopt_revision() } else { self.create_new() }
+        if self.new.is_some() {
+            self.adopt_revision();
+        } else {
+            self.create_new();
+        }
     }
 
     /// After a resize the counters are those of before it; the next change of the ReplicaSet brings the rest.

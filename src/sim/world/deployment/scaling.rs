@@ -9,11 +9,7 @@ impl Sync<'_> {
     pub(super) fn scale(&mut self) {
         let wanted = self.replicas();
         if let Some(only) = self.active_or_latest() {
-            if spec_replicas(&only) != wanted {
-                self.resize(&Key::of(&only), wanted);
-            } else {
-                self.resize(&Key::of(&only), wanted); // the annotations of the size
-            }
+            self.resize(&Key::of(&only), wanted); // also when only its annotations of the size are old
             return;
         }
         if self.is_saturated() {
@@ -60,7 +56,11 @@ impl Sync<'_> {
         let mut added = 0;
         let mut sizes: Vec<(Key, i64)> = Vec::new();
         for rs in &sets {
-            let share = if to_add == 0 { 0 } else { proportion(rs, self.replicas(), allowed, to_add, added) };
+            let share = if to_add == 0 {
+                0
+            } else {
+                proportion(rs, self.replicas(), allowed, to_add, added)
+            };
             added += share;
             sizes.push((Key::of(rs), spec_replicas(rs) + share));
         }
@@ -76,8 +76,16 @@ impl Sync<'_> {
 /// The share of one ReplicaSet in a change, never past what is left of it.
 fn proportion(rs: &Value, wanted: i64, allowed: i64, to_add: i64, added: i64) -> i64 {
     let size = spec_replicas(rs);
-    let before: i64 = annotation(rs, MAX).parse().ok().filter(|n| *n > 0).unwrap_or(wanted.max(1));
+    let before: i64 = annotation(rs, MAX)
+        .parse()
+        .ok()
+        .filter(|n| *n > 0)
+        .unwrap_or(wanted.max(1));
     let fraction = (size as f64 * allowed as f64 / before as f64).round() as i64 - size;
     let left = to_add - added;
-    if to_add > 0 { fraction.min(left) } else { fraction.max(left) }
+    if to_add > 0 {
+        fraction.min(left)
+    } else {
+        fraction.max(left)
+    }
 }

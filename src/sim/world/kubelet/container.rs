@@ -1,7 +1,7 @@
 //! One container through its life.
 
-use super::super::json::{int, list, millis, secs, text, time};
 use super::super::World;
+use super::super::json::{int, list, millis, secs, text, time};
 use super::super::scenario::{Life, Start};
 use super::{Run, note};
 use jiff::{SignedDuration, Timestamp};
@@ -35,16 +35,32 @@ pub(super) struct Ended {
 pub(super) enum State {
     /// `ContainerCreating` or `PodInitializing`.
     Idle,
-    Pulling { until: Timestamp, took: SignedDuration },
+    Pulling {
+        until: Timestamp,
+        took: SignedDuration,
+    },
     /// `ErrImagePull`, as long as the kubelet takes to say the next.
-    PullFailed { until: Timestamp },
+    PullFailed {
+        until: Timestamp,
+    },
     /// `ImagePullBackOff`.
-    PullBackOff { until: Timestamp },
-    Running { since: Timestamp, life: Life, complained: Option<Timestamp> },
+    PullBackOff {
+        until: Timestamp,
+    },
+    Running {
+        since: Timestamp,
+        life: Life,
+        complained: Option<Timestamp>,
+    },
     /// Ended, and the kubelet has not yet decided.
-    Ended { until: Timestamp },
+    Ended {
+        until: Timestamp,
+    },
     /// `CrashLoopBackOff`.
-    CrashBackOff { until: Timestamp, delay: i64 },
+    CrashBackOff {
+        until: Timestamp,
+        delay: i64,
+    },
     /// Ended for good.
     Done,
 }
@@ -66,7 +82,10 @@ impl Container {
         let state = match (started, exit) {
             (Some(since), _) => State::Running {
                 since,
-                life: Life { ready: Some(since), exit: None },
+                life: Life {
+                    ready: Some(since),
+                    exit: None,
+                },
                 complained: None,
             },
             (None, Some(_)) => State::Done,
@@ -85,7 +104,9 @@ impl Container {
             sidecar,
             state,
             restarts: status.map_or(0, |s| int(s, "/restartCount")),
-            last: exit.or(status.and_then(|s| s.pointer("/lastState/terminated"))).map(ended),
+            last: exit
+                .or(status.and_then(|s| s.pointer("/lastState/terminated")))
+                .map(ended),
             crash_delay: 0,
             pull_delay: 0,
         }
@@ -116,7 +137,11 @@ impl Container {
             | State::PullBackOff { until }
             | State::Ended { until }
             | State::CrashBackOff { until, .. } => Some(*until),
-            State::Running { life, complained, since } => {
+            State::Running {
+                life,
+                complained,
+                since,
+            } => {
                 let exit = life.exit.as_ref().map(|e| e.at);
                 let seen = complained.unwrap_or(*since);
                 // A container that never becomes ready complains now and then; one that will, once it is.
@@ -137,19 +162,44 @@ pub(super) fn advance(world: &mut World, pod: &Value, run: &Run, c: &mut Contain
             State::Pulling { until, took } if until <= now => pulled(world, pod, run, c, took),
             State::PullFailed { until } if until <= now => {
                 c.pull_delay = (c.pull_delay * 2).clamp(FIRST_DELAY_S, LONGEST_DELAY_S);
-                note(world, pod, run, c, "Normal", "BackOff", &format!("Back-off pulling image \"{}\"", c.image));
+                note(
+                    world,
+                    pod,
+                    run,
+                    c,
+                    "Normal",
+                    "BackOff",
+                    &format!("Back-off pulling image \"{}\"", c.image),
+                );
                 note(world, pod, run, c, "Warning", "Failed", "Error: ImagePullBackOff");
-                c.state = State::PullBackOff { until: now + secs(c.pull_delay) };
+                c.state = State::PullBackOff {
+                    until: now + secs(c.pull_delay),
+                };
             }
             State::PullBackOff { until } if until <= now => pull(world, pod, run, c),
-            State::Running { since, mut life, complained } => {
+            State::Running {
+                since,
+                life,
+                complained,
+            } => {
                 if let Some(exit) = life.exit.clone().filter(|e| e.at <= now) {
-                    c.last = Some(Ended { code: exit.code, reason: exit.reason, started: since, finished: exit.at });
+                    c.last = Some(Ended {
+                        code: exit.code,
+                        reason: exit.reason,
+                        started: since,
+                        finished: exit.at,
+                    });
                     let again = policy == "Always" || policy == "OnFailure" && exit.code != 0;
                     if exit.at.duration_since(since) > secs(2 * LONGEST_DELAY_S) {
                         c.crash_delay = 0;
                     }
-                    c.state = if again { State::Ended { until: now + millis(700) } } else { State::Done };
+                    c.state = if again {
+                        State::Ended {
+                            until: now + millis(700),
+                        }
+                    } else {
+                        State::Done
+                    };
                     continue;
                 }
                 let mut seen = complained;
@@ -161,9 +211,11 @@ pub(super) fn advance(world: &mut World, pod: &Value, run: &Run, c: &mut Contain
                 if life.ready.is_some_and(|at| at <= now) && complained.is_none() {
                     seen = life.ready;
                 }
-                // A life may be cut short by what happened meanwhile in the scenario.
-                life.exit = life.exit.or_else(|| world.scenario.ends(pod, &c.name, now));
-                c.state = State::Running { since, life, complained: seen };
+                c.state = State::Running {
+                    since,
+                    life,
+                    complained: seen,
+                };
                 return;
             }
             State::Ended { until } if until <= now => {
@@ -176,10 +228,16 @@ pub(super) fn advance(world: &mut World, pod: &Value, run: &Run, c: &mut Contain
                     let delay = c.crash_delay;
                     c.crash_delay = (delay * 2).min(LONGEST_DELAY_S);
                     let (name, ns, uid) = identity(pod);
-                    let message = format!("Back-off restarting failed container {} in pod {name}_{ns}({uid})", c.name);
+                    let message = format!(
+                        "Back-off restarting failed container {} in pod {name}_{ns}({uid})",
+                        c.name
+                    );
                     note(world, pod, run, c, "Warning", "BackOff", &message);
                     let finished = c.last.as_ref().map_or(now, |l| l.finished);
-                    c.state = State::CrashBackOff { until: (finished + secs(delay)).max(now + millis(1)), delay };
+                    c.state = State::CrashBackOff {
+                        until: (finished + secs(delay)).max(now + millis(1)),
+                        delay,
+                    };
                 }
             }
             State::CrashBackOff { until, .. } if until <= now => {
@@ -192,7 +250,11 @@ pub(super) fn advance(world: &mut World, pod: &Value, run: &Run, c: &mut Contain
 }
 
 pub(super) fn identity(pod: &Value) -> (&str, &str, &str) {
-    (text(pod, "/metadata/name"), text(pod, "/metadata/namespace"), text(pod, "/metadata/uid"))
+    (
+        text(pod, "/metadata/name"),
+        text(pod, "/metadata/namespace"),
+        text(pod, "/metadata/uid"),
+    )
 }
 
 fn pull(world: &mut World, pod: &Value, run: &Run, c: &mut Container) {
@@ -201,9 +263,24 @@ fn pull(world: &mut World, pod: &Value, run: &Run, c: &mut Container) {
         begin(world, pod, run, c);
         return;
     }
-    note(world, pod, run, c, "Normal", "Pulling", &format!("Pulling image \"{}\"", c.image));
-    let took = if world.scenario.image_exists(&c.image) { millis(900 + world.rng.i64(0..1800)) } else { millis(800) };
-    c.state = State::Pulling { until: world.now + took, took };
+    note(
+        world,
+        pod,
+        run,
+        c,
+        "Normal",
+        "Pulling",
+        &format!("Pulling image \"{}\"", c.image),
+    );
+    let took = if world.scenario.image_exists(&c.image) {
+        millis(900 + world.rng.i64(0..1800))
+    } else {
+        millis(800)
+    };
+    c.state = State::Pulling {
+        until: world.now + took,
+        took,
+    };
 }
 
 fn pulled(world: &mut World, pod: &Value, run: &Run, c: &mut Container, took: SignedDuration) {
@@ -218,10 +295,16 @@ fn pulled(world: &mut World, pod: &Value, run: &Run, c: &mut Container, took: Si
         c.pull_delay = 0;
         create(world, pod, run, c);
     } else {
-        let message = format!("Failed to pull image \"{}\": {}", c.image, super::status::pull_error(&c.image));
+        let message = format!(
+            "Failed to pull image \"{}\": {}",
+            c.image,
+            super::status::pull_error(&c.image)
+        );
         note(world, pod, run, c, "Warning", "Failed", &message);
         note(world, pod, run, c, "Warning", "Failed", "Error: ErrImagePull");
-        c.state = State::PullFailed { until: world.now + secs(3) };
+        c.state = State::PullFailed {
+            until: world.now + secs(3),
+        };
     }
 }
 
@@ -235,7 +318,18 @@ fn create(world: &mut World, pod: &Value, run: &Run, c: &mut Container) {
     note(world, pod, run, c, "Normal", "Created", "Container created");
     note(world, pod, run, c, "Normal", "Started", "Container started");
     let since = world.now;
-    let start = Start { pod, container: &c.name, image: &c.image, init: c.init, at: since, slot: run.slot };
+    let start = Start {
+        pod,
+        container: &c.name,
+        image: &c.image,
+        init: c.init,
+        at: since,
+        slot: run.slot,
+    };
     let life = world.scenario.life(&start);
-    c.state = State::Running { since, life, complained: None };
+    c.state = State::Running {
+        since,
+        life,
+        complained: None,
+    };
 }

@@ -46,8 +46,13 @@ impl Kubelet {
     }
 
     fn free_slot(&self, app: &str) -> usize {
-        let taken: HashSet<usize> = self.runs.values().filter(|r| r.app == app && r.ends.is_none()).map(|r| r.slot).collect();
-        (0..).find(|n| !taken.contains(n)).unwrap_or(0)
+        let taken: HashSet<usize> = self
+            .runs
+            .values()
+            .filter(|r| r.app == app && r.ends.is_none())
+            .map(|r| r.slot)
+            .collect();
+        (0..=taken.len()).find(|n| !taken.contains(n)).unwrap_or(0)
     }
 }
 
@@ -91,10 +96,17 @@ fn start(world: &mut World, pod: &Value) -> Run {
     world.kubelet.addresses += 1;
     let n = world.kubelet.addresses;
     let known = text(pod, "/status/podIP");
-    let address = if known.is_empty() { format!("10.244.{}.{}", n / 250, 2 + n % 250) } else { known.to_owned() };
+    let address = if known.is_empty() {
+        format!("10.244.{}.{}", n / 250, 2 + n % 250)
+    } else {
+        known.to_owned()
+    };
     let make = |spec: &str, status: &str, init: bool| -> Vec<Container> {
         let before = |c: &Value| container::status_of(pod, status, text(c, "/name"));
-        list(pod, spec).iter().map(|c| Container::new(c, before(c), init)).collect()
+        list(pod, spec)
+            .iter()
+            .map(|c| Container::new(c, before(c), init))
+            .collect()
     };
     Run {
         node: text(pod, "/spec/nodeName").to_owned(),
@@ -113,15 +125,25 @@ impl Run {
     /// When something happens next by itself.
     fn next(&self) -> Option<Timestamp> {
         let sandbox = (self.waits()).then_some(self.sandbox);
-        self.init.iter().chain(&self.main).filter_map(Container::next).chain(sandbox).min()
+        self.init
+            .iter()
+            .chain(&self.main)
+            .filter_map(Container::next)
+            .chain(sandbox)
+            .min()
     }
 
     fn waits(&self) -> bool {
-        self.init.iter().chain(&self.main).all(|c| matches!(c.state, State::Idle))
+        self.init
+            .iter()
+            .chain(&self.main)
+            .all(|c| matches!(c.state, State::Idle))
     }
 
     fn initialized(&self) -> bool {
-        self.init.iter().all(|c| if c.sidecar { c.is_running() } else { c.succeeded() })
+        self.init
+            .iter()
+            .all(|c| if c.sidecar { c.is_running() } else { c.succeeded() })
     }
 }
 
@@ -155,9 +177,19 @@ fn advance(world: &mut World, pod: &Value, run: &mut Run) {
 /// Ends a pod whose deletion was asked for: a second or so, never longer than its grace.
 fn end(world: &mut World, key: &Key, pod: &Value, run: &mut Run) {
     let now = world.now;
-    let at = if let Some(at) = run.ends { at } else {
+    let at = if let Some(at) = run.ends {
+        at
+    } else {
         for container in run.init.iter().chain(&run.main).filter(|c| c.is_running()) {
-            note(world, pod, run, container, "Normal", "Killing", &format!("Stopping container {}", container.name));
+            note(
+                world,
+                pod,
+                run,
+                container,
+                "Normal",
+                "Killing",
+                &format!("Stopping container {}", container.name),
+            );
         }
         let grace = secs(int_or(pod, "/metadata/deletionGracePeriodSeconds", 30));
         now + grace.min(millis(900 + world.rng.i64(0..700)))
@@ -174,6 +206,14 @@ fn end(world: &mut World, key: &Key, pod: &Value, run: &mut Run) {
 fn note(world: &mut World, pod: &Value, run: &Run, container: &Container, kind: &str, reason: &str, message: &str) {
     let group = if container.init { "initContainers" } else { "containers" };
     let field = format!("spec.{group}{{{}}}", container.name);
-    let note = events::Note { about: pod, kind, reason, message, component: "kubelet", host: &run.node, field: &field };
+    let note = events::Note {
+        about: pod,
+        kind,
+        reason,
+        message,
+        component: "kubelet",
+        host: &run.node,
+        field: &field,
+    };
     events::record(world, &note);
 }

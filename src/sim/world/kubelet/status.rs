@@ -1,11 +1,12 @@
 //! `status` of a pod, field for field as a kubelet writes it.
 
 use super::super::json::{int, list, set, stamp, text};
-use super::container::{Container, Ended, State, identity};
 use super::Run;
+use super::container::{Container, Ended, State, identity};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
 
 /// The error of an image that the registry does not have.
 pub(super) fn pull_error(image: &str) -> String {
@@ -22,15 +23,30 @@ pub(super) fn of(pod: &Value, run: &Run, node: Option<&Value>, now: Timestamp) -
     let sandbox = now >= run.sandbox;
     let phase = phase(pod, run);
     let over = matches!(phase, "Succeeded" | "Failed");
-    let unready: Vec<&str> = run.main.iter().filter(|c| !c.is_ready(now)).map(|c| c.name.as_str()).collect();
-    let incomplete: Vec<&str> =
-        run.init.iter().filter(|c| !c.is_ready(now)).map(|c| c.name.as_str()).collect();
+    let unready: Vec<&str> = run
+        .main
+        .iter()
+        .filter(|c| !c.is_ready(now))
+        .map(|c| c.name.as_str())
+        .collect();
+    let incomplete: Vec<&str> = run
+        .init
+        .iter()
+        .filter(|c| !c.is_ready(now))
+        .map(|c| c.name.as_str())
+        .collect();
     let containers = match (over, unready.is_empty()) {
-        (true, _) => ("False", if phase == "Failed" { "PodFailed" } else { "PodCompleted" }, String::new()),
+        (true, _) => (
+            "False",
+            if phase == "Failed" { "PodFailed" } else { "PodCompleted" },
+            String::new(),
+        ),
         (false, true) => ("True", "", String::new()),
-        (false, false) => {
-            ("False", "ContainersNotReady", format!("containers with unready status: [{}]", unready.join(" ")))
-        }
+        (false, false) => (
+            "False",
+            "ContainersNotReady",
+            format!("containers with unready status: [{}]", unready.join(" ")),
+        ),
     };
     let initialized = if run.initialized() || over {
         ("True", "", String::new())
@@ -55,7 +71,10 @@ pub(super) fn of(pod: &Value, run: &Run, node: Option<&Value>, now: Timestamp) -
         "startTime": stamp(run.started), "qosClass": pod.pointer("/status/qosClass").cloned().unwrap_or(json!("Burstable")),
     });
     let host = node.and_then(|n| {
-        list(n, "/status/addresses").iter().find(|a| text(a, "/type") == "InternalIP").map(|a| text(a, "/address"))
+        list(n, "/status/addresses")
+            .iter()
+            .find(|a| text(a, "/type") == "InternalIP")
+            .map(|a| text(a, "/address"))
     });
     if let Some(host) = host {
         set(&mut status, "/hostIP", host);
@@ -66,11 +85,19 @@ pub(super) fn of(pod: &Value, run: &Run, node: Option<&Value>, now: Timestamp) -
         set(&mut status, "/podIP", ip);
         set(&mut status, "/podIPs", vec![json!({"ip": ip})]);
     }
-    let waiting = if run.initialized() { "ContainerCreating" } else { "PodInitializing" };
+    let waiting = if run.initialized() {
+        "ContainerCreating"
+    } else {
+        "PodInitializing"
+    };
     let main: Vec<Value> = run.main.iter().map(|c| container(pod, c, waiting, now)).collect();
     set(&mut status, "/containerStatuses", main);
     if !run.init.is_empty() {
-        let init: Vec<Value> = run.init.iter().map(|c| container(pod, c, "PodInitializing", now)).collect();
+        let init: Vec<Value> = run
+            .init
+            .iter()
+            .map(|c| container(pod, c, "PodInitializing", now))
+            .collect();
         set(&mut status, "/initContainerStatuses", init);
     }
     status
@@ -133,12 +160,18 @@ fn container(pod: &Value, c: &Container, waiting: &str, now: Timestamp) -> Value
         State::PullFailed { .. } => error("ErrImagePull", pull_error(&c.image)),
         State::PullBackOff { .. } => {
             let cause = not_found(&c.image);
-            error("ImagePullBackOff", format!("Back-off pulling image \"{}\": ErrImagePull: {cause}", c.image))
+            error(
+                "ImagePullBackOff",
+                format!("Back-off pulling image \"{}\": ErrImagePull: {cause}", c.image),
+            )
         }
         State::Running { since, .. } => json!({"running": {"startedAt": stamp(*since)}}),
         State::CrashBackOff { delay, .. } => {
             let delay = go_duration(*delay);
-            let message = format!("back-off {delay} restarting failed container={} pod={name}_{ns}({uid})", c.name);
+            let message = format!(
+                "back-off {delay} restarting failed container={} pod={name}_{ns}({uid})",
+                c.name
+            );
             error("CrashLoopBackOff", message)
         }
         State::Ended { .. } | State::Done => c.last.as_ref().map_or(json!({}), |e| terminated(e, c.restarts)),
@@ -152,19 +185,31 @@ fn container(pod: &Value, c: &Container, waiting: &str, now: Timestamp) -> Value
     });
     if c.is_running() || c.last.is_some() {
         let (repository, _) = c.image.rsplit_once(':').unwrap_or((&c.image, ""));
-        set(&mut status, "/imageID", format!("{repository}@sha256:{}", digest(&c.image)));
+        set(
+            &mut status,
+            "/imageID",
+            format!("{repository}@sha256:{}", digest(&c.image)),
+        );
         set(&mut status, "/containerID", id(c.restarts));
     }
     status
 }
 
 fn digest(of: &str) -> String {
-    Sha256::digest(of.as_bytes()).iter().map(|b| format!("{b:02x}")).collect()
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(of.as_bytes()) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
 }
 
 /// Seconds as Go prints a duration: `10s`, `1m20s`, `5m0s`.
 fn go_duration(seconds: i64) -> String {
-    if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
+    if seconds < 60 {
+        format!("{seconds}s")
+    } else {
+        format!("{}m{}s", seconds / 60, seconds % 60)
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use super::super::json::{secs, set, set_path, text};
 use super::super::{Key, Work, World};
 use super::Scenario;
-use crate::sim::kube::resources::{DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, NAMESPACES, NODES};
 use crate::sim::kube::resources::resource_of_kind;
+use crate::sim::kube::resources::{DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, NAMESPACES, NODES};
 use crate::sim::kube::{Clock, Store, Writer};
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
@@ -33,24 +33,71 @@ struct Step {
 }
 
 enum What {
-    Image { workload: &'static str, image: &'static str, cause: &'static str },
+    Image {
+        workload: &'static str,
+        image: &'static str,
+        cause: &'static str,
+    },
 }
 
 const HISTORY: &[Step] = &[
-    Step { minutes_ago: 6 * DAY, who: "helm", what: image("memory-api", "memory-api:2.1.0", "helm upgrade memory-api --version 2.1.0") },
-    Step { minutes_ago: 5 * DAY, who: "gitlab-deployer", what: image("cortex-api", "api:1.4.0", "release 1.4.0 (pipeline 48112)") },
-    Step { minutes_ago: 5 * DAY - 9, who: "gitlab-deployer", what: image("cortex-worker", "worker:1.4.2", "release 1.4.2 (pipeline 48114)") },
-    Step { minutes_ago: 3 * DAY, who: "helm", what: image("cortex-web", "web:1.4.0", "helm upgrade cortex-web --version 1.4.0") },
-    Step { minutes_ago: 2 * DAY, who: "gitlab-deployer", what: image("cortex-api", "api:1.4.1", "release 1.4.1 (pipeline 48377)") },
-    Step { minutes_ago: 26 * 60, who: "argocd-controller", what: image("cognition", "cognition:0.10.1", "") },
-    Step { minutes_ago: 22 * 60, who: "helm", what: image("cortex-web", "web:1.4.1", "helm upgrade cortex-web --version 1.4.1") },
-    Step { minutes_ago: 5 * 60, who: "gitlab-deployer", what: image("cortex-api", "api:1.5.0", "release 1.5.0 (pipeline 48590)") },
-    Step { minutes_ago: 5 * 60 - 6, who: "gitlab-deployer", what: image("cortex-worker", "worker:1.5.0", "release 1.5.0 (pipeline 48590)") },
+    Step {
+        minutes_ago: 6 * DAY,
+        who: "helm",
+        what: image(
+            "memory-api",
+            "memory-api:2.1.0",
+            "helm upgrade memory-api --version 2.1.0",
+        ),
+    },
+    Step {
+        minutes_ago: 5 * DAY,
+        who: "gitlab-deployer",
+        what: image("cortex-api", "api:1.4.0", "release 1.4.0 (pipeline 48112)"),
+    },
+    Step {
+        minutes_ago: 5 * DAY - 9,
+        who: "gitlab-deployer",
+        what: image("cortex-worker", "worker:1.4.2", "release 1.4.2 (pipeline 48114)"),
+    },
+    Step {
+        minutes_ago: 3 * DAY,
+        who: "helm",
+        what: image("cortex-web", "web:1.4.0", "helm upgrade cortex-web --version 1.4.0"),
+    },
+    Step {
+        minutes_ago: 2 * DAY,
+        who: "gitlab-deployer",
+        what: image("cortex-api", "api:1.4.1", "release 1.4.1 (pipeline 48377)"),
+    },
+    Step {
+        minutes_ago: 26 * 60,
+        who: "argocd-controller",
+        what: image("cognition", "cognition:0.10.1", ""),
+    },
+    Step {
+        minutes_ago: 22 * 60,
+        who: "helm",
+        what: image("cortex-web", "web:1.4.1", "helm upgrade cortex-web --version 1.4.1"),
+    },
+    Step {
+        minutes_ago: 5 * 60,
+        who: "gitlab-deployer",
+        what: image("cortex-api", "api:1.5.0", "release 1.5.0 (pipeline 48590)"),
+    },
+    Step {
+        minutes_ago: 5 * 60 - 6,
+        who: "gitlab-deployer",
+        what: image("cortex-worker", "worker:1.5.0", "release 1.5.0 (pipeline 48590)"),
+    },
 ];
 
 /// The last release, whose image was never pushed.
-const INCIDENT: Step =
-    Step { minutes_ago: 6, who: "gitlab-deployer", what: image("cortex-api", "api:1.5.1", "release 1.5.1 (pipeline 48655)") };
+const INCIDENT: Step = Step {
+    minutes_ago: 6,
+    who: "gitlab-deployer",
+    what: image("cortex-api", "api:1.5.1", "release 1.5.1 (pipeline 48655)"),
+};
 
 const DAY: i64 = 24 * 60;
 /// The nightly export was turned on so long ago.
@@ -91,17 +138,23 @@ impl World {
     /// Creates every object of some manifests.
     pub fn apply(&mut self, manifests: &str, who: &str) {
         for document in serde_yaml_ng::Deserializer::from_str(manifests) {
-            let Ok(mut object) = Value::deserialize(document) else { continue };
+            let Ok(mut object) = Value::deserialize(document) else {
+                continue;
+            };
             if !object.is_object() {
                 continue;
             }
             let api = text(&object, "/apiVersion").to_owned();
             let group = api.split_once('/').map_or("", |(g, _)| g);
-            let Some(r) = resource_of_kind(group, text(&object, "/kind")) else { continue };
+            let Some(r) = resource_of_kind(group, text(&object, "/kind")) else {
+                continue;
+            };
             let manager = match super::super::json::label(&object, "app.kubernetes.io/managed-by") {
                 "Helm" => "helm",
                 "keda-operator" => "keda-operator",
-                _ if !super::super::json::annotation(&object, "argocd.argoproj.io/tracking-id").is_empty() => "argocd-controller",
+                _ if !super::super::json::annotation(&object, "argocd.argoproj.io/tracking-id").is_empty() => {
+                    "argocd-controller"
+                }
                 _ => who,
             };
             let status = object.get("status").cloned();
@@ -123,7 +176,11 @@ impl World {
                 set(first, "/image", image.as_str());
             }
             if !cause.is_empty() {
-                set_path(d, &["metadata", "annotations", "kubernetes.io/change-cause"], json!(cause));
+                set_path(
+                    d,
+                    &["metadata", "annotations", "kubernetes.io/change-cause"],
+                    json!(cause),
+                );
             }
         });
     }

@@ -23,7 +23,10 @@ pub const EXPORT_VARIABLE: &str = "EXPORT_BUCKET";
 /// Tags in the laboratory's registry, by repository. Any of them may end in `-crash`, `-oom`, `-unready` or `-slow`:
 /// images that exist and behave so.
 const RELEASED: &[(&str, &[&str])] = &[
-    ("registry.lab/cortex/api", &["1.3.2", "1.4.0", "1.4.1", "1.5.0", "1.5.2"]),
+    (
+        "registry.lab/cortex/api",
+        &["1.3.2", "1.4.0", "1.4.1", "1.5.0", "1.5.2"],
+    ),
     ("registry.lab/cortex/worker", &["1.4.1", "1.4.2", "1.5.0", "1.5.2"]),
     ("registry.lab/cortex/web", &["1.3.9", "1.4.0", "1.4.1", "1.5.0"]),
     ("registry.lab/cortex/memory-api", &["2.0.3", "2.1.0", "2.1.1"]),
@@ -70,7 +73,11 @@ impl Exit {
             137 => "OOMKilled",
             _ => "Error",
         };
-        Self { at, code, reason: reason.to_owned() }
+        Self {
+            at,
+            code,
+            reason: reason.to_owned(),
+        }
     }
 }
 
@@ -82,7 +89,9 @@ impl Scenario {
             return !tag.contains("missing");
         }
         let plain = BEHAVIOURS.iter().find_map(|b| tag.strip_suffix(b)).unwrap_or(tag);
-        RELEASED.iter().any(|(name, tags)| *name == repository && tags.contains(&plain))
+        RELEASED
+            .iter()
+            .any(|(name, tags)| *name == repository && tags.contains(&plain))
     }
 
     /// How long a container takes to be ready, by what it is.
@@ -112,33 +121,50 @@ impl Scenario {
                 .iter()
                 .any(|c| text(c, "/name") == start.container && super::pods::is_sidecar(c));
             if sidecar {
-                return Life { ready: Some(at + millis(500)), exit: None };
+                return Life {
+                    ready: Some(at + millis(500)),
+                    exit: None,
+                };
             }
             let took = if start.init { millis(2_400) } else { secs(8) };
-            return Life { ready: Some(at + millis(900)), exit: ends(took, code) };
+            return Life {
+                ready: Some(at + millis(900)),
+                exit: ends(took, code),
+            };
         }
         match start.image {
-            i if i.ends_with("-crash") => Life { ready: None, exit: ends(secs(4), 1) },
-            i if i.ends_with("-oom") => Life { ready, exit: ends(secs(25), 137) },
-            i if i.ends_with("-unready") => Life { ready: None, exit: None },
-            i if i.ends_with("-slow") => Life { ready: Some(at + secs(45)), exit: None },
-            _ if self.needs_export(start.pod, start.slot) && self.export_since.is_some_and(|t| t <= at) => {
-                Life { ready: None, exit: ends(secs(3), 1) }
-            }
+            i if i.ends_with("-crash") => Life {
+                ready: None,
+                exit: ends(secs(4), 1),
+            },
+            i if i.ends_with("-oom") => Life {
+                ready,
+                exit: ends(secs(25), 137),
+            },
+            i if i.ends_with("-unready") => Life {
+                ready: None,
+                exit: None,
+            },
+            i if i.ends_with("-slow") => Life {
+                ready: Some(at + secs(45)),
+                exit: None,
+            },
+            _ if Self::needs_export(start.pod, start.slot) && self.export_since.is_some_and(|t| t <= at) => Life {
+                ready: None,
+                exit: ends(secs(3), 1),
+            },
             _ => Life {
                 ready,
-                exit: self.needs_export(start.pod, start.slot).then_some(()).and(self.export_since).map(|t| Exit::new(t, 1)),
+                exit: self
+                    .export_since
+                    .filter(|_| Self::needs_export(start.pod, start.slot))
+                    .map(|t| Exit::new(t, 1)),
             },
         }
     }
 
-    /// An end that came upon a container that ran well so far.
-    pub(super) fn ends(&self, _pod: &Value, _container: &str, _now: Timestamp) -> Option<Exit> {
-        None
-    }
-
     /// A worker of a release that knows the export, which holds its slot, without the variable.
-    fn needs_export(&self, pod: &Value, slot: usize) -> bool {
+    fn needs_export(pod: &Value, slot: usize) -> bool {
         slot == EXPORT_SLOT
             && text(pod, "/metadata/namespace") == "cortex"
             && super::json::label(pod, "app") == "cortex-worker"

@@ -1,0 +1,477 @@
+//! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::Event;
+use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Refusal, Request, WriteGrant, execute};
+use crate::app::msg::{
+    Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
+};
+use crate::app::{Msg, Notice, Token};
+use crate::config::{Config, Target};
+use crate::feed::Inbox;
+use crate::feed::kube::{
+    self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Kubeconfigs, Login, SignedIn,
+};
+use crate::journal::{Journal, Mode, Who};
+use crate::model::{Place, Scope};
+
+/// The answer to a connection attempt; of an older attempt than the newest it is dropped.
+pub struct LinkEvent {
+    attempt: u64,
+    what: What,
+}
+
+enum What {
+    Connected(Box<Cluster>),
+    Refused(Box<ConnectError>),
+    User(String),
+    Again,
+}
+
+/// One platform's connection.
+pub struct Link {
+    config: Config,
+    target: Target,
+    inbox: Inbox,
+    sender: mpsc::Sender<Event>,
+    grant: Option<Arc<WriteGrant>>,
+    attempt: u64,
+    cluster: Option<Cluster>,
+    feeds: Option<Feeds>,
+    demand: watch::Sender<Demand>,
+    planner: Option<Planner>,
+    actor: Option<Actor>,
+    journal: Option<Arc<Journal>>,
+    login: Option<Login>,
+    signed_in: Option<SignedIn>,
+}
+
+fn class(config: &Config, place: &Place) -> Class {
+    let platform = config
+        .platforms
+        .iter()
+        .any(|p| p.name == place.platform)
+        .then_some(place.platform.as_str());
+    match config.class(platform, &place.context, &place.server) {
+        crate::config::Class::Local => Class::Local,
+        crate::config::Class::Staging => Class::Staging,
+        crate::config::Class::Unclassified => Class::Unclassified,
+        crate::config::Class::Production => Class::Production,
+    }
+}
+
+impl Link {
+    pub fn new(config: Config, target: Option<Target>, inbox: Inbox, sender: mpsc::Sender<Event>) -> Self {
+        // The one place where the right to write is made.
+        let grant = WriteGrant::at_start(config.policy.is_read_only()).map(Arc::new);
+        Self {
+            config,
+            target: target.unwrap_or_default(),
+            inbox,
+            sender,
+            grant,
+            attempt: 0,
+            cluster: None,
+            feeds: None,
+            demand: watch::Sender::new(Demand::default()),
+            planner: None,
+            actor: None,
+            journal: None,
+            login: None,
+            signed_in: None,
+        }
+    }
+
+    pub fn kubeconfig(&self) -> Option<PathBuf> {
+        self.target.kubeconfig.clone()
+    }
+
+    pub fn journal(&self) -> Option<Arc<Journal>> {
+        self.journal.clone()
+    }
+
+    pub fn want(&self, wanted: Wanted) {
+        self.demand.send_if_modified(|d| {
+            let new = Demand {
+                kinds: wanted.kinds,
+                metrics: wanted.metrics,
+            };
+            let changed = d.kinds != new.kinds || d.metrics != new.metrics;
+            *d = new;
+            changed
+        });
+    }
+
+    /// Leaves what it is connected to, and connects anew.
+    pub fn connect(&mut self, context: Option<String>, scope: Option<Scope>) -> Vec<Msg> {
+        if context.is_some() {
+            self.target.context = context;
+        }
+        self.target.scope = scope.or_else(|| self.target.scope.take());
+        self.feeds = None;
+        self.cluster = None;
+        self.planner = None;
+        self.actor = None;
+        self.inbox.drain();
+        self.dial();
+        Vec::new()
+    }
+
+    fn dial(&mut self) {
+        self.attempt += 1;
+        let attempt = self.attempt;
+        let choice = ContextChoice {
+            kubeconfig: self.target.kubeconfig.clone(),
+            context: self.target.context.clone(),
+            scope: self.target.scope.clone(),
+            platform: self.target.platform.clone(),
+            signed_in: self.signed_in.take(),
+        };
+        let access = if self.grant.is_some() {
+            feed::Access::Operator
+        } else {
+            feed::Access::ReadOnly
+        };
+        let sender = self.sender.clone();
+        tokio::spawn(async move {
+            let what = match feed::connect(choice, access).await {
+                Ok(cluster) => What::Connected(Box::new(cluster)),
+                Err(why) => What::Refused(Box::new(why)),
+            };
+            let _ = sender.send(Event::Link(LinkEvent { attempt, what })).await;
+        });
+    }
+
+    pub async fn retry(&mut self) {
+        match &self.feeds {
+            Some(feeds) => feeds.wake().await,
+            None => self.dial(),
+        }
+    }
+
+    /// Runs the credential plugin attached to the terminal. The screen is suspended meanwhile.
+    pub async fn login(&mut self) {
+        if let Some(login) = self.login.take() {
+            match login.run_attached().await {
+                Ok(signed_in) => self.signed_in = Some(signed_in),
+                Err(why) => {
+                    let notice = Msg::Notice(Notice::error(format!("not signed in: {why}")));
+                    let _ = self.sender.send(Event::Msg(notice)).await;
+                    self.login = Some(login);
+                    return;
+                }
+            }
+            self.dial();
+        }
+    }
+
+    pub fn take(&mut self, event: LinkEvent, journal_dir: Option<PathBuf>) -> Vec<Msg> {
+        if event.attempt != self.attempt {
+            return Vec::new();
+        }
+        match event.what {
+            What::Connected(cluster) => self.connected(*cluster, journal_dir),
+            What::Refused(why) => vec![self.refused(*why)],
+            What::Again => {
+                self.dial();
+                Vec::new()
+            }
+            What::User(user) => {
+                if let Some(planner) = &mut self.planner {
+                    planner.user.clone_from(&user);
+                }
+                vec![Msg::WhoAmI(user)]
+            }
+        }
+    }
+
+    fn connected(&mut self, cluster: Cluster, journal_dir: Option<PathBuf>) -> Vec<Msg> {
+        let place = cluster.place().clone();
+        let class = class(&self.config, &place);
+        let planner = Planner {
+            reader: cluster.reader().clone(),
+            place: place.clone(),
+            class,
+            user: cluster.user().to_owned(),
+            policy: Policy::of(&self.config.policy, &place.platform),
+        };
+        let mut msgs = vec![Msg::Connection(Connection::Connected {
+            place: place.clone(),
+            class,
+        })];
+        if let Some(grant) = self.grant.clone() {
+            let who = Who::here(cluster.user(), Mode::Live);
+            let opened = journal_dir
+                .ok_or_else(|| "there is no state folder: set XDG_STATE_HOME or HOME".to_owned())
+                .and_then(|dir| Journal::open(&dir, who).map_err(|e| e.to_string()));
+            match opened {
+                Ok(journal) => {
+                    self.journal = Some(Arc::new(journal.clone()));
+                    self.actor = cluster
+                        .act_client(&grant)
+                        .map(|act| Actor::new(&grant, planner.clone(), act, journal));
+                    msgs.push(Msg::JournalBroken(None));
+                }
+                Err(why) => msgs.push(Msg::JournalBroken(Some(why))),
+            }
+        }
+        self.planner = Some(planner);
+        self.feeds = Some(Feeds::start(
+            cluster.clone(),
+            place.scope,
+            self.inbox.clone(),
+            self.demand.subscribe(),
+        ));
+        let (asker, sender, attempt) = (cluster.clone(), self.sender.clone(), self.attempt);
+        tokio::spawn(async move {
+            let user = match feed::access::who_am_i(&asker).await {
+                Ok(Some(identity)) => identity.user,
+                _ => asker.user().to_owned(),
+            };
+            let _ = sender
+                .send(Event::Link(LinkEvent {
+                    attempt,
+                    what: What::User(user),
+                }))
+                .await;
+        });
+        self.cluster = Some(cluster);
+        msgs
+    }
+
+    /// Says what is missing, and tries again in a while.
+    fn refused(&mut self, why: ConnectError) -> Msg {
+        let again = Duration::from_secs(5);
+        let (sender, attempt) = (self.sender.clone(), self.attempt);
+        let needs_person = matches!(why, ConnectError::NeedsPerson { .. });
+        if !needs_person {
+            tokio::spawn(async move {
+                tokio::time::sleep(again).await;
+                let _ = sender
+                    .send(Event::Link(LinkEvent {
+                        attempt,
+                        what: What::Again,
+                    }))
+                    .await;
+            });
+        }
+        let retry_at = Timestamp::now()
+            .checked_add(SignedDuration::from_secs(5))
+            .unwrap_or_else(|_| Timestamp::now());
+        let text = why.to_string();
+        match why {
+            ConnectError::NeedsPerson { login, .. } => {
+                let argv = login.argv().join(" ");
+                self.login = Some(login);
+                let context = self.target.context.clone().unwrap_or_default();
+                let scope = self.target.scope.clone().unwrap_or(Scope::All);
+                let place = Place {
+                    platform: context.clone(),
+                    context,
+                    server: String::new(),
+                    scope,
+                };
+                Msg::Connection(Connection::NeedsLogin { place, argv })
+            }
+            ConnectError::Source(_) => Msg::Connection(Connection::Missing {
+                what: text,
+                hint: "It is looked for again every 5 s; C picks another context; qd demo shows the console at work."
+                    .to_owned(),
+            }),
+            ConnectError::Credentials { .. } => Msg::Connection(Connection::Failed {
+                place: None,
+                why: text,
+                hint: "Tried again in 5 s; C picks another context.".to_owned(),
+                retry_at,
+            }),
+        }
+    }
+
+    pub fn plan(&self, id: ActionId, request: Request) {
+        let (planner, actor, sender) = (self.planner.clone(), self.actor.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let now = Timestamp::now();
+            let answer = match (actor, planner) {
+                (Some(actor), _) => actor.plan(request, id, now).await,
+                (None, Some(planner)) => planner.plan(request, id, now).await,
+                (None, None) => Err(Refusal {
+                    what: "not connected to a cluster".to_owned(),
+                    hint: "wait until the light in the top bar is green".to_owned(),
+                    alternatives: Vec::new(),
+                }),
+            };
+            let _ = sender.send(Event::Msg(Msg::Planned(id, answer.map(Box::new)))).await;
+        });
+    }
+
+    /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
+    pub fn execute(&self, confirmed: Confirmed) {
+        let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
+            return;
+        };
+        let sender = self.sender.clone();
+        let (progress, mut stages) = mpsc::channel(64);
+        tokio::spawn(async move {
+            while let Some(stage) = stages.recv().await {
+                let _ = sender.send(Event::Msg(Msg::Progress(stage))).await;
+            }
+        });
+        tokio::spawn(async move {
+            execute(&actor, &grant, confirmed, progress).await;
+        });
+    }
+
+    pub fn fetch(&self, token: Token, what: Fetch) {
+        let (cluster, sender) = (self.cluster.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let answer = match cluster {
+                None => Err("not connected to a cluster".to_owned()),
+                Some(cluster) => read(&cluster, what).await,
+            };
+            let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
+        });
+    }
+
+    pub fn logs(&self, token: Token, query: LogQuery) -> Result<JoinHandle<()>, String> {
+        let cluster = self.cluster.clone().ok_or("not connected to a cluster")?;
+        let of = match query.target {
+            LogTarget::Pod(pod) => feed::logs::LogOf::Pod(pod),
+            LogTarget::Workload {
+                namespace, selector, ..
+            } => feed::logs::LogOf::Selector {
+                namespace: namespace.to_string(),
+                selector,
+            },
+            LogTarget::Labels { namespace, selector } => feed::logs::LogOf::Selector {
+                namespace: namespace.to_string(),
+                selector: labels(&selector)?,
+            },
+        };
+        let query = feed::logs::LogQuery {
+            of,
+            container: query.container,
+            previous: query.previous,
+            tail: Some(query.tail),
+            since: None,
+            follow: !query.previous,
+        };
+        let sender = self.sender.clone();
+        Ok(tokio::spawn(async move {
+            let mut stream = feed::logs::open(&cluster, query);
+            let mut dropped = 0;
+            while let Some(items) = stream.next().await {
+                let all = stream.dropped();
+                let batch = LogBatch {
+                    lines: items.into_iter().map(line).collect(),
+                    dropped: all - dropped,
+                    ended: None,
+                };
+                dropped = all;
+                if sender.send(Event::Msg(Msg::Logs(token, batch))).await.is_err() {
+                    return;
+                }
+            }
+            let batch = LogBatch {
+                ended: Some("the log has ended".to_owned()),
+                ..LogBatch::default()
+            };
+            let _ = sender.send(Event::Msg(Msg::Logs(token, batch))).await;
+        }))
+    }
+}
+
+fn line(item: feed::logs::LogItem) -> LogLine {
+    match item {
+        feed::logs::LogItem::Line(l) => LogLine {
+            pod: l.pod,
+            container: l.container,
+            at: l.at,
+            text: l.text,
+            note: false,
+        },
+        feed::logs::LogItem::Note {
+            pod, container, text, ..
+        } => LogLine {
+            pod,
+            container,
+            at: None,
+            text,
+            note: true,
+        },
+    }
+}
+
+/// `app=web,tier!=cache,gpu,!old`, as kubectl takes them.
+fn labels(text: &str) -> Result<crate::model::Selector, String> {
+    use crate::model::{Requirement, Selector};
+    let mut all = Vec::new();
+    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        let one = |v: &str| -> Arc<[crate::model::Str]> { Arc::from(vec![v.trim().into()]) };
+        all.push(if let Some((k, v)) = part.split_once("!=") {
+            Requirement::NotIn(k.trim().into(), one(v))
+        } else if let Some((k, v)) = part.split_once('=') {
+            Requirement::In(k.trim().into(), one(v.trim_start_matches('=')))
+        } else if let Some(k) = part.strip_prefix('!') {
+            Requirement::Absent(k.trim().into())
+        } else {
+            Requirement::Exists(part.into())
+        });
+    }
+    if all.is_empty() {
+        Err("no label was given".to_owned())
+    } else {
+        Ok(Selector { all: all.into() })
+    }
+}
+
+async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
+    match what {
+        Fetch::Yaml(object) => feed::object::view(cluster, &object)
+            .await
+            .map(|v| Fetched::Text(v.yaml))
+            .map_err(|e| e.to_string()),
+        Fetch::History(object) => {
+            let rows = feed::object::history(cluster, &object)
+                .await
+                .map_err(|e| e.to_string())?;
+            let newest = rows.iter().map(|r| r.number).max().unwrap_or(0);
+            Ok(Fetched::History(
+                rows.into_iter()
+                    .map(|r| HistoryRow {
+                        revision: r.number,
+                        current: r.number == newest,
+                        name: r.name,
+                        created: r.created,
+                        images: r.images,
+                        change_cause: r.change_cause,
+                        pods: None,
+                        template: feed::object::yaml(&r.template),
+                    })
+                    .collect(),
+            ))
+        }
+    }
+}
+
+/// The contexts of the kubeconfig, for the picker.
+pub async fn contexts(kubeconfig: Option<PathBuf>) -> Result<Vec<ContextRow>, String> {
+    let found = Kubeconfigs::load(kubeconfig).await.map_err(|e| e.to_string())?;
+    Ok(found
+        .contexts()
+        .into_iter()
+        .map(|c| ContextRow {
+            name: c.name,
+            cluster: c.cluster,
+            user: c.user,
+            namespace: c.namespace,
+            current: c.current,
+        })
+        .collect())
+}

@@ -1,0 +1,196 @@
+//! The demonstration platform as a whole: the world, its API server, and the files by which one connects.
+//!
+//! [`start`] gives a running one, for `qd demo` and for tests; [`serve`] is `qd demo --serve`.
+
+use super::kube::{Server, ServerOptions, Store};
+use super::world::{World, WorldPlatform, cortex};
+use anyhow::{Context, Result};
+use jiff::{Timestamp, Unit};
+use std::io::Write;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// What to start.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Pods of the load generator, beside those of the scenario.
+    pub pods: usize,
+    /// Changes of those pods a second.
+    pub events_per_second: u32,
+    /// Without incidents.
+    pub calm: bool,
+}
+
+/// A running demonstration platform. Dropping it ends the servers and removes its files.
+pub struct Demo {
+    folder: PathBuf,
+    kubeconfig: PathBuf,
+    config: PathBuf,
+    server: Server,
+    world: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
+}
+
+impl Demo {
+    /// A kubeconfig (0600) with the contexts `demo` (an administrator), `demo-viewer`, `demo-operator` and others.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// A configuration file (0600) with one platform, `demo`.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// The Kubernetes API server: faults on demand, and the log of requests.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// What the server serves.
+    pub fn store(&self) -> &Store {
+        self.server.store()
+    }
+
+    /// Ends it and waits for it.
+    pub async fn stop(mut self) {
+        self.server.stop().await;
+        if let Some((stop, thread)) = self.world.take() {
+            let _ = stop.send(());
+            // The world ends between two steps, so this is short.
+            let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+        }
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        if let Some((stop, _)) = self.world.take() {
+            let _ = stop.send(());
+        }
+        // Nothing is lost when it stays: it is in a folder for temporary files.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Lives through the scenario's history up to now, and goes on from there in real time. Must be called within a tokio
+/// runtime with a rustls provider installed; the history is made off the runtime's threads.
+///
+/// # Errors
+/// No port, no keys, or no place for the files.
+pub async fn start(options: Options) -> Result<Demo> {
+    let (world, clock) = tokio::task::spawn_blocking(move || {
+        let now = Timestamp::now()
+            .round(Unit::Second)
+            .unwrap_or_else(|_| Timestamp::now());
+        let (mut world, clock) = cortex::begin(now, cortex::Options { calm: options.calm });
+        if options.pods > 0 {
+            world.add_load(options.pods, options.events_per_second);
+        }
+        (world, clock)
+    })
+    .await
+    .context("making the history of the demonstration platform")?;
+    let platform = Arc::new(WorldPlatform::new(world.store().clone(), world.scenario()));
+    let server = Server::start(world.store().clone(), platform, ServerOptions::default())
+        .await
+        .context("starting the demonstration API server on 127.0.0.1")?;
+    let folder = private_folder().context("making a private folder for the demonstration's kubeconfig")?;
+    let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
+    clock.run();
+    let world = Some(spawn(world).context("starting the thread of the demonstration platform")?);
+    let demo = Demo {
+        folder,
+        kubeconfig,
+        config,
+        server,
+        world,
+    };
+    let path = &demo.kubeconfig;
+    demo.server
+        .write_kubeconfig(path)
+        .with_context(|| format!("writing {}", path.display()))?;
+    write_config(&demo.config, path).with_context(|| format!("writing {}", demo.config.display()))?;
+    Ok(demo)
+}
+
+/// `qd demo --serve`: prints how to connect, and runs until SIGINT or SIGTERM.
+///
+/// # Errors
+/// As [`start`], or the output is closed.
+pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let demo = start(options).await?;
+    writeln!(out, "kubeconfig: {}", demo.kubeconfig().display())?;
+    writeln!(out, "config: {}", demo.config().display())?;
+    out.flush()?;
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    demo.stop().await;
+    Ok(())
+}
+
+/// The world on a thread of its own, so that a burst of work there delays nobody's screen.
+fn spawn(mut world: World) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
+    let (stop, mut stopped) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let thread = std::thread::Builder::new()
+        .name("demo-world".to_owned())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let clock = world.store().clock().clone();
+                loop {
+                    let next = world.step(clock.now());
+                    let wait = next.map_or(Duration::from_secs(3600), |at| {
+                        Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO)
+                    });
+                    tokio::select! {
+                        () = world.changed() => {}
+                        () = tokio::time::sleep(wait) => {}
+                        _ = &mut stopped => return,
+                    }
+                }
+            });
+        })?;
+    Ok((stop, thread))
+}
+
+fn private_folder() -> std::io::Result<PathBuf> {
+    let parent = std::env::var_os("XDG_RUNTIME_DIR")
+        .map(PathBuf::from)
+        .filter(|p| p.is_absolute() && p.is_dir())
+        .unwrap_or_else(std::env::temp_dir);
+    let folder = parent.join(format!(
+        "quarterdeck-demo-{}-{:08x}",
+        std::process::id(),
+        fastrand::u32(..)
+    ));
+    std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+    Ok(folder)
+}
+
+fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
+    let mut platform = toml::Table::new();
+    for (key, value) in [("name", "demo"), ("context", "demo"), ("classify", "local")] {
+        platform.insert(key.to_owned(), value.into());
+    }
+    platform.insert(
+        "kubeconfig".to_owned(),
+        kubeconfig.to_string_lossy().into_owned().into(),
+    );
+    let mut root = toml::Table::new();
+    root.insert("platform".to_owned(), toml::Value::Array(vec![platform.into()]));
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(toml::to_string(&root)?.as_bytes())?;
+    Ok(())
+}
