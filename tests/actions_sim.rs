@@ -296,7 +296,10 @@ async fn a_size_below_the_autoscalers_minimum_is_seen_to_be_restored() {
 async fn an_answer_that_never_came_is_found_out_by_reading() {
     let stage = Stage::begin(true).await;
     // Two workloads: a second restart of one within a second changes nothing, as with kubectl.
-    for (name, fault, applied) in [("cortex-web", Fault::DropAfter, true), ("cognition", Fault::Drop, false)] {
+    for (name, fault, applied) in [
+        ("cortex-web", Fault::DropAfter, true),
+        ("cognition", Fault::Drop, false),
+    ] {
         let at = format!("/apis/apps/v1/namespaces/cortex/deployments/{name}");
         let mut rule = Rule::new("PATCH", &at, 1, fault);
         // The plan's dry run passes.

@@ -3,11 +3,13 @@
 //!
 //! Controllers are off: what they wrote is taken from the recorded reads, and every write and refusal is our server's.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
 mod replay_support;
 
 use quarterdeck::sim::kube::resources::{DEPLOYMENTS, PODS};
 use quarterdeck::sim::kube::{Change, Store, resource};
-use replay_support::{Bench, Exchange, Exceptions, compare, recording};
+use replay_support::{Bench, Exceptions, Exchange, compare, recording};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -23,20 +25,28 @@ const SCENARIOS: &[&str] = &[
     "refusals",
     "permissions",
     "certificates",
-    "undo-controllerrevisions",
-    "changes",
-    "nodes",
     "logs",
+    "undo-controllerrevisions",
+    "nodes",
+    "changes",
 ];
 
 fn fillers(store: &Store) {
     // The recorded cluster had 100 nodes and 55 namespaces, of which the list shows the first: the others are empty.
     let load = |kind: &str, items: Vec<Value>| {
-        store.load_list(&json!({"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}));
+        store.load_list(
+            &json!({"kind": kind, "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": items}),
+        );
     };
     let named = |name: String| json!({"metadata": {"name": name, "uid": name, "resourceVersion": "1"}});
-    load("NodeList", (2..100).map(|i| named(format!("lab-node-{i:03}"))).collect());
-    load("NamespaceList", (3..55).map(|i| named(format!("load-{i:02}"))).collect());
+    load(
+        "NodeList",
+        (2..100).map(|i| named(format!("lab-node-{i:03}"))).collect(),
+    );
+    load(
+        "NamespaceList",
+        (3..55).map(|i| named(format!("load-{i:02}"))).collect(),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -59,12 +69,21 @@ async fn lists_are_those_of_the_real_server() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_refusals_and_reads_are_those_of_the_real_server() {
-    let bench = Bench::start("2026-11-21T11:47:32.3Z", |store| {
+    let bench = Bench::start("2026-11-21T11:20:16Z", |store| {
         for e in recording("lists") {
             if !e.path.contains('?') || e.path.contains("limit=2") || e.path.contains("limit=3") {
                 store.load_list(&e.body);
             }
         }
+        // The recorded cluster had pods in other namespaces, of which nothing but the number is known.
+        let pod = |i| {
+            json!({"metadata": {"name": format!("p-{i}"), "namespace": "load-999", "uid": format!("p-{i}"),
+            "resourceVersion": "1"}, "spec": {"nodeName": "lab-node-050"}})
+        };
+        let pods: Vec<Value> = (0..9_991).map(pod).collect();
+        store.load_list(
+            &json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": pods}),
+        );
     })
     .await;
     let mut left = Vec::new();
@@ -106,7 +125,8 @@ async fn a_watch_delivers_the_recorded_changes_one_by_one() {
             }
             let from = exchange.path.rsplit("resourceVersion=").next().unwrap();
             let bench = Bench::start("2026-11-21T11:20:16Z", |store| {
-                let empty = json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": from}, "items": []});
+                let empty =
+                    json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": from}, "items": []});
                 let mut seen = Vec::new();
                 for event in &exchange.stream {
                     let object = &event["object"];
@@ -128,7 +148,12 @@ async fn a_watch_delivers_the_recorded_changes_one_by_one() {
             }
             for (at, event) in expected.iter().enumerate() {
                 let got = watch.next().await;
-                assert_eq!(compare(event, &got), BTreeMap::new(), "{scenario} {} event {at}", exchange.path);
+                assert_eq!(
+                    compare(event, &got),
+                    BTreeMap::new(),
+                    "{scenario} {} event {at}",
+                    exchange.path
+                );
             }
             streams += 1;
         }
@@ -143,7 +168,9 @@ async fn a_streaming_list_sends_what_is_there_and_then_says_so() {
         for event in exchange.stream.iter().filter(|e| e["type"] == "ADDED") {
             store.load_change(Change::Added, &event["object"]);
         }
-        store.load_list(&json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "59921"}, "items": []}));
+        store.load_list(
+            &json!({"kind": "PodList", "apiVersion": "v1", "metadata": {"resourceVersion": "59921"}, "items": []}),
+        );
     })
     .await;
     let mut watch = bench.open(&exchange.path).await;
@@ -173,15 +200,25 @@ async fn tables_have_the_recorded_columns_and_cells() {
             let meta = &row["object"]["metadata"];
             known.get(&format!("{} {} {}", r.kind, meta["uid"], meta["resourceVersion"]))
         };
-        let expected: Vec<Value> =
-            exchange.body["rows"].as_array().unwrap().iter().filter(|row| find(row).is_some()).cloned().collect();
+        let expected: Vec<Value> = exchange.body["rows"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|row| find(row).is_some())
+            .cloned()
+            .collect();
         let bench = Bench::start("2026-11-21T11:47:32.3Z", |store| {
             for row in &expected {
                 store.load_change(Change::Added, find(row).unwrap());
             }
         })
         .await;
-        let (status, body) = bench.ask(&Exchange { path: path.to_owned(), ..exchange.clone() }).await;
+        let (status, body) = bench
+            .ask(&Exchange {
+                path: path.to_owned(),
+                ..exchange.clone()
+            })
+            .await;
         assert_eq!(status, 200, "{path} {query}");
         assert_eq!(body["kind"], "Table");
         assert_eq!(body["columnDefinitions"], exchange.body["columnDefinitions"], "{path}");
@@ -228,4 +265,86 @@ async fn what_is_served_is_described_as_the_real_server_describes_it() {
     assert_eq!(exceptions.finish(), Vec::<String>::new());
     assert!(resource("apps", "deployments").is_some_and(|r| r == &DEPLOYMENTS));
     assert_eq!(bench.store.count(&PODS), 0);
+}
+
+/// Every leaf of a document, by pointer.
+fn leaves(value: &Value, at: String, out: &mut Vec<String>) {
+    match value {
+        Value::Object(map) if !map.is_empty() => {
+            for (k, v) in map {
+                leaves(v, format!("{at}/{}", k.replace('~', "~0").replace('/', "~1")), out);
+            }
+        }
+        Value::Array(list) if !list.is_empty() => {
+            for (i, v) in list.iter().enumerate() {
+                leaves(v, format!("{at}/{i}"), out);
+            }
+        }
+        _ => out.push(at),
+    }
+}
+
+#[test]
+fn any_one_mutation_of_an_answer_is_found_where_it_is() {
+    let (mut tried, mut quoting) = (0, 0);
+    for scenario in ["scale", "refusals", "hpa", "eviction", "certificates"] {
+        for exchange in recording(scenario) {
+            let mut paths = Vec::new();
+            leaves(&exchange.body, String::new(), &mut paths);
+            for path in paths {
+                let mut mutated = exchange.body.clone();
+                let leaf = mutated.pointer_mut(&path).unwrap();
+                *leaf = match leaf.take() {
+                    Value::String(s) => json!(format!("{s} ")),
+                    Value::Number(n) => json!(n.as_i64().unwrap() + 1),
+                    Value::Bool(b) => json!(!b),
+                    _ => json!("something"),
+                };
+                let found = compare(&exchange.body, &mutated);
+                let at = found.keys().next().cloned().unwrap_or_default();
+                assert!(
+                    found.len() == 1 && at.starts_with(&path),
+                    "{scenario} {path}: {found:?}"
+                );
+                quoting += usize::from(at != path);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 1_000 && quoting >= 2, "{tried} {quoting}");
+}
+
+#[test]
+fn an_exception_covers_its_place_only_and_must_be_needed() {
+    let differences = |path: &str| BTreeMap::from([(path.to_owned(), (json!(1), json!(2)))]);
+    let mut exceptions = Exceptions::read("watch-edges");
+    exceptions.check(1, differences("/object/message"));
+    exceptions.check(1, differences("/object/code"));
+    exceptions.check(2, differences("/object/message"));
+    let left = exceptions.finish();
+    assert_eq!(left.len(), 2, "{left:?}");
+    assert!(
+        left[0].contains("/object/code") && left[1].contains("watch-edges 2"),
+        "{left:?}"
+    );
+    let unused = Exceptions::read("watch-edges").finish();
+    assert!(unused.len() == 1 && unused[0].contains("not needed"), "{unused:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_deviates_is_found() {
+    let asked = recording("lists")
+        .into_iter()
+        .find(|e| e.path.ends_with("/cortex/deployments"))
+        .unwrap();
+    let bench = Bench::start("2026-11-21T11:20:16Z", |store| {
+        let mut list = asked.body.clone();
+        list["items"][0]["status"]["readyReplicas"] = json!(77);
+        list["items"][1]["metadata"]["generation"] = json!(99);
+        store.load_list(&list);
+    })
+    .await;
+    let (_, body) = bench.ask(&asked).await;
+    let found: Vec<String> = compare(&asked.body, &body).into_keys().collect();
+    assert_eq!(found, ["/items/0/status/readyReplicas", "/items/1/metadata/generation"]);
 }

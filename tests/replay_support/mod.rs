@@ -7,7 +7,8 @@ use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use quarterdeck::sim::kube::resources::PODS;
 use quarterdeck::sim::kube::{
-    Change, Clock, LogLines, LogQuery, Object, Platform, Resource, Server, ServerOptions, Status, Store, Usage, resource,
+    Change, Clock, LogLines, LogQuery, Object, Platform, Resource, Server, ServerOptions, Status, Store, Usage,
+    resource,
 };
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -49,7 +50,12 @@ pub fn recording(name: &str) -> Vec<Exchange> {
         request: e["request_body"].clone(),
         status: u16::try_from(e["status"].as_u64().unwrap()).unwrap(),
         body: e["body"].clone(),
-        stream: e["stream"].as_array().into_iter().flatten().map(|s| s["event"].clone()).collect(),
+        stream: e["stream"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|s| s["event"].clone())
+            .collect(),
     };
     exchanges.as_array().unwrap().iter().map(read).collect()
 }
@@ -61,10 +67,21 @@ pub fn every_recorded_object() -> HashMap<String, Value> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         // A dry run answers with what is not stored.
-        for e in recording(name.trim_end_matches(".json")).iter().filter(|e| !e.path.contains("dryRun")) {
-            for object in objects(&e.body).into_iter().chain(e.stream.iter().map(|s| s["object"].clone())) {
+        for e in recording(name.trim_end_matches(".json"))
+            .iter()
+            .filter(|e| !e.path.contains("dryRun"))
+        {
+            for object in objects(&e.body)
+                .into_iter()
+                .chain(e.stream.iter().map(|s| s["object"].clone()))
+            {
                 let meta = &object["metadata"];
-                let key = format!("{} {} {}", object["kind"].as_str().unwrap_or(""), meta["uid"], meta["resourceVersion"]);
+                let key = format!(
+                    "{} {} {}",
+                    object["kind"].as_str().unwrap_or(""),
+                    meta["uid"],
+                    meta["resourceVersion"]
+                );
                 found.insert(key, object);
             }
         }
@@ -75,7 +92,9 @@ pub fn every_recorded_object() -> HashMap<String, Value> {
 /// The objects in an answer: itself, or a list's items with their kind.
 fn objects(body: &Value) -> Vec<Value> {
     let kind = body["kind"].as_str().unwrap_or_default();
-    let Some(items) = body["items"].as_array() else { return vec![body.clone()] };
+    let Some(items) = body["items"].as_array() else {
+        return vec![body.clone()];
+    };
     items
         .iter()
         .map(|item| {
@@ -109,7 +128,12 @@ fn differ(expected: &Value, got: &Value, at: String, out: &mut Differences) {
         (Value::Object(a), Value::Object(b)) => {
             for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
                 let below = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
-                differ(a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), below, out);
+                differ(
+                    a.get(key).unwrap_or(&Value::Null),
+                    b.get(key).unwrap_or(&Value::Null),
+                    below,
+                    out,
+                );
             }
         }
         (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
@@ -118,10 +142,30 @@ fn differ(expected: &Value, got: &Value, at: String, out: &mut Differences) {
             }
         }
         _ if expected == got => {}
+        // A message that quotes an object: the order of its fields is that of Go's structs, and means nothing.
+        (Value::String(a), Value::String(b)) if quoted(a).is_some() && quoted(b).is_some() => {
+            let ((head_a, a, tail_a), (head_b, b, tail_b)) = (quoted(a).unwrap(), quoted(b).unwrap());
+            differ(
+                &json!([head_a, tail_a]),
+                &json!([head_b, tail_b]),
+                format!("{at}/around"),
+                out,
+            );
+            differ(&a, &b, format!("{at}/object"), out);
+        }
         _ => {
             out.insert(at, (expected.clone(), got.clone()));
         }
     }
+}
+
+/// A message that quotes a JSON object, taken apart: what is before it, the object, what is after it.
+fn quoted(message: &str) -> Option<(&str, Value, &str)> {
+    let (before, rest) = message.split_once("Invalid value: \"{")?;
+    let rest = &message[message.len() - rest.len() - 2..];
+    let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+    let object = serde_json::from_str(&stream.next()?.ok()?).ok()?;
+    Some((before, object, &rest[stream.byte_offset()..]))
 }
 
 /// The reviewed exceptions of one scenario, and what controllers did between exchanges that no read shows.
@@ -136,10 +180,21 @@ impl Exceptions {
     pub fn read(scenario: &str) -> Self {
         let all = file("exceptions");
         let of = |part: &str| -> Vec<Value> {
-            all[part].as_array().unwrap().iter().filter(|e| e["scenario"] == scenario).cloned().collect()
+            all[part]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|e| e["scenario"] == scenario)
+                .cloned()
+                .collect()
         };
         let list = of("exceptions").into_iter().map(|e| (e, false)).collect();
-        Self { scenario: scenario.to_owned(), list, steps: of("steps"), left: Vec::new() }
+        Self {
+            scenario: scenario.to_owned(),
+            list,
+            steps: of("steps"),
+            left: Vec::new(),
+        }
     }
 
     /// What to do before that exchange.
@@ -157,7 +212,8 @@ impl Exceptions {
                 Some((_, used)) => *used = true,
                 None => {
                     let (expected, got) = (short(&expected), short(&got));
-                    self.left.push(format!("{} {at} {path}: expected {expected}, got {got}", self.scenario));
+                    self.left
+                        .push(format!("{} {at} {path}: expected {expected}, got {got}", self.scenario));
                 }
             }
         }
@@ -172,7 +228,8 @@ impl Exceptions {
     pub fn finish(mut self) -> Vec<String> {
         for (e, used) in self.list {
             if !used || e["reason"].as_str().is_none_or(|r| r.len() < 20) {
-                self.left.push(format!("this exception is not needed, or lacks a reason: {e}"));
+                self.left
+                    .push(format!("this exception is not needed, or lacks a reason: {e}"));
             }
         }
         self.left
@@ -186,7 +243,9 @@ fn short(v: &Value) -> String {
 /// `*` stands for one step; a path covers what is below it.
 fn covers(pattern: &str, path: &str) -> bool {
     let mut steps = path.split('/');
-    pattern.split('/').all(|p| steps.next().is_some_and(|s| p == "*" || p == s))
+    pattern
+        .split('/')
+        .all(|p| steps.next().is_some_and(|s| p == "*" || p == s))
 }
 
 /// Log lines and measurements as recorded.
@@ -198,7 +257,10 @@ struct Recorded {
 impl Recorded {
     fn read() -> Self {
         let mut lines = BTreeMap::new();
-        for e in recording("logs").iter().filter(|e| e.path.contains("limitBytes") || e.path.contains("sinceSeconds")) {
+        for e in recording("logs")
+            .iter()
+            .filter(|e| e.path.contains("limitBytes") || e.path.contains("sinceSeconds"))
+        {
             for line in e.body.as_str().unwrap().lines() {
                 let at: Timestamp = line.split(' ').next().unwrap().parse().unwrap();
                 lines.insert(at, line.to_owned());
@@ -213,10 +275,16 @@ impl Recorded {
                     cpu_nano: number(&c["usage"]["cpu"], "n"),
                     memory_bytes: number(&c["usage"]["memory"], "Ki") * 1024,
                 });
-                usage.insert(pod["metadata"]["name"].as_str().unwrap().to_owned(), containers.collect());
+                usage.insert(
+                    pod["metadata"]["name"].as_str().unwrap().to_owned(),
+                    containers.collect(),
+                );
             }
         }
-        Self { lines: lines.into_iter().collect(), usage }
+        Self {
+            lines: lines.into_iter().collect(),
+            usage,
+        }
     }
 }
 
@@ -225,8 +293,12 @@ impl Platform for Recorded {
         if query.previous {
             return Ok(Vec::new());
         }
-        let mut lines: LogLines =
-            self.lines.iter().filter(|(at, _)| query.since.is_none_or(|since| *at >= since)).cloned().collect();
+        let mut lines: LogLines = self
+            .lines
+            .iter()
+            .filter(|(at, _)| query.since.is_none_or(|since| *at >= since))
+            .cloned()
+            .collect();
         if let Some(tail) = query.tail {
             lines.drain(..lines.len().saturating_sub(tail));
         }
@@ -257,10 +329,14 @@ pub struct Bench {
 
 fn client(server: &Server, context: &str) -> kube::Client {
     let kubeconfig = Kubeconfig::from_yaml(&server.kubeconfig()).unwrap();
-    let options = KubeConfigOptions { context: Some(context.to_owned()), ..KubeConfigOptions::default() };
+    let options = KubeConfigOptions {
+        context: Some(context.to_owned()),
+        ..KubeConfigOptions::default()
+    };
     let config = futures_util::FutureExt::now_or_never(kube::Config::from_custom_kubeconfig(kubeconfig, &options));
     // Its own retries would ask again after a 429.
-    let config = kube::Config { default_retry: false, ..config.unwrap().unwrap() };
+    let mut config = config.unwrap().unwrap();
+    config.default_retry = false;
     kube::Client::try_from(config).unwrap()
 }
 
@@ -271,13 +347,31 @@ impl Bench {
         let store = Store::new(Clock::manual(now.parse().unwrap()));
         fill(&store);
         let platform = Arc::new(Recorded::read());
-        let server = Server::start(store.clone(), platform.clone(), ServerOptions::default()).await.unwrap();
-        let options = ServerOptions { hidden_groups: vec!["cert-manager.io".to_owned()], ..ServerOptions::default() };
+        let server = Server::start(store.clone(), platform.clone(), ServerOptions::default())
+            .await
+            .unwrap();
+        let options = ServerOptions {
+            hidden_groups: vec!["cert-manager.io".to_owned()],
+            ..ServerOptions::default()
+        };
         let bare = Server::start(store.clone(), platform, options).await.unwrap();
-        let contexts = [("admin", ""), ("viewer", "-viewer"), ("operator", "-operator"), ("nobody", "-nobody"), ("expired-token", "-expired")];
-        let clients =
-            contexts.iter().map(|(user, suffix)| ((*user).to_owned(), client(&server, &format!("demo{suffix}")))).collect();
-        Self { store, server, bare, clients }
+        let contexts = [
+            ("admin", ""),
+            ("viewer", "-viewer"),
+            ("operator", "-operator"),
+            ("nobody", "-nobody"),
+            ("expired-token", "-expired"),
+        ];
+        let clients = contexts
+            .iter()
+            .map(|(user, suffix)| ((*user).to_owned(), client(&server, &format!("demo{suffix}"))))
+            .collect();
+        Self {
+            store,
+            server,
+            bare,
+            clients,
+        }
     }
 
     fn request(exchange: &Exchange) -> Request<Body> {
@@ -285,7 +379,10 @@ impl Bench {
             .method(exchange.method.as_str())
             .uri(&exchange.path)
             .header(header::USER_AGENT, "recorder/1");
-        for (name, value) in [(header::ACCEPT, &exchange.accept), (header::CONTENT_TYPE, &exchange.content_type)] {
+        for (name, value) in [
+            (header::ACCEPT, &exchange.accept),
+            (header::CONTENT_TYPE, &exchange.content_type),
+        ] {
             if !value.is_empty() {
                 request = request.header(name, value);
             }
@@ -301,7 +398,11 @@ impl Bench {
     /// Asks; the answer as JSON, or as text when it is none.
     pub async fn ask(&self, exchange: &Exchange) -> (u16, Value) {
         let absent = exchange.status == 404 && exchange.path.contains("cert-manager.io");
-        let client = if absent { client(&self.bare, "demo") } else { self.clients[&exchange.user].clone() };
+        let client = if absent {
+            client(&self.bare, "demo")
+        } else {
+            self.clients[&exchange.user].clone()
+        };
         let response = client.send(Self::request(exchange)).await.unwrap();
         let status = response.status().as_u16();
         let bytes = response.into_body().collect().await.unwrap().to_bytes();
@@ -314,7 +415,10 @@ impl Bench {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = self.clients["admin"].send(request).await.unwrap();
         assert_eq!(response.status().as_u16(), 200);
-        Lines { body: response.into_body(), rest: Vec::new() }
+        Lines {
+            body: response.into_body(),
+            rest: Vec::new(),
+        }
     }
 
     /// Takes a recorded watch event into the store.
@@ -336,7 +440,11 @@ impl Bench {
     fn stored(&self, exchange: &Exchange) -> Option<(&'static Resource, String, String)> {
         let path = exchange.path.split('?').next().unwrap();
         let words: Vec<&str> = path.split('/').filter(|w| !w.is_empty()).collect();
-        let (group, rest) = if words[0] == "apis" { (words[1], &words[3..]) } else { ("", &words[2..]) };
+        let (group, rest) = if words[0] == "apis" {
+            (words[1], &words[3..])
+        } else {
+            ("", &words[2..])
+        };
         let (namespace, rest) = match rest {
             ["namespaces", ns, rest @ ..] if !rest.is_empty() => (*ns, rest),
             rest => ("", rest),
@@ -348,22 +456,46 @@ impl Bench {
     /// Before an exchange: what the recorded answer shows that controllers had written by then.
     pub async fn prepare(&self, exchange: &Exchange) {
         let body = &exchange.body;
+        let fields = body["metadata"]["managedFields"].as_array();
+        if let Some(last) = fields.into_iter().flatten().filter_map(|e| e["time"].as_str()).max() {
+            self.until(last);
+        }
+        if let (422, Some((_, mut quoted, _))) = (exchange.status, body["message"].as_str().and_then(quoted)) {
+            // The refusal shows the object as it was by then, but for what was sent.
+            let Some((r, namespace, name)) = self.stored(exchange) else {
+                return;
+            };
+            quoted["spec"] = self.store.get(r, &namespace, &name).unwrap().value()["spec"].clone();
+            self.store.load_change(Change::Modified, &quoted);
+        }
         if exchange.status != 200 || !body.is_object() || body["type"] == "ERROR" {
             return;
         }
         if exchange.method == "GET" && body["items"].is_array() {
-            // Versions of one moment: what is no longer listed is gone.
-            let (_, ours) = self.ask(exchange).await;
-            for object in objects(&ours).iter().filter(|o| !o["metadata"]["uid"].is_null()) {
-                let listed = body["items"].as_array().unwrap().iter().any(|i| i["metadata"]["uid"] == object["metadata"]["uid"]);
+            // Versions of one moment: what is no longer listed is gone (of a page, what follows is not known).
+            let whole = body["metadata"]["continue"].as_str().unwrap_or_default().is_empty();
+            let ours = if whole { self.ask(exchange).await.1 } else { Value::Null };
+            for object in objects(&ours).iter().filter(|o| o["metadata"]["uid"].is_string()) {
+                let listed = body["items"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .any(|i| i["metadata"]["uid"] == object["metadata"]["uid"]);
                 if !listed {
                     self.store.load_change(Change::Deleted, object);
                 }
             }
-            objects(body).iter().for_each(|o| self.store.load_change(Change::Modified, o));
+            objects(body)
+                .iter()
+                .for_each(|o| self.store.load_change(Change::Modified, o));
+            // Writes to other objects moved the version of the list.
+            self.store
+                .load_list(&json!({"kind": "PodList", "apiVersion": "v1", "metadata": body["metadata"], "items": []}));
             return;
         }
-        let Some((r, namespace, name)) = self.stored(exchange) else { return };
+        let Some((r, namespace, name)) = self.stored(exchange) else {
+            return;
+        };
         let present = self.store.get(r, &namespace, &name).map(|o| o.value());
         match (exchange.method.as_str(), body["kind"].as_str(), present) {
             ("GET", Some("Scale"), Some(mut object)) => {
@@ -379,6 +511,17 @@ impl Bench {
             }
             ("PUT" | "PATCH", Some(kind), Some(mut object)) if kind == r.kind && !exchange.path.contains("/status") => {
                 object["status"] = body["status"].clone();
+                let by_status = |e: &Value| e["subresource"] == "status";
+                let ours = object["metadata"]["managedFields"].as_array_mut().unwrap();
+                for entry in fields.into_iter().flatten().filter(|e| by_status(e)) {
+                    match ours
+                        .iter_mut()
+                        .find(|e| by_status(e) && e["manager"] == entry["manager"])
+                    {
+                        Some(old) => *old = entry.clone(),
+                        None => ours.push(entry.clone()),
+                    }
+                }
                 let revision = "deployment.kubernetes.io/revision";
                 if let Some(value) = body["metadata"]["annotations"].get(revision) {
                     object["metadata"]["annotations"][revision] = value.clone();
@@ -396,7 +539,9 @@ impl Bench {
             return;
         }
         if body["kind"] == "Scale" {
-            let Some((r, namespace, name)) = self.stored(exchange) else { return };
+            let Some((r, namespace, name)) = self.stored(exchange) else {
+                return;
+            };
             let mut object = self.store.get(r, &namespace, &name).unwrap().value();
             object["metadata"]["resourceVersion"] = body["metadata"]["resourceVersion"].clone();
             self.store.load_change(Change::Modified, &object);
@@ -405,10 +550,28 @@ impl Bench {
         }
     }
 
+    /// Moves the clock to that time.
+    fn until(&self, time: &str) {
+        let ahead = time
+            .parse::<Timestamp>()
+            .unwrap()
+            .duration_since(self.store.clock().now());
+        if ahead.is_positive() {
+            self.store.clock().advance(ahead);
+        }
+    }
+
     /// A written step: an object put in, or a stored one changed by a merge patch, as a controller would have.
     pub fn step(&self, step: &Value) {
+        if let Some(time) = step["clock"].as_str() {
+            return self.until(time);
+        }
         if let Some(copy) = step["copy_pod"].as_object() {
-            let mut pod = self.store.get(&PODS, "cortex", copy["from"].as_str().unwrap()).unwrap().value();
+            let mut pod = self
+                .store
+                .get(&PODS, "cortex", copy["from"].as_str().unwrap())
+                .unwrap()
+                .value();
             pod["metadata"]["name"] = copy["to"].clone();
             pod["metadata"]["uid"] = json!("00000000-0000-4000-8000-000000000001");
             self.store.load_change(Change::Added, &pod);
@@ -422,7 +585,14 @@ impl Bench {
             return;
         }
         let r = resource(step["group"].as_str().unwrap(), step["resource"].as_str().unwrap()).unwrap();
-        let mut object = self.store.get(r, step["namespace"].as_str().unwrap(), step["name"].as_str().unwrap()).unwrap().value();
+        let mut object = self
+            .store
+            .get(r, step["namespace"].as_str().unwrap(), step["name"].as_str().unwrap())
+            .unwrap()
+            .value();
+        if step["gone"] == true {
+            return self.store.load_change(Change::Deleted, &object);
+        }
         merge(&mut object, &step["merge"]);
         self.store.load_change(Change::Modified, &object);
     }
@@ -443,7 +613,7 @@ fn merge(target: &mut Value, patch: &Value) {
 }
 
 impl Exchange {
-    /// Both answers without what no two runs share: versions given by a write, times and names made up on the way.
+    /// Both answers without what no two runs share: versions given by a write, and names made up on the way.
     pub fn comparable(&self, got: &Value) -> (Value, Value) {
         let (mut expected, mut got) = (self.body.clone(), got.clone());
         if self.method == "GET" || self.status >= 300 {
@@ -457,11 +627,10 @@ impl Exchange {
             }
         }
         for value in [&mut expected, &mut got] {
-            let Some(meta) = value.get_mut("metadata").and_then(Value::as_object_mut) else { continue };
+            let Some(meta) = value.get_mut("metadata").and_then(Value::as_object_mut) else {
+                continue;
+            };
             meta.remove("resourceVersion");
-            for entry in meta.get_mut("managedFields").and_then(Value::as_array_mut).into_iter().flatten() {
-                entry.as_object_mut().unwrap().remove("time");
-            }
         }
         (expected, got)
     }
