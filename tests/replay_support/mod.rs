@@ -161,11 +161,11 @@ fn differ(expected: &Value, got: &Value, at: String, out: &mut Differences) {
 
 /// A message that quotes a JSON object, taken apart: what is before it, the object, what is after it.
 fn quoted(message: &str) -> Option<(&str, Value, &str)> {
-    let (before, rest) = message.split_once("Invalid value: \"{")?;
-    let rest = &message[message.len() - rest.len() - 2..];
+    let at = message.find("Invalid value: \"{")? + "Invalid value: ".len();
+    let (before, rest) = message.split_at_checked(at)?;
     let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<String>();
     let object = serde_json::from_str(&stream.next()?.ok()?).ok()?;
-    Some((before, object, &rest[stream.byte_offset()..]))
+    Some((before, object, rest.get(stream.byte_offset()..)?))
 }
 
 /// The reviewed exceptions of one scenario, and what controllers did between exchanges that no read shows.
@@ -437,7 +437,7 @@ impl Bench {
         exchange.stream.iter().for_each(|event| self.load(event));
     }
 
-    fn stored(&self, exchange: &Exchange) -> Option<(&'static Resource, String, String)> {
+    fn stored(exchange: &Exchange) -> Option<(&'static Resource, String, String)> {
         let path = exchange.path.split('?').next().unwrap();
         let words: Vec<&str> = path.split('/').filter(|w| !w.is_empty()).collect();
         let (group, rest) = if words[0] == "apis" {
@@ -462,7 +462,7 @@ impl Bench {
         }
         if let (422, Some((_, mut quoted, _))) = (exchange.status, body["message"].as_str().and_then(quoted)) {
             // The refusal shows the object as it was by then, but for what was sent.
-            let Some((r, namespace, name)) = self.stored(exchange) else {
+            let Some((r, namespace, name)) = Self::stored(exchange) else {
                 return;
             };
             quoted["spec"] = self.store.get(r, &namespace, &name).unwrap().value()["spec"].clone();
@@ -485,15 +485,15 @@ impl Bench {
                     self.store.load_change(Change::Deleted, object);
                 }
             }
-            objects(body)
-                .iter()
-                .for_each(|o| self.store.load_change(Change::Modified, o));
+            for object in objects(body) {
+                self.store.load_change(Change::Modified, &object);
+            }
             // Writes to other objects moved the version of the list.
             self.store
                 .load_list(&json!({"kind": "PodList", "apiVersion": "v1", "metadata": body["metadata"], "items": []}));
             return;
         }
-        let Some((r, namespace, name)) = self.stored(exchange) else {
+        let Some((r, namespace, name)) = Self::stored(exchange) else {
             return;
         };
         let present = self.store.get(r, &namespace, &name).map(|o| o.value());
@@ -539,7 +539,7 @@ impl Bench {
             return;
         }
         if body["kind"] == "Scale" {
-            let Some((r, namespace, name)) = self.stored(exchange) else {
+            let Some((r, namespace, name)) = Self::stored(exchange) else {
                 return;
             };
             let mut object = self.store.get(r, &namespace, &name).unwrap().value();
@@ -651,7 +651,7 @@ impl Lines {
                 return serde_json::from_slice(&line).unwrap();
             }
             let frame = tokio::time::timeout(std::time::Duration::from_secs(30), self.body.frame()).await;
-            let frame = frame.expect("the watch is silent").expect("the watch ended").unwrap();
+            let frame = frame.unwrap().unwrap().unwrap();
             self.rest.extend_from_slice(&frame.into_data().unwrap());
         }
     }

@@ -73,7 +73,13 @@ fn culprit(value: &mut Value, path: &[Step], check: &impl Fn(&Value) -> Result<(
     };
     for step in steps {
         let below = format!("{at}{}", pointer(std::slice::from_ref(&step)));
-        let taken = value.pointer_mut(&below)?.take();
+        let member = value.pointer_mut(&below)?;
+        let absent = if member.is_object() {
+            Value::Object(serde_json::Map::new())
+        } else {
+            Value::Null
+        };
+        let taken = std::mem::replace(member, absent);
         let would_do = check(value).is_ok();
         *value.pointer_mut(&below)? = taken;
         if would_do {

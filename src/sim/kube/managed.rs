@@ -75,7 +75,11 @@ pub fn record(before: &Value, after: &mut Value, by: &Writer, now: &str) {
     // of a second and those that it read back in whole ones, so this one comes after others of its second.
     entries.sort_by_cached_key(|e| {
         let text = |k: &str| e.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let fresh = if has_changed && is_mine(e) { "+" } else { "" };
+        let fresh = if has_changed && time.is_some() && is_mine(e) {
+            "+"
+        } else {
+            ""
+        };
         (
             text("operation"),
             text("time") + fresh,
@@ -300,13 +304,32 @@ mod tests {
         scaled["spec"]["replicas"] = json!(2);
         record(&made, &mut scaled, &Writer::new("kubectl").through("scale"), "t1");
         let entries = scaled["metadata"]["managedFields"].as_array().unwrap();
-        assert_eq!(entries[1]["manager"], "kubectl");
-        assert_eq!(entries[1]["subresource"], "scale");
-        assert_eq!(entries[1]["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
-        assert!(entries[0]["fieldsV1"]["f:spec"].get("f:replicas").is_none());
+        // Without a time, so it comes first.
+        assert_eq!(entries[0]["manager"], "kubectl");
+        assert_eq!(entries[0]["subresource"], "scale");
+        assert_eq!(entries[0]["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+        assert!(entries[1]["fieldsV1"]["f:spec"].get("f:replicas").is_none());
         assert!(
-            entries[0]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]["k:{\"name\":\"c\"}"]["f:image"]
+            entries[1]["fieldsV1"]["f:spec"]["f:template"]["f:spec"]["f:containers"]["k:{\"name\":\"c\"}"]["f:image"]
                 .is_object()
         );
+    }
+
+    #[test]
+    fn what_a_write_takes_away_is_nobodys() {
+        let mut made = json!({"apiVersion": "v1", "metadata": {"name": "n"}, "spec": {"podCIDR": "10.0.0.0/24"}});
+        record(&Value::Null, &mut made, &Writer::new("kubelet"), "t0");
+        let mut cordoned = made.clone();
+        cordoned["spec"]["unschedulable"] = json!(true);
+        record(&made, &mut cordoned, &Writer::new("kubectl"), "t1");
+        let managers = |v: &Value| -> Vec<Value> {
+            let entries = v["metadata"]["managedFields"].as_array().unwrap();
+            entries.iter().map(|e| e["manager"].clone()).collect()
+        };
+        assert_eq!(managers(&cordoned), ["kubelet", "kubectl"]);
+        let mut open = cordoned.clone();
+        open["spec"].as_object_mut().unwrap().remove("unschedulable");
+        record(&cordoned, &mut open, &Writer::new("kubectl"), "t2");
+        assert_eq!(managers(&open), ["kubelet"]);
     }
 }
