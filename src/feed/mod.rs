@@ -6,6 +6,8 @@
 
 mod inbox;
 pub mod kube;
+pub mod postgres;
+pub mod secret;
 
 pub use inbox::Inbox;
 pub use kube::{Demand, Feeds};
