@@ -14,7 +14,7 @@ mod ids;
 mod job;
 mod node;
 mod pod;
-mod postgres;
+pub mod postgres;
 mod prometheus;
 mod queue;
 mod redis;
