@@ -9,6 +9,8 @@ pub mod forward;
 mod http;
 mod inbox;
 pub mod kube;
+pub mod queue;
+pub mod redis;
 mod secrets;
 
 pub use context::{Pace, SourceContext};

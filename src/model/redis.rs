@@ -297,7 +297,10 @@ pub struct ClusterNode {
 
 impl ClusterNode {
     pub fn slot_count(&self) -> u32 {
-        self.slots.iter().map(|(a, b)| u32::from(b.saturating_sub(*a)) + 1).sum()
+        self.slots
+            .iter()
+            .map(|(a, b)| u32::from(b.saturating_sub(*a)) + 1)
+            .sum()
     }
 }
 

@@ -208,14 +208,19 @@ mod tests {
 
     #[test]
     fn queues_are_names_or_tables() {
-        let text = "name = 'q'\nredis = 'r'\nkind = 'list'\nqueues = ['a', { name = 'b', key = 'jobs:b', oldest = 'head' }]";
+        let text =
+            "name = 'q'\nredis = 'r'\nkind = 'list'\nqueues = ['a', { name = 'b', key = 'jobs:b', oldest = 'head' }]";
         let source: QueueSource = toml::from_str(text).unwrap();
         assert_eq!((source.queues[0].key(), source.queues[1].key()), ("a", "jobs:b"));
         assert_eq!(source.queues[1].oldest, Oldest::Head);
         assert_eq!(source.problem(), None);
         let e = toml::from_str::<QueueSource>("name = 'q'\nqueues = [{ name = 'b', kye = 'x' }]").unwrap_err();
         assert!(e.message().contains("unknown field `kye`"), "{e}");
-        for text in ["name = 'q'", "name = 'q'\nredis = 'r'\nkind = 'celery'", "name = 'q'\nredis = 'r'\nlayout = 7"] {
+        for text in [
+            "name = 'q'",
+            "name = 'q'\nredis = 'r'\nkind = 'celery'",
+            "name = 'q'\nredis = 'r'\nlayout = 7",
+        ] {
             assert!(toml::from_str::<QueueSource>(text).unwrap().problem().is_some());
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Via;
+use super::{Tls, Via};
 use crate::config::SecretRef;
 
 /// `[[platform.redis]]`: exactly one of `url`, `sentinels` (with `master`) and `cluster` says where it is.
@@ -40,20 +40,9 @@ pub struct RedisSource {
     /// TLS to Sentinels and Cluster nodes; a URL says it by `rediss://`.
     #[serde(default)]
     pub tls: bool,
-    /// A PEM file of the authorities to trust instead of the system's.
+    /// What certificates to trust and to show, wherever TLS is spoken.
     #[serde(default)]
-    pub ca: Option<PathBuf>,
-    /// PEM files of our own certificate and its key.
-    #[serde(default)]
-    pub cert: Option<PathBuf>,
-    #[serde(default)]
-    pub key: Option<PathBuf>,
-    /// The name to find in the server's certificate, when it is not the host's.
-    #[serde(default)]
-    pub server_name: Option<String>,
-    /// Trust any certificate.
-    #[serde(default)]
-    pub insecure: bool,
+    pub trust: Tls,
     /// `port-forward:svc/redis:6379`: through the API server. A single server only.
     #[serde(default)]
     pub via: Option<Via>,
@@ -65,9 +54,20 @@ pub struct RedisSource {
 /// Where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisTarget {
-    Single { host: String, port: u16, tls: bool },
-    Sentinel { master: String, sentinels: Vec<(String, u16)>, tls: bool },
-    Cluster { seeds: Vec<(String, u16)>, tls: bool },
+    Single {
+        host: String,
+        port: u16,
+        tls: bool,
+    },
+    Sentinel {
+        master: String,
+        sentinels: Vec<(String, u16)>,
+        tls: bool,
+    },
+    Cluster {
+        seeds: Vec<(String, u16)>,
+        tls: bool,
+    },
 }
 
 impl RedisSource {
@@ -78,7 +78,9 @@ impl RedisSource {
     pub fn target(&self) -> Result<RedisTarget, String> {
         let list = |what: &str, list: &[String], port| {
             list.iter()
-                .map(|a| authority(a, port).ok_or_else(|| format!("`{what}`: `{a}` is no address, expected `host:port`")))
+                .map(|a| {
+                    authority(a, port).ok_or_else(|| format!("`{what}`: `{a}` is no address, expected `host:port`"))
+                })
                 .collect::<Result<Vec<_>, _>>()
         };
         match (&self.url, self.sentinels.as_slice(), self.cluster.as_slice()) {
@@ -88,7 +90,10 @@ impl RedisSource {
                 tls: url.tls,
             }),
             (None, sentinels @ [_, ..], []) => Ok(RedisTarget::Sentinel {
-                master: self.master.clone().ok_or("`sentinels` needs `master`, the name that they know")?,
+                master: self
+                    .master
+                    .clone()
+                    .ok_or("`sentinels` needs `master`, the name that they know")?,
                 sentinels: list("sentinels", sentinels, 26379)?,
                 tls: self.tls,
             }),
@@ -107,7 +112,8 @@ impl RedisSource {
             Some(SecretRef::File(path)) => Some(path),
             _ => None,
         });
-        [&mut self.ca, &mut self.cert, &mut self.key].into_iter().flatten().chain(files)
+        let trust = [&mut self.trust.ca, &mut self.trust.certificate, &mut self.trust.key];
+        trust.into_iter().flatten().chain(files)
     }
 
     /// The database's number, from `db` or the URL.
@@ -198,9 +204,15 @@ mod tests {
     fn a_url_says_where_and_never_holds_a_password() {
         let url = |text: &str| RedisUrl::try_from(text.to_owned());
         let plain = url("redis://cache").unwrap();
-        assert_eq!((plain.host.as_str(), plain.port, plain.tls, plain.db), ("cache", 6379, false, None));
+        assert_eq!(
+            (plain.host.as_str(), plain.port, plain.tls, plain.db),
+            ("cache", 6379, false, None)
+        );
         let full = url("rediss://qd@[::1]:6390/3").unwrap();
-        assert_eq!((full.host.as_str(), full.port, full.tls, full.db), ("::1", 6390, true, Some(3)));
+        assert_eq!(
+            (full.host.as_str(), full.port, full.tls, full.db),
+            ("::1", 6390, true, Some(3))
+        );
         assert_eq!(full.user.as_deref(), Some("qd"));
         for text in ["redis://:hunter2@h", "redis://u:hunter2@h:1/0"] {
             let why = url(text).unwrap_err();
@@ -213,7 +225,11 @@ mod tests {
 
     #[test]
     fn exactly_one_way_to_reach_it() {
-        let source = |text: &str| toml::from_str::<RedisSource>(&format!("name = 'r'\n{text}")).unwrap().target();
+        let source = |text: &str| {
+            toml::from_str::<RedisSource>(&format!("name = 'r'\n{text}"))
+                .unwrap()
+                .target()
+        };
         assert!(matches!(source("url = 'redis://h'"), Ok(RedisTarget::Single { .. })));
         assert!(source("").is_err());
         assert!(source("url = 'redis://h'\ncluster = ['h']").is_err());
