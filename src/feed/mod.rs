@@ -10,6 +10,8 @@ mod http;
 mod inbox;
 pub mod kube;
 pub mod postgres;
+pub mod queue;
+pub mod redis;
 pub mod secret;
 
 pub use context::{Pace, SourceContext};
