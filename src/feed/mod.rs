@@ -9,6 +9,7 @@ pub mod forward;
 mod http;
 mod inbox;
 pub mod kube;
+pub mod prometheus;
 mod secrets;
 
 pub use context::{Pace, SourceContext};
