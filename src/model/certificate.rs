@@ -116,7 +116,10 @@ impl Chain {
     /// nobody verifies it.
     pub fn weakest(&self) -> &Link {
         let counted = self.rest.iter().filter(|l| l.subject != l.issuer);
-        counted.fold(&self.leaf, |weakest, l| if l.not_after < weakest.not_after { l } else { weakest })
+        counted.fold(
+            &self.leaf,
+            |weakest, l| if l.not_after < weakest.not_after { l } else { weakest },
+        )
     }
 
     pub fn not_after(&self) -> Timestamp {
@@ -130,7 +133,9 @@ impl Chain {
 
     /// What ingress-nginx serves when it has no certificate for a host.
     pub fn is_placeholder(&self) -> bool {
-        self.leaf.subject.contains("Kubernetes Ingress Controller Fake Certificate")
+        self.leaf
+            .subject
+            .contains("Kubernetes Ingress Controller Fake Certificate")
             || self.leaf.subject.contains("TRAEFIK DEFAULT CERT")
     }
 }

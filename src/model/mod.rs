@@ -25,7 +25,8 @@ mod workload;
 mod world;
 
 pub use certificate::{
-    Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate, Trust,
+    Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate,
+    Trust,
 };
 pub use change::{Batch, Change};
 pub use event::Event;
@@ -37,9 +38,7 @@ pub use job::{CronJob, Job};
 pub use node::{Node, Usage};
 pub use pod::{Container, ContainerRole, ContainerState, Ended, Phase, Pod};
 pub use postgres::Postgres;
-pub use prometheus::{
-    Alert, Burn, Disk, Host, MeasuredCertificate, Prometheus, Reading, Silence, Windows,
-};
+pub use prometheus::{Alert, Burn, Disk, Host, MeasuredCertificate, Prometheus, Reading, Silence, Windows};
 pub use queue::Queues;
 pub use redis::Redis;
 pub use rollout::{RolloutState, Trouble, rollout_state, trouble_of};

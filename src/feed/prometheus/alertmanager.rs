@@ -138,7 +138,10 @@ pub(super) fn alert(
     Alert {
         name: label("alertname").into(),
         severity: label("severity").to_lowercase().into(),
-        labels: labels.iter().map(|(k, v)| (k.as_str().into(), v.as_str().into())).collect(),
+        labels: labels
+            .iter()
+            .map(|(k, v)| (k.as_str().into(), v.as_str().into()))
+            .collect(),
         summary: note(&["summary", "description", "message"]).into(),
         runbook: note(&["runbook_url", "runbook"]).into(),
         since,
@@ -241,16 +244,21 @@ impl Alertmanager<'_> {
             return Ok(body);
         }
         // An error is a JSON string, or a Go error's text.
-        let said = serde_json::from_slice::<String>(&body)
-            .unwrap_or_else(|_| String::from_utf8_lossy(&body).lines().next().unwrap_or_default().to_owned());
+        let said = serde_json::from_slice::<String>(&body).unwrap_or_else(|_| {
+            String::from_utf8_lossy(&body)
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned()
+        });
         let said: String = clean(&said).chars().take(200).collect();
         Err(match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Trouble::Refused(format!("the Alertmanager refuses the credentials ({})", status.as_u16()).into())
             }
-            s if s.is_client_error() => {
-                Trouble::Question(Problem::Failed(format!("the Alertmanager answered {}: {said}", s.as_u16()).into()))
-            }
+            s if s.is_client_error() => Trouble::Question(Problem::Failed(
+                format!("the Alertmanager answered {}: {said}", s.as_u16()).into(),
+            )),
             s => failed(format!("the Alertmanager answered {}", s.as_u16())),
         })
     }

@@ -81,7 +81,8 @@ enum Data {
     Vector(Vec<Instant>),
     Matrix(Vec<Range>),
     Scalar((f64, String)),
-    String((f64, String)),
+    /// Some text: of no use here.
+    String(serde::de::IgnoredAny),
 }
 
 #[derive(Deserialize)]
@@ -190,7 +191,9 @@ async fn answered<T: DeserializeOwned>(
     answer: impl Future<Output = Result<reqwest::Response, prometheus_http_query::Error>>,
 ) -> Result<Said<T>, Trouble> {
     let whole = async {
-        let answer = answer.await.map_err(|e| Trouble::Server(Problem::Failed(of_crate(&e).into())))?;
+        let answer = answer
+            .await
+            .map_err(|e| Trouble::Server(Problem::Failed(of_crate(&e).into())))?;
         let status = answer.status();
         let location = answer.headers().get(http::header::LOCATION).cloned();
         let body = crate::feed::http::body(answer, MAX)
@@ -207,22 +210,33 @@ async fn answered<T: DeserializeOwned>(
     if let Some(e) = &envelope
         && !e.error_type.is_empty()
     {
-        let why: Str = crate::text::clean(&e.error).chars().take(300).collect::<String>().into();
+        let why: Str = crate::text::clean(&e.error)
+            .chars()
+            .take(300)
+            .collect::<String>()
+            .into();
         return Err(match e.error_type.as_str() {
             "timeout" | "canceled" => Trouble::Question(Problem::TimedOut(why)),
             "unavailable" | "internal" => Trouble::Server(Problem::Failed(why)),
             _ => Trouble::Question(Problem::Failed(why)),
         });
     }
-    match (status.as_u16(), envelope.and_then(|e| Some((e.data?, e.warnings, e.infos)))) {
-        (200..300, Some((value, warnings, infos))) => Ok(Said {
+    match (
+        status.as_u16(),
+        envelope.and_then(|e| Some((e.data?, e.warnings, e.infos))),
+    ) {
+        (200..=299, Some((value, warnings, infos))) => Ok(Said {
             value,
-            warnings: warnings.into_iter().chain(infos).map(|w| crate::text::clean(&w).into()).collect(),
+            warnings: warnings
+                .into_iter()
+                .chain(infos)
+                .map(|w| crate::text::clean(&w).into())
+                .collect(),
         }),
         (401 | 403, _) => Err(Trouble::Refused(
             format!("the server refuses the credentials ({})", status.as_u16()).into(),
         )),
-        (300..400, _) => {
+        (300..=399, _) => {
             let to = location.as_ref().and_then(|l| l.to_str().ok()).unwrap_or("elsewhere");
             let why = format!("the server redirects to {to}: put that in `url`, or sign in by `auth`");
             Err(Trouble::Server(Problem::Failed(crate::text::clean(&why).into())))

@@ -147,7 +147,9 @@ impl Poll {
         }
         self.seen = seen;
         outcome.unwrap_or_else(|| {
-            Err(Problem::Failed("neither `url` nor `alertmanager` is set: there is nothing to ask".into()))
+            Err(Problem::Failed(
+                "neither `url` nor `alertmanager` is set: there is nothing to ask".into(),
+            ))
         })
     }
 }
@@ -164,7 +166,9 @@ fn put<T: PartialEq>(seen: &mut Seen<T>, read: Read<T>) {
     }
 }
 
-async fn alerts(server: Option<&mut HttpServer>) -> Option<(Read<Vec<crate::model::Alert>>, Read<Vec<crate::model::Silence>>)> {
+async fn alerts(
+    server: Option<&mut HttpServer>,
+) -> Option<(Read<Vec<crate::model::Alert>>, Read<Vec<crate::model::Silence>>)> {
     let server = server?;
     let client = match server.client().await {
         Ok(client) => client,

@@ -128,11 +128,25 @@ impl<'a> Texts<'a> {
         let mut labels = String::new();
         let matchers = self.source.labels.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         for (k, v) in matchers.chain(service.map(|s| (by, s))) {
-            let _ = write!(labels, "{k}=\"{}\",", v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"));
+            let _ = write!(
+                labels,
+                "{k}=\"{}\",",
+                v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+            );
         }
-        let text = text.replace("$labels", &labels).replace("$by", by).replace("$window", window);
+        let text = text
+            .replace("$labels", &labels)
+            .replace("$by", by)
+            .replace("$window", window);
         // The comment ends with the line, so it stands first.
-        format!("# qd:{id}{}\n{text}", if id.starts_with("slo.") { format!(":{window}") } else { String::new() })
+        format!(
+            "# qd:{id}{}\n{text}",
+            if id.starts_with("slo.") {
+                format!(":{window}")
+            } else {
+                String::new()
+            }
+        )
     }
 }
 

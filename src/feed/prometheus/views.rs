@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::StreamExt as _;
+use futures_util::future::BoxFuture;
 use jiff::{SignedDuration, Timestamp};
 use prometheus_http_query::Client;
 
@@ -69,16 +70,22 @@ pub(super) async fn read(
         .collect();
     for (i, slo) in source.slo.iter().enumerate() {
         let windows = queries::WINDOWS.iter().enumerate();
-        asks.extend(windows.filter_map(|(w, range)| Some((For::Burn(i, w), "slo.errors", texts.slo_errors(slo, range)?))));
+        asks.extend(
+            windows.filter_map(|(w, range)| Some((For::Burn(i, w), "slo.errors", texts.slo_errors(slo, range)?))),
+        );
         let whole = format!("{}d", slo.days);
         asks.extend(texts.slo_errors(slo, &whole).map(|t| (For::Budget(i), "slo.errors", t)));
         asks.extend(texts.slo_traffic(slo).map(|t| (For::Rate(i), "slo.traffic", t)));
     }
-    let mut running = futures_util::stream::iter(
-        asks.into_iter()
-            .map(|(what, id, text)| async move { (what, id, api::instant(client, &text).await) }),
-    )
-    .buffer_unordered(AT_ONCE);
+    type One = (For, &'static str, Result<Said<Vec<Sample>>, Trouble>);
+    let asks: Vec<BoxFuture<'static, One>> = asks
+        .into_iter()
+        .map(|(what, id, text)| {
+            let client = client.clone();
+            Box::pin(async move { (what, id, api::instant(&client, &text).await) }) as BoxFuture<'static, One>
+        })
+        .collect();
+    let mut running = futures_util::stream::iter(asks).buffer_unordered(AT_ONCE);
     while let Some((what, id, answer)) = running.next().await {
         if let Err(trouble @ (Trouble::Refused(_) | Trouble::Server(_))) = answer {
             return Err(trouble);
@@ -121,7 +128,10 @@ pub(super) async fn read(
         if let Err(trouble @ (Trouble::Refused(_) | Trouble::Server(_))) = rules {
             return Err(trouble);
         }
-        put(&mut seen.alerts, rules.map(|said| firing(said.value)).map_err(Trouble::problem));
+        put(
+            &mut seen.alerts,
+            rules.map(|said| firing(said.value)).map_err(Trouble::problem),
+        );
     }
     warnings.sort();
     warnings.dedup();
@@ -150,7 +160,11 @@ fn some(query: &Query, answer: Result<Vec<Sample>, Trouble>) -> Result<Vec<Sampl
     if samples.is_empty() {
         return Err(Problem::Absent {
             what: format!("no series: {}", query.needs).into(),
-            how: format!("queries = {{ \"{}\" = \"…\" }} in [[platform.prometheus]] with the names that you have", query.id).into(),
+            how: format!(
+                "queries = {{ \"{}\" = \"…\" }} in [[platform.prometheus]] with the names that you have",
+                query.id
+            )
+            .into(),
         });
     }
     Ok(samples)
@@ -165,7 +179,11 @@ fn service(labels: &BTreeMap<String, String>, by: &str) -> Str {
     if labels.contains_key(by) {
         return label(labels, by);
     }
-    let rest: Vec<&str> = labels.iter().filter(|(k, _)| *k != "__name__").map(|(_, v)| v.as_str()).collect();
+    let rest: Vec<&str> = labels
+        .iter()
+        .filter(|(k, _)| *k != "__name__")
+        .map(|(_, v)| v.as_str())
+        .collect();
     clean(&rest.join("/")).into()
 }
 
@@ -176,7 +194,10 @@ fn readings(samples: &[Sample], lines: &[Line], by: &str) -> Vec<Reading> {
         .map(|s| Reading {
             service: service(&s.labels, by),
             value: s.value,
-            history: lines.iter().find(|l| l.labels == s.labels).map_or_else(|| [].into(), |l| steps(&l.points)),
+            history: lines
+                .iter()
+                .find(|l| l.labels == s.labels)
+                .map_or_else(|| [].into(), |l| steps(&l.points)),
         })
         .collect();
     all.sort_by(|a, b| b.value.total_cmp(&a.value).then_with(|| a.service.cmp(&b.service)));
@@ -235,9 +256,10 @@ fn hosts(cpu: Asked, memory: Asked, disk: Asked, full: Asked) -> Result<Vec<Host
         hosts.entry(label(&s.labels, "instance")).or_default().1 = Some(s.value);
     }
     for s in disk {
-        let full_in = full.iter().find(|f| f.labels == s.labels).and_then(|f| {
-            SignedDuration::try_from_secs_f64(f.value.clamp(0.0, 4e9)).ok()
-        });
+        let full_in = full
+            .iter()
+            .find(|f| f.labels == s.labels)
+            .and_then(|f| SignedDuration::try_from_secs_f64(f.value.clamp(0.0, 4e9)).ok());
         hosts.entry(label(&s.labels, "instance")).or_default().2.push(Disk {
             mount: label(&s.labels, "mountpoint"),
             used: s.value,
@@ -263,9 +285,23 @@ fn certificates(answers: [(&'static str, Asked); 3]) -> Result<Vec<MeasuredCerti
     let mut all = Vec::new();
     for (by, answer) in answers {
         for s in answer.map_err(Trouble::problem)? {
-            let parts = ["namespace", "name", "secret_namespace", "secret_name", "filename", "instance"];
-            let name: Vec<&str> = parts.iter().filter_map(|p| s.labels.get(*p)).map(String::as_str).filter(|v| !v.is_empty()).collect();
-            let Ok(not_after) = Timestamp::from_second(s.value as i64) else { continue };
+            let parts = [
+                "namespace",
+                "name",
+                "secret_namespace",
+                "secret_name",
+                "filename",
+                "instance",
+            ];
+            let name: Vec<&str> = parts
+                .iter()
+                .filter_map(|p| s.labels.get(*p))
+                .map(String::as_str)
+                .filter(|v| !v.is_empty())
+                .collect();
+            let Ok(not_after) = Timestamp::from_second(s.value as i64) else {
+                continue;
+            };
             all.push(MeasuredCertificate {
                 by,
                 name: clean(&name.join("/")).into(),
@@ -300,7 +336,12 @@ fn burns(source: &PrometheusSource, answers: &Answers) -> Result<Vec<Burn>, Prob
         (For::Burn(..) | For::Budget(_), Err(trouble)) => Some(trouble.clone().problem()),
         _ => None,
     });
-    let all: Vec<Burn> = source.slo.iter().enumerate().map(|(i, slo)| burn(i, slo, &value)).collect();
+    let all: Vec<Burn> = source
+        .slo
+        .iter()
+        .enumerate()
+        .map(|(i, slo)| burn(i, slo, &value))
+        .collect();
     let known = all.iter().any(|b| b.over != Windows::default() || b.left.is_some());
     match bad {
         Some(problem) if !known => Err(problem),
