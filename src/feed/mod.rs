@@ -10,6 +10,7 @@ mod http;
 mod inbox;
 pub mod kube;
 pub mod postgres;
+pub mod prometheus;
 pub mod queue;
 pub mod redis;
 pub mod secret;
