@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::msg::Notice;
-use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Undo, Verdict};
-use crate::model::{ObjectRef, Place};
+use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
+use crate::model::Place;
 
 /// A note in the corner. Errors stay until a key was pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct Activity {
     pub request: Request,
     /// Where it was done: an undo is only offered there.
     pub place: Place,
-    pub targets: Vec<ObjectRef>,
+    pub targets: Vec<Target>,
     pub reason: String,
     pub same_as: Vec<String>,
     pub started: Timestamp,
@@ -138,6 +138,7 @@ pub fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Applied => "applied; waiting for it to take effect".to_owned(),
         Outcome::NoOp => "nothing changed: it already was so".to_owned(),
+        Outcome::Skipped(why) => format!("not done: the server skipped it ({why})"),
         Outcome::Refused(why) => format!("refused: {why}"),
         Outcome::Conflict(why) => format!("not sent on: {why}. Plan again"),
         Outcome::Throttled(0) => "the server is overloaded: try again shortly".to_owned(),

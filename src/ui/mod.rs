@@ -121,6 +121,7 @@ pub fn fit(app: &mut App) {
 fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
     match layer {
         Layer::Detail(l) => Some(&mut l.scroll),
+        Layer::Item(l) => Some(&mut l.scroll),
         Layer::Text(l) => Some(&mut l.scroll),
         Layer::Logs(l) => Some(&mut l.scroll),
         Layer::History(l) => Some(&mut l.scroll),
@@ -142,6 +143,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
                 .then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
             (page, lines.len(), jump)
         }
+        Layer::Item(i) => {
+            let lines = text::wrapped(&item_lines(app, i).1, width, i.scroll.wrap);
+            (page, lines.len(), None)
+        }
         Layer::Text(t) => (page, t.lines().len(), None),
         Layer::Logs(l) => (page, logs::lines(l, width).len(), None),
         Layer::History(h) => (usize::from(detail::diff_height(h, body)), h.diff().len(), None),
@@ -155,11 +160,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
 pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let text = format!(
-            "too small: {}×{}, needs {}×{}",
-            area.width, area.height, SMALLEST.0, SMALLEST.1
-        );
-        put(frame.buffer_mut(), area, 0, 0, &text, look.style(Role::Warn));
+        let needs = format!("needs {}×{}", SMALLEST.0, SMALLEST.1);
+        for (y, text) in ["too small", &needs].into_iter().enumerate() {
+            put(frame.buffer_mut(), area, 0, y as u16, text, look.style(Role::Warn));
+        }
         return;
     }
     let parts = areas(app, area);
@@ -199,6 +203,11 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
             text::panel(look, body, &d.object.to_string(), &lines, &d.scroll, buf);
             Some(Position::new(body.x + 2, body.y + 1))
         }
+        Layer::Item(i) => {
+            let (title, lines) = item_lines(app, i);
+            text::panel(look, body, &title, &lines, &i.scroll, buf);
+            Some(Position::new(body.x + 2, body.y + 1))
+        }
         Layer::Text(t) => {
             let lines: Vec<Line> = match &t.content {
                 Content::Loading(_) => vec![Line::new("reading", Role::TextMuted)],
@@ -217,6 +226,15 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
     }
 }
 
+/// Title and lines of an opened item; what is gone says so.
+fn item_lines(app: &App, view: &crate::app::layers::ItemView) -> (String, Vec<Line>) {
+    let pane = crate::panes::pane(view.pane);
+    (pane.detail)(app, &view.what).unwrap_or_else(|| {
+        let gone = Line::new("it is no longer there", Role::TextMuted);
+        (pane.title.to_owned(), vec![gone])
+    })
+}
+
 /// Writes `text` at a place of `area`, cut at its right edge. Returns the columns used.
 pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
     if y >= area.height || x >= area.width {
@@ -225,6 +243,22 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
     let room = usize::from(area.width - x);
     let (end, _) = buf.set_stringn(area.x + x, area.y + y, text, room, style);
     end.saturating_sub(area.x + x)
+}
+
+/// Marks a row as the selected one. What is bad keeps its colour: the row under the cursor is the one that is read.
+pub(crate) fn select(look: Look<'_>, buf: &mut Buffer, row: Rect, role: Role) {
+    let style = look.style(role);
+    let bad = [Role::Error, Role::Warn, Role::Mark].map(|r| look.style(r).fg);
+    // Where selection is shown by reverse or underline, it is one piece.
+    let whole = style.bg.is_none() || !style.add_modifier.is_empty();
+    for x in row.left()..row.right() {
+        let Some(cell) = buf.cell_mut((x, row.y)) else { continue };
+        let fg = cell.fg;
+        cell.set_style(style);
+        if !whole && bad.contains(&Some(fg)) {
+            cell.set_fg(fg);
+        }
+    }
 }
 
 /// Fills a rectangle with blanks of a style.

@@ -77,6 +77,8 @@ fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<
             TextBlock::Code(lines) => out.extend(lines.iter().map(|l| Line::new(format!("  {l}"), Role::Code))),
         }
     }
+    let labels = step.evidence.iter().map(|e| text::width(&text::clean(&e.label))).max();
+    let labels = labels.unwrap_or(0).clamp(8, 18);
     for e in &step.evidence {
         let (mark, role) = match &e.verdict {
             Verdict::Plain => (" ", Role::Text),
@@ -85,7 +87,7 @@ fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<
             Verdict::Unknown(_) => (look.symbols.unknown, Role::Warn),
         };
         let mut line = Line::new(format!("{mark} "), role)
-            .and(format!("{:<18} ", text::clean(&e.label)), Role::TextMuted)
+            .and(format!("{:<labels$}  ", text::clean(&e.label)), Role::TextMuted)
             .and(text::clean(&answer(&e.value)).into_owned(), role);
         if !e.expected.is_empty() && !matches!(e.verdict, Verdict::Good) {
             line = line.and(format!("   expected: {}", text::clean(&e.expected)), Role::TextMuted);

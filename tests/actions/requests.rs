@@ -180,7 +180,11 @@ async fn each_action_sends_exactly_the_request_of_the_reference() {
     let names: Vec<&str> = asks.iter().map(Request::name).collect();
     assert_eq!(
         names,
-        REGISTRY.iter().map(|a| a.name).collect::<Vec<_>>(),
+        REGISTRY
+            .iter()
+            .filter(|a| a.source.is_none())
+            .map(|a| a.name)
+            .collect::<Vec<_>>(),
         "the registry is walked in full"
     );
     let (strategic, plain) = ("application/strategic-merge-patch+json", "application/json");

@@ -30,6 +30,7 @@ pub fn planner(fake: &Fake, class: Class, policy: Policy) -> Planner {
         class,
         user: "k.lind".into(),
         policy,
+        sources: quarterdeck::action::Reach::default(),
     }
 }
 

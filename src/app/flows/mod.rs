@@ -128,6 +128,7 @@ impl Hands {
         let (app, _) = App::new(Start {
             now: start(),
             size: (120, 40),
+            sources: Vec::new(),
             access,
             keys: Keymap::load(&[], vocabulary).unwrap().0,
             thresholds: crate::signal::Thresholds::default(),
@@ -191,24 +192,19 @@ impl Hands {
 
     /// Puts the cursor of the pane on the object of that name.
     fn select(&mut self, name: &str) {
-        let uid = self
-            .app
-            .list(self.app.pane)
-            .rows
-            .iter()
-            .find(|r| &*r.meta().name == name);
-        let uid = uid.unwrap_or_else(|| panic!("no row {name}")).meta().uid.clone();
+        let uid = self.app.list(self.app.pane).rows.iter().find(|r| r.order().1 == name);
+        let uid = uid.unwrap_or_else(|| panic!("no row {name}")).uid().clone();
         let now = self.now;
         assert!(self.app.list_mut().select(&uid, now));
     }
 
     fn selected(&self) -> String {
-        self.app.list(self.app.pane).selected().unwrap().meta().name.to_string()
+        self.app.list(self.app.pane).selected().unwrap().order().1.to_string()
     }
 
     fn names(&self) -> Vec<String> {
         let rows = &self.app.list(self.app.pane).rows;
-        rows.iter().map(|r| r.meta().name.to_string()).collect()
+        rows.iter().map(|r| r.order().1.to_string()).collect()
     }
 
     /// What the newest note says.
@@ -268,7 +264,7 @@ fn executed(effects: &[Effect]) -> Option<&Confirmed> {
 
 fn plan(id: ActionId, request: &Request, now: Timestamp) -> Plan {
     let step = |target: &crate::model::ObjectRef| PlanStep {
-        target: target.clone(),
+        target: crate::action::Target::Object(target.clone()),
         changes: Vec::new(),
         same_as: format!("kubectl of {target}"),
         method: "PATCH".to_owned(),
@@ -318,7 +314,6 @@ fn revisions(newest: u64) -> Vec<HistoryRow> {
             created: None,
             images: vec![format!("api:{revision}")],
             change_cause: String::new(),
-            pods: None,
             template: format!("image: api:{revision}\n"),
         })
         .collect()

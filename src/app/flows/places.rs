@@ -122,7 +122,7 @@ fn an_undo_is_not_offered_on_another_cluster() {
     let effects = hands.press("a r");
     let id = hands.answer(&effects);
     hands.confirm(&format!("word{}", id.0));
-    let target = hands.app.activities[0].targets[0].clone();
+    let target = hands.app.activities[0].targets[0].object().cloned().unwrap();
     hands.progress(
         id,
         Stage::Done {

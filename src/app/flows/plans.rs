@@ -175,7 +175,7 @@ fn an_undo_is_offered_for_its_time_and_opens_a_plan() {
     let effects = restart(&mut hands);
     let id = hands.answer(&effects);
     hands.confirm(&format!("word{}", id.0));
-    let target = hands.app.activities[0].targets[0].clone();
+    let target = hands.app.activities[0].targets[0].object().cloned().unwrap();
     let request = Request::Pause { target };
     hands.progress(
         id,

@@ -4,6 +4,7 @@ mod activity;
 mod detail;
 mod help;
 mod history;
+mod item;
 mod logs;
 mod palette;
 mod picker;
@@ -17,6 +18,7 @@ pub use activity::ActivityView;
 pub use detail::Detail;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
+pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
 #[cfg(test)]
 pub(crate) use palette::listed;
