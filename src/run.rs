@@ -68,6 +68,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         keys,
         thresholds: config.signals.clone(),
         books,
+        sources: target
+            .as_ref()
+            .ok()
+            .and_then(|t| config.platform(t.platform.as_deref()?))
+            .map(crate::config::Platform::sources)
+            .unwrap_or_default(),
         context,
         scope,
     });

@@ -24,7 +24,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::action::{ActionId, Class};
 use crate::keys::{Chord, Keymap};
 use crate::model::{
-    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, Uid, Workload, World, rollout_state,
+    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, Uid, Workload, World, rollout_state,
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
@@ -35,7 +35,7 @@ pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
-pub use row::{Health, Row};
+pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
 
@@ -74,6 +74,8 @@ pub struct Start {
     pub keys: Keymap,
     pub thresholds: Thresholds,
     pub books: crate::runbook::library::Library,
+    /// The sources of the platform beside Kubernetes.
+    pub sources: Vec<SourceId>,
     /// Context and scope that the command line or the configuration named.
     pub context: Option<String>,
     pub scope: Option<Scope>,
@@ -92,6 +94,10 @@ pub struct App {
     pub user: String,
     pub lists: [List; PANES.len()],
     pub pane: PaneId,
+    /// Which of its tables each pane shows.
+    pub views: [usize; PANES.len()],
+    /// The sources of the platform beside Kubernetes, in the configuration's order.
+    pub sources: Vec<SourceId>,
     pub focus: Focus,
     pub zoomed: bool,
     pub strip: Strip,
@@ -137,6 +143,8 @@ impl App {
             user: String::new(),
             lists,
             pane: PaneId::Pods,
+            views: [0; PANES.len()],
+            sources: start.sources,
             focus: Focus::Pane,
             zoomed: false,
             strip: Strip::default(),
@@ -220,6 +228,15 @@ impl App {
         &mut self.lists[i]
     }
 
+    /// What of a source is at hand: the opened item, or the selected row's.
+    pub fn item_at_hand(&self) -> Option<&ItemRef> {
+        match self.layers.last() {
+            Some(Layer::Item(view)) => Some(&view.what),
+            None if self.focus == Focus::Pane => Some(&self.list(self.pane).selected()?.item()?.what),
+            _ => None,
+        }
+    }
+
     pub fn active_pane(&self) -> &'static Pane {
         panes::pane(self.pane)
     }
@@ -239,7 +256,7 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) => return None,
+                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Item(_) => return None,
                 _ => {}
             }
         }

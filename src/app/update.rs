@@ -8,7 +8,7 @@ use super::msg::{Connection, Effect, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal};
 use crate::keys::{Chord, Key, Resolved};
-use crate::model::FeedId;
+use crate::model::Freshness;
 
 impl App {
     /// Takes one message at our time `now`.
@@ -448,11 +448,10 @@ impl App {
     }
 
     /// Feeds of the active pane, worst first: for its title.
-    pub fn pane_feed(&self, pane: &crate::panes::Pane) -> (&crate::model::Freshness, FeedId) {
-        pane.kinds
-            .iter()
-            .map(|k| (self.world.feed(FeedId::Watch(*k)), FeedId::Watch(*k)))
-            .max_by_key(|(f, _)| f.rank())
-            .unwrap_or((&crate::model::Freshness::Off, FeedId::Metrics))
+    pub fn pane_feed(&self, pane: &crate::panes::Pane) -> Freshness {
+        if pane.kinds.is_empty() {
+            return crate::panes::item::reach(self, pane.sources);
+        }
+        self.world.worst_feed(pane.kinds).clone()
     }
 }

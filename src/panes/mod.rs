@@ -1,7 +1,10 @@
 //! One file per pane: its columns, its rows, what it says in one line. [`PANES`] is the deck, in order.
 
 mod events;
+pub mod item;
 mod pods;
+mod queues;
+mod redis;
 mod rollouts;
 
 pub use pods::pod_health;
@@ -9,8 +12,9 @@ pub use rollouts::{short_image, state_health, state_text};
 
 use std::cmp::Ordering;
 
-use crate::app::{App, Health, List, Row, Sort};
-use crate::model::Kind;
+use crate::app::doc::Line;
+use crate::app::{App, Health, ItemRef, List, Row, Sort};
+use crate::model::{Kind, SourceKind};
 use crate::theme::Role;
 
 /// Which pane.
@@ -18,12 +22,25 @@ use crate::theme::Role;
 pub enum PaneId {
     Pods,
     Rollouts,
+    Queues,
+    Redis,
     Events,
 }
 
 impl PaneId {
     pub const fn index(self) -> usize {
         self as usize
+    }
+
+    /// The number in its title, and its key.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Pods => 1,
+            Self::Rollouts => 2,
+            Self::Queues => 3,
+            Self::Redis => 5,
+            Self::Events => 7,
+        }
     }
 }
 
@@ -98,14 +115,32 @@ pub struct Summary {
     pub wrong: Vec<(Health, String)>,
 }
 
+/// One of several tables that a pane can show.
+pub struct View {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub columns: fn(&App) -> Vec<Column>,
+    pub rows: fn(&App) -> Vec<Row>,
+    /// What it says when it is empty.
+    pub empty: &'static str,
+}
+
 /// A pane of the deck.
 pub struct Pane {
     pub id: PaneId,
     pub title: &'static str,
     /// Its context in the keymap.
     pub context: &'static str,
+    /// One of those that stand on the deck; else it shows when it is opened, or where there is room.
+    pub main: bool,
     /// The kinds that it shows.
     pub kinds: &'static [Kind],
+    /// The sources that it shows, beside or instead of Kubernetes.
+    pub sources: &'static [SourceKind],
+    /// Its tables, where it has more than one; then `columns` and `rows` are theirs.
+    pub views: &'static [View],
+    /// What an opened row of a source says: title and lines.
+    pub detail: fn(&App, &ItemRef) -> Option<(String, Vec<Line>)>,
     /// Kinds that it wants while it is on screen, beyond what the signals need.
     pub wants: &'static [Kind],
     pub metrics: bool,
@@ -121,7 +156,35 @@ pub struct Pane {
     pub empty: &'static str,
 }
 
-pub static PANES: [Pane; 3] = [pods::PANE, rollouts::PANE, events::PANE];
+pub static PANES: [Pane; 5] = [pods::PANE, rollouts::PANE, queues::PANE, redis::PANE, events::PANE];
+
+impl Pane {
+    /// Whether it has something to show on this platform: else it is not on the deck unless it is opened.
+    pub fn is_configured(&self, app: &App) -> bool {
+        self.sources.is_empty() || app.sources.iter().any(|id| self.sources.contains(&id.kind))
+    }
+}
+
+/// The columns of what the pane shows now.
+pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
+    item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
+}
+
+/// The cells of the columns that fit.
+pub fn cells_of(app: &App, pane: &Pane, row: &Row, columns: &[Column]) -> Vec<Cell> {
+    match row {
+        Row::Item(_) => item::cells(&columns_of(app, pane), row, columns),
+        _ => (pane.cells)(app, row, columns),
+    }
+}
+
+/// What stands in place of rows.
+pub fn empty_words(app: &App, pane: &Pane) -> &'static str {
+    if !pane.is_configured(app) {
+        return item::unconfigured(pane).unwrap_or(pane.empty);
+    }
+    item::view(app, pane).map_or(pane.empty, |v| v.empty)
+}
 
 /// The pane of that id.
 pub fn pane(id: PaneId) -> &'static Pane {
@@ -131,7 +194,7 @@ pub fn pane(id: PaneId) -> &'static Pane {
 
 /// Rebuilds a pane's list from the world: sorts, filters, keeps the selection.
 pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
-    let rows = (pane.rows)(app);
+    let rows = item::view(app, pane).map_or_else(|| (pane.rows)(app), |v| (v.rows)(app));
     let sort = list.sort.clone();
     let terms: Vec<(bool, String)> = list
         .filter
@@ -157,8 +220,11 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
 fn order(app: &App, pane: &Pane, sort: &Sort, rank: &dyn Fn(&Row) -> Health, a: &Row, b: &Row) -> Ordering {
     let by_name = || a.order().cmp(&b.order());
     let first = match sort.column {
-        "" => rank(a).cmp(&rank(b)),
-        "name" => by_name(),
+        "" => rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
+            (Row::Item(a), Row::Item(b)) => b.rank.total_cmp(&a.rank),
+            _ => Ordering::Equal,
+        }),
+        "name" if a.item().is_none() => by_name(),
         column => (pane.compare)(app, column, a, b),
     };
     let first = if sort.reverse { first.reverse() } else { first };

@@ -126,6 +126,7 @@ pub fn fit(app: &mut App) {
 fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
     match layer {
         Layer::Detail(l) => Some(&mut l.scroll),
+        Layer::Item(l) => Some(&mut l.scroll),
         Layer::Text(l) => Some(&mut l.scroll),
         Layer::Logs(l) => Some(&mut l.scroll),
         Layer::History(l) => Some(&mut l.scroll),
@@ -146,6 +147,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
                 .to_events
                 .then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
             (page, lines.len(), jump)
+        }
+        Layer::Item(i) => {
+            let lines = text::wrapped(&item_lines(app, i).1, width, i.scroll.wrap);
+            (page, lines.len(), None)
         }
         Layer::Text(t) => (page, t.lines().len(), None),
         Layer::Logs(l) => (page, logs::lines(l, width).len(), None),
@@ -203,6 +208,11 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
             text::panel(look, body, &d.object.to_string(), &lines, &d.scroll, buf);
             Some(Position::new(body.x + 2, body.y + 1))
         }
+        Layer::Item(i) => {
+            let (title, lines) = item_lines(app, i);
+            text::panel(look, body, &title, &lines, &i.scroll, buf);
+            Some(Position::new(body.x + 2, body.y + 1))
+        }
         Layer::Text(t) => {
             let lines: Vec<Line> = match &t.content {
                 Content::Loading(_) => vec![Line::new("reading", Role::TextMuted)],
@@ -219,6 +229,15 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::Activity(a) => detail::activity(app, look, a.cursor, body, buf),
         _ => None,
     }
+}
+
+/// Title and lines of an opened item; what is gone says so.
+fn item_lines(app: &App, view: &crate::app::layers::ItemView) -> (String, Vec<Line>) {
+    let pane = crate::panes::pane(view.pane);
+    (pane.detail)(app, &view.what).unwrap_or_else(|| {
+        let gone = Line::new("it is no longer there", Role::TextMuted);
+        (pane.title.to_owned(), vec![gone])
+    })
 }
 
 /// Writes `text` at a place of `area`, cut at its right edge. Returns the columns used.

@@ -3,7 +3,7 @@
 use crate::app::command::{Command, always};
 use crate::app::layers::{ActivityView, Choice, Help, Palette, Picker, PickerFor, Question, QuestionFor};
 use crate::app::msg::{Connection, Effect};
-use crate::app::{App, Focus, Layer, Strip};
+use crate::app::{App, Focus, Layer, List, Strip};
 use crate::model::Scope;
 use crate::panes::{PANES, PaneId};
 
@@ -121,6 +121,38 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: always,
         run: |app| go(app, PaneId::Rollouts),
+    },
+    Command {
+        id: "pane.queues",
+        doc: "go to the queues",
+        short: "queues",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Queues),
+    },
+    Command {
+        id: "pane.redis",
+        doc: "go to Redis",
+        short: "redis",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Redis),
+    },
+    Command {
+        id: "pane.view",
+        doc: "show the pane's next table",
+        short: "next view",
+        group: G,
+        when: has_views,
+        run: |app| view(app, 1),
+    },
+    Command {
+        id: "pane.view_back",
+        doc: "show the pane's table before this one",
+        short: "previous view",
+        group: G,
+        when: has_views,
+        run: |app| view(app, -1),
     },
     Command {
         id: "pane.events",
@@ -384,11 +416,42 @@ fn zoom(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
+fn has_views(app: &App) -> Result<(), String> {
+    on_deck(app)?;
+    if app.active_pane().views.len() > 1 {
+        Ok(())
+    } else {
+        Err("this pane has one table only".to_owned())
+    }
+}
+
+/// Another table of the pane: its rows, order and filter begin anew.
+fn view(app: &mut App, by: isize) -> Vec<Effect> {
+    let n = app.active_pane().views.len().max(1) as isize;
+    let at = app.pane.index();
+    if let Some(view) = app.views.get_mut(at) {
+        *view = (*view as isize + by).rem_euclid(n) as usize;
+    }
+    let page = app.list(app.pane).page;
+    *app.list_mut() = List {
+        page,
+        ..List::default()
+    };
+    app.refresh_pane();
+    Vec::new()
+}
+
+/// The next pane that has something to show, or the one that is open.
 fn cycle(app: &mut App, by: isize) -> Vec<Effect> {
-    let n = PANES.len() as isize;
-    let to = (app.pane.index() as isize + by).rem_euclid(n) as usize;
-    match PANES.get(to) {
-        Some(pane) => go(app, pane.id),
+    let shown: Vec<PaneId> = PANES
+        .iter()
+        .filter(|p| p.is_configured(app) || p.id == app.pane)
+        .map(|p| p.id)
+        .collect();
+    let at = shown.iter().position(|id| *id == app.pane).unwrap_or(0) as isize;
+    let to = (at + by).rem_euclid(shown.len().max(1) as isize) as usize;
+    match shown.get(to) {
+        Some(id) => go(app, *id),
         None => Vec::new(),
     }
 }

@@ -2,9 +2,9 @@
 
 use crate::app::command::Command;
 use crate::app::doc::Scroll;
-use crate::app::layers::{Content, Detail, DiffAgainst, History, TextView};
+use crate::app::layers::{Content, Detail, DiffAgainst, History, ItemView, TextView};
 use crate::app::msg::{Effect, Fetch};
-use crate::app::{App, Focus, Layer, Row};
+use crate::app::{App, Focus, ItemRef, Layer, Row};
 use crate::model::{Kind, ObjectRef};
 use crate::panes::PaneId;
 
@@ -88,6 +88,13 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.list(app.pane).selected().cloned() else {
         return app.say("there is nothing to open");
     };
+    if let Row::Item(item) = &row {
+        if item.what == ItemRef::Line {
+            return app.say("there is no more to this line");
+        }
+        app.layers.push(Layer::Item(ItemView::new(app.pane, item.what.clone())));
+        return Vec::new();
+    }
     let object = match &row {
         Row::Event(e) => {
             let found = Kind::from_api(&e.about_kind).map(|kind| ObjectRef {
