@@ -42,9 +42,15 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     notices.extend(of_keys);
     notices.extend(loaded.problems.iter().map(|p| Notice::error(p.to_string())));
     let mut books = crate::runbook::library::Library::built_in();
-    if let Some(folder) = &config.paths.config {
-        let problems = books.load_dir(&folder.join("runbooks"));
-        notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+    for file in crate::config::runbooks(&config.paths) {
+        let name = file.path.display().to_string();
+        match file.text {
+            Ok(text) => {
+                let problems = books.add(&name, &text.unwrap_or_default());
+                notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+            }
+            Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
+        }
     }
     let target = config.target();
     let (context, scope) = match &target {
@@ -134,9 +140,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             }
             Some(event) = events.recv() => {
                 urgent = true;
-                effects = performer.take(&mut app, event).await;
+                effects = performer.take(&mut app, event);
                 while let Ok(event) = events.try_recv() {
-                    effects.extend(performer.take(&mut app, event).await);
+                    effects.extend(performer.take(&mut app, event));
                 }
             }
             () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
@@ -199,7 +205,7 @@ struct Performer {
 }
 
 impl Performer {
-    async fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
+    fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
             Event::Msg(msg) => vec![msg],
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),

@@ -120,6 +120,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
         pods: args.pods as usize,
         events_per_second: args.events_per_second,
         calm: args.calm,
+        ..demo::Options::default()
     };
     if args.serve {
         demo::serve(wanted, &mut std::io::stdout()).await?;

@@ -8,6 +8,8 @@ pub mod command;
 mod commands;
 pub mod doc;
 pub mod field;
+#[cfg(test)]
+mod flows;
 pub mod layer;
 pub mod layers;
 mod list;
@@ -116,6 +118,8 @@ pub struct App {
     pub dirty: bool,
     pub leaving: bool,
     start_context: Option<String>,
+    /// Where the rows on screen came from: another place takes all of them away.
+    home: Option<Place>,
     scope: Option<Scope>,
     wanted: Wanted,
     states: HashMap<Uid, RolloutState>,
@@ -160,6 +164,7 @@ impl App {
             dirty: true,
             leaving: false,
             start_context: start.context,
+            home: None,
             scope: start.scope,
             wanted: Wanted::default(),
             states: HashMap::new(),
@@ -351,7 +356,12 @@ impl App {
         if self.layers.iter().any(Layer::is_full) {
             return false;
         }
-        id == self.pane || (!self.zoomed && crate::ui::shows_all_panes(self.size))
+        id == self.pane || (!self.zoomed && self.shows_all_panes() && panes::on_deck(self).contains(&id))
+    }
+
+    /// Whether all panes fit on the deck beside each other, rather than one open and the others a line each.
+    pub const fn shows_all_panes(&self) -> bool {
+        self.size.0 >= 110 && self.size.1 >= 30
     }
 
     /// Tells the feeds what is needed, if that changed.
@@ -400,6 +410,11 @@ impl App {
         {
             return;
         }
+        self.judge_now();
+    }
+
+    /// Judges the signals: what a person put aside or took back counts at once.
+    pub(crate) fn judge_now(&mut self) {
         self.judged_at = Some(self.now);
         if self.judge.update(&self.world, self.now) {
             self.strip.settle(&self.judge);

@@ -157,11 +157,18 @@ impl App {
         self.perform(number, effects)
     }
 
-    /// New data, or a second passed: runs that wait look again.
-    pub(crate) fn runs_see_facts(&mut self) -> Vec<Effect> {
-        self.runs_tick()
+    /// Ends and forgets all runs: what they are about is out of sight.
+    pub(crate) fn end_runs(&mut self, reason: &str) -> Vec<Effect> {
+        let live: Vec<u64> = self.runs.iter().filter(|r| r.is_live()).map(|r| r.number).collect();
+        let abort = || Event::Abort {
+            reason: reason.to_owned(),
+        };
+        let effects = live.into_iter().flat_map(|n| self.run_event(n, abort())).collect();
+        self.runs.clear();
+        effects
     }
 
+    /// New data, or a second passed: runs that wait look again.
     pub(crate) fn runs_tick(&mut self) -> Vec<Effect> {
         let live: Vec<u64> = self.runs.iter().filter(|r| r.is_live()).map(|r| r.number).collect();
         live.into_iter().flat_map(|n| self.run_event(n, Event::Tick)).collect()
@@ -198,14 +205,15 @@ impl App {
                 }
                 engine::Effect::PlanUndo {
                     ask, request, label, ..
-                } => {
-                    out.extend(self.plan_for_run(number, request, &label, |plan| Asked {
+                } => match self.may_mutate() {
+                    Ok(()) => out.extend(self.plan_for_run(number, request, &label, |plan| Asked {
                         plan,
                         ask,
                         verify_for: None,
                         soak: None,
-                    }));
-                }
+                    })),
+                    Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask, why })),
+                },
                 engine::Effect::Open(open) => out.extend(self.open_for_run(number, open)),
                 engine::Effect::Record(record) => {
                     let subject = self

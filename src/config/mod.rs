@@ -23,7 +23,7 @@ use serde::Deserialize;
 use crate::model::Scope;
 use crate::signal::Thresholds;
 
-pub use inputs::{File, Inputs, Layer, Problem};
+pub use inputs::{File, Inputs, Layer, Problem, runbooks};
 pub use paths::Paths;
 pub use platform::{Class, Declared, Platform};
 pub use policy::{Freeze, Policy};

@@ -165,6 +165,24 @@ impl Pane {
     }
 }
 
+/// The panes on the deck, in order: the main ones that have something to show, the open one, and the events where
+/// there is room for one more.
+pub fn on_deck(app: &App) -> Vec<PaneId> {
+    let main = PANES.iter().filter(|p| p.main && p.is_configured(app)).count();
+    let spare = main <= 2 || (main % 2 == 1 && app.shows_all_panes());
+    let open = app.pane;
+    let open_is_extra = !pane(open).main || !pane(open).is_configured(app);
+    PANES
+        .iter()
+        .filter(|p| match p.id {
+            id if id == open => true,
+            PaneId::Events => spare && !open_is_extra,
+            _ => p.main && p.is_configured(app),
+        })
+        .map(|p| p.id)
+        .collect()
+}
+
 /// The columns of what the pane shows now.
 pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
     item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, clear, put, select, shows_all_panes};
+use super::{Look, clear, put, select};
 use crate::action::Class;
 use crate::app::{Access, App, Connection, Focus, Layer, Strip, command};
 use crate::keys::{CONTEXTS, Vocabulary, hints};
@@ -143,14 +143,14 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         let mut tail = String::new();
         if i == position {
             if let Some(book) = signal.runbook.and_then(|b| app.books.get(b)) {
-                tail = if shows_all_panes(app.size) {
+                tail = if app.shows_all_panes() {
                     format!(" {} r  {}", look.symbols.arrow, book.title)
                 } else {
                     format!(" {} r", look.symbols.arrow)
                 };
             }
             if rows < n {
-                tail.push_str(&format!("  {} of {n}  n next", i + 1));
+                tail = format!("{tail}  {} of {n}  n next", i + 1);
             }
         }
         let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));

@@ -533,7 +533,7 @@ pub fn activity(app: &App, look: Look<'_>, at: usize, body: Rect, buf: &mut Buff
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
         y += 2;
-        if let Some((label, _)) = a.offered_undo(app.now) {
+        if let Some((label, _)) = a.offered_undo(app.place(), app.now) {
             put(
                 buf,
                 inner,

@@ -53,11 +53,6 @@ fn measuring() -> Look<'static> {
     }
 }
 
-/// Whether all panes fit on the deck beside each other, rather than one open and the others a line each.
-pub const fn shows_all_panes(size: (u16, u16)) -> bool {
-    size.0 >= 110 && size.1 >= 30
-}
-
 /// Smaller than this and only a message fits.
 const SMALLEST: (u16, u16) = (40, 10);
 
@@ -71,7 +66,7 @@ struct Areas {
 
 fn areas(app: &App, area: Rect) -> Areas {
     let signals = Strip::shown(&app.judge).count() as u16;
-    let room = if shows_all_panes(app.size) { 4 } else { 1 };
+    let room = if app.shows_all_panes() { 4 } else { 1 };
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
     let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
     Areas {

@@ -3,44 +3,26 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, frame, put, select, shows_all_panes};
+use super::{Look, frame, put, select};
 use crate::app::{App, Focus, Health, List, Row};
 use crate::model::Freshness;
 use crate::panes::{self, Cell, Column, PANES, Pane, PaneId, Width};
 use crate::text;
 use crate::theme::Role;
 
-/// The panes on the deck, in order: the main ones that have something to show, the open one, and the events where
-/// there is room for one more.
-fn shown(app: &App) -> Vec<PaneId> {
-    let main = PANES.iter().filter(|p| p.main && p.is_configured(app)).count();
-    let spare = main <= 2 || (main % 2 == 1 && shows_all_panes(app.size));
-    let open = app.pane;
-    let open_is_extra = !panes::pane(open).main || !panes::pane(open).is_configured(app);
-    PANES
-        .iter()
-        .filter(|p| match p.id {
-            id if id == open => true,
-            PaneId::Events => spare && !open_is_extra,
-            _ => p.main && p.is_configured(app),
-        })
-        .map(|p| p.id)
-        .collect()
-}
-
 /// Where each pane stands; `None` for one that is folded to a line or hidden.
 pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
     if app.zoomed {
         return PANES.iter().map(|p| (p.id == app.pane).then_some(body)).collect();
     }
-    let shown = shown(app);
+    let shown = panes::on_deck(app);
     let mut places = vec![None; PANES.len()];
     let mut put = |id: PaneId, at: Rect| {
         if let Some(place) = places.get_mut(id.index()) {
             *place = Some(at);
         }
     };
-    if !shows_all_panes(app.size) {
+    if !app.shows_all_panes() {
         let before = shown.iter().take_while(|id| **id != app.pane).count() as u16;
         let after = (shown.len() as u16).saturating_sub(before + 1);
         let open = Rect::new(
@@ -81,7 +63,7 @@ pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
 pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let mut cursor = None;
     let mut folded = body.y;
-    let shown = shown(app);
+    let shown = panes::on_deck(app);
     for (pane, place) in PANES.iter().zip(places(app, body)) {
         match place {
             Some(place) => {

@@ -90,6 +90,7 @@ pub fn keymap() -> Keymap {
 
 fn start(setting: Setting, now: Timestamp) -> Start {
     Start {
+        sources: Vec::new(),
         now,
         size: setting.size,
         access: if setting.read_only {
@@ -341,6 +342,7 @@ impl Stage {
                 read_only: self.setting.read_only,
                 ..Policy::default()
             },
+            sources: quarterdeck::action::Reach::default(),
         };
         if let Some(grant) = &self.grant {
             let journal = Journal::open(&self.dir.path().join("journal"), Who::here(&user, Mode::Live)).unwrap();

@@ -138,10 +138,7 @@ pub(super) fn show(app: &mut App, object: &ObjectRef) -> Vec<Effect> {
             return Vec::new();
         }
     };
-    let mut effects = Vec::new();
-    while !app.layers.is_empty() {
-        effects.extend(app.pop_layer());
-    }
+    let effects = app.pop_layers();
     app.pane = pane;
     app.focus = Focus::Pane;
     app.refresh_pane();
@@ -190,10 +187,7 @@ fn pods(app: &mut App) -> Vec<Effect> {
     let Some((name, kind)) = app.subject_workload().map(|w| (w.meta.name.to_string(), w.kind)) else {
         return Vec::new();
     };
-    let mut effects = Vec::new();
-    while !app.layers.is_empty() {
-        effects.extend(app.pop_layer());
-    }
+    let effects = app.pop_layers();
     app.pane = PaneId::Pods;
     app.focus = Focus::Pane;
     let list = app.list_mut();

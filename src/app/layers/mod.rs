@@ -20,6 +20,8 @@ pub use help::Help;
 pub use history::{DiffAgainst, History};
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
+#[cfg(test)]
+pub(crate) use palette::listed;
 pub use palette::{Entry, Palette};
 pub use picker::{Choice, Picker, PickerFor};
 pub use plan::{PlanFocus, PlanLayer, PlanState};
