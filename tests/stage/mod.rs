@@ -336,7 +336,6 @@ impl Stage {
             reader: cluster.reader().clone(),
             place: place.clone(),
             class,
-            sources: Default::default(),
             user: user.clone(),
             policy: Policy {
                 read_only: self.setting.read_only,
