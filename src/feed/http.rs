@@ -178,7 +178,7 @@ pub(super) fn read_certificates(path: &std::path::Path) -> Result<Vec<Certificat
 }
 
 /// What to trust and what to show, with the provider that the whole program uses.
-fn tls_config(tls: &Tls) -> Result<ClientConfig, String> {
+pub(super) fn tls_config(tls: &Tls) -> Result<ClientConfig, String> {
     let roots = match &tls.ca {
         None => system_roots().clone(),
         Some(path) => {
@@ -295,4 +295,16 @@ pub(super) fn words(error: &reqwest::Error) -> String {
         return "the request failed".to_owned();
     }
     text
+}
+
+/// A whole answer, if it is no longer than `max`.
+pub(super) async fn body(mut answer: reqwest::Response, max: usize) -> Result<Vec<u8>, String> {
+    let mut whole = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(|e| words(&e))? {
+        if whole.len() + part.len() > max {
+            return Err(format!("the answer is longer than {} MiB", max / 1024 / 1024));
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole)
 }

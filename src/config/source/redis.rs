@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::Via;
+use super::{Tls, Via};
 use crate::config::SecretRef;
 
 /// `[[platform.redis]]`: exactly one of `url`, `sentinels` (with `master`) and `cluster` says where it is.
@@ -40,20 +40,9 @@ pub struct RedisSource {
     /// TLS to Sentinels and Cluster nodes; a URL says it by `rediss://`.
     #[serde(default)]
     pub tls: bool,
-    /// A PEM file of the authorities to trust instead of the system's.
+    /// What certificates to trust and to show, wherever TLS is spoken.
     #[serde(default)]
-    pub ca: Option<PathBuf>,
-    /// PEM files of our own certificate and its key.
-    #[serde(default)]
-    pub cert: Option<PathBuf>,
-    #[serde(default)]
-    pub key: Option<PathBuf>,
-    /// The name to find in the server's certificate, when it is not the host's.
-    #[serde(default)]
-    pub server_name: Option<String>,
-    /// Trust any certificate.
-    #[serde(default)]
-    pub insecure: bool,
+    pub trust: Tls,
     /// `port-forward:svc/redis:6379`: through the API server. A single server only.
     #[serde(default)]
     pub via: Option<Via>,
@@ -123,10 +112,8 @@ impl RedisSource {
             Some(SecretRef::File(path)) => Some(path),
             _ => None,
         });
-        [&mut self.ca, &mut self.cert, &mut self.key]
-            .into_iter()
-            .flatten()
-            .chain(files)
+        let trust = [&mut self.trust.ca, &mut self.trust.certificate, &mut self.trust.key];
+        trust.into_iter().flatten().chain(files)
     }
 
     /// The database's number, from `db` or the URL.
