@@ -183,6 +183,9 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
 /// A name is readable from here on; until then it takes what is spare before anybody else.
 const NAME: u16 = 26;
 
+/// Names longer than this are cut rather than that other columns give way.
+const LONGEST: u16 = 40;
+
 /// From this priority on a column is dropped rather than that a name is cut.
 const NICE: u8 = 5;
 
@@ -196,7 +199,7 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16, name: u16) -> Vec<(Colum
         // What is nice to have goes before a name is cut.
         let nice = columns.iter().map(|c| c.priority).max().unwrap_or(0) >= NICE;
         let short = columns.iter().map(|c| match c.width {
-            Width::Fill(n) => name.saturating_sub(n),
+            Width::Fill(n) => NAME.min(name).saturating_sub(n),
             _ => 0,
         });
         let need = if nice { need + short.sum::<u16>() } else { need };
@@ -268,7 +271,7 @@ fn longest_name(app: &App, pane: &Pane, list: &List, columns: &[Column]) -> u16 
         .iter()
         .filter_map(|row| panes::cells_of(app, pane, row, &name).pop());
     let widest = cells.map(|c| text::width(&c.text)).max().unwrap_or(0);
-    NAME.min(widest as u16)
+    LONGEST.min(widest as u16)
 }
 
 fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> Vec<(String, ratatui::style::Style)> {
