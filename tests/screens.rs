@@ -59,7 +59,7 @@ async fn the_deck_and_what_lies_on_it() {
     s.shot_at("pods-zoomed-120x40", 120, 40).await;
     s.keys("2").await;
     s.shot("rollouts-zoomed-80x24");
-    s.keys("3").await;
+    s.keys("7").await;
     s.shot("events-zoomed-80x24");
     s.keys("z 1 /").await;
     s.stage.write("work").await;
@@ -185,7 +185,7 @@ async fn when_something_is_missing() {
     s.keys("2 a").await;
     s.stage.hold(400).await;
     s.shot("read-only-80x24");
-    s.keys("esc 3").await;
+    s.keys("esc 7").await;
     s.shot("forbidden-80x24");
     s.keys("1").await;
     let retry_at = s.stage.now() + SignedDuration::from_secs(8);

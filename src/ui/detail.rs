@@ -361,10 +361,10 @@ fn events(app: &App, object: &ObjectRef) -> Vec<Line> {
                 Role::TextMuted,
             ),
             (
-                text::pad(&e.reason, 18),
+                format!("{}  ", text::pad(&e.reason, 16)),
                 if e.warning { Role::Warn } else { Role::Text },
             ),
-            (format!(" {}{count}", e.message), Role::Text),
+            (format!("{}{count}", e.message), Role::Text),
         ]));
     }
     out
