@@ -119,6 +119,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     let wanted = demo::Options {
         pods: args.pods as usize,
         events_per_second: args.events_per_second,
+        calm: args.calm,
         ..demo::Options::default()
     };
     if args.serve {

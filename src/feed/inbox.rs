@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
-use crate::model::{Batch, Change, FeedId, Freshness, Key, Kind, Usage};
+use crate::model::{Batch, Change, FeedId, Freshness, Key, Kind, Source, SourceId, Usage};
 
 /// A skew that moved less than this is the same skew: the `Date` header counts in seconds.
 const SAME_SKEW: SignedDuration = SignedDuration::from_secs(2);
@@ -34,6 +34,10 @@ struct State {
     feeds: HashMap<FeedId, Freshness>,
     /// The last state of each feed that was given, taken or not.
     feeds_told: HashMap<FeedId, Freshness>,
+    sources: HashMap<SourceId, Source>,
+    reach: HashMap<SourceId, Freshness>,
+    /// The last that each source was said to be, taken or not.
+    reach_told: HashMap<SourceId, Freshness>,
     pod_usage: Option<Vec<(Key, Usage)>>,
     node_usage: Option<Vec<(Key, Usage)>>,
     usage_told: [u64; 2],
@@ -45,6 +49,8 @@ impl State {
     fn is_empty(&self) -> bool {
         self.changes.is_empty()
             && self.feeds.is_empty()
+            && self.sources.is_empty()
+            && self.reach.is_empty()
             && self.pod_usage.is_none()
             && self.node_usage.is_none()
             && self.clock.is_none()
@@ -101,6 +107,30 @@ impl Inbox {
             }
             inner.feeds_told.insert(id, state.clone());
             inner.feeds.insert(id, state);
+        }
+        self.shared.news.notify_one();
+    }
+
+    /// A polled source, whole. Who publishes has compared with what it published before.
+    pub fn source(&self, id: SourceId, source: Source) {
+        if let Some(mut inner) = self.open() {
+            inner.sources.insert(id, source);
+            drop(inner);
+            self.shared.news.notify_one();
+        }
+    }
+
+    /// Tells how well a source is reached. A state equal to the last wakes nobody.
+    pub fn reach(&self, id: SourceId, state: Freshness) {
+        {
+            let Some(mut inner) = self.open() else {
+                return;
+            };
+            if inner.reach_told.get(&id) == Some(&state) {
+                return;
+            }
+            inner.reach_told.insert(id.clone(), state.clone());
+            inner.reach.insert(id, state);
         }
         self.shared.news.notify_one();
     }
@@ -167,6 +197,8 @@ impl Inbox {
         Some(Batch {
             changes: std::mem::take(&mut inner.changes).into_values().collect(),
             feeds: std::mem::take(&mut inner.feeds).into_iter().collect(),
+            sources: std::mem::take(&mut inner.sources).into_iter().collect(),
+            reach: std::mem::take(&mut inner.reach).into_iter().collect(),
             pod_usage: inner.pod_usage.take(),
             node_usage: inner.node_usage.take(),
             clock: inner.clock.take(),

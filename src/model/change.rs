@@ -5,7 +5,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::{
-    Budget, CronJob, Event, FeedId, Freshness, Hpa, Job, Key, Kind, Meta, Node, Pod, Quota, Revision, Usage, Workload,
+    Budget, CronJob, Event, FeedId, Freshness, Hpa, Job, Key, Kind, Meta, Node, Pod, Quota, Revision, Source, SourceId,
+    Usage, Workload,
 };
 
 /// One object's latest row, or `None` when it is gone.
@@ -31,6 +32,10 @@ pub enum Change {
 pub struct Batch {
     pub changes: Vec<Change>,
     pub feeds: Vec<(FeedId, Freshness)>,
+    /// Sources that were polled, each whole.
+    pub sources: Vec<(SourceId, Source)>,
+    /// How well sources are reached.
+    pub reach: Vec<(SourceId, Freshness)>,
     pub pod_usage: Option<Vec<(Key, Usage)>>,
     pub node_usage: Option<Vec<(Key, Usage)>>,
     /// The server's clock (its `Date` header) when it was last heard, and our clock at that moment.
@@ -41,6 +46,8 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
             && self.feeds.is_empty()
+            && self.sources.is_empty()
+            && self.reach.is_empty()
             && self.pod_usage.is_none()
             && self.node_usage.is_none()
             && self.clock.is_none()

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Batch, Budget, Change, CronJob, Event, FeedId, Freshness, Hpa, Job, Key, Kind, Meta, Node, ObjectRef, Pod, Quota,
-    Revision, Usage, Workload,
+    Revision, Sources, Usage, Workload,
 };
 
 /// Objects of one kind by namespace and name.
@@ -53,6 +53,13 @@ pub struct Place {
     pub scope: Scope,
 }
 
+impl Place {
+    /// Whether both are the same cluster with the same rights, whatever namespaces are looked at.
+    pub fn is_same_cluster(&self, other: &Self) -> bool {
+        (&self.context, &self.server) == (&other.context, &other.server)
+    }
+}
+
 /// What is known of one platform now.
 #[derive(Clone, Debug, Default)]
 pub struct World {
@@ -72,6 +79,8 @@ pub struct World {
     pub namespaces: Table<Meta>,
     pub pod_usage: HashMap<Key, Usage>,
     pub node_usage: HashMap<Key, Usage>,
+    /// Databases, Redis, queues and the rest.
+    pub sources: Sources,
     pub feeds: BTreeMap<FeedId, Freshness>,
     /// Server time minus ours.
     pub skew: SignedDuration,
@@ -116,6 +125,10 @@ impl World {
                 Change::Namespace(key, row) => put(&mut self.namespaces, key, row),
             }
         }
+        for (id, source) in batch.sources {
+            self.sources.put(id, source);
+        }
+        self.sources.reach.extend(batch.reach);
         for (id, state) in batch.feeds {
             self.feeds.insert(id, state);
         }

@@ -128,6 +128,7 @@ impl Desk {
             class: Class::Local,
             user: cluster.user().to_owned(),
             policy: Policy::default(),
+            sources: quarterdeck::action::Reach::default(),
         };
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal::open(&dir.path().join("journal"), Who::here("contract", Mode::Live)).unwrap();
