@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::model::{SourceId, SourceKind};
+
 use super::{CertificatesSource, HttpSource, PostgresSource, PrometheusSource, QueueSource, RedisSource};
 
 /// What the configuration says of a platform. In order of care.
@@ -142,6 +144,28 @@ impl Platform {
         take(&mut self.prometheus, new.prometheus);
         take(&mut self.certificates, new.certificates);
         take(&mut self.http, new.http);
+    }
+}
+
+impl Platform {
+    /// Its sources beside Kubernetes, in the file's order.
+    pub fn sources(&self) -> Vec<SourceId> {
+        let named = |kind: SourceKind, name: &str| SourceId {
+            kind,
+            name: name.into(),
+        };
+        let mut out = Vec::new();
+        out.extend(self.postgres.iter().map(|s| named(SourceKind::Postgres, &s.name)));
+        out.extend(self.redis.iter().map(|s| named(SourceKind::Redis, &s.name)));
+        out.extend(self.queues.iter().map(|s| named(SourceKind::Queues, &s.name)));
+        out.extend(self.prometheus.iter().map(|s| named(SourceKind::Prometheus, &s.name)));
+        out.extend(
+            self.certificates
+                .iter()
+                .map(|s| named(SourceKind::Certificates, &s.name)),
+        );
+        out.extend(self.http.iter().map(|s| named(SourceKind::Http, &s.name)));
+        out
     }
 }
 

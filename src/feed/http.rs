@@ -296,3 +296,15 @@ pub(super) fn words(error: &reqwest::Error) -> String {
     }
     text
 }
+
+/// A whole answer, if it is no longer than `max`.
+pub(super) async fn body(mut answer: reqwest::Response, max: usize) -> Result<Vec<u8>, String> {
+    let mut whole = Vec::new();
+    while let Some(part) = answer.chunk().await.map_err(|e| words(&e))? {
+        if whole.len() + part.len() > max {
+            return Err(format!("the answer is longer than {} MiB", max / 1024 / 1024));
+        }
+        whole.extend_from_slice(&part);
+    }
+    Ok(whole)
+}

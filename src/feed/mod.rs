@@ -9,11 +9,13 @@ pub mod forward;
 mod http;
 mod inbox;
 pub mod kube;
+pub mod postgres;
+pub mod prometheus;
 pub mod queue;
 pub mod redis;
-mod secrets;
+pub mod secret;
 
 pub use context::{Pace, SourceContext};
 pub use inbox::Inbox;
 pub use kube::{Demand, Feeds};
-pub use secrets::Secrets;
+pub use secret::Secrets;

@@ -14,7 +14,7 @@ mod ids;
 mod job;
 mod node;
 mod pod;
-mod postgres;
+pub mod postgres;
 mod prometheus;
 mod queue;
 mod redis;
@@ -24,18 +24,21 @@ mod source;
 mod workload;
 mod world;
 
-pub use certificate::Certificates;
+pub use certificate::{
+    Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate,
+    Trust,
+};
 pub use change::{Batch, Change};
 pub use event::Event;
 pub use freshness::{FeedId, Freshness};
 pub use guard::{Budget, Hpa, HpaMetric, Quota, QuotaItem};
-pub use http_check::HttpChecks;
+pub use http_check::{HttpChecks, HttpReply};
 pub use ids::{Key, Kind, Meta, ObjectRef, Owner, Str, Uid, text};
 pub use job::{CronJob, Job};
 pub use node::{Node, Usage};
 pub use pod::{Container, ContainerRole, ContainerState, Ended, Phase, Pod};
 pub use postgres::Postgres;
-pub use prometheus::Prometheus;
+pub use prometheus::{Alert, Burn, Disk, Host, MeasuredCertificate, Prometheus, Reading, Silence, Windows};
 pub use queue::{
     BullLayout, Discovery, Empties, FailedJob, FailedJobs, Queue, QueueCounts, QueueRates, QueueSystem, Queues,
 };

@@ -24,10 +24,31 @@ fn level(line: &str) -> Role {
     }
 }
 
+/// How much of all pods' names is the same, up to a dash, and how wide the widest rest is.
+fn sources(logs: &Logs) -> (usize, usize) {
+    let mut pods: Vec<&str> = Vec::new();
+    for l in logs.shown().filter(|l| !l.note) {
+        if !pods.contains(&&*l.pod) {
+            pods.push(&l.pod);
+        }
+    }
+    let first = pods.first().copied().unwrap_or("");
+    let same = |end: usize| pods.iter().all(|p| p.get(..end) == first.get(..end));
+    let common = first
+        .match_indices('-')
+        .map(|(at, dash)| at + dash.len())
+        .take_while(|end| same(*end))
+        .last()
+        .unwrap_or(0);
+    let widest = pods.iter().filter_map(|p| p.get(common..)).map(text::width).max();
+    (common, widest.unwrap_or(0).min(20))
+}
+
 /// The lines as they are shown.
 pub fn lines(logs: &Logs, width: usize) -> Vec<Line> {
     let many = logs.many_pods();
     let containers = logs.containers.len() > 1;
+    let (common, source) = if many { sources(logs) } else { (0, 0) };
     let lines: Vec<Line> = logs
         .shown()
         .map(|l| {
@@ -41,16 +62,8 @@ pub fn lines(logs: &Logs, width: usize) -> Vec<Line> {
                 line = line.and(format!("{} ", at.strftime("%H:%M:%S")), Role::LogTime);
             }
             if many {
-                let tail: String = l
-                    .pod
-                    .chars()
-                    .rev()
-                    .take(14)
-                    .collect::<Vec<_>>()
-                    .into_iter()
-                    .rev()
-                    .collect();
-                line = line.and(format!("{tail} "), Role::LogSource);
+                let own = l.pod.get(common..).unwrap_or(&l.pod);
+                line = line.and(format!("{} ", text::pad(own, source)), Role::LogSource);
             }
             if containers {
                 line = line.and(format!("{} ", l.container), Role::LogSource);
@@ -60,7 +73,7 @@ pub fn lines(logs: &Logs, width: usize) -> Vec<Line> {
             line.and(text::clean(&words).into_owned(), role)
         })
         .collect();
-    draw::wrapped(&lines, width, logs.scroll.wrap)
+    draw::wrapped_by(&lines, width, logs.scroll.wrap, 2)
 }
 
 pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -74,11 +87,13 @@ pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option
     if logs.query.previous {
         title.push((" · previous run".to_owned(), look.style(Role::Warn)));
     }
-    title.push(if logs.follow {
-        ("  following".to_owned(), look.style(Role::Ok))
-    } else {
-        ("  held".to_owned(), look.style(Role::TextMuted))
-    });
+    if logs.ended.is_none() && !logs.query.previous {
+        title.push(if logs.follow {
+            ("  following".to_owned(), look.style(Role::Ok))
+        } else {
+            ("  held".to_owned(), look.style(Role::TextMuted))
+        });
+    }
     if logs.dropped > 0 {
         title.push((format!("  {} lines dropped", logs.dropped), look.style(Role::Warn)));
     }

@@ -136,7 +136,7 @@ pub fn readable(text: &str, json: bool) -> String {
             other => other.to_string(),
         };
         out.push_str(if out.is_empty() { "" } else { "  " });
-        out.push_str(&format!("{k}={v}"));
+        out.extend([k.as_str(), "=", &v]);
     }
     if let (true, Some(time)) = (out.is_empty(), time) {
         out = time;
