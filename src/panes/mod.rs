@@ -1,13 +1,17 @@
 //! One file per pane: its columns, its rows, what it says in one line. [`PANES`] is the deck, in order.
 
+mod alerts;
+mod certificates;
 mod events;
 pub mod item;
 mod pods;
+mod queries;
 mod queues;
 mod redis;
 mod rollouts;
 
 pub use pods::pod_health;
+pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};
 
 use std::cmp::Ordering;
@@ -23,8 +27,11 @@ pub enum PaneId {
     Pods,
     Rollouts,
     Queues,
+    Queries,
     Redis,
+    Certificates,
     Events,
+    Alerts,
 }
 
 impl PaneId {
@@ -34,13 +41,7 @@ impl PaneId {
 
     /// The number in its title, and its key.
     pub const fn number(self) -> u8 {
-        match self {
-            Self::Pods => 1,
-            Self::Rollouts => 2,
-            Self::Queues => 3,
-            Self::Redis => 5,
-            Self::Events => 7,
-        }
+        self as u8 + 1
     }
 }
 
@@ -156,7 +157,16 @@ pub struct Pane {
     pub empty: &'static str,
 }
 
-pub static PANES: [Pane; 5] = [pods::PANE, rollouts::PANE, queues::PANE, redis::PANE, events::PANE];
+pub static PANES: [Pane; 8] = [
+    pods::PANE,
+    rollouts::PANE,
+    queues::PANE,
+    queries::PANE,
+    redis::PANE,
+    certificates::PANE,
+    events::PANE,
+    alerts::PANE,
+];
 
 impl Pane {
     /// Whether it has something to show on this platform: else it is not on the deck unless it is opened.
