@@ -24,7 +24,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use crate::app::doc::{Line};
+use crate::app::doc::Line;
 use crate::app::layers::Content;
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
