@@ -326,7 +326,7 @@ impl App {
     /// Feeds that are needed for what is on screen and for the signals.
     fn needed(&self) -> Wanted {
         let mut wanted = Wanted::default();
-        wanted.kinds.extend(SIGNAL_KINDS);
+        wanted.kinds.extend(crate::signal::KINDS);
         for pane in &PANES {
             if self.on_screen(pane.id) {
                 wanted.kinds.extend(pane.wants);
@@ -447,18 +447,3 @@ impl App {
 
 /// How long a prefix waits before the popup lists what may follow.
 pub const WHICH_KEY: SignedDuration = SignedDuration::from_millis(300);
-
-/// What the signals look at: always watched.
-pub const SIGNAL_KINDS: [Kind; 11] = [
-    Kind::Pod,
-    Kind::Deployment,
-    Kind::StatefulSet,
-    Kind::DaemonSet,
-    Kind::ReplicaSet,
-    Kind::Hpa,
-    Kind::Pdb,
-    Kind::Node,
-    Kind::Quota,
-    Kind::Job,
-    Kind::CronJob,
-];

@@ -24,7 +24,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use crate::app::doc::{Line, Scroll};
+use crate::app::doc::Line;
 use crate::app::layers::Content;
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
@@ -106,7 +106,7 @@ pub fn fit(app: &mut App) {
         if let Layer::Detail(d) = layer {
             d.to_events = false;
         }
-        let Some(scroll) = scroll_of(layer) else { continue };
+        let Some(scroll) = layer.scroll() else { continue };
         (scroll.page, scroll.len) = (page, len);
         if let Some(line) = jump {
             scroll.top = line;
@@ -115,19 +115,6 @@ pub fn fit(app: &mut App) {
             scroll.end();
         }
         scroll.by(0);
-    }
-}
-
-fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
-    match layer {
-        Layer::Detail(l) => Some(&mut l.scroll),
-        Layer::Item(l) => Some(&mut l.scroll),
-        Layer::Text(l) => Some(&mut l.scroll),
-        Layer::Logs(l) => Some(&mut l.scroll),
-        Layer::History(l) => Some(&mut l.scroll),
-        Layer::Runbook(l) => Some(&mut l.scroll),
-        Layer::Help(l) => Some(&mut l.scroll),
-        _ => None,
     }
 }
 
