@@ -17,10 +17,12 @@ use quarterdeck::feed::kube::logs::{self, LogItem, LogOf, LogQuery};
 use quarterdeck::feed::kube::object;
 use quarterdeck::model::{Kind, ObjectRef};
 use quarterdeck::sim::demo;
+use quarterdeck::sim::kube::{Clock, NoPlatform, Server, ServerOptions, Store};
 use serde_json::json;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 const VARIABLE: &str = "QUARTERDECK_TEST_KUBECONFIG";
@@ -318,7 +320,7 @@ async fn demonstration() -> demo::Demo {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let options = demo::Options {
         calm: true,
-        pace: 10,
+        pace: 20,
         ..demo::Options::default()
     };
     demo::start(options).await.unwrap()
@@ -329,6 +331,20 @@ async fn the_contract_holds_on_the_demonstration_server() {
     let demo = demonstration().await;
     the_contract_holds(demo.kubeconfig()).await;
     demo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_on_an_api_server_alone() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let store = Store::new(Clock::real());
+    let server = Server::start(store, Arc::new(NoPlatform), ServerOptions::default())
+        .await
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = dir.path().join("kubeconfig");
+    server.write_kubeconfig(&kubeconfig).unwrap();
+    the_contract_holds(&kubeconfig).await;
+    assert!(server.requests().mutating() > 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -148,7 +148,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
             (page, lines.len(), None)
         }
         Layer::Text(t) => (page, t.lines().len(), None),
-        Layer::Logs(l) => (page, logs::lines(l, width).len(), None),
+        Layer::Logs(l) => {
+            let (page, len) = logs::extent(l, width, page);
+            (page, len, None)
+        }
         Layer::History(h) => (usize::from(detail::diff_height(h, body)), h.diff().len(), None),
         Layer::Runbook(v) => runbook::extent(app, v, body),
         Layer::Help(h) => (page, help::lines(app, h).len(), None),

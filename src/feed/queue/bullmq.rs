@@ -123,34 +123,34 @@ impl Bull {
         let is_marker = |id: &Option<String>| id.as_deref().is_some_and(|id| id.starts_with("0:"));
         let (last, before) = (tail(2), tail(3));
         let (marked, oldest) = if is_marker(&last) { (1, before) } else { (0, last) };
-        let held_last = tail(5);
-        let held_marked = u64::from(is_marker(&held_last));
+        let (last, before) = (tail(5), tail(6));
+        let (held_marked, held_oldest) = if is_marker(&last) { (1, before) } else { (0, last) };
         let waiting = wait.saturating_sub(marked);
         let held = held.saturating_sub(held_marked);
-        let prioritized = count(7, "prioritized", m);
+        let prioritized = count(8, "prioritized", m);
         self.waiting_tail = oldest.filter(|_| waiting > 0);
-        self.held_tail = held_last.filter(|_| held > 0 && held_marked == 0);
-        self.active_tail = tail(10);
-        let completed = count(13, "completed", m);
-        let completed_10m = count(15, "rates", m);
-        let failed = count(12, "failed", m);
-        let failed_10m = count(14, "rates", m);
+        self.held_tail = held_oldest.filter(|_| held > 0);
+        self.active_tail = tail(11);
+        let completed = count(14, "completed", m);
+        let completed_10m = count(16, "rates", m);
+        let failed = count(13, "failed", m);
+        let failed_10m = count(15, "rates", m);
         self.reading.completed_10m = completed_10m;
         self.reading.failed_10m = failed_10m;
         // If older ones are kept, those of the last ten minutes are.
         self.reading.kept = completed_10m.zip(completed).is_some_and(|(recent, all)| all > recent);
         self.reading.finished = completed.zip(failed).map(|(c, f)| c + f);
         // Counts each addition (INCR); of a queue that never had one it is not there.
-        self.reading.added = heard.get(16, "added", m).map(|v| value::count(v).unwrap_or(0));
+        self.reading.added = heard.get(17, "added", m).map(|v| value::count(v).unwrap_or(0));
         self.counts = Some(QueueCounts {
             ready: waiting + held + prioritized.unwrap_or(0),
             waiting: Some(waiting),
             prioritized,
             held: Some(held),
-            active: count(6, "active", m),
-            delayed: count(8, "delayed", m),
-            overdue: count(9, "overdue", m),
-            waiting_children: count(11, "waiting_children", m),
+            active: count(7, "active", m),
+            delayed: count(9, "delayed", m),
+            overdue: count(10, "overdue", m),
+            waiting_children: count(12, "waiting_children", m),
             failed,
             completed,
             paused: heard
@@ -211,6 +211,7 @@ impl Inquiry for Bull {
                 Read::Lindex(self.key("wait"), -2),
                 Read::Llen(self.key("paused")),
                 Read::Lindex(self.key("paused"), -1),
+                Read::Lindex(self.key("paused"), -2),
                 Read::Llen(self.key("active")),
                 Read::Zcard(self.key("prioritized")),
                 Read::Zcard(self.key("delayed")),
