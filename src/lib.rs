@@ -11,6 +11,7 @@ pub mod journal;
 pub mod keys;
 pub mod model;
 pub mod panes;
+pub mod picture;
 pub mod run;
 pub mod runbook;
 pub mod signal;

@@ -3,6 +3,7 @@
 
 mod cluster;
 mod screen;
+mod taste;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -17,9 +18,9 @@ use crate::app::{Access, App, Effect, Msg, Notice, Start, Token};
 use crate::config::Loaded;
 use crate::feed::Inbox;
 use crate::journal::{Entry, Journal, RecordKind};
-use crate::keys::{CONTEXTS, DEFAULT_KEYMAP, Keymap, Source, Vocabulary};
 use cluster::{Link, LinkEvent};
 use screen::Painter;
+pub use taste::keymap;
 
 /// Something for the loop.
 #[allow(clippy::large_enum_variant)] // few are in flight
@@ -36,13 +37,20 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let config = loaded.config;
     let read_only = config.policy.is_read_only();
     let (sender, mut events) = mpsc::channel::<Event>(256);
-    let mut painter = Painter::enter(&config)?;
-    let (keys, mut notices) = keymap(&config);
+    let (mut painter, mut notices) = Painter::enter(&config)?;
+    let (keys, of_keys) = keymap(&config);
+    notices.extend(of_keys);
     notices.extend(loaded.problems.iter().map(|p| Notice::error(p.to_string())));
     let mut books = crate::runbook::library::Library::built_in();
-    if let Some(folder) = &config.paths.config {
-        let problems = books.load_dir(&folder.join("runbooks"));
-        notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+    for file in crate::config::runbooks(&config.paths) {
+        let name = file.path.display().to_string();
+        match file.text {
+            Ok(text) => {
+                let problems = books.add(&name, &text.unwrap_or_default());
+                notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+            }
+            Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
+        }
     }
     let target = config.target();
     let (context, scope) = match &target {
@@ -66,6 +74,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         keys,
         thresholds: config.signals.clone(),
         books,
+        sources: target
+            .as_ref()
+            .ok()
+            .and_then(|t| config.platform(t.platform.as_deref()?))
+            .map(crate::config::Platform::sources)
+            .unwrap_or_default(),
         context,
         scope,
     });
@@ -126,9 +140,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             }
             Some(event) = events.recv() => {
                 urgent = true;
-                effects = performer.take(&mut app, event).await;
+                effects = performer.take(&mut app, event);
                 while let Ok(event) = events.try_recv() {
-                    effects.extend(performer.take(&mut app, event).await);
+                    effects.extend(performer.take(&mut app, event));
                 }
             }
             () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
@@ -166,6 +180,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             painter.bell();
         }
         let _ = urgent;
+        app.dirty |= painter.restyled();
         if app.dirty {
             painter.draw(&mut app)?;
             last_draw = tokio::time::Instant::now();
@@ -173,59 +188,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     }
     painter.leave();
     Ok(())
-}
-
-/// The user's keymap over the built-in one; with problems the built-in one alone.
-pub fn keymap(config: &crate::config::Config) -> (Keymap, Vec<Notice>) {
-    let rows = crate::app::command::rows();
-    let vocabulary = Vocabulary {
-        commands: &rows,
-        contexts: CONTEXTS,
-    };
-    let own = config
-        .paths
-        .config
-        .as_ref()
-        .map(|f| f.join("keymap.toml"))
-        .filter(|p| p.is_file());
-    let built_in = Source {
-        name: "keymaps/default.toml",
-        text: DEFAULT_KEYMAP,
-    };
-    let mut notices = Vec::new();
-    if let Some(path) = own {
-        let name = path.display().to_string();
-        match std::fs::read_to_string(&path) {
-            Ok(text) => match Keymap::load(
-                &[
-                    built_in,
-                    Source {
-                        name: &name,
-                        text: &text,
-                    },
-                ],
-                vocabulary,
-            ) {
-                Ok((map, warnings)) => {
-                    notices.extend(warnings.iter().map(|w| Notice::info(w.to_string())));
-                    return (map, notices);
-                }
-                Err(problems) => notices.extend(problems.iter().map(|p| Notice::error(p.to_string()))),
-            },
-            Err(why) => notices.push(Notice::error(format!("{name}: cannot be read: {why}"))),
-        }
-    }
-    let built_in = Source {
-        name: "keymaps/default.toml",
-        text: DEFAULT_KEYMAP,
-    };
-    match Keymap::load(&[built_in], vocabulary) {
-        Ok((map, _)) => (map, notices),
-        Err(problems) => {
-            notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
-            (Keymap::default(), notices)
-        }
-    }
 }
 
 /// Performs effects.
@@ -243,7 +205,7 @@ struct Performer {
 }
 
 impl Performer {
-    async fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
+    fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
             Event::Msg(msg) => vec![msg],
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),

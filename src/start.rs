@@ -119,7 +119,8 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     let wanted = demo::Options {
         pods: args.pods as usize,
         events_per_second: args.events_per_second,
-        calm: false,
+        calm: args.calm,
+        ..demo::Options::default()
     };
     if args.serve {
         demo::serve(wanted, &mut std::io::stdout()).await?;

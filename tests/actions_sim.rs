@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Refusal, Request, RollbackTo,
-    Verdict, WriteGrant, execute,
+    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Reach, Refusal, Request,
+    RollbackTo, Verdict, WriteGrant, execute,
 };
 use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::journal::{Journal, Mode, Who};
@@ -66,6 +66,7 @@ impl Stage {
             class: Class::Local,
             user: cluster.user().to_owned(),
             policy: Policy::default(),
+            sources: Reach::default(),
         };
         let journal = Journal::open(&dir.path().join("journal"), Who::here("admin", Mode::Live)).unwrap();
         let act = cluster.act_client(&grant).unwrap();

@@ -33,7 +33,7 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef, force: bool) 
     }
     let how = if force { " --grace-period=0 --force" } else { "" };
     draft.steps.push(PlanStep {
-        target: target.clone(),
+        target: target.into(),
         changes: vec![change("pod", text(&pod, "/status/phase"), "deleted")],
         same_as: survey.kubectl(&target.namespace, &format!("delete pod {}{how}", target.name)),
         method: "DELETE".into(),

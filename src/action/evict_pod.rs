@@ -30,7 +30,7 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef) -> Result<Dra
     });
     let at = format!("{}/eviction", path(target));
     draft.steps.push(PlanStep {
-        target: target.clone(),
+        target: target.into(),
         changes: vec![change("pod", text(&pod, "/status/phase"), "evicted")],
         // kubectl has no verb for one pod; this is the request that its drain sends.
         same_as: format!(

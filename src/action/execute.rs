@@ -1,5 +1,7 @@
 //! Carrying out a confirmed plan: look again, write down, send once, write down, and watch what becomes of it.
 
+mod deeds;
+
 use std::time::{Duration, Instant};
 
 use http::header;
@@ -9,12 +11,13 @@ use tokio::sync::mpsc::Sender;
 
 use super::ledger;
 use super::object::{collection, field, owner, path, selector_query, text};
-use super::outcome::{classify, outcome_text, took_effect, verdict_text};
+use super::outcome::{classify, outcome_text, response_seen, took_effect, verdict_text};
 use super::plan::{Confirmed, Outcome, PLAN_LIFE, Plan, PlanStep, Progress, Stage, Undo, Verdict};
+use super::sources::Tell;
 use super::verify::{Goal, Observation, Step, Verifier};
 use super::wire::{self, Answer, ReadError, encode};
 use super::{Actor, WriteGrant};
-use crate::journal::RecordKind;
+use crate::journal::{Entry, RecordKind, Ticket};
 use crate::model::Kind;
 
 /// Waiting times.
@@ -56,9 +59,13 @@ pub async fn execute(
         actor,
         plan: confirmed.plan(),
         confirmed: &confirmed,
-        progress,
+        tell: Tell {
+            id: confirmed.plan().id,
+            progress,
+        },
     };
     let (outcome, verdict) = match run.allowed() {
+        Ok(()) if run.plan.request.source().is_some() => run.all_deeds(grant).await,
         Ok(()) => run.all_steps(grant).await,
         Err(outcome) => (outcome, None),
     };
@@ -90,7 +97,7 @@ struct Run<'a> {
     actor: &'a Actor,
     plan: &'a Plan,
     confirmed: &'a Confirmed,
-    progress: Sender<Progress>,
+    tell: Tell,
 }
 
 /// A step that was sent, and how to watch it.
@@ -103,16 +110,7 @@ struct Sent {
 
 impl Run<'_> {
     async fn tell(&self, stage: Stage) {
-        let at = Timestamp::now();
-        // A receiver that went away does not stop a change half way.
-        let _ = self
-            .progress
-            .send(Progress {
-                id: self.plan.id,
-                at,
-                stage,
-            })
-            .await;
+        self.tell.stage(stage).await;
     }
 
     fn allowed(&self) -> Result<(), Outcome> {
@@ -120,7 +118,7 @@ impl Run<'_> {
         if planner.policy.read_only {
             return Err(Outcome::Refused("this console only reads".into()));
         }
-        if (&planner.place.context, &planner.place.server) != (&self.plan.place.context, &self.plan.place.server) {
+        if !planner.place.is_same_cluster(&self.plan.place) {
             return Err(Outcome::Conflict(
                 "the plan was made for another cluster: plan again".into(),
             ));
@@ -205,14 +203,9 @@ impl Run<'_> {
         if let Outcome::Unknown(why) = &outcome {
             outcome = self.compare(step, &sent.before, why).await;
         }
-        let result = ledger::result(self.plan, step, &body, &outcome, answer.as_ref(), began.elapsed());
-        if let Err(why) = self.record(move |j| j.result(ticket, result)).await {
-            let text = format!(
-                "it was sent ({}), but the answer could not be recorded: {why}",
-                outcome_text(&outcome)
-            );
-            self.tell(Stage::Verifying { text, worrying: true }).await;
-        }
+        let seen = answer.as_ref().map(response_seen);
+        let result = ledger::result(self.plan, step, &body, &outcome, seen, began.elapsed());
+        self.record_result(ticket, result, &outcome).await;
         sent.outcome = outcome;
         sent.answer = answer.map(|a| a.body).unwrap_or_default();
         sent
@@ -296,7 +289,12 @@ impl Run<'_> {
     /// The target and the pods that matter to it.
     async fn look(&self, step: &PlanStep, before: Option<&Observation>) -> Result<Observation, ReadError> {
         let reader = &self.actor.planner().reader;
-        let target = &step.target;
+        let Some(target) = step.target.object() else {
+            return Err(ReadError {
+                code: 0,
+                why: format!("{} is no Kubernetes object", step.target),
+            });
+        };
         let object = match wire::get(reader, &path(target)).await {
             Ok(object) => Some(object),
             Err(e) if e.code == 404 => None,
@@ -341,7 +339,7 @@ impl Run<'_> {
                 let goal = Goal::of(&self.plan.request, step, &self.plan.verify);
                 let verifier = Verifier::new(
                     goal,
-                    step.target.kind,
+                    step.target.object()?.kind,
                     s.before.clone(),
                     &s.answer,
                     &self.plan.verify,
@@ -376,7 +374,7 @@ impl Run<'_> {
                     Step::Wait { text, worrying: w } => {
                         worrying |= w;
                         texts.push(if several {
-                            format!("{}: {text}", step.target.name)
+                            format!("{}: {text}", step.target.name())
                         } else {
                             text
                         });
@@ -417,7 +415,7 @@ impl Run<'_> {
             self.plan
                 .steps
                 .get(n)
-                .map(|s| s.target.name.to_string())
+                .map(|s| s.target.name().to_owned())
                 .unwrap_or_default()
         };
         let all: Vec<String> = verdicts
@@ -435,6 +433,16 @@ impl Run<'_> {
             Some(Verdict::Paused) => Verdict::Paused,
             Some(Verdict::Unknown(_)) => Verdict::Unknown(all),
             None => Verdict::Unknown("nothing was watched".into()),
+        }
+    }
+
+    async fn record_result(&self, ticket: Ticket, result: Entry, outcome: &Outcome) {
+        if let Err(why) = self.record(move |j| j.result(ticket, result)).await {
+            let text = format!(
+                "it was sent ({}), but the answer could not be recorded: {why}",
+                outcome_text(outcome)
+            );
+            self.tell(Stage::Verifying { text, worrying: true }).await;
         }
     }
 

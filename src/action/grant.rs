@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::execute::Pace;
 use super::plan::{ActionId, Class, Plan, Refusal, Request};
-use super::{Policy, pipeline};
+use super::{Policy, Reach, pipeline};
 use crate::journal::Journal;
 use crate::model::Place;
 
@@ -38,6 +38,8 @@ pub struct Planner {
     /// As the API server names the user; empty when it would not say.
     pub user: String,
     pub policy: Policy,
+    /// The sources beside the cluster.
+    pub sources: Reach,
 }
 
 impl Planner {

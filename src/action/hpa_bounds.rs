@@ -80,7 +80,7 @@ pub(super) async fn draft(
     }
     let merge = json!({"spec": {"minReplicas": min, "maxReplicas": max}}).to_string();
     draft.steps.push(PlanStep {
-        target: target.clone(),
+        target: target.into(),
         changes,
         same_as: survey.kubectl(
             &target.namespace,

@@ -5,10 +5,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::FieldChange;
-use super::outcome::{outcome_text, response_seen};
+use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
-use super::wire::Answer;
-use crate::journal::{Entry, RecordKind, RequestSeen, Target, redact_body, sha256};
+use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, sha256};
 
 /// A record about one step of a plan.
 pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
@@ -16,10 +15,10 @@ pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
     entry.target = Some(Target {
         context: plan.place.context.clone(),
         server: plan.place.server.clone(),
-        kind: step.target.kind.api().to_owned(),
-        namespace: step.target.namespace.to_string(),
-        name: step.target.name.to_string(),
-        uid: step.target.uid.to_string(),
+        kind: step.target.kind().to_owned(),
+        namespace: step.target.namespace(),
+        name: step.target.name().to_owned(),
+        uid: step.target.id().to_owned(),
     });
     entry.plan_hash = plan.hash();
     entry
@@ -54,13 +53,13 @@ pub(super) fn result(
     step: &PlanStep,
     body: &Value,
     outcome: &Outcome,
-    answer: Option<&Answer>,
+    answer: Option<ResponseSeen>,
     took: Duration,
 ) -> Entry {
     let mut entry = about(plan, RecordKind::Result, step);
     entry.request = Some(request(step, body));
     entry.outcome = outcome_text(outcome);
-    entry.response = answer.map(response_seen);
+    entry.response = answer;
     entry.duration_ms = u64::try_from(took.as_millis()).ok();
     entry
 }

@@ -6,6 +6,9 @@
 //! action is one file: it reads what is there, says what would happen, and gives the one request; [`pipeline`] does
 //! what all actions share, [`verify`] watches what became of it.
 //!
+//! A change of another source goes the same way, see [`sources`]: it is one variant of [`Request`], drafted by its own
+//! family, and its steps name a [`Thing`] rather than an object.
+//!
 //! The requests are kubectl's, byte for byte where kubectl has them, and not those of kube-rs's convenience helpers,
 //! which differ in the annotation, the field manager, the patch type and the spelling of `deleteOptions`.
 
@@ -30,9 +33,11 @@ mod roll_back;
 mod scale;
 mod scalers;
 mod set_image;
+mod sources;
 mod status;
 mod steward;
 mod survey;
+mod target;
 pub mod verify;
 mod wire;
 
@@ -44,6 +49,8 @@ pub use plan::{
 };
 pub use policy::{Freeze, Policy};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
+pub use sources::Reach;
+pub use target::{Target, Thing};
 
 /// The name under which the API server notes our changes (`managedFields`).
 pub const FIELD_MANAGER: &str = "quarterdeck";

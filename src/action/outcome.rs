@@ -102,6 +102,7 @@ pub(super) fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Applied => "applied".into(),
         Outcome::NoOp => "no-op: the server changed nothing".into(),
+        Outcome::Skipped(why) => format!("skipped by the server: {why}"),
         Outcome::Refused(why) => format!("refused: {why}"),
         Outcome::Conflict(why) => format!("conflict: {why}"),
         Outcome::Throttled(s) => format!("throttled: try again in {s} s"),

@@ -52,7 +52,7 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef, pause: bool) 
         released(survey, &mut draft, &object, target, &mut changes).await;
     }
     draft.steps.push(PlanStep {
-        target: target.clone(),
+        target: target.into(),
         changes,
         same_as: survey.kubectl(&target.namespace, &format!("rollout {verb} {}", target.slash())),
         method: "PATCH".into(),

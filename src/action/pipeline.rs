@@ -13,7 +13,10 @@ use super::plan::{ActionId, Check, Class, Confirm, PLAN_LIFE, Plan, PlanStep, Re
 use super::revisions::{template_changes, template_of};
 use super::survey::Survey;
 use super::wire::{self, Answer};
-use super::{Actor, Planner, delete_pod, evict_pod, hpa_bounds, pause, registry, restart, roll_back, scale, set_image};
+use super::{
+    Actor, Planner, Target, delete_pod, evict_pod, hpa_bounds, pause, registry, restart, roll_back, scale, set_image,
+    sources,
+};
 use crate::model::Kind;
 
 /// A dry run waits for webhooks as the real request does, but a plan must not take long.
@@ -45,19 +48,27 @@ pub async fn plan(
         }
     }
     let survey = Survey { planner, now };
-    let mut draft = draft(&survey, &request).await?;
+    let of_cluster = request.source().is_none();
+    let mut draft = if of_cluster {
+        draft(&survey, &request).await?
+    } else {
+        sources::draft(planner, &request, now).await?
+    };
     if let Some(floor) = registry::info(request.name()).map(|a| a.risk_floor) {
         draft.risk = draft.risk.max(floor);
     }
-    let mut checks = vec![permission(&survey, &draft.needs).await];
-    match actor.filter(|_| !planner.policy.read_only) {
-        Some(actor) if draft.no_op.is_none() => checks.push(dry_run(actor, &mut draft).await),
-        Some(_) => {}
-        None => checks.push(Check {
-            name: "dry run".into(),
-            passed: None,
-            detail: "not sent: this console is read-only, and a dry run is a write request".into(),
-        }),
+    let mut checks = Vec::new();
+    if of_cluster {
+        checks.push(permission(&survey, &draft.needs).await);
+        match actor.filter(|_| !planner.policy.read_only) {
+            Some(actor) if draft.no_op.is_none() => checks.push(dry_run(actor, &mut draft).await),
+            Some(_) => {}
+            None => checks.push(Check {
+                name: "dry run".into(),
+                passed: None,
+                detail: "not sent: this console is read-only, and a dry run is a write request".into(),
+            }),
+        }
     }
     checks.append(&mut draft.checks);
     checks.extend(planner.policy.checks(draft.risk, now));
@@ -131,9 +142,18 @@ fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, boo
     let first = draft.steps.first().map(|s| &s.target);
     let several = draft.steps.len() > 1;
     let (name, what) = match first {
-        _ if several => (format!("{} workloads", draft.steps.len()), "how many there are"),
-        Some(t) => (t.name.to_string(), "the object's name"),
-        None => (String::new(), "nothing"),
+        Some(t) if several => {
+            let kind = t.object().map_or(t.kind(), |_| "workload");
+            (
+                format!("{} {kind}s", draft.steps.len()),
+                "how many there are".to_owned(),
+            )
+        }
+        Some(t) => {
+            let kind = t.object().map_or(t.kind(), |_| "object");
+            (t.name().to_owned(), format!("the {kind}'s name"))
+        }
+        None => (String::new(), "nothing".to_owned()),
     };
     let typed = |word: String, what: String| Confirm::Typed { word, what };
     match draft.risk {
@@ -146,13 +166,19 @@ fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, boo
             ),
             true,
         ),
-        Risk::R2 => (typed(name, what.to_owned()), false),
+        Risk::R2 => (typed(name, what), false),
         Risk::R3 => {
             let path = first
-                .map(|t| format!("{context}/{}/{name}", t.namespace))
+                .map(|t| format!("{context}/{}/{name}", t.namespace()))
                 .unwrap_or_default();
             (
-                typed(path, "the context, the namespace and the name, with slashes".into()),
+                typed(
+                    path,
+                    first.and_then(Target::object).map_or_else(
+                        || "the whole path, with slashes".to_owned(),
+                        |_| "the context, the namespace and the name, with slashes".to_owned(),
+                    ),
+                ),
                 true,
             )
         }
@@ -226,7 +252,7 @@ async fn dry_run(actor: &Actor, draft: &mut Draft) -> Check {
         }
         if is_unchanged(&answer.body, &step) {
             unchanged += 1;
-        } else if Kind::WORKLOADS.contains(&step.target.kind) {
+        } else if step.target.object().is_some_and(|o| Kind::WORKLOADS.contains(&o.kind)) {
             uninvited(actor, draft, &step, &answer.body).await;
         }
     }

@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ObjectRef, Place};
+use super::Target;
+use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -83,7 +84,12 @@ impl Request {
         }
     }
 
-    /// The objects that it changes.
+    /// The source that it is about; `None`: the Kubernetes cluster.
+    pub const fn source(&self) -> Option<&SourceId> {
+        None
+    }
+
+    /// The Kubernetes objects that it changes.
     pub fn targets(&self) -> Vec<&ObjectRef> {
         match self {
             Self::Scale { target, .. }
@@ -150,14 +156,17 @@ pub struct FieldChange {
 /// One request to the server. Most plans have one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanStep {
-    pub target: ObjectRef,
+    pub target: Target,
     pub changes: Vec<FieldChange>,
-    /// The same thing as a kubectl line, without a shell prompt.
+    /// The same thing as a `kubectl`, `psql` or `redis-cli` line, without a shell prompt.
     pub same_as: String,
+    /// HTTP's, or `SQL`, `RESP`.
     pub method: String,
-    /// Path and query.
+    /// Path and query; the statement or the command of another protocol, as it is sent.
     pub path: String,
+    /// Empty where the protocol has none.
     pub content_type: String,
+    /// Its arguments; `Null` when there are none.
     pub body: serde_json::Value,
     /// What the plan rests on: if any of it is different at execution, plan again.
     pub rests_on: serde_json::Value,
@@ -365,6 +374,8 @@ pub enum Outcome {
     Applied,
     /// The server changed nothing (generation and resourceVersion are the same).
     NoOp,
+    /// The server took it, said that it left it out, and why.
+    Skipped(String),
     Refused(String),
     /// What the plan rests on has changed: plan again.
     Conflict(String),

@@ -1,6 +1,7 @@
 //! Every action, with what it needs: for help, for `qd check`, and for the tests that walk all of them.
 
 use super::plan::Risk;
+use crate::model::SourceKind;
 
 /// A right that an action needs, as RBAC names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +21,12 @@ pub struct ActionInfo {
     pub doc: &'static str,
     /// A plan may carry more risk, never less.
     pub risk_floor: Risk,
+    /// The kind of source that it changes; `None`: the Kubernetes cluster.
+    pub source: Option<SourceKind>,
     /// All that it may need; a plan asks for those of its own target.
     pub needs: &'static [Verb],
+    /// What a source must allow: a line a right, as its administrator would write it.
+    pub grants: &'static [&'static str],
 }
 
 const fn need(verb: &'static str, group: &'static str, resource: &'static str, subresource: &'static str) -> Verb {
@@ -46,59 +51,77 @@ pub const REGISTRY: &[ActionInfo] = &[
         name: "scale",
         doc: "Set the number of pods of a Deployment, StatefulSet or ReplicaSet.",
         risk_floor: Risk::R1,
+        source: None,
         needs: &[
             need("update", "apps", "deployments", "scale"),
             need("update", "apps", "statefulsets", "scale"),
             need("update", "apps", "replicasets", "scale"),
         ],
+        grants: &[],
     },
     ActionInfo {
         name: "hpa-bounds",
         doc: "Set the least and the most pods that an autoscaler may choose.",
         risk_floor: Risk::R2,
+        source: None,
         needs: &[need("patch", "autoscaling", "horizontalpodautoscalers", "")],
+        grants: &[],
     },
     ActionInfo {
         name: "restart",
         doc: "Replace all pods of a workload, a few at a time, as its strategy says.",
         risk_floor: Risk::R2,
+        source: None,
         needs: PATCH_WORKLOADS,
+        grants: &[],
     },
     ActionInfo {
         name: "roll-back",
         doc: "Go back to an explicit revision of one workload or of several.",
         risk_floor: Risk::R2,
+        source: None,
         needs: PATCH_WORKLOADS,
+        grants: &[],
     },
     ActionInfo {
         name: "set-image",
         doc: "Run another image in one container of a workload.",
         risk_floor: Risk::R2,
+        source: None,
         needs: PATCH_WORKLOADS,
+        grants: &[],
     },
     ActionInfo {
         name: "pause",
         doc: "Hold the rollout of a Deployment: changes of its template wait.",
         risk_floor: Risk::R1,
+        source: None,
         needs: PATCH_DEPLOYMENT,
+        grants: &[],
     },
     ActionInfo {
         name: "resume",
         doc: "Let the rollout of a Deployment go on, with all changes that waited.",
         risk_floor: Risk::R1,
+        source: None,
         needs: PATCH_DEPLOYMENT,
+        grants: &[],
     },
     ActionInfo {
         name: "delete-pod",
         doc: "Delete a pod without regard to disruption budgets.",
         risk_floor: Risk::R2,
+        source: None,
         needs: &[need("delete", "", "pods", "")],
+        grants: &[],
     },
     ActionInfo {
         name: "evict-pod",
         doc: "Remove a pod if its disruption budgets allow.",
         risk_floor: Risk::R2,
+        source: None,
         needs: &[need("create", "", "pods", "eviction")],
+        grants: &[],
     },
 ];
 

@@ -36,7 +36,7 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef) -> Result<Dra
     );
     let manager = steward::restart_manager(&object).unwrap_or(super::FIELD_MANAGER);
     draft.steps.push(PlanStep {
-        target: target.clone(),
+        target: target.into(),
         changes: vec![change(
             "restarted at",
             if before.is_empty() { "never" } else { before },

@@ -205,7 +205,7 @@ impl Found {
             changes.insert(0, change("revision", self.current, one.revision));
         }
         PlanStep {
-            target: target.clone(),
+            target: target.into(),
             changes,
             same_as: survey.kubectl(
                 &target.namespace,

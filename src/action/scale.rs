@@ -82,7 +82,7 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef, replicas: u32
         all.insert("spec".into(), json!({ "replicas": replicas }));
     }
     draft.steps.push(PlanStep {
-        target: target.clone(),
+        target: target.into(),
         changes: vec![change("replicas", now, replicas)],
         same_as: survey.kubectl(
             &target.namespace,

@@ -50,7 +50,7 @@ pub(super) async fn draft(
         draft.no_op = Some(format!("container {container} already runs {image}"));
     }
     draft.steps.push(PlanStep {
-        target: target.clone(),
+        target: target.into(),
         changes: vec![change(format!("image {container}"), now, image)],
         same_as: survey.kubectl(
             &target.namespace,

@@ -41,7 +41,7 @@ impl Goal {
             // Resuming rolls out only when something waited, and then the plan asks for a soak.
             Request::Resume { .. } if verify.soak_s == 0 => Self::Fields(vec![("/spec/paused".into(), false.into())]),
             Request::DeletePod { .. } | Request::EvictPod { .. } => {
-                debug_assert_eq!(step.target.kind, Kind::Pod);
+                debug_assert!(step.target.object().is_some_and(|o| o.kind == Kind::Pod));
                 Self::PodGone
             }
             Request::Resume { .. } | Request::Restart { .. } | Request::RollBack { .. } | Request::SetImage { .. } => {

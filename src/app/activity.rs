@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::msg::Notice;
-use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Undo, Verdict};
-use crate::model::ObjectRef;
+use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
+use crate::model::Place;
 
 /// A note in the corner. Errors stay until a key was pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +30,9 @@ pub struct Activity {
     pub id: ActionId,
     pub title: String,
     pub request: Request,
-    pub targets: Vec<ObjectRef>,
+    /// Where it was done: an undo is only offered there.
+    pub place: Place,
+    pub targets: Vec<Target>,
     pub reason: String,
     pub same_as: Vec<String>,
     pub started: Timestamp,
@@ -53,6 +55,7 @@ impl Activity {
             id: plan.id,
             title: plan.title.clone(),
             request: plan.request.clone(),
+            place: plan.place.clone(),
             targets: plan.steps.iter().map(|s| s.target.clone()).collect(),
             reason: reason.to_owned(),
             same_as: plan.steps.iter().map(|s| s.same_as.clone()).collect(),
@@ -112,8 +115,11 @@ impl Activity {
         })
     }
 
-    /// The undo, while it is still offered.
-    pub fn offered_undo(&self, now: Timestamp) -> Option<(&str, &Request)> {
+    /// The undo, while it is still offered and we are where it was done.
+    pub fn offered_undo(&self, here: Option<&Place>, now: Timestamp) -> Option<(&str, &Request)> {
+        if !here.is_some_and(|here| here.is_same_cluster(&self.place)) {
+            return None;
+        }
         let Some(Undo::By {
             label,
             request,
@@ -132,6 +138,7 @@ pub fn outcome_text(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Applied => "applied; waiting for it to take effect".to_owned(),
         Outcome::NoOp => "nothing changed: it already was so".to_owned(),
+        Outcome::Skipped(why) => format!("not done: the server skipped it ({why})"),
         Outcome::Refused(why) => format!("refused: {why}"),
         Outcome::Conflict(why) => format!("not sent on: {why}. Plan again"),
         Outcome::Throttled(0) => "the server is overloaded: try again shortly".to_owned(),

@@ -53,8 +53,8 @@ impl List {
         let mut rows: Vec<Row> = all.into_iter().filter(|r| keep(r)).collect();
         rows.sort_by(&compare);
         if self.holds(now) {
-            let place: HashMap<&Uid, usize> = self.rows.iter().enumerate().map(|(i, r)| (&r.meta().uid, i)).collect();
-            rows.sort_by_key(|r| place.get(&r.meta().uid).copied().unwrap_or(usize::MAX));
+            let place: HashMap<&Uid, usize> = self.rows.iter().enumerate().map(|(i, r)| (r.uid(), i)).collect();
+            rows.sort_by_key(|r| place.get(r.uid()).copied().unwrap_or(usize::MAX));
         }
         self.rows = rows;
         self.settle();
@@ -75,13 +75,13 @@ impl List {
         let found = self
             .selected
             .as_ref()
-            .and_then(|uid| self.rows.iter().position(|r| r.meta().uid == *uid));
+            .and_then(|uid| self.rows.iter().position(|r| r.uid() == uid));
         self.cursor = match (self.chosen, found) {
             (false, _) => 0,
             (true, Some(i)) => i,
             (true, None) => self.cursor.min(self.rows.len().saturating_sub(1)),
         };
-        self.selected = self.rows.get(self.cursor).map(|r| r.meta().uid.clone());
+        self.selected = self.rows.get(self.cursor).map(|r| r.uid().clone());
         self.scroll();
     }
 
@@ -97,7 +97,7 @@ impl List {
 
     pub fn go(&mut self, to: usize, now: Timestamp) {
         self.cursor = to.min(self.rows.len().saturating_sub(1));
-        self.selected = self.rows.get(self.cursor).map(|r| r.meta().uid.clone());
+        self.selected = self.rows.get(self.cursor).map(|r| r.uid().clone());
         self.moved_at = Some(now);
         self.chosen = true;
         self.scroll();
@@ -105,7 +105,7 @@ impl List {
 
     /// Selects the object if it is on the list.
     pub fn select(&mut self, uid: &str, now: Timestamp) -> bool {
-        match self.rows.iter().position(|r| &*r.meta().uid == uid) {
+        match self.rows.iter().position(|r| &**r.uid() == uid) {
             Some(i) => {
                 self.go(i, now);
                 true
@@ -129,7 +129,7 @@ impl List {
 
     pub fn toggle_mark(&mut self) {
         let Some(row) = self.selected() else { return };
-        let object = row.object();
+        let Some(object) = row.object() else { return };
         if self.marks.remove(&object.uid).is_none() {
             self.marks.insert(object.uid.clone(), object);
         }
@@ -139,7 +139,7 @@ impl List {
     pub fn hidden_marks(&self) -> usize {
         self.marks
             .keys()
-            .filter(|uid| !self.rows.iter().any(|r| r.meta().uid == **uid))
+            .filter(|uid| !self.rows.iter().any(|r| r.uid() == *uid))
             .count()
     }
 

@@ -130,8 +130,6 @@ pub struct HistoryRow {
     pub created: Option<Timestamp>,
     pub images: Vec<String>,
     pub change_cause: String,
-    /// Pods wanted and ready of this revision (Deployments).
-    pub pods: Option<(u32, u32)>,
     /// The pod template as YAML, without its hash label.
     pub template: String,
 }

@@ -30,13 +30,14 @@ const VARIABLES: [(&str, &str, &str); 6] = [
 ];
 
 /// Variables with a meaning of their own.
-const OTHER_VARIABLES: [&str; 6] = [
+const OTHER_VARIABLES: [&str; 7] = [
     "QUARTERDECK_CONFIG",
     "QUARTERDECK_CONTEXT",
     "QUARTERDECK_KUBECONFIG",
     "QUARTERDECK_NAMESPACE",
     "QUARTERDECK_PLATFORM",
     "QUARTERDECK_READ_ONLY",
+    "QUARTERDECK_STATE",
 ];
 
 impl Config {

@@ -178,7 +178,7 @@ pub(super) fn read_certificates(path: &std::path::Path) -> Result<Vec<Certificat
 }
 
 /// What to trust and what to show, with the provider that the whole program uses.
-fn tls_config(tls: &Tls) -> Result<ClientConfig, String> {
+pub(super) fn tls_config(tls: &Tls) -> Result<ClientConfig, String> {
     let roots = match &tls.ca {
         None => system_roots().clone(),
         Some(path) => {

@@ -11,10 +11,13 @@ mod http;
 pub mod http_check;
 mod inbox;
 pub mod kube;
+pub mod postgres;
 pub mod prometheus;
-mod secrets;
+pub mod queue;
+pub mod redis;
+pub mod secret;
 
 pub use context::{Pace, SourceContext};
 pub use inbox::Inbox;
 pub use kube::{Demand, Feeds};
-pub use secrets::Secrets;
+pub use secret::Secrets;

@@ -97,6 +97,16 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "queues",
+        title: "Queues",
+        dialog: false,
+    },
+    ContextRow {
+        name: "redis",
+        title: "Redis",
+        dialog: false,
+    },
+    ContextRow {
         name: "events",
         title: "Events",
         dialog: false,

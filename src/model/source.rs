@@ -7,11 +7,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use super::{Certificates, Freshness, HttpChecks, Postgres, Prometheus, Queues, Redis, Str};
+use super::{Certificates, Freshness, HttpChecks, Postgres, Prometheus, Queues, Redis, Str, text};
 
 /// The kinds of sources beside Kubernetes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SourceKind {
     Postgres,
     Redis,
@@ -36,9 +38,10 @@ impl SourceKind {
 }
 
 /// One source of the platform by its name in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SourceId {
     pub kind: SourceKind,
+    #[serde(with = "text")]
     pub name: Str,
 }
 

@@ -1,7 +1,10 @@
 //! One file per pane: its columns, its rows, what it says in one line. [`PANES`] is the deck, in order.
 
 mod events;
+pub mod item;
 mod pods;
+mod queues;
+mod redis;
 mod rollouts;
 
 pub use pods::pod_health;
@@ -9,8 +12,9 @@ pub use rollouts::{short_image, state_health, state_text};
 
 use std::cmp::Ordering;
 
-use crate::app::{App, Health, List, Row, Sort};
-use crate::model::Kind;
+use crate::app::doc::Line;
+use crate::app::{App, Health, ItemRef, List, Row, Sort};
+use crate::model::{Kind, SourceKind};
 use crate::theme::Role;
 
 /// Which pane.
@@ -18,6 +22,8 @@ use crate::theme::Role;
 pub enum PaneId {
     Pods,
     Rollouts,
+    Queues,
+    Redis,
     Events,
 }
 
@@ -25,11 +31,24 @@ impl PaneId {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// The number in its title, and its key.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Pods => 1,
+            Self::Rollouts => 2,
+            Self::Queues => 3,
+            Self::Redis => 5,
+            Self::Events => 7,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
     Fixed(u16),
+    /// At least and at most so much: grows before the name does.
+    Grow(u16, u16),
     /// Takes what is left, at least so much; the first such column is the name.
     Fill(u16),
 }
@@ -96,14 +115,32 @@ pub struct Summary {
     pub wrong: Vec<(Health, String)>,
 }
 
+/// One of several tables that a pane can show.
+pub struct View {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub columns: fn(&App) -> Vec<Column>,
+    pub rows: fn(&App) -> Vec<Row>,
+    /// What it says when it is empty.
+    pub empty: &'static str,
+}
+
 /// A pane of the deck.
 pub struct Pane {
     pub id: PaneId,
     pub title: &'static str,
     /// Its context in the keymap.
     pub context: &'static str,
+    /// One of those that stand on the deck; else it shows when it is opened, or where there is room.
+    pub main: bool,
     /// The kinds that it shows.
     pub kinds: &'static [Kind],
+    /// The sources that it shows, beside or instead of Kubernetes.
+    pub sources: &'static [SourceKind],
+    /// Its tables, where it has more than one; then `columns` and `rows` are theirs.
+    pub views: &'static [View],
+    /// What an opened row of a source says: title and lines.
+    pub detail: fn(&App, &ItemRef) -> Option<(String, Vec<Line>)>,
     /// Kinds that it wants while it is on screen, beyond what the signals need.
     pub wants: &'static [Kind],
     pub metrics: bool,
@@ -119,7 +156,53 @@ pub struct Pane {
     pub empty: &'static str,
 }
 
-pub static PANES: [Pane; 3] = [pods::PANE, rollouts::PANE, events::PANE];
+pub static PANES: [Pane; 5] = [pods::PANE, rollouts::PANE, queues::PANE, redis::PANE, events::PANE];
+
+impl Pane {
+    /// Whether it has something to show on this platform: else it is not on the deck unless it is opened.
+    pub fn is_configured(&self, app: &App) -> bool {
+        self.sources.is_empty() || app.sources.iter().any(|id| self.sources.contains(&id.kind))
+    }
+}
+
+/// The panes on the deck, in order: the main ones that have something to show, the open one, and the events where
+/// there is room for one more.
+pub fn on_deck(app: &App) -> Vec<PaneId> {
+    let main = PANES.iter().filter(|p| p.main && p.is_configured(app)).count();
+    let spare = main <= 2 || (main % 2 == 1 && app.shows_all_panes());
+    let open = app.pane;
+    let open_is_extra = !pane(open).main || !pane(open).is_configured(app);
+    PANES
+        .iter()
+        .filter(|p| match p.id {
+            id if id == open => true,
+            PaneId::Events => spare && !open_is_extra,
+            _ => p.main && p.is_configured(app),
+        })
+        .map(|p| p.id)
+        .collect()
+}
+
+/// The columns of what the pane shows now.
+pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
+    item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
+}
+
+/// The cells of the columns that fit.
+pub fn cells_of(app: &App, pane: &Pane, row: &Row, columns: &[Column]) -> Vec<Cell> {
+    match row {
+        Row::Item(_) => item::cells(&columns_of(app, pane), row, columns),
+        _ => (pane.cells)(app, row, columns),
+    }
+}
+
+/// What stands in place of rows.
+pub fn empty_words(app: &App, pane: &Pane) -> &'static str {
+    if !pane.is_configured(app) {
+        return item::unconfigured(pane).unwrap_or(pane.empty);
+    }
+    item::view(app, pane).map_or(pane.empty, |v| v.empty)
+}
 
 /// The pane of that id.
 pub fn pane(id: PaneId) -> &'static Pane {
@@ -129,7 +212,7 @@ pub fn pane(id: PaneId) -> &'static Pane {
 
 /// Rebuilds a pane's list from the world: sorts, filters, keeps the selection.
 pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
-    let rows = (pane.rows)(app);
+    let rows = item::view(app, pane).map_or_else(|| (pane.rows)(app), |v| (v.rows)(app));
     let sort = list.sort.clone();
     let terms: Vec<(bool, String)> = list
         .filter
@@ -142,11 +225,9 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
         .collect();
     let wrong_only = list.wrong_only;
     // Health is asked once a row, not once a comparison: it may walk pods.
-    let health: std::collections::HashMap<crate::model::Uid, Health> = rows
-        .iter()
-        .map(|r| (r.meta().uid.clone(), (pane.health)(app, r)))
-        .collect();
-    let rank = |r: &Row| health.get(&r.meta().uid).copied().unwrap_or(Health::Good);
+    let health: std::collections::HashMap<crate::model::Uid, Health> =
+        rows.iter().map(|r| (r.uid().clone(), (pane.health)(app, r))).collect();
+    let rank = |r: &Row| health.get(r.uid()).copied().unwrap_or(Health::Good);
     let compare = |a: &Row, b: &Row| order(app, pane, &sort, &rank, a, b);
     let keep = |r: &Row| {
         (!wrong_only || rank(r) <= Health::Moving) && terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want)
@@ -155,13 +236,13 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
 }
 
 fn order(app: &App, pane: &Pane, sort: &Sort, rank: &dyn Fn(&Row) -> Health, a: &Row, b: &Row) -> Ordering {
-    let by_name = || {
-        let (a, b) = (a.meta(), b.meta());
-        a.namespace.cmp(&b.namespace).then_with(|| a.name.cmp(&b.name))
-    };
+    let by_name = || a.order().cmp(&b.order());
     let first = match sort.column {
-        "" => rank(a).cmp(&rank(b)),
-        "name" => by_name(),
+        "" => rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
+            (Row::Item(a), Row::Item(b)) => b.rank.total_cmp(&a.rank),
+            _ => Ordering::Equal,
+        }),
+        "name" if a.item().is_none() => by_name(),
         column => (pane.compare)(app, column, a, b),
     };
     let first = if sort.reverse { first.reverse() } else { first };

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Refusal, Request, WriteGrant, execute};
+use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Reach, Refusal, Request, WriteGrant, execute};
 use crate::app::msg::{
     Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
 };
@@ -19,7 +19,7 @@ use crate::feed::Inbox;
 use crate::feed::kube::{
     self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Kubeconfigs, Login, SignedIn,
 };
-use crate::journal::{Journal, Mode, Who};
+use crate::journal::{Entry, Journal, Mode, RecordKind, Who};
 use crate::model::{Place, Scope};
 
 /// The answer to a connection attempt; of an older attempt than the newest it is dropped.
@@ -201,6 +201,7 @@ impl Link {
             class,
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
+            sources: Reach::default(),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {
             place: place.clone(),
@@ -213,6 +214,9 @@ impl Link {
                 .and_then(|dir| Journal::open(&dir, who).map_err(|e| e.to_string()));
             match opened {
                 Ok(journal) => {
+                    let mut entry = Entry::new(RecordKind::SessionStart, "session");
+                    entry.reason = format!("{} on {}", place.context, place.server);
+                    super::record(Arc::new(journal.clone()), entry);
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
@@ -451,7 +455,6 @@ async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
                         created: r.created,
                         images: r.images,
                         change_cause: r.change_cause,
-                        pods: None,
                         template: feed::object::yaml(&r.template),
                     })
                     .collect(),

@@ -22,6 +22,8 @@ pub struct Options {
     pub events_per_second: u32,
     /// Without incidents.
     pub calm: bool,
+    /// So many times faster than real time its own time goes; 0 is taken for 1.
+    pub pace: u32,
 }
 
 /// A running demonstration platform. Dropping it ends the servers and removes its files.
@@ -99,8 +101,9 @@ pub async fn start(options: Options) -> Result<Demo> {
         .context("starting the demonstration API server on 127.0.0.1")?;
     let folder = private_folder().context("making a private folder for the demonstration's kubeconfig")?;
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
-    clock.run();
-    let world = Some(spawn(world).context("starting the thread of the demonstration platform")?);
+    let pace = options.pace.max(1);
+    clock.run(pace);
+    let world = Some(spawn(world, pace).context("starting the thread of the demonstration platform")?);
     let demo = Demo {
         folder,
         kubeconfig,
@@ -137,7 +140,7 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
 }
 
 /// The world on a thread of its own, so that a burst of work there delays nobody's screen.
-fn spawn(mut world: World) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
+fn spawn(mut world: World, pace: u32) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
     let (stop, mut stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
@@ -148,7 +151,7 @@ fn spawn(mut world: World) -> Result<(oneshot::Sender<()>, std::thread::JoinHand
                 loop {
                     let next = world.step(clock.now());
                     let wait = next.map_or(Duration::from_secs(3600), |at| {
-                        Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO)
+                        Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO) / pace
                     });
                     tokio::select! {
                         () = world.changed() => {}

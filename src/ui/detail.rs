@@ -4,11 +4,15 @@ use jiff::Timestamp;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, frame, put, text as draw};
+use super::{Look, frame, put, select, text as draw};
 use crate::app::App;
 use crate::app::doc::Line;
 use crate::app::layers::{DiffAgainst, History};
-use crate::model::{Container, ContainerRole, ContainerState, Kind, ObjectRef, Pod, RolloutState, Workload};
+use crate::app::msg::HistoryRow;
+use crate::model::{
+    Container, ContainerRole, ContainerState, IntOrPercent, Kind, ObjectRef, Pod, RolloutState, Steward, Strategy,
+    Workload,
+};
 use crate::panes::{pod_health, short_image, state_health, state_text};
 use crate::text;
 use crate::theme::Role;
@@ -117,7 +121,7 @@ fn pod(app: &App, p: &Pod) -> Vec<Line> {
     out.push(Line::default());
     out.push(Line::heading("Containers"));
     for c in p.containers.iter() {
-        container(app, c, &mut out);
+        container(app, c, &p.message, &mut out);
     }
     out.push(Line::default());
     out.push(Line::heading("Labels"));
@@ -127,7 +131,7 @@ fn pod(app: &App, p: &Pod) -> Vec<Line> {
     out
 }
 
-fn container(app: &App, c: &Container, out: &mut Vec<Line>) {
+fn container(app: &App, c: &Container, said: &str, out: &mut Vec<Line>) {
     let role = match c.role {
         ContainerRole::Init => " (init)",
         ContainerRole::Sidecar => " (sidecar)",
@@ -160,6 +164,7 @@ fn container(app: &App, c: &Container, out: &mut Vec<Line>) {
     ));
     if let ContainerState::Waiting { message, .. } = &c.state
         && !message.is_empty()
+        && **message != *said
     {
         out.push(Line::pair("  says", &**message));
     }
@@ -227,9 +232,9 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
         }
     }
     if let Some(s) = &w.steward {
-        out.push(Line::pair("held by", format!("{s:?}")));
+        out.push(Line::pair("held by", held_by(s)));
     }
-    out.push(Line::pair("strategy", format!("{:?}", w.strategy)));
+    out.push(Line::pair("strategy", strategy(&w.strategy)));
     out.push(Line::pair("selector", w.selector.query()));
     out.push(Line::pair(
         "age",
@@ -271,6 +276,38 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
     out.push(Line::default());
     out.extend(conditions(app, &w.conditions));
     out
+}
+
+fn held_by(steward: &Steward) -> String {
+    match steward {
+        Steward::ArgoCd { app } => format!("Argo CD, application {app}"),
+        Steward::FluxKustomization { name } => format!("Flux, Kustomization {name}"),
+        Steward::FluxHelmRelease { name } => format!("Flux, HelmRelease {name}"),
+        Steward::Helm { release } => format!("Helm, release {release}"),
+        Steward::Operator { kind, name } => format!("an operator, by {kind} {name}"),
+        Steward::KubectlApply => "kubectl apply".to_owned(),
+    }
+}
+
+fn strategy(strategy: &Strategy) -> String {
+    let number = |n: &IntOrPercent| match n {
+        IntOrPercent::Int(n) => n.to_string(),
+        IntOrPercent::Percent(p) => format!("{p} %"),
+    };
+    match strategy {
+        Strategy::Rolling {
+            max_surge,
+            max_unavailable,
+        } => format!(
+            "rolling: {} more, {} fewer meanwhile",
+            number(max_surge),
+            number(max_unavailable)
+        ),
+        Strategy::Ordered { partition: 0 } => "one after another, the last first".to_owned(),
+        Strategy::Ordered { partition } => format!("one after another, from ordinal {partition} on"),
+        Strategy::Recreate => "all at once: old pods end before new ones start".to_owned(),
+        Strategy::OnDelete => "on delete: nothing is replaced by itself".to_owned(),
+    }
 }
 
 fn conditions(app: &App, conditions: &[crate::model::Condition]) -> Vec<Line> {
@@ -324,10 +361,10 @@ fn events(app: &App, object: &ObjectRef) -> Vec<Line> {
                 Role::TextMuted,
             ),
             (
-                text::pad(&e.reason, 18),
+                format!("{}  ", text::pad(&e.reason, 16)),
                 if e.warning { Role::Warn } else { Role::Text },
             ),
-            (format!(" {}{count}", e.message), Role::Text),
+            (format!("{}{count}", e.message), Role::Text),
         ]));
     }
     out
@@ -364,14 +401,21 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
         Some(Ok(_)) => {}
     }
     let table = inner.height.saturating_sub(diff_height(h, body) + 1);
+    let image = |r: &HistoryRow| r.images.iter().map(|i| short_image(i)).collect::<Vec<_>>().join(" ");
+    let widest = h.rows().iter().map(|r| text::width(&image(r))).max().unwrap_or(0);
+    let images = widest.clamp(8, usize::from(inner.width / 3).max(8));
     put(
         buf,
         inner,
         2,
         0,
         &format!(
-            "{:>4}  {:<9}{:>6} {:>6}  {:<26}  {}",
-            "REV", "", "AGE", "PODS", "IMAGE", "CHANGE"
+            "{:>4}  {:<9}{:>4} {:>6}  {}  CHANGE",
+            "REV",
+            "",
+            "AGE",
+            "PODS",
+            text::pad("IMAGE", images)
         ),
         look.style(Role::Column),
     );
@@ -383,17 +427,22 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
         let age = r
             .created
             .map_or_else(String::new, |t| text::age(app.server_now().duration_since(t)));
-        let pods = r
-            .pods
-            .map_or_else(String::new, |(want, ready)| format!("{ready}/{want}"));
-        let image = r.images.iter().map(|i| short_image(i)).collect::<Vec<_>>().join(" ");
+        // Of a Deployment each revision is a ReplicaSet, which counts its pods.
+        let key = crate::model::Key::new(&*h.object.namespace, r.name.as_str());
+        let pods = app
+            .world
+            .replica_sets
+            .get(&key)
+            .filter(|s| s.desired > 0 || s.ready > 0)
+            .map_or_else(String::new, |s| format!("{}/{}", s.ready, s.desired));
         let state = if r.current { "current" } else { "" };
         let line = format!(
-            "{:>4}  {state:<9}{age:>6} {pods:>6}  {}  {}",
+            "{:>4}  {state:<9}{age:>4} {pods:>6}  {}  {}",
             r.revision,
-            text::pad(&text::clean(&image), 26),
+            text::pad(&text::clean(&image(r)), images),
             text::clean(&r.change_cause)
         );
+        let line = text::truncate_end(&line, usize::from(inner.width.saturating_sub(3)));
         put(
             buf,
             inner,
@@ -403,9 +452,11 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
             look.style(if r.current { Role::Accent } else { Role::Text }),
         );
         if i == h.cursor {
-            buf.set_style(
+            select(
+                look,
+                buf,
                 Rect::new(inner.x, inner.y + y, inner.width, 1),
-                look.style(Role::Selection),
+                Role::Selection,
             );
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
@@ -420,7 +471,10 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
         }
         (None, _) => String::new(),
     };
-    put(buf, inner, 1, table, &caption, look.style(Role::Heading));
+    for x in 0..inner.width {
+        put(buf, inner, x, table, "─", look.style(Role::Border));
+    }
+    put(buf, inner, 1, table, &format!(" {caption} "), look.style(Role::Heading));
     let area = Rect::new(
         inner.x + 1,
         inner.y + table + 1,
@@ -470,14 +524,16 @@ pub fn activity(app: &App, look: Look<'_>, at: usize, body: Rect, buf: &mut Buff
         );
         put(buf, inner, 5, y + 1, &text::clean(&a.line), look.style(role));
         if i == at {
-            buf.set_style(
+            select(
+                look,
+                buf,
                 Rect::new(inner.x, inner.y + y.min(inner.height), inner.width, 1),
-                look.style(Role::Selection),
+                Role::Selection,
             );
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
         y += 2;
-        if let Some((label, _)) = a.offered_undo(app.now) {
+        if let Some((label, _)) = a.offered_undo(app.place(), app.now) {
             put(
                 buf,
                 inner,

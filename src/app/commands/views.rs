@@ -141,6 +141,7 @@ pub(super) const TABLE: &[Command] = &[
 pub(crate) fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
     match layer {
         Layer::Detail(l) => Some(&mut l.scroll),
+        Layer::Item(l) => Some(&mut l.scroll),
         Layer::Text(l) => Some(&mut l.scroll),
         Layer::Logs(l) => Some(&mut l.scroll),
         Layer::History(l) => Some(&mut l.scroll),
@@ -153,7 +154,13 @@ pub(crate) fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
 fn has_view(app: &App) -> Result<(), String> {
     match app.layers.last() {
         Some(
-            Layer::Detail(_) | Layer::Text(_) | Layer::Logs(_) | Layer::History(_) | Layer::Runbook(_) | Layer::Help(_),
+            Layer::Detail(_)
+            | Layer::Item(_)
+            | Layer::Text(_)
+            | Layer::Logs(_)
+            | Layer::History(_)
+            | Layer::Runbook(_)
+            | Layer::Help(_),
         ) => Ok(()),
         _ => Err("there is no text here".to_owned()),
     }

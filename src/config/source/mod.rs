@@ -14,6 +14,6 @@ pub use endpoint::{Auth, Endpoint, HeaderValue, Tls};
 pub use http_check::HttpSource;
 pub use postgres::PostgresSource;
 pub use prometheus::{PrometheusSource, Slo};
-pub use queue::QueueSource;
-pub use redis::RedisSource;
+pub use queue::{Oldest, QueueEntry, QueueKind, QueueSource, ScoreUnit};
+pub use redis::{RedisSource, RedisTarget, RedisUrl};
 pub use via::{Via, ViaKind, ViaPort};

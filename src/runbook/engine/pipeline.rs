@@ -193,6 +193,7 @@ impl Run {
             (Outcome::Throttled(seconds), _) => {
                 StepState::Failed(format!("the server is overloaded; try again in {seconds} s"))
             }
+            (Outcome::Skipped(why), _) => StepState::Failed(format!("the server skipped it: {why}")),
             (Outcome::NotRecorded(why), _) => StepState::Failed(format!("nothing was sent: {why}")),
         };
         match state {

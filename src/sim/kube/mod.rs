@@ -25,6 +25,7 @@ mod convert;
 mod discovery;
 mod eviction;
 mod gojson;
+mod gotype;
 mod history;
 mod http;
 mod kubeconfig;

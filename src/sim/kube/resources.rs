@@ -44,10 +44,20 @@ impl Resource {
         self.key
     }
 
+    /// Whether a real server serves it by a CustomResourceDefinition, which answers a little differently.
+    pub(crate) fn is_custom(&self) -> bool {
+        is_custom(self.group)
+    }
+
     /// What every stored object of it begins with, kind and version. A list leaves it out.
     pub(crate) fn prefix(&self) -> String {
         format!("{{\"kind\":\"{}\",\"apiVersion\":\"{}\"", self.kind, self.api_version())
     }
+}
+
+/// Whether a group is one of CustomResourceDefinitions.
+pub(crate) fn is_custom(group: &str) -> bool {
+    group == "cert-manager.io"
 }
 
 /// The resource of that group and plural name, if it is served.

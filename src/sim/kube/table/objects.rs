@@ -28,12 +28,14 @@ pub(super) fn event(v: &Value, now: Timestamp) -> Vec<Value> {
         "" => kind,
         name => format!("{kind}/{name}"),
     };
-    let (component, host) = match text(v, "/source/component") {
-        "" => (text(v, "/reportingComponent"), text(v, "/reportingInstance")),
-        component => (component, text(v, "/source/host")),
+    let first_of = |a: &str, b: &str| match text(v, a) {
+        "" => text(v, b).to_owned(),
+        found => found.to_owned(),
     };
+    let component = first_of("/source/component", "/reportingComponent");
+    let host = first_of("/source/host", "/reportingInstance");
     let source = if host.is_empty() {
-        component.to_owned()
+        component
     } else {
         format!("{component}, {host}")
     };

@@ -1,0 +1,64 @@
+//! Carrying out the steps of a source beside Kubernetes: the same records and stages, another wire.
+
+use std::time::Instant;
+
+use super::Run;
+use crate::action::plan::{Outcome, PlanStep, Stage, Verdict};
+use crate::action::sources::{self, Deed};
+use crate::action::{WriteGrant, ledger};
+
+impl Run<'_> {
+    /// The steps of another source, one after the other, each seen to its end. What the server skips stops nobody.
+    pub(super) async fn all_deeds(&self, grant: &WriteGrant) -> (Outcome, Option<Verdict>) {
+        let mut verdicts: Vec<(usize, Verdict)> = Vec::new();
+        let mut applied = false;
+        let mut last = Outcome::NoOp;
+        for (n, step) in self.plan.steps.iter().enumerate() {
+            let (outcome, deed) = self.deed(grant, n, step).await;
+            self.tell(Stage::Executed {
+                step: n,
+                outcome: outcome.clone(),
+            })
+            .await;
+            last = outcome;
+            match (&last, deed) {
+                (Outcome::Applied, Some(mut deed)) => {
+                    let verdict = deed.verify(&self.tell).await;
+                    self.record_verdict(step, &verdict).await;
+                    verdicts.push((n, verdict));
+                    applied = true;
+                }
+                (Outcome::Skipped(why), _) => verdicts.push((n, Verdict::Failed(format!("skipped: {why}")))),
+                (Outcome::NoOp, _) => {}
+                _ => break,
+            }
+        }
+        if !applied {
+            return (last, None);
+        }
+        let whole = matches!(last, Outcome::Applied | Outcome::NoOp | Outcome::Skipped(_));
+        let verdict = self.together(verdicts);
+        (if whole { Outcome::Applied } else { last }, Some(verdict))
+    }
+
+    /// One deed, between two records.
+    async fn deed(&self, grant: &WriteGrant, n: usize, step: &PlanStep) -> (Outcome, Option<Box<dyn Deed>>) {
+        let mut deed = match sources::ready(self.actor, self.plan, n).await {
+            Ok(deed) => deed,
+            Err(outcome) => return (outcome, None),
+        };
+        let intent = ledger::intent(self.confirmed, step, &step.body);
+        let ticket = match self.record(move |j| j.intent(intent)).await {
+            Ok(ticket) => ticket,
+            Err(why) => return (Outcome::NotRecorded(why), None),
+        };
+        if n == 0 {
+            self.tell(Stage::Recorded).await;
+        }
+        let began = Instant::now();
+        let (outcome, answer) = deed.send(grant, &self.tell).await;
+        let result = ledger::result(self.plan, step, &step.body, &outcome, answer, began.elapsed());
+        self.record_result(ticket, result, &outcome).await;
+        (outcome, Some(deed))
+    }
+}

@@ -1,0 +1,67 @@
+//! The way to the sources beside Kubernetes: what a family of them gives to the pipeline, and who does it.
+//!
+//! A family is one variant of [`Request`], one arm in [`draft`] and one in [`ready`]. Its draft brings its own checks
+//! (the right to do it, whatever can be tried without changing anything), because only it knows how to ask; policy,
+//! freeze, read-only, risk and the confirmation stay the pipeline's, and the journal is the executor's.
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::sync::mpsc::Sender;
+
+use super::draft::{Draft, refuse};
+use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
+use super::{Actor, Planner, WriteGrant};
+use crate::journal::ResponseSeen;
+
+/// How the sources of the platform are reached, by their names in the configuration. Each family adds its map.
+#[derive(Clone, Debug, Default)]
+pub struct Reach {}
+
+/// One step that was looked at again and is ready to be carried out.
+pub(super) trait Deed: Send {
+    /// Does it, once: what is not sure to have been lost is never sent again. A deed that takes long tells how far
+    /// it is. The second is what the server answered, for the journal.
+    fn send<'a>(&'a mut self, grant: &'a WriteGrant, tell: &'a Tell) -> BoxFuture<'a, (Outcome, Option<ResponseSeen>)>;
+
+    /// Looks what became of it, after [`Outcome::Applied`] only.
+    fn verify<'a>(&'a mut self, tell: &'a Tell) -> BoxFuture<'a, Verdict>;
+}
+
+/// What one action of a source contributes to a plan. It reads; a read-only console makes such plans too.
+pub(super) async fn draft(_planner: &Planner, request: &Request, _now: Timestamp) -> Result<Draft, Refusal> {
+    Err(refuse(
+        format!("{} is no action of a source", request.name()),
+        "choose it from the list of actions",
+    ))
+}
+
+/// Looks again whether step `n` still holds, and prepares to carry it out.
+///
+/// # Errors
+/// Why not: nothing was changed.
+pub(super) async fn ready(_actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dyn Deed>, Outcome> {
+    let name = plan.request.name();
+    Err(Outcome::Refused(format!(
+        "step {} of {name}: there is no such action here",
+        n + 1
+    )))
+}
+
+/// Tells the screen how far a deed is.
+pub(super) struct Tell {
+    pub id: ActionId,
+    pub progress: Sender<Progress>,
+}
+
+impl Tell {
+    pub async fn stage(&self, stage: Stage) {
+        let at = Timestamp::now();
+        // A receiver that went away does not stop a change half way.
+        let _ = self.progress.send(Progress { id: self.id, at, stage }).await;
+    }
+
+    pub async fn say(&self, text: impl Into<String>, worrying: bool) {
+        let text = text.into();
+        self.stage(Stage::Verifying { text, worrying }).await;
+    }
+}

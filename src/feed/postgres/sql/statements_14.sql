@@ -1,0 +1,13 @@
+-- 14..16 statements
+SELECT s.userid::bigint AS user_id, s.dbid::bigint AS database_id, s.queryid::text AS query_id, s.toplevel AS top_level,
+       pg_get_userbyid(s.userid)::text AS "user", d.datname::text AS database,
+       s.calls::float8 AS calls, s.total_exec_time AS total_ms, s.rows::float8 AS rows,
+       s.blk_read_time + s.blk_write_time AS io_ms,
+       s.shared_blks_hit::float8 AS blocks_hit, s.shared_blks_read::float8 AS blocks_read,
+       s.temp_blks_written::float8 AS temp_blocks, s.wal_bytes::float8 AS wal_bytes,
+       s.max_exec_time AS max_ms, sum(s.total_exec_time) OVER () AS all_ms
+  FROM {schema}.pg_stat_statements(false) s
+  LEFT JOIN pg_database d ON d.oid = s.dbid
+ WHERE s.queryid IS NOT NULL
+ ORDER BY s.total_exec_time DESC
+ LIMIT 1000
