@@ -5,21 +5,26 @@
 //! [`Judge`] keeps the memory between two looks: it raises after the rule's time, folds what has the same cause, keeps
 //! *since*, and clears after a minute of good.
 
+mod certificates;
 mod feeds;
 mod finding;
 mod hpa;
+mod http;
 mod jobs;
 mod judge;
 mod nodes;
 mod pdb;
 mod pods;
+mod prometheus;
 mod quota;
 mod restarts;
 mod rollouts;
 mod thresholds;
 mod types;
 
+pub use certificates::limits as certificate_limits;
 pub use judge::Judge;
+pub use prometheus::budget;
 pub use thresholds::Thresholds;
 pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 
@@ -27,6 +32,8 @@ pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 mod judge_tests;
 #[cfg(test)]
 mod rule_tests;
+#[cfg(test)]
+mod source_rule_tests;
 #[cfg(test)]
 mod testing;
 

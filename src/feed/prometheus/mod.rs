@@ -17,7 +17,7 @@ pub use self::queries::{ALL as QUERIES, Query, Texts};
 use super::http::HttpServer;
 use super::{Inbox, Pace, SourceContext};
 use crate::config::PrometheusSource;
-use crate::model::{Freshness, Problem, Prometheus, Seen, Source, SourceId, SourceKind, Str};
+use crate::model::{Freshness, Problem, Prometheus, Seen, Source, SourceId, SourceKind};
 
 /// How often it is asked. Rules are evaluated every 15 to 60 s: faster shows nothing new.
 const SLOW: Duration = Duration::from_secs(30);
@@ -81,21 +81,13 @@ impl Reached {
             },
             Err(Problem::Absent { what, .. }) if self.last.is_none() => Freshness::Absent { why: what },
             Err(problem) => {
-                let why = sentence(&problem);
+                let why = problem.words().into();
                 match self.last {
                     Some(since) => Freshness::Stale { since, why, retry_at },
                     None => Freshness::Failed { why, retry_at },
                 }
             }
         }
-    }
-}
-
-/// A problem in one sentence.
-pub(super) fn sentence(problem: &Problem) -> Str {
-    match problem {
-        Problem::Denied { what, .. } | Problem::Absent { what, .. } => what.clone(),
-        Problem::Locked(why) | Problem::TimedOut(why) | Problem::Failed(why) => why.clone(),
     }
 }
 
