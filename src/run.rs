@@ -3,6 +3,7 @@
 
 mod cluster;
 mod screen;
+mod sources;
 mod taste;
 
 use std::collections::HashMap;

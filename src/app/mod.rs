@@ -26,7 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::action::{ActionId, Class};
 use crate::keys::{Chord, Keymap};
 use crate::model::{
-    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, Uid, Workload, World, rollout_state,
+    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, SourceKind, Uid, Workload, World,
+    rollout_state,
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
@@ -331,13 +332,22 @@ impl App {
             if self.on_screen(pane.id) {
                 wanted.kinds.extend(pane.wants);
                 wanted.metrics |= pane.metrics && self.size.0 >= 100;
+                wanted.sources.extend(pane.sources);
             }
         }
+        let view = self.views.get(PaneId::Queries.index()).copied().unwrap_or(0);
+        wanted.tables = wanted.sources.contains(&SourceKind::Postgres) && panes::TABLE_VIEWS.contains(&view);
         for layer in &self.layers {
             match layer {
                 Layer::Detail(d) => {
                     wanted.kinds.insert(Kind::Event);
                     wanted.metrics |= d.is_pod();
+                }
+                Layer::Item(i) => {
+                    wanted.sources.extend(panes::pane(i.pane).sources);
+                    if let ItemRef::Queue { source, queue } = &i.what {
+                        wanted.queue = Some((source.clone(), queue.clone()));
+                    }
                 }
                 Layer::Runbook(_) => {
                     wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);

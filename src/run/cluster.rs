@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
+use super::sources::{Means, Sources};
 use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Reach, Refusal, Request, WriteGrant, execute};
 use crate::app::msg::{
     Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
@@ -46,6 +47,8 @@ pub struct Link {
     cluster: Option<Cluster>,
     feeds: Option<Feeds>,
     demand: watch::Sender<Demand>,
+    sources: Option<Sources>,
+    wanted: Wanted,
     planner: Option<Planner>,
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
@@ -81,6 +84,8 @@ impl Link {
             cluster: None,
             feeds: None,
             demand: watch::Sender::new(Demand::default()),
+            sources: None,
+            wanted: Wanted::default(),
             planner: None,
             actor: None,
             journal: None,
@@ -97,7 +102,11 @@ impl Link {
         self.journal.clone()
     }
 
-    pub fn want(&self, wanted: Wanted) {
+    pub fn want(&mut self, wanted: Wanted) {
+        if let Some(sources) = &self.sources {
+            sources.want(&wanted);
+        }
+        self.wanted = wanted.clone();
         self.demand.send_if_modified(|d| {
             let new = Demand {
                 kinds: wanted.kinds,
@@ -116,6 +125,7 @@ impl Link {
         }
         self.target.scope = scope.or_else(|| self.target.scope.take());
         self.feeds = None;
+        self.sources = None;
         self.cluster = None;
         self.planner = None;
         self.actor = None;
@@ -233,6 +243,7 @@ impl Link {
             self.inbox.clone(),
             self.demand.subscribe(),
         ));
+        self.start_sources(Some(cluster.clone()));
         let (asker, sender, attempt) = (cluster.clone(), self.sender.clone(), self.attempt);
         tokio::spawn(async move {
             let user = match feed::access::who_am_i(&asker).await {
@@ -250,8 +261,22 @@ impl Link {
         msgs
     }
 
+    /// Starts the platform's other sources: with a way through the cluster, or for now without one.
+    fn start_sources(&mut self, cluster: Option<Cluster>) {
+        let Some(platform) = self.target.platform.as_deref().and_then(|n| self.config.platform(n)) else {
+            return;
+        };
+        let sources = Sources::start(platform, &Means::here(cluster, self.grant.clone()), &self.inbox);
+        sources.want(&self.wanted);
+        self.sources = Some(sources);
+    }
+
     /// Says what is missing, and tries again in a while.
     fn refused(&mut self, why: ConnectError) -> Msg {
+        // A database can be looked at without a cluster.
+        if self.sources.is_none() {
+            self.start_sources(None);
+        }
         let again = Duration::from_secs(5);
         let (sender, attempt) = (self.sender.clone(), self.attempt);
         let needs_person = matches!(why, ConnectError::NeedsPerson { .. });
