@@ -5,6 +5,7 @@ mod cluster;
 mod screen;
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,9 @@ use crate::keys::{CONTEXTS, DEFAULT_KEYMAP, Keymap, Source, Vocabulary};
 use cluster::{Link, LinkEvent};
 use screen::Painter;
 
+/// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
 /// Something for the loop.
 #[allow(clippy::large_enum_variant)] // few are in flight
 pub(crate) enum Event {
@@ -36,8 +40,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let config = loaded.config;
     let read_only = config.policy.is_read_only();
     let (sender, mut events) = mpsc::channel::<Event>(256);
-    let mut painter = Painter::enter(&config)?;
-    let (keys, mut notices) = keymap(&config);
+    let (mut painter, mut notices) = Painter::enter(&config)?;
+    let (keys, key_notices) = keymap(&config);
+    notices.extend(key_notices);
     notices.extend(loaded.problems.iter().map(|p| Notice::error(p.to_string())));
     let mut books = crate::runbook::library::Library::built_in();
     if let Some(folder) = &config.paths.config {
@@ -98,12 +103,10 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             .unsigned_abs();
         // Data waits for its interval; keys do not.
         let data_due = last_draw + painter.interval();
-        let mut urgent = false;
         let mut effects = Vec::new();
         tokio::select! {
             biased;
             signal = signals.next() => {
-                urgent = true;
                 match signal {
                     screen::Seen::Resize => {
                         let (w, h) = painter.resized();
@@ -115,9 +118,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 }
             }
             inputs = painter.input() => {
-                urgent = true;
                 match inputs {
                     Ok(inputs) => for msg in inputs {
+                        // For the test of what a panic leaves behind; a release does not have it.
+                        #[cfg(debug_assertions)]
+                        fault_for_test();
                         effects.extend(app.update(msg, Timestamp::now()));
                     },
                     // The terminal is gone: leave as for a hang-up.
@@ -125,7 +130,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 }
             }
             Some(event) = events.recv() => {
-                urgent = true;
                 effects = performer.take(&mut app, event).await;
                 while let Ok(event) = events.try_recv() {
                     effects.extend(performer.take(&mut app, event).await);
@@ -165,14 +169,46 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         if std::mem::take(&mut performer.bell) {
             painter.bell();
         }
-        let _ = urgent;
         if app.dirty {
-            painter.draw(&mut app)?;
+            if let Err(why) = painter.draw(&mut app) {
+                tracing::warn!("the terminal is gone: {why}");
+                break;
+            }
             last_draw = tokio::time::Instant::now();
         }
     }
+    // Nobody takes what still comes: whoever sends it must not wait for us.
+    drop(events);
     painter.leave();
+    settle(performer.link.in_flight(), &mut signals).await;
     Ok(())
+}
+
+/// Waits until what was sent has its answer on record; a second signal ends the waiting.
+async fn settle(mut in_flight: tokio::sync::watch::Receiver<usize>, signals: &mut screen::Signals) {
+    if *in_flight.borrow() == 0 {
+        return;
+    }
+    // There may be no terminal any more to read this.
+    let _ = writeln!(
+        std::io::stderr(),
+        "qd: waiting for the answer to what was sent, to put it on record (Ctrl-C: do not wait)"
+    );
+    let leave = async { while !matches!(signals.next().await, screen::Seen::Leave) {} };
+    tokio::select! {
+        _ = in_flight.wait_for(|n| *n == 0) => {}
+        () = leave => {}
+        () = tokio::time::sleep(ANSWER_WITHIN) => {}
+    }
+}
+
+#[cfg(debug_assertions)]
+#[allow(clippy::panic)]
+fn fault_for_test() {
+    assert!(
+        std::env::var_os("QUARTERDECK_TEST_PANIC").is_none(),
+        "QUARTERDECK_TEST_PANIC is set"
+    );
 }
 
 /// The user's keymap over the built-in one; with problems the built-in one alone.
@@ -326,13 +362,4 @@ fn record(journal: Arc<Journal>, entry: Entry) {
             tracing::warn!("a note is not on record: {why}");
         }
     });
-}
-
-/// How often data may repaint the screen: four times a second, once over SSH.
-pub(crate) const fn data_interval(ssh: bool) -> Duration {
-    if ssh {
-        Duration::from_secs(1)
-    } else {
-        Duration::from_millis(250)
-    }
 }

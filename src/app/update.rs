@@ -261,6 +261,7 @@ impl App {
     }
 
     fn type_into(&mut self, chord: Chord) -> Vec<Effect> {
+        let now = self.now;
         match self.layers.last_mut() {
             Some(Layer::Prompt(prompt)) => {
                 if prompt.field.input(chord) {
@@ -287,6 +288,7 @@ impl App {
                     && field.input(chord)
                 {
                     plan.complaint = None;
+                    plan.typed(now);
                 } else if plan.focus == PlanFocus::Cancel && chord.key == Key::Char('r') && plan.can_go() {
                     plan.focus = PlanFocus::Reason;
                 }

@@ -2,17 +2,18 @@
 
 use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
 use ratatui::layout::Size;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::{App, Msg};
+use crate::app::{App, Msg, Notice};
 use crate::config::{Color, Config, Symbols as WantedSymbols};
 use crate::term::caps::{Caps, Env};
 use crate::term::guard::{Guard, raise_stop};
-use crate::term::input::{Decoder, Input};
+use crate::term::input::{Decoder, Input, PasteDropped};
 use crate::term::screen::Screen;
 use crate::term::tty::{self, Tty};
 use crate::theme::{Depth, Glyphs, Symbols, Theme};
@@ -69,8 +70,8 @@ impl Signals {
     }
 }
 
-/// The capabilities and the theme that the configuration and the terminal give.
-fn look(config: &Config) -> (Caps, Theme) {
+/// The capabilities that the configuration and the terminal give.
+fn capabilities(config: &Config) -> Caps {
     let depth = match config.ui.color {
         Color::Auto => None,
         Color::Truecolor => Some(Depth::True),
@@ -83,34 +84,70 @@ fn look(config: &Config) -> (Caps, Theme) {
         WantedSymbols::Unicode => Some(Glyphs::Unicode),
         WantedSymbols::Ascii => Some(Glyphs::Ascii),
     };
-    let caps = Caps::detect(&Env::from_os(), depth, glyphs);
-    let name = if crate::theme::BUILT_IN.iter().any(|(n, _)| *n == config.ui.theme) {
-        config.ui.theme.as_str()
+    Caps::detect(&Env::from_os(), depth, glyphs)
+}
+
+/// The theme of that name: the user's own file before a built-in one. With problems `dark`.
+fn theme(config: &Config, depth: Depth) -> (Theme, Vec<Notice>) {
+    let wanted = config.ui.theme.as_str();
+    let is_path = wanted.contains('/') || Path::new(wanted).extension().is_some_and(|e| e == "toml");
+    let file = if is_path {
+        Some(PathBuf::from(wanted))
     } else {
-        "dark"
+        let folder = config.paths.config.as_ref().map(|f| f.join("themes"));
+        folder.map(|f| f.join(format!("{wanted}.toml"))).filter(|p| p.is_file())
     };
-    (caps, Theme::built_in(name, caps.depth))
+    let dark = || Theme::built_in("dark", depth);
+    let Some(file) = file else {
+        if crate::theme::BUILT_IN.iter().any(|(name, _)| *name == wanted) {
+            return (Theme::built_in(wanted, depth), Vec::new());
+        }
+        let names: Vec<&str> = crate::theme::BUILT_IN.iter().map(|(name, _)| *name).collect();
+        let set_by = config.origin("ui.theme");
+        let text = format!(
+            "{set_by}: there is no theme {wanted:?}: expected {}, or a file; dark is used",
+            names.join(", ")
+        );
+        return (dark(), vec![Notice::error(text)]);
+    };
+    let name = file.display().to_string();
+    let loaded = std::fs::read_to_string(&file)
+        .map_err(|why| {
+            vec![Notice::error(format!(
+                "{name}: cannot be read: {why}; the theme dark is used"
+            ))]
+        })
+        .and_then(|text| {
+            Theme::load(&name, &text, depth)
+                .map_err(|problems| problems.iter().map(|p| Notice::error(p.to_string())).collect())
+        });
+    match loaded {
+        Ok(theme) => (theme, Vec::new()),
+        Err(notices) => (dark(), notices),
+    }
 }
 
 impl Painter {
-    pub fn enter(config: &Config) -> anyhow::Result<Self> {
-        let (caps, theme) = look(config);
+    /// Takes the terminal; with what is wrong with the theme.
+    pub fn enter(config: &Config) -> anyhow::Result<(Self, Vec<Notice>)> {
+        let caps = capabilities(config);
+        let (theme, notices) = theme(config, caps.depth);
         let term = std::env::var("TERM").ok();
         let log = config.paths.log();
         let guard = Guard::enter(term.as_deref(), config.ui.mouse, log.as_deref())?;
         let out = tty::output()?;
         let size = tty::size(&out);
         let terminal = Terminal::new(Screen::new(out, size, caps.depth, caps.glyphs))?;
-        let decoder = Decoder::new(Duration::from_millis(if caps.ssh { 100 } else { 50 }));
-        Ok(Self {
+        let painter = Self {
             guard,
             terminal,
             tty: Tty::open()?,
-            decoder,
+            decoder: Decoder::new(caps.hold()),
             caps,
             theme,
             size: (size.width, size.height),
-        })
+        };
+        Ok((painter, notices))
     }
 
     pub const fn size(&self) -> (u16, u16) {
@@ -118,7 +155,7 @@ impl Painter {
     }
 
     pub const fn interval(&self) -> Duration {
-        super::data_interval(self.caps.ssh)
+        self.caps.data_interval()
     }
 
     /// After SIGWINCH.
@@ -208,6 +245,12 @@ fn message(input: Input) -> Option<Msg> {
         Input::Key(chord) => Some(Msg::Key(chord)),
         Input::Paste(text) => Some(Msg::Paste(text)),
         Input::Focus(focused) => Some(Msg::Focus(focused)),
-        _ => None,
+        Input::PasteDropped(PasteDropped::TooLong) => Some(Msg::Notice(Notice::error(
+            "the pasted text was not taken: it is longer than 1 MiB",
+        ))),
+        Input::PasteDropped(PasteDropped::NeverEnded) => Some(Msg::Notice(Notice::error(
+            "a paste began and did not end: keys do not count until it does, or until Esc",
+        ))),
+        Input::Mouse(_) | Input::Reply(_) => None,
     }
 }

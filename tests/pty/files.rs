@@ -1,0 +1,78 @@
+//! No cluster, a dead one, and files that are not as they should be.
+
+use super::pty_support::{Home, Servers, Start};
+
+const DEAD: &str = "\
+apiVersion: v1
+kind: Config
+current-context: dead
+clusters:
+- name: dead
+  cluster: {server: \"https://127.0.0.1:1\"}
+users:
+- name: nobody
+  user: {token: none}
+contexts:
+- name: dead
+  context: {cluster: dead, user: nobody}
+";
+
+#[test]
+fn without_a_kubeconfig_it_opens_and_says_what_is_missing() {
+    let home = Home::new();
+    let mut console = Start::new(&home, &[]).go();
+    console.see("kubeconfig");
+    console.see("KUBECONFIG");
+    console.send("C");
+    console.see("Context");
+}
+
+#[test]
+fn from_a_cluster_that_is_dead_another_one_is_reached_by_keys() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let dead = home.write("dead.yaml", DEAD);
+    let both = format!("{}:{}", dead.display(), servers.demo.kubeconfig().display());
+    let mut console = Start::new(&home, &[]).env("KUBECONFIG", &both).go();
+    console.see("127.0.0.1:1");
+    console.send("C");
+    console.see("demo-viewer");
+    console.type_in("demo-viewer\r");
+    console.see("ImagePullBackOff");
+}
+
+#[test]
+fn a_file_with_a_fault_is_named_with_line_and_column_and_the_console_opens() {
+    let home = Home::new();
+    let at = |name: &str, text: &str| home.write(name, text).to_str().unwrap().to_owned();
+    let config = at("bad.toml", "[ui]\nthem = 3\n");
+    let theme = at("bad-theme.toml", "[roles]\ntext = { fg = \"#zzz\" }\n");
+    let kubeconfig = at("bad.yaml", "apiVersion: v1\nclusters:\n- name: x\n  cluster: [\n");
+    let wide = |args: &[&str]| Start::new(&home, args).size(200, 45);
+    let console = wide(&["--config", &config]).go();
+    console.see("bad.toml:2:1");
+    console.see("theme");
+    console.see("? help");
+    drop(console);
+    let console = wide(&["--theme", &theme]).go();
+    console.see("bad-theme.toml:2:");
+    console.see("? help");
+    drop(console);
+    let console = wide(&["--kubeconfig", &kubeconfig]).go();
+    console.see("bad.yaml:");
+    console.see("? help");
+    drop(console);
+    at(".config/quarterdeck/keymap.toml", "[global]\n\"j\" = \"no.such\"\n");
+    at(".config/quarterdeck/runbooks/mine.md", "+++\nid = 3\n+++\n# x\n");
+    let console = wide(&[]).go();
+    console.see("keymap.toml:2:");
+    console.see("mine.md:2:");
+    console.see("? help");
+    drop(console);
+    let ended = Start::new(&home, &["pods", "--config", &config])
+        .size(200, 45)
+        .go()
+        .ended();
+    let text = String::from_utf8(ended.bytes).unwrap();
+    assert!(text.contains("bad.toml:2:1"), "{text}");
+    assert_eq!(ended.code, 2);
+}
