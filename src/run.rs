@@ -40,14 +40,17 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let config = loaded.config;
     let read_only = config.policy.is_read_only();
     let (sender, mut events) = mpsc::channel::<Event>(256);
-    let (mut painter, mut notices) = Painter::enter(&config)?;
+    // Before anything is switched on in the terminal: a signal must not end the process with it still on.
+    let mut signals = screen::Signals::new()?;
+    let (mut painter, theme_problems) = Painter::enter(&config)?;
     let (keys, key_notices) = keymap(&config);
-    notices.extend(key_notices);
-    notices.extend(loaded.problems.iter().map(|p| Notice::error(p.to_string())));
+    let mut notices = in_one(loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect());
+    notices.extend(in_one(theme_problems));
+    notices.extend(in_one(key_notices));
     let mut books = crate::runbook::library::Library::built_in();
     if let Some(folder) = &config.paths.config {
         let problems = books.load_dir(&folder.join("runbooks"));
-        notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+        notices.extend(in_one(problems.iter().map(|p| Notice::error(p.to_string())).collect()));
     }
     let target = config.target();
     let (context, scope) = match &target {
@@ -92,7 +95,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     };
     painter.draw(&mut app)?;
     performer.perform(&mut app, first).await;
-    let mut signals = screen::Signals::new()?;
     let mut last_draw = tokio::time::Instant::now();
     while !performer.quit {
         let now = Timestamp::now();
@@ -182,6 +184,19 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     painter.leave();
     settle(performer.link.in_flight(), &mut signals).await;
     Ok(())
+}
+
+/// One note of what is wrong with a file, so that the next file's has room too; the log has them all.
+fn in_one(notices: Vec<Notice>) -> Vec<Notice> {
+    for notice in &notices {
+        tracing::warn!("{}", notice.text);
+    }
+    let more = notices.len().saturating_sub(1);
+    let mut first: Vec<Notice> = notices.into_iter().take(1).collect();
+    if let Some(notice) = first.first_mut().filter(|_| more > 0) {
+        notice.text.push_str(&format!(" (and {more} more: see the log)"));
+    }
+    first
 }
 
 /// Waits until what was sent has its answer on record; a second signal ends the waiting.

@@ -10,6 +10,9 @@ use crate::action::{ActionId, Plan, Progress, Refusal};
 use crate::keys::{Chord, Key, Resolved};
 use crate::model::FeedId;
 
+/// As many files can have a fault at the start: configuration, theme, keymap, runbooks.
+const MOST_TOASTS: usize = 4;
+
 impl App {
     /// Takes one message at our time `now`.
     pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
@@ -91,7 +94,7 @@ impl App {
     pub(crate) fn toast(&mut self, notice: Notice) {
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
-        if self.toasts.len() > 3 {
+        if self.toasts.len() > MOST_TOASTS {
             self.toasts.remove(0);
         }
         self.dirty = true;

@@ -33,7 +33,7 @@ fn from_a_cluster_that_is_dead_another_one_is_reached_by_keys() {
     let dead = home.write("dead.yaml", DEAD);
     let both = format!("{}:{}", dead.display(), servers.demo.kubeconfig().display());
     let mut console = Start::new(&home, &[]).env("KUBECONFIG", &both).go();
-    console.see("127.0.0.1:1");
+    console.see("connection refused");
     console.send("C");
     console.see("demo-viewer");
     console.type_in("demo-viewer\r");

@@ -64,7 +64,7 @@ fn what_the_cluster_says_reaches_the_terminal_and_the_journal_as_harmless_text()
     console.see("red");
     console.send("3");
     console.settle(std::time::Duration::from_millis(700));
-    console.send("1l");
+    console.send("1jjjjl");
     console.see("line ");
     console.send("\x1b");
     console.see_no("line ");

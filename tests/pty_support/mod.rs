@@ -293,7 +293,7 @@ impl Console {
     pub fn type_in(&mut self, text: &str) {
         for byte in text.bytes() {
             self.send([byte]);
-            std::thread::sleep(Duration::from_millis(40));
+            std::thread::sleep(Duration::from_millis(80));
         }
     }
 
