@@ -98,6 +98,7 @@ impl List {
         let found = self
             .selected
             .as_ref()
+            .filter(|_| self.chosen)
             .and_then(|uid| self.rows.iter().position(|r| r.meta().uid == *uid));
         self.cursor = match (self.chosen, found) {
             (false, _) => 0,

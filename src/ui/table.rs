@@ -62,7 +62,7 @@ pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<P
 
 /// A pane in one line: ` 1 Pods  41/44 ready  ▲ 1 image not pulled`.
 fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let mut x = put(
         buf,
         area,
@@ -181,7 +181,7 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
 }
 
 fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> Vec<(String, ratatui::style::Style)> {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let role = if focused { Role::TitleFocus } else { Role::Title };
     let mut title = vec![
         (format!("{} ", pane.id.index() + 1), look.style(Role::Key)),

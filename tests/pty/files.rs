@@ -1,5 +1,7 @@
 //! No cluster, a dead one, and files that are not as they should be.
 
+use serde_json::{Value, json};
+
 use super::pty_support::{Home, Servers, Start};
 
 const DEAD: &str = "\
@@ -75,4 +77,35 @@ fn a_file_with_a_fault_is_named_with_line_and_column_and_the_console_opens() {
     let text = String::from_utf8(ended.bytes).unwrap();
     assert!(text.contains("bad.toml:2:1"), "{text}");
     assert_eq!(ended.code, 2);
+}
+
+#[test]
+fn a_credential_plugin_that_needs_a_person_gets_the_terminal_and_gives_it_back() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let plugin = home.write(
+        "plugin",
+        "#!/bin/sh\ntest -t 0 || { echo 'somebody must sign in' >&2; exit 1; }\nprintf 'your code: ' >&2\nread -r code\n\
+         echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{\"token\":\"'\"$code\"'\"}}'\n",
+    );
+    std::fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut config: Value = serde_yaml_ng::from_str(&servers.demo.server().kubeconfig()).unwrap();
+    let token = config["users"][0]["user"]["token"].as_str().unwrap().to_owned();
+    config["users"][0]["user"] = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": plugin,
+        "interactiveMode": "IfAvailable",
+    }});
+    let path = home.write("kubeconfig.json", &config.to_string());
+    let mut console = Start::new(&home, &["--kubeconfig", path.to_str().unwrap()]).go();
+    console.see("asks for a person");
+    console.send("L");
+    console.wait("the plugin asks on the terminal", |s| {
+        !s.alternate_screen() && s.contents().contains("your code: ")
+    });
+    assert!(!console.is_raw());
+    console.type_in(&format!("{token}\n"));
+    console.wait("the console is back and connected", |s| {
+        s.alternate_screen() && s.contents().contains("ImagePullBackOff")
+    });
+    assert!(console.is_raw());
 }
