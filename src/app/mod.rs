@@ -124,6 +124,8 @@ pub struct App {
     scope: Option<Scope>,
     wanted: Wanted,
     states: HashMap<Uid, RolloutState>,
+    /// Of each pane, as of the last refresh: counting the pods again at every key would be most of what a key costs.
+    summaries: Vec<panes::Summary>,
     judged_at: Option<Timestamp>,
     refreshed: (u64, Option<Timestamp>),
     last_id: u64,
@@ -169,6 +171,7 @@ impl App {
             scope: start.scope,
             wanted: Wanted::default(),
             states: HashMap::new(),
+            summaries: Vec::new(),
             judged_at: None,
             refreshed: (u64::MAX, None),
             last_id: 0,
@@ -245,6 +248,12 @@ impl App {
 
     pub fn active_pane(&self) -> &'static Pane {
         panes::pane(self.pane)
+    }
+
+    /// The pane in one line.
+    pub fn summary(&self, pane: &Pane) -> panes::Summary {
+        let known = self.summaries.get(pane.id.index()).cloned();
+        known.unwrap_or_else(|| (pane.summary)(self))
     }
 
     /// The rollout's state, judged once a refresh.
@@ -396,6 +405,7 @@ impl App {
             .workloads()
             .map(|w| (w.meta.uid.clone(), rollout_state(&self.world, w, now)))
             .collect();
+        self.summaries = PANES.iter().map(|pane| (pane.summary)(self)).collect();
         for pane in &PANES {
             if !(force || self.on_screen(pane.id) || pane.id == self.pane) {
                 continue;

@@ -10,7 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::Event;
 use super::sources::{Means, Sources};
-use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Reach, Refusal, Request, WriteGrant, execute};
+use crate::action::{
+    ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
+    execute,
+};
 use crate::app::msg::{
     Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
 };
@@ -54,6 +57,8 @@ pub struct Link {
     journal: Option<Arc<Journal>>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
+    /// Changes that were confirmed and whose result is not on record yet.
+    in_flight: watch::Sender<usize>,
 }
 
 fn class(config: &Config, place: &Place) -> Class {
@@ -91,6 +96,7 @@ impl Link {
             journal: None,
             login: None,
             signed_in: None,
+            in_flight: watch::Sender::new(0),
         }
     }
 
@@ -340,16 +346,39 @@ impl Link {
         });
     }
 
+    /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
+    pub fn in_flight(&self) -> watch::Receiver<usize> {
+        self.in_flight.subscribe()
+    }
+
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
     pub fn execute(&self, confirmed: Confirmed) {
         let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
             return;
         };
         let sender = self.sender.clone();
-        let (progress, mut stages) = mpsc::channel(64);
+        let (progress, mut stages) = mpsc::channel::<Progress>(64);
+        let in_flight = self.in_flight.clone();
+        in_flight.send_modify(|n| *n += 1);
+        let last = confirmed.plan().steps.len().saturating_sub(1);
         tokio::spawn(async move {
-            while let Some(stage) = stages.recv().await {
-                let _ = sender.send(Event::Msg(Msg::Progress(stage))).await;
+            let mut open = true;
+            while let Some(progress) = stages.recv().await {
+                let answered = match &progress.stage {
+                    Stage::Executed { step, outcome } => {
+                        *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp)
+                    }
+                    Stage::Done { .. } => true,
+                    _ => false,
+                };
+                if answered && std::mem::take(&mut open) {
+                    in_flight.send_modify(|n| *n = n.saturating_sub(1));
+                }
+                // On the way out nobody takes it any more; the change goes on all the same.
+                let _ = sender.send(Event::Msg(Msg::Progress(progress))).await;
+            }
+            if open {
+                in_flight.send_modify(|n| *n = n.saturating_sub(1));
             }
         });
         tokio::spawn(async move {
