@@ -13,6 +13,7 @@ mod chrome;
 mod detail;
 mod dialogs;
 mod help;
+mod history;
 mod logs;
 mod plan;
 mod runbook;
@@ -139,7 +140,7 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
             let (page, len) = logs::extent(l, width, page);
             (page, len, None)
         }
-        Layer::History(h) => (usize::from(detail::diff_height(h, body)), h.diff().len(), None),
+        Layer::History(h) => (usize::from(history::diff_height(h, body)), h.diff().len(), None),
         Layer::Runbook(v) => runbook::extent(app, v, body),
         Layer::Help(h) => (page, help::lines(app, h).len(), None),
         _ => return None,
@@ -209,9 +210,9 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
             Some(Position::new(body.x + 2, body.y + 1))
         }
         Layer::Logs(l) => logs::draw(look, l, body, buf),
-        Layer::History(h) => detail::history(app, look, h, body, buf),
+        Layer::History(h) => history::history(app, look, h, body, buf),
         Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
-        Layer::Activity(a) => detail::activity(app, look, a.cursor, body, buf),
+        Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
         _ => None,
     }
 }
