@@ -5,6 +5,7 @@
 
 mod check;
 mod pods;
+mod queries;
 mod rollouts;
 mod signals;
 mod table;
@@ -15,6 +16,7 @@ use crate::model::{Freshness, Kind, World};
 
 pub use check::check;
 pub use pods::pods;
+pub use queries::queries;
 pub use rollouts::rollouts;
 pub use signals::signals;
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::finding::{Finding, Look, Trust};
 use super::pods::Pods;
-use super::{Severity, Signal, SignalKey, Snooze, Thresholds, feeds, hpa, jobs, nodes, pdb, quota, rollouts};
+use super::{Severity, Signal, SignalKey, Snooze, Thresholds, feeds, hpa, jobs, nodes, pdb, postgres, quota, rollouts};
 use crate::model::World;
 use crate::text;
 
@@ -67,6 +67,7 @@ impl Judge {
         nodes::look(&look, &self.pods, &mut found);
         quota::look(&look, &mut found);
         jobs::look(&look, &mut found);
+        postgres::look(&look, &mut found);
         feeds::look(&look, &mut found);
         found.extend(self.journal.as_deref().map(feeds::journal));
         self.remember(found, &look);

@@ -13,6 +13,7 @@ mod judge;
 mod nodes;
 mod pdb;
 mod pods;
+mod postgres;
 mod quota;
 mod restarts;
 mod rollouts;
@@ -25,6 +26,8 @@ pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 
 #[cfg(test)]
 mod judge_tests;
+#[cfg(test)]
+mod postgres_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

@@ -31,7 +31,12 @@ pub type Wire = Box<dyn Duplex>;
 /// Opens a stream to the server by another way than its address: through a port-forward, say.
 pub type Dialer = Arc<dyn Fn() -> BoxFuture<'static, io::Result<Wire>> + Send + Sync>;
 
-pub(super) async fn dial(host: &Host, via: Option<&Dialer>) -> Result<Wire, Fault> {
+/// Boxed for the sake of who waits for it on another thread.
+pub(super) fn dial(host: Host, via: Option<Dialer>) -> BoxFuture<'static, Result<Wire, Fault>> {
+    Box::pin(dialled(host, via))
+}
+
+async fn dialled(host: Host, via: Option<Dialer>) -> Result<Wire, Fault> {
     let lost = |e: io::Error| Fault::Lost(format!("{host}: {e}"));
     if let Some(via) = via {
         return via().await.map_err(lost);
@@ -40,7 +45,7 @@ pub(super) async fn dial(host: &Host, via: Option<&Dialer>) -> Result<Wire, Faul
         let path = Path::new(&host.host).join(format!(".s.PGSQL.{}", host.port));
         return Ok(Box::new(UnixStream::connect(path).await.map_err(lost)?));
     }
-    let name = host.address.as_deref().unwrap_or(&host.host);
+    let name = host.address.clone().unwrap_or_else(|| host.host.clone());
     let stream = TcpStream::connect((name, host.port)).await.map_err(lost)?;
     // What is sent is small and waited for.
     let _ = stream.set_nodelay(true);
