@@ -78,7 +78,11 @@ impl Desk {
         let grant = WriteGrant::at_start(false).unwrap();
         let journal = Journal::open(dir.path(), Who::here("kim", Mode::Live)).unwrap();
         let actor = Actor::new(&grant, planner(dsn, false), no_cluster(), journal);
-        Self { grant, actor, _dir: dir }
+        Self {
+            grant,
+            actor,
+            _dir: dir,
+        }
     }
 
     async fn plan(&self, request: Request) -> Result<Plan, Refusal> {
@@ -101,7 +105,8 @@ impl Desk {
     }
 
     fn journal(&self) -> String {
-        let Reading { records, .. } = quarterdeck::journal::read(&self.actor.journal().path(jiff::Timestamp::now())).unwrap();
+        let Reading { records, .. } =
+            quarterdeck::journal::read(&self.actor.journal().path(jiff::Timestamp::now())).unwrap();
         serde_json::to_string(&records).unwrap()
     }
 }

@@ -88,7 +88,3 @@ pub async fn run(server: Arc<Server>, mut wanted: watch::Receiver<Wanted>, inbox
         tokio::time::sleep(pause).await;
     }
 }
-fn _send_check(server: Arc<Server>, wanted: watch::Receiver<Wanted>, inbox: Inbox) {
-    fn is<T: Send>(_: T) {}
-    is(run(server, wanted, inbox));
-}

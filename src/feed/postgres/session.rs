@@ -21,7 +21,7 @@ use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, SimpleQueryMessa
 use super::conninfo::{Binding, Conninfo, Env, Host, SslMode, Wants, password_of};
 use super::fault::Fault;
 use super::views;
-use super::wire::{Dialer, Lingering, Tls, dial};
+use super::wire::{Dialer, Tls, dial};
 use crate::action::WriteGrant;
 use crate::config::PostgresSource;
 use crate::feed::secret;
@@ -511,7 +511,7 @@ impl Session {
             if let Ok(stream) = dial(self.way.host.clone(), self.way.via.clone()).await {
                 let _ = self
                     .cancel
-                    .cancel_query_raw(Lingering(stream), self.way.tls.clone())
+                    .cancel_query_raw(stream.lingering(), self.way.tls.clone())
                     .await;
             }
         };
