@@ -26,6 +26,7 @@ pub mod pipeline;
 pub mod plan;
 mod pods;
 mod policy;
+mod postgres;
 mod registry;
 mod restart;
 mod revisions;
@@ -48,6 +49,7 @@ pub use plan::{
     Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
 };
 pub use policy::{Freeze, Policy};
+pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
 pub use sources::Reach;
 pub use target::{Target, Thing};

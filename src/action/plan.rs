@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{PostgresAsk, Target};
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -66,6 +66,12 @@ pub enum Request {
     EvictPod {
         target: ObjectRef,
     },
+    /// Of a PostgreSQL server of the configuration.
+    Postgres {
+        source: SourceId,
+        #[serde(flatten)]
+        ask: PostgresAsk,
+    },
 }
 
 impl Request {
@@ -81,12 +87,16 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::Postgres { ask, .. } => ask.name(),
         }
     }
 
     /// The source that it is about; `None`: the Kubernetes cluster.
     pub const fn source(&self) -> Option<&SourceId> {
-        None
+        match self {
+            Self::Postgres { source, .. } => Some(source),
+            _ => None,
+        }
     }
 
     /// The Kubernetes objects that it changes.
@@ -101,6 +111,7 @@ impl Request {
             | Self::DeletePod { target, .. }
             | Self::EvictPod { target } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
+            Self::Postgres { .. } => Vec::new(),
         }
     }
 }

@@ -4,18 +4,25 @@
 //! (the right to do it, whatever can be tried without changing anything), because only it knows how to ask; policy,
 //! freeze, read-only, risk and the confirmation stay the pipeline's, and the journal is the executor's.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
 use super::draft::{Draft, refuse};
 use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
-use super::{Actor, Planner, WriteGrant};
+use super::{Actor, Planner, WriteGrant, postgres};
+use crate::feed::postgres::Server;
 use crate::journal::ResponseSeen;
+use crate::model::Str;
 
 /// How the sources of the platform are reached, by their names in the configuration. Each family adds its map.
 #[derive(Clone, Debug, Default)]
-pub struct Reach {}
+pub struct Reach {
+    pub postgres: BTreeMap<Str, Arc<Server>>,
+}
 
 /// One step that was looked at again and is ready to be carried out.
 pub(super) trait Deed: Send {
@@ -28,23 +35,27 @@ pub(super) trait Deed: Send {
 }
 
 /// What one action of a source contributes to a plan. It reads; a read-only console makes such plans too.
-pub(super) async fn draft(_planner: &Planner, request: &Request, _now: Timestamp) -> Result<Draft, Refusal> {
-    Err(refuse(
-        format!("{} is no action of a source", request.name()),
-        "choose it from the list of actions",
-    ))
+pub(super) async fn draft(planner: &Planner, request: &Request, now: Timestamp) -> Result<Draft, Refusal> {
+    match request {
+        Request::Postgres { source, ask } => postgres::draft(planner, source, ask, now).await,
+        _ => Err(refuse(
+            format!("{} is no action of a source", request.name()),
+            "choose it from the list of actions",
+        )),
+    }
 }
 
 /// Looks again whether step `n` still holds, and prepares to carry it out.
 ///
 /// # Errors
 /// Why not: nothing was changed.
-pub(super) async fn ready(_actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dyn Deed>, Outcome> {
-    let name = plan.request.name();
-    Err(Outcome::Refused(format!(
-        "step {} of {name}: there is no such action here",
-        n + 1
-    )))
+pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dyn Deed>, Outcome> {
+    let missing = || Outcome::Refused(format!("{} has no step {}", plan.title, n + 1));
+    let step = plan.steps.get(n).ok_or_else(missing)?;
+    match &plan.request {
+        Request::Postgres { .. } => postgres::ready(actor, plan, step).await,
+        request => Err(Outcome::Refused(format!("{} is no action of a source", request.name()))),
+    }
 }
 
 /// Tells the screen how far a deed is.
