@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{Target, Thing};
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -66,6 +66,25 @@ pub enum Request {
     EvictPod {
         target: ObjectRef,
     },
+    /// Failed jobs of a BullMQ queue back to where a worker takes them: these, or all that fit the filter.
+    RetryJobs {
+        queue: Thing,
+        jobs: Vec<String>,
+        /// Only jobs of this name.
+        named: Option<String>,
+        /// Only jobs whose reason of failure contains this.
+        failed_with: Option<String>,
+    },
+    PauseQueue {
+        queue: Thing,
+    },
+    ResumeQueue {
+        queue: Thing,
+    },
+    /// Every key that begins with the thing's name.
+    DeleteKeys {
+        keys: Thing,
+    },
 }
 
 impl Request {
@@ -81,12 +100,22 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::RetryJobs { .. } => "retry-jobs",
+            Self::PauseQueue { .. } => "pause-queue",
+            Self::ResumeQueue { .. } => "resume-queue",
+            Self::DeleteKeys { .. } => "delete-keys",
         }
     }
 
     /// The source that it is about; `None`: the Kubernetes cluster.
     pub const fn source(&self) -> Option<&SourceId> {
-        None
+        match self {
+            Self::RetryJobs { queue: thing, .. }
+            | Self::PauseQueue { queue: thing }
+            | Self::ResumeQueue { queue: thing }
+            | Self::DeleteKeys { keys: thing } => Some(&thing.source),
+            _ => None,
+        }
     }
 
     /// The Kubernetes objects that it changes.
@@ -101,6 +130,7 @@ impl Request {
             | Self::DeletePod { target, .. }
             | Self::EvictPod { target } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -4,18 +4,35 @@
 //! (the right to do it, whatever can be tried without changing anything), because only it knows how to ask; policy,
 //! freeze, read-only, risk and the confirmation stay the pipeline's, and the journal is the executor's.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
 use super::draft::{Draft, refuse};
 use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
-use super::{Actor, Planner, WriteGrant};
+use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, retry_jobs};
+use crate::config::QueueSource;
+use crate::feed::redis::Way;
 use crate::journal::ResponseSeen;
+use crate::model::Str;
 
 /// How the sources of the platform are reached, by their names in the configuration. Each family adds its map.
 #[derive(Clone, Debug, Default)]
-pub struct Reach {}
+pub struct Reach {
+    /// Redis deployments, for deleting keys.
+    pub redis: BTreeMap<Str, Way>,
+    /// Sets of queues.
+    pub queues: BTreeMap<Str, QueueWay>,
+}
+
+/// A set of queues, and the Redis on which it is.
+#[derive(Clone, Debug)]
+pub struct QueueWay {
+    pub source: QueueSource,
+    pub way: Way,
+}
 
 /// One step that was looked at again and is ready to be carried out.
 pub(super) trait Deed: Send {
@@ -28,23 +45,47 @@ pub(super) trait Deed: Send {
 }
 
 /// What one action of a source contributes to a plan. It reads; a read-only console makes such plans too.
-pub(super) async fn draft(_planner: &Planner, request: &Request, _now: Timestamp) -> Result<Draft, Refusal> {
-    Err(refuse(
-        format!("{} is no action of a source", request.name()),
-        "choose it from the list of actions",
-    ))
+pub(super) async fn draft(planner: &Planner, request: &Request, _now: Timestamp) -> Result<Draft, Refusal> {
+    match request {
+        Request::RetryJobs {
+            queue,
+            jobs,
+            named,
+            failed_with,
+        } => {
+            let filter = retry_jobs::Filter {
+                jobs,
+                named: named.as_deref(),
+                failed_with: failed_with.as_deref(),
+            };
+            retry_jobs::draft(&planner.sources, queue, &filter).await
+        }
+        Request::PauseQueue { queue } => pause_queue::draft(&planner.sources, queue, true).await,
+        Request::ResumeQueue { queue } => pause_queue::draft(&planner.sources, queue, false).await,
+        Request::DeleteKeys { keys } => delete_keys::draft(&planner.sources, keys).await,
+        _ => Err(refuse(
+            format!("{} is no action of a source", request.name()),
+            "choose it from the list of actions",
+        )),
+    }
 }
 
 /// Looks again whether step `n` still holds, and prepares to carry it out.
 ///
 /// # Errors
 /// Why not: nothing was changed.
-pub(super) async fn ready(_actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dyn Deed>, Outcome> {
+pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dyn Deed>, Outcome> {
     let name = plan.request.name();
-    Err(Outcome::Refused(format!(
-        "step {} of {name}: there is no such action here",
-        n + 1
-    )))
+    let none = || Outcome::Refused(format!("step {} of {name}: there is no such action here", n + 1));
+    let step = plan.steps.get(n).ok_or_else(none)?;
+    let (reach, poll) = (&actor.planner().sources, actor.pace().poll);
+    match &plan.request {
+        Request::RetryJobs { queue, .. } => retry_jobs::ready(reach, queue, step, poll).await,
+        Request::PauseQueue { queue } => pause_queue::ready(reach, queue, step, true, poll).await,
+        Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, poll).await,
+        Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step).await,
+        _ => Err(none()),
+    }
 }
 
 /// Tells the screen how far a deed is.
