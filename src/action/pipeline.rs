@@ -131,6 +131,7 @@ async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal>
         Request::Resume { target } => pause::draft(survey, target, false).await,
         Request::DeletePod { target, force } => delete_pod::draft(survey, target, *force).await,
         Request::EvictPod { target } => evict_pod::draft(survey, target).await,
+        other => sources::draft(survey.planner, other, survey.now).await,
     }
 }
 

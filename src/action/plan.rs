@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Target;
+use super::{Target, Thing};
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -66,6 +66,21 @@ pub enum Request {
     EvictPod {
         target: ObjectRef,
     },
+    /// A Certificate of cert-manager: its namespace is what it is `within`, its uid the `id`.
+    Renew {
+        certificate: Thing,
+    },
+    /// An alert by its name; `labels` are all that it must have to be held back.
+    Silence {
+        alert: Thing,
+        labels: Vec<(String, String)>,
+        minutes: u32,
+        comment: String,
+    },
+    /// A silence by its id; without one, the newest of ours for the alert of that name.
+    ExpireSilence {
+        silence: Thing,
+    },
 }
 
 impl Request {
@@ -81,12 +96,20 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::Renew { .. } => "renew-certificate",
+            Self::Silence { .. } => "silence-alert",
+            Self::ExpireSilence { .. } => "expire-silence",
         }
     }
 
     /// The source that it is about; `None`: the Kubernetes cluster.
     pub const fn source(&self) -> Option<&SourceId> {
-        None
+        match self {
+            Self::Renew { certificate: thing }
+            | Self::Silence { alert: thing, .. }
+            | Self::ExpireSilence { silence: thing } => Some(&thing.source),
+            _ => None,
+        }
     }
 
     /// The Kubernetes objects that it changes.
@@ -101,6 +124,7 @@ impl Request {
             | Self::DeletePod { target, .. }
             | Self::EvictPod { target } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
+            _ => Vec::new(),
         }
     }
 }

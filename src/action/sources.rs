@@ -4,18 +4,25 @@
 //! (the right to do it, whatever can be tried without changing anything), because only it knows how to ask; policy,
 //! freeze, read-only, risk and the confirmation stay the pipeline's, and the journal is the executor's.
 
+use std::collections::BTreeMap;
+
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::mpsc::Sender;
 
 use super::draft::{Draft, refuse};
 use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
-use super::{Actor, Planner, WriteGrant};
+use super::{Actor, Planner, WriteGrant, renew, silence};
+use crate::feed::prometheus::AlertmanagerWay;
 use crate::journal::ResponseSeen;
+use crate::model::Str;
 
 /// How the sources of the platform are reached, by their names in the configuration. Each family adds its map.
 #[derive(Clone, Debug, Default)]
-pub struct Reach {}
+pub struct Reach {
+    /// By the name of the Prometheus source that they belong to.
+    pub alertmanagers: BTreeMap<Str, AlertmanagerWay>,
+}
 
 /// One step that was looked at again and is ready to be carried out.
 pub(super) trait Deed: Send {
@@ -28,23 +35,38 @@ pub(super) trait Deed: Send {
 }
 
 /// What one action of a source contributes to a plan. It reads; a read-only console makes such plans too.
-pub(super) async fn draft(_planner: &Planner, request: &Request, _now: Timestamp) -> Result<Draft, Refusal> {
-    Err(refuse(
-        format!("{} is no action of a source", request.name()),
-        "choose it from the list of actions",
-    ))
+pub(super) async fn draft(planner: &Planner, request: &Request, now: Timestamp) -> Result<Draft, Refusal> {
+    match request {
+        Request::Renew { certificate } => renew::draft(planner, certificate, now).await,
+        Request::Silence {
+            alert,
+            labels,
+            minutes,
+            comment,
+        } => silence::draft(planner, alert, labels, *minutes, comment, now).await,
+        Request::ExpireSilence { silence } => silence::draft_expire(planner, silence).await,
+        _ => Err(refuse(
+            format!("{} is no action of a source", request.name()),
+            "choose it from the list of actions",
+        )),
+    }
 }
 
 /// Looks again whether step `n` still holds, and prepares to carry it out.
 ///
 /// # Errors
 /// Why not: nothing was changed.
-pub(super) async fn ready(_actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dyn Deed>, Outcome> {
+pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dyn Deed>, Outcome> {
     let name = plan.request.name();
-    Err(Outcome::Refused(format!(
-        "step {} of {name}: there is no such action here",
-        n + 1
-    )))
+    let none = || Outcome::Refused(format!("step {} of {name}: there is no such action here", n + 1));
+    let step = plan.steps.get(n).ok_or_else(none)?;
+    match &plan.request {
+        Request::Renew { certificate } => renew::ready(actor, certificate, step).await,
+        request @ (Request::Silence { .. } | Request::ExpireSilence { .. }) => {
+            silence::ready(actor, request, step).await
+        }
+        _ => Err(none()),
+    }
 }
 
 /// Tells the screen how far a deed is.

@@ -44,9 +44,8 @@ impl Goal {
                 debug_assert!(step.target.object().is_some_and(|o| o.kind == Kind::Pod));
                 Self::PodGone
             }
-            Request::Resume { .. } | Request::Restart { .. } | Request::RollBack { .. } | Request::SetImage { .. } => {
-                Self::Rollout
-            }
+            // Rollouts; and what is of another source never comes here.
+            _ => Self::Rollout,
         }
     }
 }
