@@ -191,7 +191,7 @@ async fn when_something_is_missing() {
     let retry_at = s.stage.now() + SignedDuration::from_secs(8);
     let since = s.stage.now() - SignedDuration::from_secs(42);
     let why = "the connection was closed";
-    for kind in quarterdeck::app::SIGNAL_KINDS {
+    for kind in quarterdeck::signal::KINDS {
         let why = why.into();
         s.stage.feed(kind, Freshness::Stale { since, why, retry_at }).await;
     }
@@ -231,7 +231,7 @@ async fn when_something_is_missing() {
         ("login-80x24", login, None),
     ] {
         let mut app = stage::alone(Setting::default(), connection);
-        let feeds = quarterdeck::app::SIGNAL_KINDS.map(|k| feed.clone().map(|f| (FeedId::Watch(k), f)));
+        let feeds = quarterdeck::signal::KINDS.map(|k| feed.clone().map(|f| (FeedId::Watch(k), f)));
         let feeds = feeds.into_iter().flatten().collect();
         app.update(
             Msg::World(Batch {

@@ -36,3 +36,20 @@ mod rule_tests;
 mod source_rule_tests;
 #[cfg(test)]
 mod testing;
+
+use crate::model::Kind;
+
+/// What the rules look at: always watched.
+pub const KINDS: [Kind; 11] = [
+    Kind::Pod,
+    Kind::Deployment,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::ReplicaSet,
+    Kind::Hpa,
+    Kind::Pdb,
+    Kind::Node,
+    Kind::Quota,
+    Kind::Job,
+    Kind::CronJob,
+];

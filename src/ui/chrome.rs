@@ -89,7 +89,7 @@ fn light(app: &App, look: Look<'_>) -> (String, Role) {
         }
         Connection::Connected { .. } => {}
     }
-    let worst = crate::app::SIGNAL_KINDS
+    let worst = crate::signal::KINDS
         .iter()
         .map(|k| app.world.feed(crate::model::FeedId::Watch(*k)))
         .filter(|f| !matches!(f, Freshness::Forbidden { .. }))

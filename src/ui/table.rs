@@ -85,7 +85,7 @@ pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<P
 
 /// A pane in one line: ` 1 Pods  41/44 ready  ▲ 1 image not pulled`.
 fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let mut x = put(
         buf,
         area,
@@ -275,7 +275,7 @@ fn longest_name(app: &App, pane: &Pane, list: &List, columns: &[Column]) -> u16 
 }
 
 fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> Vec<(String, ratatui::style::Style)> {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let role = if focused { Role::TitleFocus } else { Role::Title };
     let mut title = vec![
         (format!("{} ", pane.id.number()), look.style(Role::Key)),

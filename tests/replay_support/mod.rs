@@ -210,14 +210,13 @@ impl Exceptions {
             let excepted = self.list.iter_mut().find(|(e, _)| {
                 (e["exchange"].is_null() || e["exchange"] == at) && covers(e["path"].as_str().unwrap(), &path)
             });
-            match excepted {
-                Some((_, used)) => *used = true,
-                None => {
-                    let (expected, got) = (short(&expected), short(&got));
-                    self.left
-                        .push(format!("{} {at} {path}: expected {expected}, got {got}", self.scenario));
-                }
+            if let Some((_, used)) = excepted {
+                *used = true;
+                continue;
             }
+            let (expected, got) = (short(&expected), short(&got));
+            self.left
+                .push(format!("{} {at} {path}: expected {expected}, got {got}", self.scenario));
         }
     }
 

@@ -60,7 +60,7 @@ fn accept(app: &mut App) -> Vec<Effect> {
         }
         PromptFor::LogFilter => Vec::new(),
         PromptFor::Search => {
-            if let Some(scroll) = app.layers.last_mut().and_then(views::scroll_of) {
+            if let Some(scroll) = app.layers.last_mut().and_then(Layer::scroll) {
                 scroll.search = text;
                 scroll.hit = None;
             }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -326,10 +327,9 @@ struct Around {
 impl Session {
     async fn open(config: &Config, way: &Way) -> Result<Self, Fault> {
         let stream = dial(&way.host, way.via.as_ref()).await?;
-        let (client, mut connection) = config
-            .connect_raw(stream, way.tls.clone())
-            .await
-            .map_err(|e| Fault::of(&e))?;
+        // Boxed: else the compiler cannot see that whoever waits for this may move to another thread.
+        let connect: BoxFuture<'_, _> = Box::pin(config.connect_raw(stream, way.tls.clone()));
+        let (client, mut connection) = connect.await.map_err(|e| Fault::of(&e))?;
         let heard = Arc::new(Mutex::new(Heard::default()));
         let ears = Arc::clone(&heard);
         let driver = tokio::spawn(async move {

@@ -2,6 +2,7 @@
 
 pub mod alertmanager;
 mod api;
+mod asker;
 mod queries;
 mod views;
 
@@ -13,6 +14,7 @@ use prometheus_http_query::Client;
 
 use self::alertmanager::Alertmanager;
 pub use self::api::Trouble;
+pub use self::asker::Asker;
 pub use self::queries::{ALL as QUERIES, Query, Texts};
 use super::http::HttpServer;
 use super::{Inbox, Pace, SourceContext};
