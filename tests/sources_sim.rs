@@ -258,7 +258,7 @@ async fn the_demonstration_measures_its_incident_and_takes_silences() {
         let all = poll.seen.alerts.fresh().unwrap().iter();
         all.filter(|a| &*a.name == "HighErrorRate").any(|a| !a.is_active())
     };
-    assert!(silenced(&poll));
+    assert!(silenced(&poll), "{:?} {:?}", poll.seen.alerts, poll.seen.silences);
     assert_eq!(poll.seen.silences.fresh().unwrap().len(), 1);
     let Undo::By { request, .. } = undo else { panic!() };
     let (outcome, verdict, _) = carry_out(&actor, &grant, request).await;

@@ -136,14 +136,13 @@ pub(super) fn sync(world: &mut World, key: &Key) {
     }
     let now = world.now;
     world.edit_status_as(MANAGER, &CERTIFICATEREQUESTS, &request, |r| {
-        set(r, "/status/conditions/1/status", "True");
-        set(r, "/status/conditions/1/reason", "Issued");
-        set(
-            r,
-            "/status/conditions/1/message",
-            "Certificate fetched from issuer successfully",
-        );
-        set(r, "/status/conditions/1/lastTransitionTime", stamp(now));
+        let Some(ready) = r.pointer_mut("/status/conditions/1") else {
+            return;
+        };
+        set(ready, "/status", "True");
+        set(ready, "/reason", "Issued");
+        set(ready, "/message", "Certificate fetched from issuer successfully");
+        set(ready, "/lastTransitionTime", stamp(now));
     });
     // As authorities do, an hour back: clocks differ.
     let from = now - SignedDuration::from_hours(1);
