@@ -91,6 +91,21 @@ pub enum Request {
     DeleteKeys {
         keys: Thing,
     },
+    /// A Certificate of cert-manager: its namespace is what it is `within`, its uid the `id`.
+    Renew {
+        certificate: Thing,
+    },
+    /// An alert by its name; `labels` are all that it must have to be held back.
+    Silence {
+        alert: Thing,
+        labels: Vec<(String, String)>,
+        minutes: u32,
+        comment: String,
+    },
+    /// A silence by its id; without one, the newest of ours for the alert of that name.
+    ExpireSilence {
+        silence: Thing,
+    },
 }
 
 impl Request {
@@ -111,6 +126,9 @@ impl Request {
             Self::PauseQueue { .. } => "pause-queue",
             Self::ResumeQueue { .. } => "resume-queue",
             Self::DeleteKeys { .. } => "delete-keys",
+            Self::Renew { .. } => "renew-certificate",
+            Self::Silence { .. } => "silence-alert",
+            Self::ExpireSilence { .. } => "expire-silence",
         }
     }
 
@@ -122,6 +140,9 @@ impl Request {
             | Self::PauseQueue { queue: thing }
             | Self::ResumeQueue { queue: thing }
             | Self::DeleteKeys { keys: thing } => Some(&thing.source),
+            Self::Renew { certificate: thing }
+            | Self::Silence { alert: thing, .. }
+            | Self::ExpireSilence { silence: thing } => Some(&thing.source),
             _ => None,
         }
     }

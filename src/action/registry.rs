@@ -214,6 +214,30 @@ pub const REGISTRY: &[ActionInfo] = &[
         needs: &[],
         grants: &["ACL SETUSER qd +scan +unlink ~PREFIX*"],
     },
+    ActionInfo {
+        name: "renew-certificate",
+        doc: "Ask cert-manager for a new certificate now.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Certificates),
+        needs: &[need("update", "cert-manager.io", "certificates", "status")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "silence-alert",
+        doc: "Hold an alert back at the Alertmanager for a while.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Prometheus),
+        needs: &[],
+        grants: &["the Alertmanager takes POST /api/v2/silences from us"],
+    },
+    ActionInfo {
+        name: "expire-silence",
+        doc: "End a silence of the Alertmanager.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Prometheus),
+        needs: &[],
+        grants: &["the Alertmanager takes DELETE /api/v2/silence from us"],
+    },
 ];
 
 /// The action of this name.

@@ -13,9 +13,10 @@ use tokio::sync::mpsc::Sender;
 
 use super::draft::{Draft, refuse};
 use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
-use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, postgres, retry_jobs};
+use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, postgres, renew, retry_jobs, silence};
 use crate::config::QueueSource;
 use crate::feed::postgres::Server;
+use crate::feed::prometheus::AlertmanagerWay;
 use crate::feed::redis::Way;
 use crate::journal::ResponseSeen;
 use crate::model::Str;
@@ -28,6 +29,8 @@ pub struct Reach {
     pub redis: BTreeMap<Str, Way>,
     /// Sets of queues.
     pub queues: BTreeMap<Str, QueueWay>,
+    /// By the name of the Prometheus source that they belong to.
+    pub alertmanagers: BTreeMap<Str, AlertmanagerWay>,
 }
 
 /// A set of queues, and the Redis on which it is.
@@ -67,6 +70,14 @@ pub(super) async fn draft(planner: &Planner, request: &Request, now: Timestamp) 
         Request::PauseQueue { queue } => pause_queue::draft(&planner.sources, queue, true).await,
         Request::ResumeQueue { queue } => pause_queue::draft(&planner.sources, queue, false).await,
         Request::DeleteKeys { keys } => delete_keys::draft(&planner.sources, keys).await,
+        Request::Renew { certificate } => renew::draft(planner, certificate, now).await,
+        Request::Silence {
+            alert,
+            labels,
+            minutes,
+            comment,
+        } => silence::draft(planner, alert, labels, *minutes, comment, now).await,
+        Request::ExpireSilence { silence } => silence::draft_expire(planner, silence).await,
         _ => Err(refuse(
             format!("{} is no action of a source", request.name()),
             "choose it from the list of actions",
@@ -89,6 +100,10 @@ pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dy
         Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, poll).await,
         Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step).await,
         Request::Postgres { .. } => postgres::ready(actor, plan, step).await,
+        Request::Renew { certificate } => renew::ready(actor, certificate, step).await,
+        request @ (Request::Silence { .. } | Request::ExpireSilence { .. }) => {
+            silence::ready(actor, request, step).await
+        }
         _ => Err(none()),
     }
 }

@@ -135,7 +135,7 @@ fn certificates_by_what_is_left_who_renews_and_what_is_served() {
         (
             "three days, nobody renews: one line",
             certificates(vec![managed(-87, 3)], Some(chain(-87, 3)), Some(chain(-87, 3))),
-            &["critical cert.expiring: certificate web-tls 3d left for 0s — renewal overdue ClusterIssuer/le"],
+            &["critical cert.expiring: certificate web-tls 3d left for <1m — renewal overdue ClusterIssuer/le"],
         ),
         (
             "twenty days, overdue",

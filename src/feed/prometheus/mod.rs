@@ -19,7 +19,7 @@ pub use self::queries::{ALL as QUERIES, Query, Texts};
 use super::http::HttpServer;
 use super::{Inbox, Pace, SourceContext};
 use crate::config::PrometheusSource;
-use crate::model::{Freshness, Problem, Prometheus, Seen, Source, SourceId, SourceKind};
+use crate::model::{Freshness, Problem, Prometheus, Seen, Source, SourceId, SourceKind, Str};
 
 /// How often it is asked. Rules are evaluated every 15 to 60 s: faster shows nothing new.
 const SLOW: Duration = Duration::from_secs(30);
@@ -49,6 +49,42 @@ pub async fn run(source: PrometheusSource, mut context: SourceContext, inbox: In
             shown = Some(poll.seen.clone());
         }
         context.rest(slow, fast).await;
+    }
+}
+
+/// How an action reaches an Alertmanager. Cheap to clone; all clones share one client.
+#[derive(Clone)]
+pub struct AlertmanagerWay {
+    url: Str,
+    server: Arc<tokio::sync::Mutex<HttpServer>>,
+}
+
+impl std::fmt::Debug for AlertmanagerWay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AlertmanagerWay").field(&self.url).finish()
+    }
+}
+
+impl AlertmanagerWay {
+    pub fn new(endpoint: crate::config::Endpoint, context: &SourceContext) -> Self {
+        let server = HttpServer::new(endpoint, context);
+        Self {
+            url: server.url().into(),
+            server: Arc::new(tokio::sync::Mutex::new(server)),
+        }
+    }
+
+    /// Without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A client that is let in.
+    ///
+    /// # Errors
+    /// A credential or the way is missing.
+    pub async fn client(&self) -> Result<reqwest::Client, Problem> {
+        self.server.lock().await.client().await
     }
 }
 
