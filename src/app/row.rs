@@ -24,6 +24,8 @@ pub struct Item {
     pub group: Str,
     pub name: Str,
     pub health: Health,
+    /// How bad it looks, where a row stands higher than it is bad: a sum on top, a line of a tree.
+    pub sign: Option<Health>,
     /// Orders rows of one health: the highest first.
     pub rank: f64,
     /// One a column of the pane's view.

@@ -36,6 +36,7 @@ pub struct Demo {
     server: Server,
     prometheus: Prometheus,
     ingress: Ingress,
+    postgres: super::postgres::Server,
     world: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
 }
 
@@ -63,6 +64,11 @@ impl Demo {
     /// The TLS endpoint of the cluster's hosts.
     pub fn ingress(&self) -> &Ingress {
         &self.ingress
+    }
+
+    /// The database `core`.
+    pub fn postgres(&self) -> &super::postgres::Server {
+        &self.postgres
     }
 
     /// What the server serves.
@@ -122,6 +128,10 @@ pub async fn start(options: Options) -> Result<Demo> {
     let ingress = Ingress::start(server.store().clone())
         .await
         .context("starting the demonstration's ingress on 127.0.0.1")?;
+    let database = super::postgres::Options { calm: options.calm };
+    let postgres = super::postgres::Server::start(database, Timestamp::now())
+        .await
+        .context("starting the demonstration's PostgreSQL on 127.0.0.1")?;
     let folder = private_folder().context("making a private folder for the demonstration's kubeconfig")?;
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
     let pace = options.pace.max(1);
@@ -134,6 +144,7 @@ pub async fn start(options: Options) -> Result<Demo> {
         server,
         prometheus,
         ingress,
+        postgres,
         world,
     };
     let path = &demo.kubeconfig;
@@ -155,6 +166,7 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
     let demo = start(options).await?;
     writeln!(out, "kubeconfig: {}", demo.kubeconfig().display())?;
     writeln!(out, "config: {}", demo.config().display())?;
+    writeln!(out, "postgres core: {}", demo.postgres.url())?;
     writeln!(out, "prometheus: {}", demo.prometheus.url())?;
     writeln!(out, "ingress: https://{}", demo.ingress.address())?;
     out.flush()?;
@@ -232,8 +244,12 @@ fn write_config(demo: &Demo, kubeconfig: &Path) -> Result<()> {
 fn source_tables(demo: &Demo) -> toml::Table {
     let url = demo.prometheus.url();
     let ingress = demo.ingress.address();
+    let postgres = demo.postgres.url();
     let text = format!(
         r#"
+[[postgres]]
+name = "core"
+dsn = "{postgres}"
 [[prometheus]]
 name = "main"
 url = "{url}"
