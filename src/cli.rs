@@ -75,6 +75,9 @@ pub struct Demo {
     /// Only run the servers, and print how to reach them
     #[arg(long)]
     pub serve: bool,
+    /// Without the incidents
+    #[arg(long)]
+    pub calm: bool,
     /// Pods besides those of the scenario
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub pods: u32,

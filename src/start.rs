@@ -119,7 +119,8 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     let wanted = demo::Options {
         pods: args.pods as usize,
         events_per_second: args.events_per_second,
-        calm: false,
+        calm: args.calm,
+        ..demo::Options::default()
     };
     if args.serve {
         demo::serve(wanted, &mut std::io::stdout()).await?;
@@ -155,7 +156,7 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     let mut world = World::default();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     let settled = |world: &World| {
-        crate::app::SIGNAL_KINDS.iter().all(|k| {
+        crate::signal::KINDS.iter().all(|k| {
             !matches!(
                 world.feed(FeedId::Watch(*k)),
                 Freshness::Off | Freshness::Syncing { .. }

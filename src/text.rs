@@ -109,6 +109,19 @@ pub fn truncate_middle(text: &str, columns: usize) -> Cow<'_, str> {
     Cow::Owned(format!("{begin}{ELLIPSIS}{end}"))
 }
 
+/// At most `columns` wide; of what gives way, the last `keep` columns stay: `cortex-api…789hk`, `work…:1.5.0`.
+pub fn truncate_keeping(text: &str, columns: usize, keep: usize) -> Cow<'_, str> {
+    if text.len() <= columns || width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    if columns < keep + 3 {
+        return truncate_middle(text, columns);
+    }
+    let end = tail(text, keep);
+    let begin = head(text, columns - 1 - width(end));
+    Cow::Owned(format!("{begin}{ELLIPSIS}{end}"))
+}
+
 /// `text` and blanks up to `columns`; too long text is cut at the end.
 pub fn pad(text: &str, columns: usize) -> String {
     let cut = truncate_end(text, columns);
@@ -123,15 +136,15 @@ pub fn pad_left(text: &str, columns: usize) -> String {
     format!("{:blanks$}{cut}", "")
 }
 
-/// How long ago, in one unit, rounded down: `12s`, `6m` (to 119m), `2h` (to 47h), `3d`, `1y`. The future is `0s`: two
-/// clocks never agree entirely.
+/// How long ago, in one unit, rounded down: `<1m`, `6m` (to 119m), `2h` (to 47h), `3d`, `1y`. The future is `<1m`: two
+/// clocks never agree entirely. No seconds: a table whose ages tick would repaint every second for nothing.
 pub fn age(past: SignedDuration) -> String {
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
     let s = past.as_secs().max(0);
     match s {
-        _ if s < MINUTE => format!("{s}s"),
+        _ if s < MINUTE => "<1m".to_owned(),
         _ if s < 2 * HOUR => format!("{}m", s / MINUTE),
         _ if s < 2 * DAY => format!("{}h", s / HOUR),
         _ if s < 365 * DAY => format!("{}d", s / DAY),
@@ -206,7 +219,12 @@ mod tests {
             "☺\u{fe0f}☺\u{fe0f}",
         ] {
             for columns in 0..24 {
-                for cut in [truncate_end(text, columns), truncate_middle(text, columns)] {
+                let cuts = [
+                    truncate_end(text, columns),
+                    truncate_middle(text, columns),
+                    truncate_keeping(text, columns, 5),
+                ];
+                for cut in cuts {
                     assert!(width(&cut) <= columns, "{text:?} in {columns}: {cut:?}");
                 }
                 assert_eq!(width(&pad(text, columns)), columns, "{text:?}");
@@ -215,13 +233,17 @@ mod tests {
         }
         assert_eq!(truncate_middle("cortex-api-7f9c-x2x4p", 13), "cortex…-x2x4p");
         assert_eq!(truncate_end("cortex-api-7f9c", 8), "cortex-…");
+        assert_eq!(
+            truncate_keeping("cortex-api-9857b8b54-789hk", 16, 5),
+            "cortex-api…789hk"
+        );
     }
 
     #[test]
     fn numbers_take_few_characters() {
         let ages = [
-            (-5, "0s"),
-            (59, "59s"),
+            (-5, "<1m"),
+            (59, "<1m"),
             (60, "1m"),
             (7199, "119m"),
             (7200, "2h"),

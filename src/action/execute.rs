@@ -118,7 +118,7 @@ impl Run<'_> {
         if planner.policy.read_only {
             return Err(Outcome::Refused("this console only reads".into()));
         }
-        if (&planner.place.context, &planner.place.server) != (&self.plan.place.context, &self.plan.place.server) {
+        if !planner.place.is_same_cluster(&self.plan.place) {
             return Err(Outcome::Conflict(
                 "the plan was made for another cluster: plan again".into(),
             ));

@@ -131,7 +131,7 @@ async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal>
         Request::Resume { target } => pause::draft(survey, target, false).await,
         Request::DeletePod { target, force } => delete_pod::draft(survey, target, *force).await,
         Request::EvictPod { target } => evict_pod::draft(survey, target).await,
-        Request::Postgres { .. } => sources::draft(survey.planner, request, survey.now).await,
+        other => sources::draft(survey.planner, other, survey.now).await,
     }
 }
 
@@ -141,7 +141,8 @@ fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, boo
     let context = &planner.place.context;
     let production = class.is_production();
     let first = draft.steps.first().map(|s| &s.target);
-    let several = draft.steps.len() > 1;
+    // Several steps about one thing (batches) are still about that thing.
+    let several = draft.steps.iter().any(|s| Some(&s.target) != first);
     let (name, what) = match first {
         Some(t) if several => {
             let kind = t.object().map_or(t.kind(), |_| "workload");

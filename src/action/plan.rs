@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{PostgresAsk, Target};
+use super::{PostgresAsk, Target, Thing};
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -72,6 +72,40 @@ pub enum Request {
         #[serde(flatten)]
         ask: PostgresAsk,
     },
+    /// Failed jobs of a BullMQ queue back to where a worker takes them: these, or all that fit the filter.
+    RetryJobs {
+        queue: Thing,
+        jobs: Vec<String>,
+        /// Only jobs of this name.
+        named: Option<String>,
+        /// Only jobs whose reason of failure contains this.
+        failed_with: Option<String>,
+    },
+    PauseQueue {
+        queue: Thing,
+    },
+    ResumeQueue {
+        queue: Thing,
+    },
+    /// Every key that begins with the thing's name.
+    DeleteKeys {
+        keys: Thing,
+    },
+    /// A Certificate of cert-manager: its namespace is what it is `within`, its uid the `id`.
+    Renew {
+        certificate: Thing,
+    },
+    /// An alert by its name; `labels` are all that it must have to be held back.
+    Silence {
+        alert: Thing,
+        labels: Vec<(String, String)>,
+        minutes: u32,
+        comment: String,
+    },
+    /// A silence by its id; without one, the newest of ours for the alert of that name.
+    ExpireSilence {
+        silence: Thing,
+    },
 }
 
 impl Request {
@@ -88,6 +122,13 @@ impl Request {
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
             Self::Postgres { ask, .. } => ask.name(),
+            Self::RetryJobs { .. } => "retry-jobs",
+            Self::PauseQueue { .. } => "pause-queue",
+            Self::ResumeQueue { .. } => "resume-queue",
+            Self::DeleteKeys { .. } => "delete-keys",
+            Self::Renew { .. } => "renew-certificate",
+            Self::Silence { .. } => "silence-alert",
+            Self::ExpireSilence { .. } => "expire-silence",
         }
     }
 
@@ -95,6 +136,13 @@ impl Request {
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),
+            Self::RetryJobs { queue: thing, .. }
+            | Self::PauseQueue { queue: thing }
+            | Self::ResumeQueue { queue: thing }
+            | Self::DeleteKeys { keys: thing } => Some(&thing.source),
+            Self::Renew { certificate: thing }
+            | Self::Silence { alert: thing, .. }
+            | Self::ExpireSilence { silence: thing } => Some(&thing.source),
             _ => None,
         }
     }
@@ -111,7 +159,7 @@ impl Request {
             | Self::DeletePod { target, .. }
             | Self::EvictPod { target } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
-            Self::Postgres { .. } => Vec::new(),
+            _ => Vec::new(),
         }
     }
 }

@@ -46,6 +46,9 @@ const PATCH_WORKLOADS: &[Verb] = &[
 
 const PATCH_DEPLOYMENT: &[Verb] = &[need("patch", "apps", "deployments", "")];
 
+const BULL_ACL: &[&str] =
+    &["ACL SETUSER qd +eval +zrem +hset +hdel +lpush +rpush +ltrim +rename +zadd +incr +del +xadd ~bull:*"];
+
 pub const REGISTRY: &[ActionInfo] = &[
     ActionInfo {
         name: "scale",
@@ -178,6 +181,62 @@ pub const REGISTRY: &[ActionInfo] = &[
         source: Some(SourceKind::Postgres),
         needs: &[],
         grants: &["GRANT EXECUTE ON FUNCTION pg_stat_statements_reset TO <role>;"],
+    },
+    ActionInfo {
+        name: "retry-jobs",
+        doc: "Give failed jobs of a BullMQ queue (5 or 6) back to its workers.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Queues),
+        needs: &[],
+        grants: BULL_ACL,
+    },
+    ActionInfo {
+        name: "pause-queue",
+        doc: "Let the workers of a BullMQ queue (5 or 6) take no more jobs.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Queues),
+        needs: &[],
+        grants: BULL_ACL,
+    },
+    ActionInfo {
+        name: "resume-queue",
+        doc: "Let the workers of a paused BullMQ queue (5 or 6) take jobs again.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Queues),
+        needs: &[],
+        grants: BULL_ACL,
+    },
+    ActionInfo {
+        name: "delete-keys",
+        doc: "Delete the Redis keys of a prefix, a hundred at a time, within a budget.",
+        risk_floor: Risk::R3,
+        source: Some(SourceKind::Redis),
+        needs: &[],
+        grants: &["ACL SETUSER qd +scan +unlink ~PREFIX*"],
+    },
+    ActionInfo {
+        name: "renew-certificate",
+        doc: "Ask cert-manager for a new certificate now.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Certificates),
+        needs: &[need("update", "cert-manager.io", "certificates", "status")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "silence-alert",
+        doc: "Hold an alert back at the Alertmanager for a while.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Prometheus),
+        needs: &[],
+        grants: &["the Alertmanager takes POST /api/v2/silences from us"],
+    },
+    ActionInfo {
+        name: "expire-silence",
+        doc: "End a silence of the Alertmanager.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Prometheus),
+        needs: &[],
+        grants: &["the Alertmanager takes DELETE /api/v2/silence from us"],
     },
 ];
 

@@ -44,11 +44,8 @@ impl Goal {
                 debug_assert!(step.target.object().is_some_and(|o| o.kind == Kind::Pod));
                 Self::PodGone
             }
-            // Sources verify their own deeds; this is never asked.
-            Request::Postgres { .. } => Self::Fields(Vec::new()),
-            Request::Resume { .. } | Request::Restart { .. } | Request::RollBack { .. } | Request::SetImage { .. } => {
-                Self::Rollout
-            }
+            // Rollouts; and what is of another source never comes here.
+            _ => Self::Rollout,
         }
     }
 }

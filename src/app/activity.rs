@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::msg::Notice;
 use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
+use crate::model::Place;
 
 /// A note in the corner. Errors stay until a key was pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub struct Activity {
     pub id: ActionId,
     pub title: String,
     pub request: Request,
+    /// Where it was done: an undo is only offered there.
+    pub place: Place,
     pub targets: Vec<Target>,
     pub reason: String,
     pub same_as: Vec<String>,
@@ -52,6 +55,7 @@ impl Activity {
             id: plan.id,
             title: plan.title.clone(),
             request: plan.request.clone(),
+            place: plan.place.clone(),
             targets: plan.steps.iter().map(|s| s.target.clone()).collect(),
             reason: reason.to_owned(),
             same_as: plan.steps.iter().map(|s| s.same_as.clone()).collect(),
@@ -111,8 +115,11 @@ impl Activity {
         })
     }
 
-    /// The undo, while it is still offered.
-    pub fn offered_undo(&self, now: Timestamp) -> Option<(&str, &Request)> {
+    /// The undo, while it is still offered and we are where it was done.
+    pub fn offered_undo(&self, here: Option<&Place>, now: Timestamp) -> Option<(&str, &Request)> {
+        if !here.is_some_and(|here| here.is_same_cluster(&self.place)) {
+            return None;
+        }
         let Some(Undo::By {
             label,
             request,

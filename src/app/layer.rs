@@ -1,13 +1,17 @@
 //! The stack of layers over the deck. A key goes to the topmost one.
 
+use super::doc::Scroll;
 use super::layers::{
-    ActivityView, Detail, Help, History, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView,
+    ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
+    TextView,
 };
 
 #[derive(Clone, Debug)]
 pub enum Layer {
     /// One object opened.
     Detail(Detail),
+    /// A row of a source opened.
+    Item(ItemView),
     /// YAML and other text.
     Text(TextView),
     Logs(Logs),
@@ -31,6 +35,7 @@ impl Layer {
         match self {
             Self::Detail(d) if d.is_pod() => &["detail", "view", "pods", "global"],
             Self::Detail(_) => &["detail", "view", "rollouts", "global"],
+            Self::Item(i) => i.contexts,
             Self::Text(_) => &["view", "global"],
             Self::Logs(_) => &["logs", "view", "global"],
             Self::History(_) => &["history", "list", "view", "global"],
@@ -50,7 +55,27 @@ impl Layer {
     pub fn is_full(&self) -> bool {
         matches!(
             self,
-            Self::Detail(_) | Self::Text(_) | Self::Logs(_) | Self::History(_) | Self::Runbook(_) | Self::Activity(_)
+            Self::Detail(_)
+                | Self::Item(_)
+                | Self::Text(_)
+                | Self::Logs(_)
+                | Self::History(_)
+                | Self::Runbook(_)
+                | Self::Activity(_)
         )
+    }
+
+    /// How far it is scrolled, where it is text that scrolls.
+    pub fn scroll(&mut self) -> Option<&mut Scroll> {
+        match self {
+            Self::Detail(l) => Some(&mut l.scroll),
+            Self::Item(l) => Some(&mut l.scroll),
+            Self::Text(l) => Some(&mut l.scroll),
+            Self::Logs(l) => Some(&mut l.scroll),
+            Self::History(l) => Some(&mut l.scroll),
+            Self::Runbook(l) => Some(&mut l.scroll),
+            Self::Help(l) => Some(&mut l.scroll),
+            _ => None,
+        }
     }
 }

@@ -8,6 +8,8 @@ pub mod command;
 mod commands;
 pub mod doc;
 pub mod field;
+#[cfg(test)]
+mod flows;
 pub mod layer;
 pub mod layers;
 mod list;
@@ -24,7 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::action::{ActionId, Class};
 use crate::keys::{Chord, Keymap};
 use crate::model::{
-    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, Uid, Workload, World, rollout_state,
+    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, SourceKind, Uid, Workload, World,
+    rollout_state,
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
@@ -35,7 +38,7 @@ pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
-pub use row::{Health, Row};
+pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
 
@@ -74,6 +77,8 @@ pub struct Start {
     pub keys: Keymap,
     pub thresholds: Thresholds,
     pub books: crate::runbook::library::Library,
+    /// The sources of the platform beside Kubernetes.
+    pub sources: Vec<SourceId>,
     /// Context and scope that the command line or the configuration named.
     pub context: Option<String>,
     pub scope: Option<Scope>,
@@ -92,6 +97,10 @@ pub struct App {
     pub user: String,
     pub lists: [List; PANES.len()],
     pub pane: PaneId,
+    /// Which of its tables each pane shows.
+    pub views: [usize; PANES.len()],
+    /// The sources of the platform beside Kubernetes, in the configuration's order.
+    pub sources: Vec<SourceId>,
     pub focus: Focus,
     pub zoomed: bool,
     pub strip: Strip,
@@ -110,9 +119,13 @@ pub struct App {
     pub dirty: bool,
     pub leaving: bool,
     start_context: Option<String>,
+    /// Where the rows on screen came from: another place takes all of them away.
+    home: Option<Place>,
     scope: Option<Scope>,
     wanted: Wanted,
     states: HashMap<Uid, RolloutState>,
+    /// Of each pane, as of the last refresh: counting the pods again at every key would be most of what a key costs.
+    summaries: Vec<panes::Summary>,
     judged_at: Option<Timestamp>,
     refreshed: (u64, Option<Timestamp>),
     last_id: u64,
@@ -137,6 +150,8 @@ impl App {
             user: String::new(),
             lists,
             pane: PaneId::Pods,
+            views: [0; PANES.len()],
+            sources: start.sources,
             focus: Focus::Pane,
             zoomed: false,
             strip: Strip::default(),
@@ -152,9 +167,11 @@ impl App {
             dirty: true,
             leaving: false,
             start_context: start.context,
+            home: None,
             scope: start.scope,
             wanted: Wanted::default(),
             states: HashMap::new(),
+            summaries: Vec::new(),
             judged_at: None,
             refreshed: (u64::MAX, None),
             last_id: 0,
@@ -220,8 +237,23 @@ impl App {
         &mut self.lists[i]
     }
 
+    /// What of a source is at hand: the opened item, or the selected row's.
+    pub fn item_at_hand(&self) -> Option<&ItemRef> {
+        match self.layers.last() {
+            Some(Layer::Item(view)) => Some(&view.what),
+            None if self.focus == Focus::Pane => Some(&self.list(self.pane).selected()?.item()?.what),
+            _ => None,
+        }
+    }
+
     pub fn active_pane(&self) -> &'static Pane {
         panes::pane(self.pane)
+    }
+
+    /// The pane in one line.
+    pub fn summary(&self, pane: &Pane) -> panes::Summary {
+        let known = self.summaries.get(pane.id.index()).cloned();
+        known.unwrap_or_else(|| (pane.summary)(self))
     }
 
     /// The rollout's state, judged once a refresh.
@@ -239,7 +271,7 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) => return None,
+                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Item(_) => return None,
                 _ => {}
             }
         }
@@ -249,7 +281,7 @@ impl App {
                 .current(&self.judge)
                 .and_then(|s| s.subject.object().cloned());
         }
-        self.list(self.pane).selected().map(Row::object)
+        self.list(self.pane).selected().and_then(Row::object)
     }
 
     /// The workload that keys act on: the subject, or the owner of the subject pod.
@@ -304,18 +336,27 @@ impl App {
     /// Feeds that are needed for what is on screen and for the signals.
     fn needed(&self) -> Wanted {
         let mut wanted = Wanted::default();
-        wanted.kinds.extend(SIGNAL_KINDS);
+        wanted.kinds.extend(crate::signal::KINDS);
         for pane in &PANES {
             if self.on_screen(pane.id) {
                 wanted.kinds.extend(pane.wants);
                 wanted.metrics |= pane.metrics && self.size.0 >= 100;
+                wanted.sources.extend(pane.sources);
             }
         }
+        let view = self.views.get(PaneId::Queries.index()).copied().unwrap_or(0);
+        wanted.tables = wanted.sources.contains(&SourceKind::Postgres) && panes::TABLE_VIEWS.contains(&view);
         for layer in &self.layers {
             match layer {
                 Layer::Detail(d) => {
                     wanted.kinds.insert(Kind::Event);
                     wanted.metrics |= d.is_pod();
+                }
+                Layer::Item(i) => {
+                    wanted.sources.extend(panes::pane(i.pane).sources);
+                    if let ItemRef::Queue { source, queue } = &i.what {
+                        wanted.queue = Some((source.clone(), queue.clone()));
+                    }
                 }
                 Layer::Runbook(_) => {
                     wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);
@@ -334,7 +375,12 @@ impl App {
         if self.layers.iter().any(Layer::is_full) {
             return false;
         }
-        id == self.pane || (!self.zoomed && crate::ui::shows_all_panes(self.size))
+        id == self.pane || (!self.zoomed && self.shows_all_panes() && panes::on_deck(self).contains(&id))
+    }
+
+    /// Whether all panes fit on the deck beside each other, rather than one open and the others a line each.
+    pub const fn shows_all_panes(&self) -> bool {
+        self.size.0 >= 110 && self.size.1 >= 30
     }
 
     /// Tells the feeds what is needed, if that changed.
@@ -359,6 +405,7 @@ impl App {
             .workloads()
             .map(|w| (w.meta.uid.clone(), rollout_state(&self.world, w, now)))
             .collect();
+        self.summaries = PANES.iter().map(|pane| (pane.summary)(self)).collect();
         for pane in &PANES {
             if !(force || self.on_screen(pane.id) || pane.id == self.pane) {
                 continue;
@@ -383,6 +430,11 @@ impl App {
         {
             return;
         }
+        self.judge_now();
+    }
+
+    /// Judges the signals: what a person put aside or took back counts at once.
+    pub(crate) fn judge_now(&mut self) {
         self.judged_at = Some(self.now);
         if self.judge.update(&self.world, self.now) {
             self.strip.settle(&self.judge);
@@ -415,18 +467,3 @@ impl App {
 
 /// How long a prefix waits before the popup lists what may follow.
 pub const WHICH_KEY: SignedDuration = SignedDuration::from_millis(300);
-
-/// What the signals look at: always watched.
-pub const SIGNAL_KINDS: [Kind; 11] = [
-    Kind::Pod,
-    Kind::Deployment,
-    Kind::StatefulSet,
-    Kind::DaemonSet,
-    Kind::ReplicaSet,
-    Kind::Hpa,
-    Kind::Pdb,
-    Kind::Node,
-    Kind::Quota,
-    Kind::Job,
-    Kind::CronJob,
-];

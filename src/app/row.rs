@@ -2,30 +2,136 @@
 
 use std::sync::Arc;
 
-use crate::model::{Event, Kind, Meta, ObjectRef, Pod, Workload};
+use crate::model::postgres::StatementId;
+use crate::model::{CertificateId, Event, Kind, Meta, ObjectRef, Pod, Str, Uid, Workload};
+use crate::panes::Cell;
 
 #[derive(Clone, Debug)]
 pub enum Row {
     Pod(Arc<Pod>),
     Workload(Arc<Workload>),
     Event(Arc<Event>),
+    /// A row of a source beside Kubernetes.
+    Item(Arc<Item>),
+}
+
+/// A row of a polled source. Its cells are made when the source was read: there are few of them, and they say at once
+/// how they order and how bad they are.
+#[derive(Clone, Debug)]
+pub struct Item {
+    pub uid: Uid,
+    /// The source's name.
+    pub group: Str,
+    pub name: Str,
+    pub health: Health,
+    /// Orders rows of one health: the highest first.
+    pub rank: f64,
+    /// One a column of the pane's view.
+    pub cells: Vec<Cell>,
+    /// By which a column orders, where its text would not do it.
+    pub numbers: Vec<Option<f64>>,
+    pub what: ItemRef,
+}
+
+/// What an item stands for, for its detail and for actions: by identity, never by its place in a table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ItemRef {
+    Queue {
+        source: Str,
+        queue: Str,
+    },
+    /// One server of a Redis deployment.
+    Redis {
+        source: Str,
+        node: Str,
+    },
+    /// A session of PostgreSQL: its pid may be another's a moment later, its start may not.
+    Session {
+        source: Str,
+        pid: i32,
+        backend_start: Option<String>,
+    },
+    Statement {
+        source: Str,
+        id: StatementId,
+    },
+    /// A table of PostgreSQL.
+    Table {
+        source: Str,
+        schema: String,
+        name: String,
+    },
+    Index {
+        source: Str,
+        schema: String,
+        name: String,
+    },
+    /// A Certificate of cert-manager.
+    Certificate {
+        source: Str,
+        id: CertificateId,
+    },
+    /// What serves a certificate.
+    Endpoint {
+        source: Str,
+        address: Str,
+    },
+    Alert {
+        source: Str,
+        /// All labels: its identity.
+        labels: Arc<[(Str, Str)]>,
+    },
+    HttpCheck {
+        name: Str,
+    },
+    /// A line that is read and no more.
+    Line,
 }
 
 impl Row {
-    pub fn meta(&self) -> &Meta {
+    fn meta(&self) -> Option<&Meta> {
         match self {
-            Self::Pod(p) => &p.meta,
-            Self::Workload(w) => &w.meta,
-            Self::Event(e) => &e.meta,
+            Self::Pod(p) => Some(&p.meta),
+            Self::Workload(w) => Some(&w.meta),
+            Self::Event(e) => Some(&e.meta),
+            Self::Item(_) => None,
         }
     }
 
-    pub fn object(&self) -> ObjectRef {
-        self.meta().object(match self {
+    /// What it is known by, whatever its place in the table.
+    pub fn uid(&self) -> &Uid {
+        match self {
+            Self::Pod(p) => &p.meta.uid,
+            Self::Workload(w) => &w.meta.uid,
+            Self::Event(e) => &e.meta.uid,
+            Self::Item(i) => &i.uid,
+        }
+    }
+
+    pub fn item(&self) -> Option<&Item> {
+        match self {
+            Self::Item(item) => Some(item),
+            _ => None,
+        }
+    }
+
+    /// By which rows are ordered where nothing else decides: group, then name.
+    pub fn order(&self) -> (&str, &str) {
+        match (self.meta(), self) {
+            (Some(meta), _) => (&meta.namespace, &meta.name),
+            (None, Self::Item(item)) => (&item.group, &item.name),
+            (None, _) => ("", ""),
+        }
+    }
+
+    /// The Kubernetes object that the row is about.
+    pub fn object(&self) -> Option<ObjectRef> {
+        Some(self.meta()?.object(match self {
             Self::Pod(_) => Kind::Pod,
             Self::Workload(w) => w.kind,
             Self::Event(_) => Kind::Event,
-        })
+            Self::Item(_) => return None,
+        }))
     }
 }
 

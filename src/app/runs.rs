@@ -1,5 +1,7 @@
 //! Runs of runbooks within the session: facts go in, plans come out, and what became of a plan goes back in.
 
+use std::fmt::Write as _;
+
 use jiff::SignedDuration;
 
 use super::layers::{PlanLayer, PlanState, RunView};
@@ -17,7 +19,17 @@ use crate::signal::Signal;
 pub struct RunEntry {
     pub number: u64,
     pub run: Run,
-    asked: Option<(ActionId, AskId)>,
+    asked: Option<Asked>,
+}
+
+/// The change that the current step asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    plan: ActionId,
+    ask: AskId,
+    /// How long verification may take and how long it must then stay good, in seconds, where the runbook says so.
+    verify_for: Option<i64>,
+    soak: Option<i64>,
 }
 
 impl RunEntry {
@@ -145,11 +157,18 @@ impl App {
         self.perform(number, effects)
     }
 
-    /// New data, or a second passed: runs that wait look again.
-    pub(crate) fn runs_see_facts(&mut self) -> Vec<Effect> {
-        self.runs_tick()
+    /// Ends and forgets all runs: what they are about is out of sight.
+    pub(crate) fn end_runs(&mut self, reason: &str) -> Vec<Effect> {
+        let live: Vec<u64> = self.runs.iter().filter(|r| r.is_live()).map(|r| r.number).collect();
+        let abort = || Event::Abort {
+            reason: reason.to_owned(),
+        };
+        let effects = live.into_iter().flat_map(|n| self.run_event(n, abort())).collect();
+        self.runs.clear();
+        effects
     }
 
+    /// New data, or a second passed: runs that wait look again.
     pub(crate) fn runs_tick(&mut self) -> Vec<Effect> {
         let live: Vec<u64> = self.runs.iter().filter(|r| r.is_live()).map(|r| r.number).collect();
         live.into_iter().flat_map(|n| self.run_event(n, Event::Tick)).collect()
@@ -172,15 +191,29 @@ impl App {
                         (Ok(()), None) => Err("the run is gone".to_owned()),
                     };
                     match resolved {
-                        Ok(request) => out.extend(self.plan_for_run(number, ask.ask, request, &ask.reason)),
+                        Ok(request) => {
+                            let reason = ask.reason.clone();
+                            out.extend(self.plan_for_run(number, request, &reason, |plan| Asked {
+                                plan,
+                                ask: ask.ask,
+                                verify_for: ask.verify_for,
+                                soak: ask.soak,
+                            }));
+                        }
                         Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask: ask.ask, why })),
                     }
                 }
                 engine::Effect::PlanUndo {
                     ask, request, label, ..
-                } => {
-                    out.extend(self.plan_for_run(number, ask, request, &label));
-                }
+                } => match self.may_mutate() {
+                    Ok(()) => out.extend(self.plan_for_run(number, request, &label, |plan| Asked {
+                        plan,
+                        ask,
+                        verify_for: None,
+                        soak: None,
+                    })),
+                    Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask, why })),
+                },
                 engine::Effect::Open(open) => out.extend(self.open_for_run(number, open)),
                 engine::Effect::Record(record) => {
                     let subject = self
@@ -201,7 +234,13 @@ impl App {
         out
     }
 
-    fn plan_for_run(&mut self, number: u64, ask: AskId, request: Request, reason: &str) -> Vec<Effect> {
+    fn plan_for_run(
+        &mut self,
+        number: u64,
+        request: Request,
+        reason: &str,
+        asked: impl FnOnce(ActionId) -> Asked,
+    ) -> Vec<Effect> {
         let effects = self.open_plan(request, Some(number));
         let id = match self.layers.last_mut() {
             Some(Layer::Plan(plan)) => {
@@ -211,18 +250,40 @@ impl App {
             _ => return effects,
         };
         if let Some(entry) = self.runs.iter_mut().find(|r| r.number == number) {
-            entry.asked = Some((id, ask));
+            entry.asked = Some(asked(id));
         }
         effects
     }
 
-    fn asked(&self, number: u64, id: ActionId) -> Option<AskId> {
+    fn asked(&self, number: u64, id: ActionId) -> Option<Asked> {
         self.runs
             .iter()
             .find(|r| r.number == number)?
             .asked
-            .filter(|(i, _)| *i == id)
-            .map(|(_, ask)| ask)
+            .filter(|a| a.plan == id)
+    }
+
+    /// Gives a plan the patience that the runbook asks for, before anybody sees it.
+    pub(crate) fn run_paces(&self, number: u64, plan: &mut Plan) {
+        let Some(asked) = self.asked(number, plan.id) else {
+            return;
+        };
+        let seconds = |s: Option<i64>| s.and_then(|s| u64::try_from(s).ok());
+        // Where a change takes no soak (a resumed rollout is verified by its field), a runbook adds none.
+        let soak = seconds(asked.soak).filter(|_| plan.verify.soak_s > 0);
+        let (within, soak) = (seconds(asked.verify_for), soak);
+        if within.is_none() && soak.is_none() {
+            return;
+        }
+        plan.verify.deadline_s = within.unwrap_or(plan.verify.deadline_s);
+        plan.verify.soak_s = soak.unwrap_or(plan.verify.soak_s);
+        let text = crate::runbook::duration_text;
+        let _ = write!(
+            plan.verify.text,
+            "; the runbook gives it {}, then {} of watching",
+            text(plan.verify.deadline_s as i64),
+            text(plan.verify.soak_s as i64)
+        );
     }
 
     pub(crate) fn run_planned(
@@ -231,7 +292,7 @@ impl App {
         id: ActionId,
         answer: &Result<Box<Plan>, Refusal>,
     ) -> Vec<Effect> {
-        let Some(ask) = self.asked(number, id) else {
+        let Some(Asked { ask, .. }) = self.asked(number, id) else {
             return Vec::new();
         };
         let event = match answer {
@@ -249,7 +310,7 @@ impl App {
     /// The plan was closed before it was confirmed.
     pub(crate) fn run_plan_closed(&mut self, layer: &PlanLayer) -> Vec<Effect> {
         let Some(number) = layer.run else { return Vec::new() };
-        let Some(ask) = self.asked(number, layer.id) else {
+        let Some(Asked { ask, .. }) = self.asked(number, layer.id) else {
             return Vec::new();
         };
         let event = match &layer.state {
@@ -263,7 +324,7 @@ impl App {
             },
             _ => Event::PlanCancelled {
                 ask,
-                why: "the plan was closed".to_owned(),
+                why: "you closed the plan: nothing was changed".to_owned(),
             },
         };
         self.run_event(number, event)
@@ -272,10 +333,10 @@ impl App {
     /// Another plan (an alternative, or planned again) takes the place of the one that a run asked for.
     pub(crate) fn run_replanned(&mut self, number: u64, old: ActionId, new: ActionId) {
         if let Some(entry) = self.runs.iter_mut().find(|r| r.number == number)
-            && let Some((id, _)) = &mut entry.asked
-            && *id == old
+            && let Some(asked) = &mut entry.asked
+            && asked.plan == old
         {
-            *id = new;
+            asked.plan = new;
         }
     }
 

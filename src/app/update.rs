@@ -3,12 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::command;
-use super::layers::{Content, PickerFor, PlanFocus, PromptFor};
+use super::layers::{Content, PlanFocus, PromptFor};
 use super::msg::{Connection, Effect, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal};
 use crate::keys::{Chord, Key, Resolved};
-use crate::model::FeedId;
+use crate::model::{Freshness, Place};
+
+/// As many files can have a fault at the start: configuration, theme, keymap, runbooks.
+const MOST_TOASTS: usize = 4;
 
 impl App {
     /// Takes one message at our time `now`.
@@ -36,13 +39,14 @@ impl App {
                 self.world.apply(batch);
                 self.refresh(false);
                 self.judge();
+                super::commands::fill_namespaces(self);
                 self.dirty |= feeds_changed;
-                self.runs_see_facts()
+                self.runs_tick()
             }
             Msg::Connection(connection) => self.connection_changed(connection),
             Msg::Contexts(contexts) => {
                 self.contexts = Some(contexts);
-                self.fill_context_picker();
+                super::commands::fill_contexts(self);
                 Vec::new()
             }
             Msg::Planned(id, answer) => self.planned(id, answer),
@@ -91,7 +95,7 @@ impl App {
     pub(crate) fn toast(&mut self, notice: Notice) {
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
-        if self.toasts.len() > 3 {
+        if self.toasts.len() > MOST_TOASTS {
             self.toasts.remove(0);
         }
         self.dirty = true;
@@ -128,37 +132,56 @@ impl App {
     }
 
     fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
-        let was = self.place().cloned();
         self.connection = connection;
         self.dirty = true;
-        let is = self.place().cloned();
-        let mut effects = Vec::new();
-        if was.is_some() && is.is_some() && was != is {
-            // Another cluster or other namespaces: nothing of the old one may stay, marks and open layers included.
-            effects.extend(self.layers.iter().filter_map(|l| match l {
-                Layer::Logs(logs) => Some(Effect::CloseLogs(logs.token)),
-                _ => None,
-            }));
-            self.layers.retain(|l| matches!(l, Layer::Activity(_) | Layer::Help(_)));
-            self.world = crate::model::World::default();
-            self.judge.forget();
-            self.strip = super::Strip::default();
-            for list in &mut self.lists {
-                list.clear();
-            }
-            self.refresh(true);
+        let Some(place) = self.place().cloned() else {
+            return Vec::new();
+        };
+        match self.home.replace(place.clone()) {
+            Some(home) if home != place => self.leave(&home, &place),
+            _ => Vec::new(),
         }
+    }
+
+    /// Another cluster or other namespaces: nothing of the old place may stay, marks and open layers included.
+    fn leave(&mut self, home: &Place, place: &Place) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        self.pending.clear();
+        for layer in std::mem::take(&mut self.layers) {
+            match layer {
+                Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
+                Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
+                Layer::Plan(plan) => effects.extend(self.run_plan_closed(&plan)),
+                _ => {}
+            }
+        }
+        if !home.is_same_cluster(place) {
+            effects.extend(self.end_runs(&format!("the console went on to {}", place.context)));
+        }
+        self.world = crate::model::World::default();
+        self.judge.forget();
+        self.strip = super::Strip::default();
+        self.focus = Focus::Pane;
+        for list in &mut self.lists {
+            list.clear();
+        }
+        self.refresh(true);
         effects
     }
 
-    fn planned(&mut self, id: ActionId, answer: Result<Box<Plan>, Refusal>) -> Vec<Effect> {
+    fn planned(&mut self, id: ActionId, mut answer: Result<Box<Plan>, Refusal>) -> Vec<Effect> {
         let now = self.now;
-        let mut run = None;
+        let run = self.layers.iter().find_map(|l| match l {
+            Layer::Plan(plan) if plan.id == id => plan.run,
+            _ => None,
+        });
+        if let (Some(run), Ok(plan)) = (run, &mut answer) {
+            self.run_paces(run, plan);
+        }
         for layer in &mut self.layers {
             if let Layer::Plan(plan) = layer
                 && plan.id == id
             {
-                run = plan.run;
                 plan.planned(answer.clone(), now);
                 self.dirty = true;
             }
@@ -261,20 +284,24 @@ impl App {
     }
 
     fn type_into(&mut self, chord: Chord) -> Vec<Effect> {
+        let now = self.now;
         match self.layers.last_mut() {
             Some(Layer::Prompt(prompt)) => {
-                if prompt.field.input(chord) {
+                let changed = prompt.field.input(chord);
+                if changed {
                     prompt.complaint = None;
                     return self.prompt_changed();
                 }
             }
             Some(Layer::Palette(palette)) => {
-                if palette.field.input(chord) {
+                let changed = palette.field.input(chord);
+                if changed {
                     self.refresh_palette();
                 }
             }
             Some(Layer::Picker(picker)) => {
-                if picker.field.input(chord) {
+                let changed = picker.field.input(chord);
+                if changed {
                     picker.cursor = 0;
                 }
             }
@@ -287,6 +314,7 @@ impl App {
                     && field.input(chord)
                 {
                     plan.complaint = None;
+                    plan.typed(now);
                 } else if plan.focus == PlanFocus::Cancel && chord.key == Key::Char('r') && plan.can_go() {
                     plan.focus = PlanFocus::Reason;
                 }
@@ -323,8 +351,9 @@ impl App {
         }
     }
 
-    fn refresh_palette(&mut self) {
-        let Some(Layer::Palette(mut palette)) = self.layers.pop() else {
+    /// Ranks the commands anew for what is typed into the palette, if that is open.
+    pub(crate) fn refresh_palette(&mut self) {
+        let Some(Layer::Palette(mut palette)) = self.layers.pop_if(|l| matches!(l, Layer::Palette(_))) else {
             return;
         };
         palette.cursor = 0;
@@ -385,45 +414,6 @@ impl App {
         vec![Effect::Plan(id, request)]
     }
 
-    fn fill_context_picker(&mut self) {
-        use super::layers::Choice;
-        self.dirty = true;
-        let Some(contexts) = self.contexts.clone() else { return };
-        for layer in &mut self.layers {
-            if let Layer::Picker(picker) = layer
-                && picker.purpose == PickerFor::Context
-            {
-                match &contexts {
-                    Ok(rows) => {
-                        picker.choices = rows
-                            .iter()
-                            .map(|c| Choice {
-                                value: c.name.clone(),
-                                label: c.name.clone(),
-                                hint: format!(
-                                    "{}{}{}",
-                                    c.cluster,
-                                    if c.namespace.is_empty() {
-                                        String::new()
-                                    } else {
-                                        format!(" · {}", c.namespace)
-                                    },
-                                    if c.current { " · current" } else { "" }
-                                ),
-                            })
-                            .collect();
-                        picker.note = if rows.is_empty() {
-                            "the kubeconfig names no context".to_owned()
-                        } else {
-                            String::new()
-                        };
-                    }
-                    Err(why) => picker.note.clone_from(why),
-                }
-            }
-        }
-    }
-
     /// Leaves the topmost layer.
     pub(crate) fn pop_layer(&mut self) -> Vec<Effect> {
         self.dirty = true;
@@ -442,12 +432,20 @@ impl App {
         }
     }
 
+    /// Leaves all layers: back to the deck.
+    pub(crate) fn pop_layers(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while !self.layers.is_empty() {
+            effects.extend(self.pop_layer());
+        }
+        effects
+    }
+
     /// Feeds of the active pane, worst first: for its title.
-    pub fn pane_feed(&self, pane: &crate::panes::Pane) -> (&crate::model::Freshness, FeedId) {
-        pane.kinds
-            .iter()
-            .map(|k| (self.world.feed(FeedId::Watch(*k)), FeedId::Watch(*k)))
-            .max_by_key(|(f, _)| f.rank())
-            .unwrap_or((&crate::model::Freshness::Off, FeedId::Metrics))
+    pub fn pane_feed(&self, pane: &crate::panes::Pane) -> Freshness {
+        if pane.kinds.is_empty() {
+            return crate::panes::item::reach(self, pane.sources);
+        }
+        self.world.worst_feed(pane.kinds).clone()
     }
 }

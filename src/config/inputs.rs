@@ -92,6 +92,25 @@ impl File {
     }
 }
 
+/// The runbooks of the user's folder (`*.md`), in the order of their names. No folder, no runbooks.
+pub fn runbooks(paths: &Paths) -> Vec<File> {
+    let Some(folder) = paths.config.as_ref().map(|folder| folder.join("runbooks")) else {
+        return Vec::new();
+    };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(e) => {
+            let text = Err(format!("cannot be listed: {e}"));
+            return vec![File { path: folder, text }];
+        }
+    };
+    let mut found: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    found.sort();
+    found.into_iter().map(File::read).collect()
+}
+
 /// A snapshot of everything that configures.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
@@ -106,7 +125,7 @@ impl Inputs {
     /// The system's file.
     pub const SYSTEM: &'static str = "/etc/quarterdeck/config.toml";
 
-    /// Reads the environment and the files. The only I/O of this module.
+    /// Reads the environment and the files.
     pub fn gather(options: Options) -> Self {
         let env: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?)))

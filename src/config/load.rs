@@ -30,13 +30,14 @@ const VARIABLES: [(&str, &str, &str); 6] = [
 ];
 
 /// Variables with a meaning of their own.
-const OTHER_VARIABLES: [&str; 6] = [
+const OTHER_VARIABLES: [&str; 7] = [
     "QUARTERDECK_CONFIG",
     "QUARTERDECK_CONTEXT",
     "QUARTERDECK_KUBECONFIG",
     "QUARTERDECK_NAMESPACE",
     "QUARTERDECK_PLATFORM",
     "QUARTERDECK_READ_ONLY",
+    "QUARTERDECK_STATE",
 ];
 
 impl Config {
@@ -250,6 +251,9 @@ impl Load {
             match source.read::<Platform>("platform", value, "the platform does not count, so it is UNCLASSIFIED") {
                 Ok(mut platform) if !platform.name.trim().is_empty() => {
                     platform.kubeconfig = platform.kubeconfig.map(|p| self.resolve(source.folder, p));
+                    for path in platform.source_paths() {
+                        *path = self.resolve(source.folder, std::mem::take(path));
+                    }
                     self.platform(source.layer, Some(at), platform);
                 }
                 Ok(_) => self.problem(source.layer, Some(at), "a platform needs a `name` that is not empty"),
@@ -259,7 +263,7 @@ impl Load {
     }
 
     /// Adds a platform, or lays it over the one of the same name. Its mark only gets more careful.
-    fn platform(&mut self, layer: &Layer, at: Option<(usize, usize)>, new: Platform) {
+    fn platform(&mut self, layer: &Layer, at: Option<(usize, usize)>, mut new: Platform) {
         self.config
             .origins
             .insert(format!("platform.{}", new.name), layer.clone());
@@ -268,12 +272,13 @@ impl Load {
             return;
         };
         let lifted = new.classify.is_some() && new.classify < old.classify;
-        old.kubeconfig = new.kubeconfig.or(old.kubeconfig.take());
-        old.context = new.context.or(old.context.take());
+        old.kubeconfig = new.kubeconfig.take().or(old.kubeconfig.take());
+        old.context = new.context.take().or(old.context.take());
         if !new.namespaces.is_empty() {
-            old.namespaces = new.namespaces;
+            old.namespaces = std::mem::take(&mut new.namespaces);
         }
         old.classify = old.classify.max(new.classify);
+        old.take_sources(new);
         if lifted {
             let mark = match old.classify {
                 Some(Declared::Production) => "production",

@@ -23,12 +23,17 @@ use serde::Deserialize;
 use crate::model::Scope;
 use crate::signal::Thresholds;
 
-pub use inputs::{File, Inputs, Layer, Problem};
+pub use inputs::{File, Inputs, Layer, Problem, runbooks};
 pub use paths::Paths;
 pub use platform::{Class, Declared, Platform};
 pub use policy::{Freeze, Policy};
 pub use secret::SecretRef;
-pub use source::{CertificatesSource, HttpSource, PostgresSource, PrometheusSource, QueueSource, RedisSource};
+pub use source::{
+    Auth, CertificatesSource, Endpoint, HeaderValue, HttpSource, PostgresSource, Probe, PrometheusSource, Protocol,
+    Slo, Tls, Via, ViaKind, ViaPort,
+};
+pub use source::{Oldest, QueueEntry, QueueKind, QueueSource, ScoreUnit};
+pub use source::{RedisSource, RedisTarget, RedisUrl};
 
 /// Colour depth, as asked for; `Auto` looks at the terminal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -58,7 +63,7 @@ pub enum Symbols {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Ui {
-    /// A theme's name, or the path of a file.
+    /// `auto` (dark or light, as the terminal's background is), a theme's name, or the path of a file.
     pub theme: String,
     /// A keymap's name, or the path of a file.
     pub keymap: String,
@@ -73,7 +78,7 @@ pub struct Ui {
 impl Default for Ui {
     fn default() -> Self {
         Self {
-            theme: "dark".to_owned(),
+            theme: "auto".to_owned(),
             keymap: "default".to_owned(),
             color: Color::Auto,
             symbols: Symbols::Auto,

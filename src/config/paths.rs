@@ -7,7 +7,7 @@ use std::path::PathBuf;
 pub struct Paths {
     /// `$XDG_CONFIG_HOME/quarterdeck`, else `~/.config/quarterdeck`: configuration, themes, keymaps, runbooks.
     pub config: Option<PathBuf>,
-    /// `$XDG_STATE_HOME/quarterdeck`, else `~/.local/state/quarterdeck`: journal, log. `None` without a home: then
+    /// `$QUARTERDECK_STATE`, else `$XDG_STATE_HOME/quarterdeck`, else `~/.local/state/quarterdeck`: journal, log. `None` without a home: then
     /// there is no journal, and nothing may be changed.
     pub state: Option<PathBuf>,
     pub home: Option<PathBuf>,
@@ -25,7 +25,7 @@ impl Paths {
         };
         Self {
             config: folder("XDG_CONFIG_HOME", ".config"),
-            state: folder("XDG_STATE_HOME", ".local/state"),
+            state: absolute("QUARTERDECK_STATE").or_else(|| folder("XDG_STATE_HOME", ".local/state")),
             home,
         }
     }

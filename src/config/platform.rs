@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::model::{SourceId, SourceKind};
+
 use super::{CertificatesSource, HttpSource, PostgresSource, PrometheusSource, QueueSource, RedisSource};
 
 /// What the configuration says of a platform. In order of care.
@@ -91,7 +93,7 @@ fn host_of(server: &str) -> &str {
 }
 
 /// `[[platform]]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Platform {
     pub name: String,
@@ -117,6 +119,54 @@ pub struct Platform {
     pub certificates: Vec<CertificatesSource>,
     #[serde(default)]
     pub http: Vec<HttpSource>,
+}
+
+impl Platform {
+    /// The paths in the sources, for the configuration to make them absolute.
+    pub(super) fn source_paths(&mut self) -> Vec<&mut PathBuf> {
+        let prometheus = self.prometheus.iter_mut().flat_map(PrometheusSource::paths);
+        let http = self.http.iter_mut().flat_map(HttpSource::paths);
+        let certificates = self.certificates.iter_mut().filter_map(|c| c.ca.as_mut());
+        let redis = self.redis.iter_mut().flat_map(RedisSource::paths);
+        prometheus.chain(http).chain(certificates).chain(redis).collect()
+    }
+
+    /// Sources of a higher layer take the place of those of the same kind below.
+    pub(super) fn take_sources(&mut self, new: Self) {
+        fn take<T>(old: &mut Vec<T>, new: Vec<T>) {
+            if !new.is_empty() {
+                *old = new;
+            }
+        }
+        take(&mut self.postgres, new.postgres);
+        take(&mut self.redis, new.redis);
+        take(&mut self.queues, new.queues);
+        take(&mut self.prometheus, new.prometheus);
+        take(&mut self.certificates, new.certificates);
+        take(&mut self.http, new.http);
+    }
+}
+
+impl Platform {
+    /// Its sources beside Kubernetes, in the file's order.
+    pub fn sources(&self) -> Vec<SourceId> {
+        let named = |kind: SourceKind, name: &str| SourceId {
+            kind,
+            name: name.into(),
+        };
+        let mut out = Vec::new();
+        out.extend(self.postgres.iter().map(|s| named(SourceKind::Postgres, &s.name)));
+        out.extend(self.redis.iter().map(|s| named(SourceKind::Redis, &s.name)));
+        out.extend(self.queues.iter().map(|s| named(SourceKind::Queues, &s.name)));
+        out.extend(self.prometheus.iter().map(|s| named(SourceKind::Prometheus, &s.name)));
+        out.extend(
+            self.certificates
+                .iter()
+                .map(|s| named(SourceKind::Certificates, &s.name)),
+        );
+        out.extend(self.http.iter().map(|s| named(SourceKind::Http, &s.name)));
+        out
+    }
 }
 
 #[cfg(test)]

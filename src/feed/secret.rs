@@ -27,6 +27,27 @@ pub enum SecretError {
     Kubernetes { what: String, why: String },
 }
 
+/// Reads what a [`SecretRef`] points at. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    /// For keys of Kubernetes Secrets: the operator's own rights.
+    reader: Option<kube::Client>,
+}
+
+impl Secrets {
+    pub const fn new(reader: Option<kube::Client>) -> Self {
+        Self { reader }
+    }
+
+    /// The secret, now: nothing is cached.
+    ///
+    /// # Errors
+    /// Where it was looked for and what is missing; never the secret.
+    pub async fn read(&self, from: &SecretRef) -> Result<SecretString, String> {
+        resolve(from, self.reader.as_ref()).await.map_err(|e| e.to_string())
+    }
+}
+
 /// Fetches it now. `cluster` is asked for Kubernetes Secrets with the operator's own rights; without one they cannot
 /// be had.
 pub async fn resolve(what: &SecretRef, cluster: Option<&kube::Client>) -> Result<SecretString, SecretError> {

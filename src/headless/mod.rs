@@ -3,17 +3,22 @@
 //! The field names of the JSON are stable: a field may be added, none is renamed or removed. Times are RFC 3339 in
 //! UTC; what is not known is `null`. Text from outside is clean in both forms.
 
+mod alerts;
+mod certs;
 mod check;
 mod pods;
 mod queries;
 mod rollouts;
 mod signals;
+mod source_doubts;
 mod table;
 
 use std::process::ExitCode;
 
 use crate::model::{Freshness, Kind, World};
 
+pub use alerts::alerts;
+pub use certs::certs;
 pub use check::check;
 pub use pods::pods;
 pub use queries::queries;

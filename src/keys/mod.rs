@@ -97,6 +97,31 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "queues",
+        title: "Queues",
+        dialog: false,
+    },
+    ContextRow {
+        name: "queries",
+        title: "Slow queries",
+        dialog: false,
+    },
+    ContextRow {
+        name: "redis",
+        title: "Redis",
+        dialog: false,
+    },
+    ContextRow {
+        name: "certificates",
+        title: "Certificates",
+        dialog: false,
+    },
+    ContextRow {
+        name: "alerts",
+        title: "Alerts",
+        dialog: false,
+    },
+    ContextRow {
         name: "events",
         title: "Events",
         dialog: false,

@@ -5,6 +5,7 @@
 //! shows (`panes`, `ui`) reads a `&World` and nothing else.
 
 mod certificate;
+mod certificate_row;
 mod change;
 mod event;
 mod freshness;
@@ -24,20 +25,30 @@ mod source;
 mod workload;
 mod world;
 
-pub use certificate::Certificates;
+pub use certificate::{
+    Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate,
+    Trust,
+};
+pub use certificate_row::{CertificateRow, Mismatch};
 pub use change::{Batch, Change};
 pub use event::Event;
 pub use freshness::{FeedId, Freshness};
 pub use guard::{Budget, Hpa, HpaMetric, Quota, QuotaItem};
-pub use http_check::HttpChecks;
+pub use http_check::{HttpChecks, HttpReply};
 pub use ids::{Key, Kind, Meta, ObjectRef, Owner, Str, Uid, text};
 pub use job::{CronJob, Job};
 pub use node::{Node, Usage};
 pub use pod::{Container, ContainerRole, ContainerState, Ended, Phase, Pod};
 pub use postgres::Postgres;
-pub use prometheus::Prometheus;
-pub use queue::Queues;
-pub use redis::Redis;
+pub use prometheus::{Alert, Burn, Disk, Host, MeasuredCertificate, Prometheus, Reading, Silence, Windows};
+pub use queue::{
+    BullLayout, Discovery, Empties, FailedJob, FailedJobs, Queue, QueueCounts, QueueRates, QueueSystem, Queues,
+};
+pub use redis::{
+    ClusterHealth, ClusterNode, CommandStat, KeyspaceDb, LatencyEvent, Redis, RedisClients, RedisInfo, RedisLink,
+    RedisMemory, RedisNode, RedisPersistence, RedisRates, RedisReplica, RedisReplication, RedisRole, RedisSettings,
+    RedisStats, SentinelHealth, SentinelSeen, SlowEntry, SlowLog, Topology,
+};
 pub use rollout::{RolloutState, Trouble, rollout_state, trouble_of};
 pub use selector::{Requirement, Selector};
 pub use source::{Problem, Seen, Source, SourceId, SourceKind, Sources};

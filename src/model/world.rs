@@ -53,6 +53,13 @@ pub struct Place {
     pub scope: Scope,
 }
 
+impl Place {
+    /// Whether both are the same cluster with the same rights, whatever namespaces are looked at.
+    pub fn is_same_cluster(&self, other: &Self) -> bool {
+        (&self.context, &self.server) == (&other.context, &other.server)
+    }
+}
+
 /// What is known of one platform now.
 #[derive(Clone, Debug, Default)]
 pub struct World {

@@ -1,16 +1,24 @@
 //! One file per pane: its columns, its rows, what it says in one line. [`PANES`] is the deck, in order.
 
+mod alerts;
+mod certificates;
 mod events;
+pub mod item;
 mod pods;
+mod queries;
+mod queues;
+mod redis;
 mod rollouts;
 
 pub use pods::pod_health;
+pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};
 
 use std::cmp::Ordering;
 
-use crate::app::{App, Health, List, Row, Sort};
-use crate::model::Kind;
+use crate::app::doc::Line;
+use crate::app::{App, Health, ItemRef, List, Row, Sort};
+use crate::model::{Kind, SourceKind};
 use crate::theme::Role;
 
 /// Which pane.
@@ -18,18 +26,30 @@ use crate::theme::Role;
 pub enum PaneId {
     Pods,
     Rollouts,
+    Queues,
+    Queries,
+    Redis,
+    Certificates,
     Events,
+    Alerts,
 }
 
 impl PaneId {
     pub const fn index(self) -> usize {
         self as usize
     }
+
+    /// The number in its title, and its key.
+    pub const fn number(self) -> u8 {
+        self as u8 + 1
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Width {
     Fixed(u16),
+    /// At least and at most so much: grows before the name does.
+    Grow(u16, u16),
     /// Takes what is left, at least so much; the first such column is the name.
     Fill(u16),
 }
@@ -96,14 +116,32 @@ pub struct Summary {
     pub wrong: Vec<(Health, String)>,
 }
 
+/// One of several tables that a pane can show.
+pub struct View {
+    pub id: &'static str,
+    pub title: &'static str,
+    pub columns: fn(&App) -> Vec<Column>,
+    pub rows: fn(&App) -> Vec<Row>,
+    /// What it says when it is empty.
+    pub empty: &'static str,
+}
+
 /// A pane of the deck.
 pub struct Pane {
     pub id: PaneId,
     pub title: &'static str,
     /// Its context in the keymap.
     pub context: &'static str,
+    /// One of those that stand on the deck; else it shows when it is opened, or where there is room.
+    pub main: bool,
     /// The kinds that it shows.
     pub kinds: &'static [Kind],
+    /// The sources that it shows, beside or instead of Kubernetes.
+    pub sources: &'static [SourceKind],
+    /// Its tables, where it has more than one; then `columns` and `rows` are theirs.
+    pub views: &'static [View],
+    /// What an opened row of a source says: title and lines.
+    pub detail: fn(&App, &ItemRef) -> Option<(String, Vec<Line>)>,
     /// Kinds that it wants while it is on screen, beyond what the signals need.
     pub wants: &'static [Kind],
     pub metrics: bool,
@@ -119,7 +157,62 @@ pub struct Pane {
     pub empty: &'static str,
 }
 
-pub static PANES: [Pane; 3] = [pods::PANE, rollouts::PANE, events::PANE];
+pub static PANES: [Pane; 8] = [
+    pods::PANE,
+    rollouts::PANE,
+    queues::PANE,
+    queries::PANE,
+    redis::PANE,
+    certificates::PANE,
+    events::PANE,
+    alerts::PANE,
+];
+
+impl Pane {
+    /// Whether it has something to show on this platform: else it is not on the deck unless it is opened.
+    pub fn is_configured(&self, app: &App) -> bool {
+        self.sources.is_empty() || app.sources.iter().any(|id| self.sources.contains(&id.kind))
+    }
+}
+
+/// The panes on the deck, in order: the main ones that have something to show, the open one, and the events where
+/// there is room for one more.
+pub fn on_deck(app: &App) -> Vec<PaneId> {
+    let main = PANES.iter().filter(|p| p.main && p.is_configured(app)).count();
+    let spare = main <= 2 || (main % 2 == 1 && app.shows_all_panes());
+    let open = app.pane;
+    let open_is_extra = !pane(open).main || !pane(open).is_configured(app);
+    PANES
+        .iter()
+        .filter(|p| match p.id {
+            id if id == open => true,
+            PaneId::Events => spare && !open_is_extra,
+            _ => p.main && p.is_configured(app),
+        })
+        .map(|p| p.id)
+        .collect()
+}
+
+/// The columns of what the pane shows now.
+pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
+    item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
+}
+
+/// The cells of the columns that fit.
+pub fn cells_of(app: &App, pane: &Pane, row: &Row, columns: &[Column]) -> Vec<Cell> {
+    match row {
+        Row::Item(_) => item::cells(&columns_of(app, pane), row, columns),
+        _ => (pane.cells)(app, row, columns),
+    }
+}
+
+/// What stands in place of rows.
+pub fn empty_words(app: &App, pane: &Pane) -> &'static str {
+    if !pane.is_configured(app) {
+        return item::unconfigured(pane).unwrap_or(pane.empty);
+    }
+    item::view(app, pane).map_or(pane.empty, |v| v.empty)
+}
 
 /// The pane of that id.
 pub fn pane(id: PaneId) -> &'static Pane {
@@ -129,7 +222,7 @@ pub fn pane(id: PaneId) -> &'static Pane {
 
 /// Rebuilds a pane's list from the world: sorts, filters, keeps the selection.
 pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
-    let rows = (pane.rows)(app);
+    let rows = item::view(app, pane).map_or_else(|| (pane.rows)(app), |v| (v.rows)(app));
     let sort = list.sort.clone();
     let terms: Vec<(bool, String)> = list
         .filter
@@ -141,27 +234,29 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
         .filter(|(_, t)| !t.is_empty())
         .collect();
     let wrong_only = list.wrong_only;
+    let total = rows.len();
     // Health is asked once a row, not once a comparison: it may walk pods.
-    let health: std::collections::HashMap<crate::model::Uid, Health> = rows
-        .iter()
-        .map(|r| (r.meta().uid.clone(), (pane.health)(app, r)))
+    let kept = rows
+        .into_iter()
+        .filter(|r| terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want))
+        .map(|r| ((pane.health)(app, &r), r))
+        .filter(|(health, _)| !wrong_only || *health <= Health::Moving)
         .collect();
-    let rank = |r: &Row| health.get(&r.meta().uid).copied().unwrap_or(Health::Good);
-    let compare = |a: &Row, b: &Row| order(app, pane, &sort, &rank, a, b);
-    let keep = |r: &Row| {
-        (!wrong_only || rank(r) <= Health::Moving) && terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want)
-    };
-    list.refresh(rows, app.now, compare, keep);
+    list.refresh(kept, total, app.now, |a, b| order(app, pane, &sort, a, b));
 }
 
-fn order(app: &App, pane: &Pane, sort: &Sort, rank: &dyn Fn(&Row) -> Health, a: &Row, b: &Row) -> Ordering {
-    let by_name = || {
-        let (a, b) = (a.meta(), b.meta());
-        a.namespace.cmp(&b.namespace).then_with(|| a.name.cmp(&b.name))
-    };
+fn order(app: &App, pane: &Pane, sort: &Sort, (rank_a, a): &(Health, Row), (rank_b, b): &(Health, Row)) -> Ordering {
+    let by_name = || a.order().cmp(&b.order());
+    // Pods come by namespace and name, and the sort keeps that: fifty thousand names are not compared again.
+    if sort.column.is_empty() && !sort.reverse && pane.kinds == [Kind::Pod] {
+        return rank_a.cmp(rank_b);
+    }
     let first = match sort.column {
-        "" => rank(a).cmp(&rank(b)),
-        "name" => by_name(),
+        "" => rank_a.cmp(rank_b).then_with(|| match (a, b) {
+            (Row::Item(a), Row::Item(b)) => b.rank.total_cmp(&a.rank),
+            _ => Ordering::Equal,
+        }),
+        "name" if a.item().is_none() => by_name(),
         column => (pane.compare)(app, column, a, b),
     };
     let first = if sort.reverse { first.reverse() } else { first };
@@ -170,14 +265,12 @@ fn order(app: &App, pane: &Pane, sort: &Sort, rank: &dyn Fn(&Row) -> Health, a: 
 
 /// Case-insensitive search for `term` (already lower case) in `text`.
 pub(crate) fn contains(text: &str, term: &str) -> bool {
-    if text.contains(term) {
-        return true;
-    }
-    let bytes = text.as_bytes();
-    bytes.iter().any(u8::is_ascii_uppercase)
-        && bytes
-            .windows(term.len().max(1))
-            .any(|w| w.eq_ignore_ascii_case(term.as_bytes()))
+    let (text, term) = (text.as_bytes(), term.as_bytes());
+    let Some(first) = term.first() else { return true };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
+        text.get(at..at + term.len())
+            .is_some_and(|part| part.eq_ignore_ascii_case(term))
+    })
 }
 
 #[cfg(test)]

@@ -14,7 +14,11 @@ pub const PANE: Pane = Pane {
     id: PaneId::Pods,
     title: "Pods",
     context: "pods",
+    main: true,
     kinds: &[Kind::Pod],
+    sources: &[],
+    views: &[],
+    detail: |_, _| None,
     wants: &[],
     metrics: true,
     columns,
@@ -32,10 +36,10 @@ fn columns(app: &App) -> Vec<Column> {
     if app.many_namespaces() {
         columns.push(Column::new("namespace", "NAMESPACE", Width::Fixed(14), 3));
     }
-    columns.push(Column::new("name", "NAME", Width::Fill(18), 0));
+    columns.push(Column::new("name", "NAME", Width::Fill(16), 0));
     columns.push(Column::new("ready", "READY", Width::Fixed(5), 1).right());
-    columns.push(Column::new("status", "STATUS", Width::Fixed(18), 0));
-    columns.push(Column::new("restarts", "RESTARTS", Width::Fixed(8), 1).right());
+    columns.push(Column::new("status", "STATUS", Width::Grow(16, 26), 0));
+    columns.push(Column::new("restarts", "RST", Width::Grow(6, 8), 1).right());
     if matches!(
         app.world.feed(FeedId::Metrics),
         Freshness::Fresh | Freshness::Stale { .. }

@@ -12,7 +12,11 @@ pub const PANE: Pane = Pane {
     id: PaneId::Rollouts,
     title: "Rollouts",
     context: "rollouts",
+    main: true,
     kinds: &Kind::WORKLOADS,
+    sources: &[],
+    views: &[],
+    detail: |_, _| None,
     wants: &[Kind::ControllerRevision],
     metrics: false,
     columns,
@@ -31,12 +35,12 @@ fn columns(app: &App) -> Vec<Column> {
         columns.push(Column::new("namespace", "NAMESPACE", Width::Fixed(14), 3));
     }
     columns.push(Column::new("name", "NAME", Width::Fill(14), 0));
-    columns.push(Column::new("ready", "READY", Width::Fixed(6), 0).right());
+    columns.push(Column::new("ready", "READY", Width::Fixed(5), 0).right());
     columns.push(Column::new("updated", "UPD", Width::Fixed(4), 6).right());
     columns.push(Column::new("available", "AVAIL", Width::Fixed(5), 7).right());
-    columns.push(Column::new("revision", "REV", Width::Fixed(4), 3).right());
-    columns.push(Column::new("image", "IMAGE", Width::Fixed(18), 4));
-    columns.push(Column::new("state", "STATE", Width::Fixed(20), 0));
+    columns.push(Column::new("revision", "REV", Width::Fixed(3), 3).right());
+    columns.push(Column::new("image", "IMAGE", Width::Grow(11, 26), 4));
+    columns.push(Column::new("state", "STATE", Width::Grow(14, 24), 0));
     columns.push(Column::new("hpa", "HPA", Width::Fixed(6), 5));
     columns.push(Column::new("by", "BY", Width::Fixed(5), 8));
     columns.push(Column::new("age", "AGE", Width::Fixed(4), 9).right());

@@ -8,11 +8,12 @@ use ratatui::Terminal;
 use ratatui::layout::Size;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::app::{App, Msg};
+use super::taste;
+use crate::app::{App, Msg, Notice};
 use crate::config::{Color, Config, Symbols as WantedSymbols};
 use crate::term::caps::{Caps, Env};
 use crate::term::guard::{Guard, raise_stop};
-use crate::term::input::{Decoder, Input};
+use crate::term::input::{Decoder, Input, PasteDropped, Reply};
 use crate::term::screen::Screen;
 use crate::term::tty::{self, Tty};
 use crate::theme::{Depth, Glyphs, Symbols, Theme};
@@ -25,6 +26,9 @@ pub struct Painter {
     decoder: Decoder,
     caps: Caps,
     theme: Theme,
+    /// The terminal's background decides between the dark and the light theme.
+    follows_terminal: bool,
+    restyled: bool,
     size: (u16, u16),
 }
 
@@ -69,8 +73,8 @@ impl Signals {
     }
 }
 
-/// The capabilities and the theme that the configuration and the terminal give.
-fn look(config: &Config) -> (Caps, Theme) {
+/// The capabilities that the configuration and the environment give.
+fn caps(config: &Config) -> Caps {
     let depth = match config.ui.color {
         Color::Auto => None,
         Color::Truecolor => Some(Depth::True),
@@ -83,34 +87,49 @@ fn look(config: &Config) -> (Caps, Theme) {
         WantedSymbols::Unicode => Some(Glyphs::Unicode),
         WantedSymbols::Ascii => Some(Glyphs::Ascii),
     };
-    let caps = Caps::detect(&Env::from_os(), depth, glyphs);
-    let name = if crate::theme::BUILT_IN.iter().any(|(n, _)| *n == config.ui.theme) {
-        config.ui.theme.as_str()
-    } else {
-        "dark"
-    };
-    (caps, Theme::built_in(name, caps.depth))
+    Caps::detect(&Env::from_os(), depth, glyphs)
 }
 
 impl Painter {
-    pub fn enter(config: &Config) -> anyhow::Result<Self> {
-        let (caps, theme) = look(config);
+    /// Takes the terminal. With it comes what is wrong with the theme that was asked for.
+    pub fn enter(config: &Config) -> anyhow::Result<(Self, Vec<Notice>)> {
+        let caps = caps(config);
+        let (theme, notices) = taste::theme(config, caps.depth);
+        let follows_terminal = taste::follows_terminal(config) && !caps.dumb;
         let term = std::env::var("TERM").ok();
         let log = config.paths.log();
         let guard = Guard::enter(term.as_deref(), config.ui.mouse, log.as_deref())?;
         let out = tty::output()?;
         let size = tty::size(&out);
-        let terminal = Terminal::new(Screen::new(out, size, caps.depth, caps.glyphs))?;
-        let decoder = Decoder::new(Duration::from_millis(if caps.ssh { 100 } else { 50 }));
-        Ok(Self {
+        let mut terminal = Terminal::new(Screen::new(out, size, caps.depth, caps.glyphs))?;
+        if follows_terminal {
+            terminal.backend_mut().ask_background()?;
+        }
+        let painter = Self {
             guard,
             terminal,
             tty: Tty::open()?,
-            decoder,
+            decoder: Decoder::new(caps.hold()),
             caps,
             theme,
+            follows_terminal,
+            restyled: false,
             size: (size.width, size.height),
-        })
+        };
+        Ok((painter, notices))
+    }
+
+    /// Whether the terminal's answer changed the theme since this was last asked.
+    pub fn restyled(&mut self) -> bool {
+        std::mem::take(&mut self.restyled)
+    }
+
+    fn answered(&mut self, background: (u8, u8, u8)) {
+        let theme = taste::theme_for(background, self.caps.depth);
+        if self.follows_terminal && theme != self.theme {
+            self.theme = theme;
+            self.restyled = true;
+        }
     }
 
     pub const fn size(&self) -> (u16, u16) {
@@ -118,7 +137,7 @@ impl Painter {
     }
 
     pub const fn interval(&self) -> Duration {
-        super::data_interval(self.caps.ssh)
+        self.caps.data_interval()
     }
 
     /// After SIGWINCH.
@@ -160,8 +179,18 @@ impl Painter {
                 },
                 () = sleep_until(deadline) => self.decoder.tick(Instant::now()),
             };
-            let msgs: Vec<Msg> = inputs.into_iter().filter_map(message).collect();
-            if !msgs.is_empty() {
+            let mut msgs = Vec::with_capacity(inputs.len());
+            for input in inputs {
+                match input {
+                    Input::Key(chord) => msgs.push(Msg::Key(chord)),
+                    Input::Paste(text) => msgs.push(Msg::Paste(text)),
+                    Input::Focus(focused) => msgs.push(Msg::Focus(focused)),
+                    Input::PasteDropped(why) => msgs.push(Msg::Notice(Notice::error(dropped(why)))),
+                    Input::Reply(Reply::Background(r, g, b)) => self.answered((r, g, b)),
+                    Input::Reply(Reply::Attributes) | Input::Mouse(_) => {}
+                }
+            }
+            if !msgs.is_empty() || self.restyled {
                 return Ok(msgs);
             }
         }
@@ -203,11 +232,10 @@ async fn sleep_until(deadline: Option<Instant>) {
     }
 }
 
-fn message(input: Input) -> Option<Msg> {
-    match input {
-        Input::Key(chord) => Some(Msg::Key(chord)),
-        Input::Paste(text) => Some(Msg::Paste(text)),
-        Input::Focus(focused) => Some(Msg::Focus(focused)),
-        _ => None,
+/// Why a paste was not taken, for the person who pasted.
+const fn dropped(why: PasteDropped) -> &'static str {
+    match why {
+        PasteDropped::TooLong => "the paste was longer than 1 MiB: nothing of it was taken",
+        PasteDropped::NeverEnded => "the end of the paste never came: nothing of it was taken; esc ends waiting for it",
     }
 }

@@ -2,7 +2,6 @@
 
 use super::format::{self, Problem, Runbook};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 /// The built-in files, by name.
@@ -29,52 +28,25 @@ impl Library {
         library
     }
 
-    /// Adds the `*.md` files of a folder, in the order of their names; a file with the id of a known runbook replaces
-    /// it. A file with problems is left out, and so never replaces one that works. A folder that does not exist is
-    /// empty.
-    pub fn load_dir(&mut self, folder: &Path) -> Vec<Problem> {
-        let unreadable = |path: &Path, error: &std::io::Error| Problem {
-            file: path.display().to_string(),
-            line: 1,
-            column: 1,
-            message: format!("cannot be read: {error}"),
-            expected: "a readable folder with runbooks (*.md)".to_owned(),
+    /// Adds a runbook of the user's: one with the id of a built-in replaces it, and one with the id of another file of
+    /// the user's is told. A file with problems is left out, and so never replaces one that works.
+    pub fn add(&mut self, file: &str, text: &str) -> Vec<Problem> {
+        let book = match format::parse(text, file) {
+            Ok(book) => book,
+            Err(problems) => return problems,
         };
-        let entries = match std::fs::read_dir(folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
-            Err(error) => return vec![unreadable(folder, &error)],
-        };
-        let mut paths: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        paths.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
-        paths.sort();
-        let (mut problems, mut seen) = (Vec::new(), BTreeMap::new());
-        for path in paths {
-            let file = path.display().to_string();
-            let text = match std::fs::read_to_string(&path) {
-                Ok(text) => text,
-                Err(error) => {
-                    problems.push(unreadable(&path, &error));
-                    continue;
-                }
-            };
-            match format::parse(&text, &file) {
-                Ok(book) => {
-                    if let Some(first) = seen.insert(book.id.clone(), file.clone()) {
-                        let message = format!("the id `{}` is also that of {first}", book.id);
-                        problems.push(Problem {
-                            file,
-                            line: 1,
-                            column: 1,
-                            message,
-                            expected: "another id".to_owned(),
-                        });
-                    }
-                    self.books.insert(book.id.clone(), Arc::new(book));
-                }
-                Err(found) => problems.extend(found),
-            }
+        let first = self.books.get(&book.id).map(|known| known.file.clone());
+        let mut problems = Vec::new();
+        if let Some(first) = first.filter(|first| BUILT_IN.iter().all(|(name, _)| name != first)) {
+            problems.push(Problem {
+                file: file.to_owned(),
+                line: 1,
+                column: 1,
+                message: format!("the id `{}` is also that of {first}", book.id),
+                expected: "another id".to_owned(),
+            });
         }
+        self.books.insert(book.id.clone(), Arc::new(book));
         problems
     }
 
@@ -122,23 +94,23 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_overrides_and_adds_and_a_broken_file_replaces_nothing() {
-        let folder = tempfile::tempdir().unwrap();
+    fn a_file_overrides_and_adds_and_a_broken_one_replaces_nothing() {
         let book = |id: &str, title: &str| {
             format!(
                 "+++\nid = \"{id}\"\ntitle = \"{title}\"\nowner = \"us\"\nuse_when = \"Always.\"\n+++\n## Look\n```step\nkind = \"note\"\n```\n"
             )
         };
-        std::fs::write(folder.path().join("ours.md"), book("stalled-rollout", "Ours")).unwrap();
-        std::fs::write(folder.path().join("more.md"), book("more", "More")).unwrap();
-        std::fs::write(folder.path().join("bad.md"), "+++\nid = \"crash-loop\"\n+++\n").unwrap();
-        std::fs::write(folder.path().join("README.txt"), "no runbook").unwrap();
         let mut library = Library::built_in();
-        let problems = library.load_dir(folder.path());
-        assert!(problems.iter().all(|problem| problem.file.ends_with("bad.md")) && !problems.is_empty());
+        assert_eq!(
+            library.add("/u/bad.md", "+++\nid = \"crash-loop\"\n+++\n")[0].file,
+            "/u/bad.md"
+        );
+        assert_eq!(library.add("/u/ours.md", &book("stalled-rollout", "Ours")), []);
+        assert_eq!(library.add("/u/more.md", &book("more", "More")), []);
+        let twice = library.add("/u/most.md", &book("more", "Most"));
+        assert!(twice[0].message.ends_with("is also that of /u/more.md"), "{twice:?}");
         assert_eq!(library.get("stalled-rollout").unwrap().title, "Ours");
-        assert_eq!(library.get("more").unwrap().title, "More");
+        assert_eq!(library.get("more").unwrap().title, "Most");
         assert_eq!(library.get("crash-loop").unwrap().file, "crash-loop.md");
-        assert!(library.load_dir(&folder.path().join("absent")).is_empty());
     }
 }

@@ -17,4 +17,6 @@ pub mod template;
 pub mod value;
 pub mod view;
 
+pub use value::duration_text;
+
 pub use library::Library;

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 /// `[signals]` of the configuration. Times are written `90s`, `5m`, `26h`; shares are percent.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
     /// Good for this long before a signal clears.
@@ -53,6 +53,42 @@ pub struct Thresholds {
     pub backup_names: Vec<String>,
     #[serde(with = "lasting")]
     pub source_for: SignedDuration,
+    /// Time left of a certificate; of a shorter life its third …
+    #[serde(with = "lasting")]
+    pub cert_warning: SignedDuration,
+    /// … and its twentieth.
+    #[serde(with = "lasting")]
+    pub cert_critical: SignedDuration,
+    /// The renewal time may have passed for this long …
+    #[serde(with = "lasting")]
+    pub cert_overdue_for: SignedDuration,
+    /// … and with less than this left it is critical.
+    #[serde(with = "lasting")]
+    pub cert_overdue_critical: SignedDuration,
+    #[serde(with = "lasting")]
+    pub cert_issuing_for: SignedDuration,
+    #[serde(with = "lasting")]
+    pub cert_mismatch_for: SignedDuration,
+    /// Burn over 1 h and 5 min.
+    pub burn_critical: f64,
+    /// Burn over 6 h and 30 min.
+    pub burn_warning: f64,
+    pub errors_warning_percent: f64,
+    pub errors_critical_percent: f64,
+    pub latency_warning_ms: u32,
+    pub latency_critical_ms: u32,
+    #[serde(with = "lasting")]
+    pub app_for: SignedDuration,
+    /// Requests a second below which a service is not judged.
+    pub app_min_rate: f64,
+    pub host_cpu_percent: u32,
+    pub host_memory_percent: u32,
+    pub host_disk_warning_percent: u32,
+    pub host_disk_critical_percent: u32,
+    #[serde(with = "lasting")]
+    pub host_disk_full_within: SignedDuration,
+    #[serde(with = "lasting")]
+    pub host_for: SignedDuration,
     /// The longest wait for a lock below one blocker …
     #[serde(with = "lasting")]
     pub pg_blocked_warning: SignedDuration,
@@ -137,6 +173,26 @@ impl Default for Thresholds {
             backup_max_age: SignedDuration::from_hours(26),
             backup_names: vec!["backup".to_owned(), "dump".to_owned()],
             source_for: minutes(1),
+            cert_warning: SignedDuration::from_hours(30 * 24),
+            cert_critical: SignedDuration::from_hours(3 * 24),
+            cert_overdue_for: minutes(60),
+            cert_overdue_critical: SignedDuration::from_hours(7 * 24),
+            cert_issuing_for: minutes(10),
+            cert_mismatch_for: minutes(10),
+            burn_critical: 14.4,
+            burn_warning: 6.0,
+            errors_warning_percent: 1.0,
+            errors_critical_percent: 5.0,
+            latency_warning_ms: 500,
+            latency_critical_ms: 1000,
+            app_for: minutes(5),
+            app_min_rate: 0.1,
+            host_cpu_percent: 80,
+            host_memory_percent: 85,
+            host_disk_warning_percent: 80,
+            host_disk_critical_percent: 90,
+            host_disk_full_within: SignedDuration::from_hours(24),
+            host_for: minutes(5),
             pg_blocked_warning: SignedDuration::from_secs(10),
             pg_blocked_critical: minutes(1),
             pg_blocked_waiters: 10,

@@ -2,7 +2,9 @@
 //!
 //! [`start`] gives a running one, for `qd demo` and for tests; [`serve`] is `qd demo --serve`.
 
+use super::ingress::Ingress;
 use super::kube::{Server, ServerOptions, Store};
+use super::prometheus::Prometheus;
 use super::world::{World, WorldPlatform, cortex};
 use anyhow::{Context, Result};
 use jiff::{Timestamp, Unit};
@@ -22,6 +24,8 @@ pub struct Options {
     pub events_per_second: u32,
     /// Without incidents.
     pub calm: bool,
+    /// So many times faster than real time its own time goes; 0 is taken for 1.
+    pub pace: u32,
 }
 
 /// A running demonstration platform. Dropping it ends the servers and removes its files.
@@ -30,6 +34,8 @@ pub struct Demo {
     kubeconfig: PathBuf,
     config: PathBuf,
     server: Server,
+    prometheus: Prometheus,
+    ingress: Ingress,
     world: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
 }
 
@@ -47,6 +53,16 @@ impl Demo {
     /// The Kubernetes API server: faults on demand, and the log of requests.
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Prometheus and Alertmanager.
+    pub fn prometheus(&self) -> &Prometheus {
+        &self.prometheus
+    }
+
+    /// The TLS endpoint of the cluster's hosts.
+    pub fn ingress(&self) -> &Ingress {
+        &self.ingress
     }
 
     /// What the server serves.
@@ -97,22 +113,34 @@ pub async fn start(options: Options) -> Result<Demo> {
     let server = Server::start(world.store().clone(), platform, ServerOptions::default())
         .await
         .context("starting the demonstration API server on 127.0.0.1")?;
+    let prometheus = Prometheus::start(server.store().clone())
+        .await
+        .context("starting the demonstration's Prometheus on 127.0.0.1")?;
+    server
+        .forwards()
+        .add("monitoring", "prometheus", 9090, prometheus.address());
+    let ingress = Ingress::start(server.store().clone())
+        .await
+        .context("starting the demonstration's ingress on 127.0.0.1")?;
     let folder = private_folder().context("making a private folder for the demonstration's kubeconfig")?;
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
-    clock.run();
-    let world = Some(spawn(world).context("starting the thread of the demonstration platform")?);
+    let pace = options.pace.max(1);
+    clock.run(pace);
+    let world = Some(spawn(world, pace).context("starting the thread of the demonstration platform")?);
     let demo = Demo {
         folder,
         kubeconfig,
         config,
         server,
+        prometheus,
+        ingress,
         world,
     };
     let path = &demo.kubeconfig;
     demo.server
         .write_kubeconfig(path)
         .with_context(|| format!("writing {}", path.display()))?;
-    write_config(&demo.config, path).with_context(|| format!("writing {}", demo.config.display()))?;
+    write_config(&demo, path).with_context(|| format!("writing {}", demo.config.display()))?;
     Ok(demo)
 }
 
@@ -127,6 +155,8 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
     let demo = start(options).await?;
     writeln!(out, "kubeconfig: {}", demo.kubeconfig().display())?;
     writeln!(out, "config: {}", demo.config().display())?;
+    writeln!(out, "prometheus: {}", demo.prometheus.url())?;
+    writeln!(out, "ingress: https://{}", demo.ingress.address())?;
     out.flush()?;
     tokio::select! {
         _ = interrupt.recv() => {}
@@ -137,7 +167,7 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
 }
 
 /// The world on a thread of its own, so that a burst of work there delays nobody's screen.
-fn spawn(mut world: World) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
+fn spawn(mut world: World, pace: u32) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
     let (stop, mut stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
@@ -148,7 +178,7 @@ fn spawn(mut world: World) -> Result<(oneshot::Sender<()>, std::thread::JoinHand
                 loop {
                     let next = world.step(clock.now());
                     let wait = next.map_or(Duration::from_secs(3600), |at| {
-                        Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO)
+                        Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO) / pace
                     });
                     tokio::select! {
                         () = world.changed() => {}
@@ -175,7 +205,8 @@ fn private_folder() -> std::io::Result<PathBuf> {
     Ok(folder)
 }
 
-fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
+fn write_config(demo: &Demo, kubeconfig: &Path) -> Result<()> {
+    let path = &demo.config;
     let mut platform = toml::Table::new();
     for (key, value) in [("name", "demo"), ("context", "demo"), ("classify", "local")] {
         platform.insert(key.to_owned(), value.into());
@@ -184,6 +215,8 @@ fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
         "kubeconfig".to_owned(),
         kubeconfig.to_string_lossy().into_owned().into(),
     );
+    let sources = source_tables(demo);
+    platform.extend(sources);
     let mut root = toml::Table::new();
     root.insert("platform".to_owned(), toml::Value::Array(vec![platform.into()]));
     let mut file = std::fs::OpenOptions::new()
@@ -193,4 +226,29 @@ fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
         .open(path)?;
     file.write_all(toml::to_string(&root)?.as_bytes())?;
     Ok(())
+}
+
+/// The sources beside Kubernetes, as `[[platform.prometheus]]` and so on.
+fn source_tables(demo: &Demo) -> toml::Table {
+    let url = demo.prometheus.url();
+    let ingress = demo.ingress.address();
+    let text = format!(
+        r#"
+[[prometheus]]
+name = "main"
+url = "{url}"
+labels = {{ namespace = "cortex" }}
+alertmanager = {{ url = "{url}" }}
+[[prometheus.slo]]
+name = "cortex-api availability"
+target = 99.9
+service = "cortex-api"
+min_rate = 1.0
+[[certificates]]
+name = "cluster"
+ingress_address = "{ingress}"
+"#
+    );
+    // Written here, so it is TOML.
+    toml::from_str(&text).unwrap_or_default()
 }

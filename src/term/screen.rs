@@ -137,6 +137,12 @@ impl<W: Write> Screen<W> {
         self.send(format!("{plain}{wrapped}").as_bytes())
     }
 
+    /// Ask the terminal for its background colour (OSC 11). The answer comes as input, or never.
+    pub fn ask_background(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\x1b]11;?\x1b\\")?;
+        self.out.flush()
+    }
+
     /// Set the window's title (OSC 2); control characters are left out.
     pub fn title(&mut self, title: &str) -> io::Result<()> {
         let clean: String = title.chars().filter(|c| !unsafe_to_show(*c)).collect();

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::{Look, clear, put, shows_all_panes};
+use super::{Look, clear, put, select};
 use crate::action::Class;
 use crate::app::{Access, App, Connection, Focus, Layer, Strip, command};
 use crate::keys::{CONTEXTS, Vocabulary, hints};
@@ -33,15 +33,17 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     // What stands right comes first: it must never be cut.
     let mut right: Vec<(String, Role)> = Vec::new();
     let (light, role) = light(app, look);
-    right.push((format!("k8s {light} "), role));
+    let narrow = area.width < 60;
+    right.push((format!("{}{light} ", if narrow { "" } else { "k8s " }), role));
     let who = if wide && !app.user.is_empty() {
-        format!(" {} ", text::truncate_end(&text::clean(&app.user), 24))
+        format!(" {}", text::truncate_end(&text::clean(&app.user), 24))
     } else {
         String::new()
     };
     match &app.access {
         Access::ReadOnly { .. } => right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly)),
-        Access::Operator => right.push((format!(" operator{who}"), Role::HeaderMuted)),
+        Access::Operator if narrow => {}
+        Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
     }
     right.push((format!(" {} ", clock(app)), Role::Header));
     let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();
@@ -87,7 +89,7 @@ fn light(app: &App, look: Look<'_>) -> (String, Role) {
         }
         Connection::Connected { .. } => {}
     }
-    let worst = crate::app::SIGNAL_KINDS
+    let worst = crate::signal::KINDS
         .iter()
         .map(|k| app.world.feed(crate::model::FeedId::Watch(*k)))
         .filter(|f| !matches!(f, Freshness::Forbidden { .. }))
@@ -107,14 +109,19 @@ fn light(app: &App, look: Look<'_>) -> (String, Role) {
 pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let n = Strip::shown(&app.judge).count();
     if n == 0 {
-        let text = match &app.connection {
-            Connection::Connected { .. } if app.world.worst_feed(&[crate::model::Kind::Pod]).is_fresh() => {
-                "nothing calls for attention"
+        let pods = app.world.worst_feed(&[crate::model::Kind::Pod]);
+        let (text, role) = match (&app.connection, pods) {
+            (Connection::Connected { .. }, Freshness::Fresh) => ("nothing calls for attention", Role::TextMuted),
+            (Connection::Connected { .. }, Freshness::Failed { .. }) => {
+                ("cannot look: the API server does not answer", Role::Error)
             }
-            Connection::Connected { .. } => "looking",
-            _ => "no cluster to look at",
+            (Connection::Connected { .. }, Freshness::Forbidden { .. }) => {
+                ("cannot look at pods: not permitted", Role::Warn)
+            }
+            (Connection::Connected { .. }, _) => ("looking", Role::TextMuted),
+            _ => ("no cluster to look at", Role::TextMuted),
         };
-        put(buf, area, 1, 0, text, look.style(Role::TextMuted));
+        put(buf, area, 1, 0, text, look.style(role));
         return;
     }
     let current_key = app.signal_at_hand().map(crate::signal::Signal::key);
@@ -136,14 +143,14 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         let mut tail = String::new();
         if i == position {
             if let Some(book) = signal.runbook.and_then(|b| app.books.get(b)) {
-                tail = if shows_all_panes(app.size) {
+                tail = if app.shows_all_panes() {
                     format!(" {} r  {}", look.symbols.arrow, book.title)
                 } else {
                     format!(" {} r", look.symbols.arrow)
                 };
             }
             if rows < n {
-                tail.push_str(&format!("  {} of {n}  n next", i + 1));
+                tail = format!("{tail}  {} of {n}  n next", i + 1);
             }
         }
         let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
@@ -156,10 +163,7 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         let at = area.width.saturating_sub(text::width(&tail) as u16 + 1);
         put(buf, area, at, y, &tail, look.style(Role::Accent));
         if i == position && app.focus == Focus::Strip && app.layers.is_empty() {
-            buf.set_style(
-                Rect::new(area.x, area.y + y, area.width, 1),
-                look.style(Role::Selection),
-            );
+            select(look, buf, Rect::new(area.x, area.y + y, area.width, 1), Role::Selection);
         }
     }
 }
@@ -259,7 +263,24 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             h
         })
         .collect();
-    let found = hints::fit(found, usize::from(area.width.saturating_sub(2)), 2, "app.help");
+    // What is being changed now stands at the right until it is over; hints give way to it.
+    let live = app.activities.iter().rev().find(|a| a.is_live());
+    let (line, whole) = live.map_or_else(Default::default, |a| {
+        let line = text::clean(&a.line).into_owned();
+        let whole = format!("{}: {line}", text::clean(&a.title));
+        (line, whole)
+    });
+    let taken = if live.is_some() {
+        text::width(&line).min(usize::from(area.width) / 2) + 4
+    } else {
+        0
+    };
+    let found = hints::fit(
+        found,
+        usize::from(area.width.saturating_sub(2)).saturating_sub(taken),
+        2,
+        "app.help",
+    );
     let mut x = 1;
     for hint in found {
         x += put(buf, area, x, 0, &hint.keys, look.style(Role::Key));
@@ -272,27 +293,13 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             look.style(Role::KeyLabel),
         );
     }
-    // What is being changed now stands at the right until it is over.
-    if let Some(a) = app.activities.iter().rev().find(|a| a.is_live()) {
-        let text = format!(
-            " {} {}: {} ",
-            look.symbols.waiting,
-            text::clean(&a.title),
-            text::clean(&a.line)
-        );
-        let room = area.width.saturating_sub(x + 1);
-        if room > 20 {
-            let text = text::truncate_end(&text, usize::from(room)).into_owned();
-            let at = area.width.saturating_sub(text::width(&text) as u16);
-            put(
-                buf,
-                area,
-                at,
-                0,
-                &text,
-                look.style(if a.worrying { Role::Warn } else { Role::Info }),
-            );
-        }
+    if let Some(a) = live {
+        let room = usize::from(area.width.saturating_sub(x + 4));
+        let words = if text::width(&whole) <= room { whole } else { line };
+        let text = format!(" {} {} ", look.symbols.waiting, text::truncate_end(&words, room));
+        let at = area.width.saturating_sub(text::width(&text) as u16);
+        let role = if a.worrying { Role::Warn } else { Role::Info };
+        put(buf, area, at, 0, &text, look.style(role));
     }
 }
 

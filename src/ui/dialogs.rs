@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, clear, frame, help, plan, put, text as draw};
+use super::{Look, clear, frame, help, plan, put, select, text as draw};
 use crate::app::layers::{Palette, Picker, Prompt, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, hints};
@@ -82,6 +82,8 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
     }
     let page = usize::from(inner.height.saturating_sub(2)).max(1);
     let from = (p.cursor + 1).saturating_sub(page);
+    let widest = shown.iter().map(|c| text::width(&text::clean(&c.label))).max();
+    let column = widest.unwrap_or(0).min(usize::from(inner.width) / 2);
     for (y, (i, c)) in shown.iter().enumerate().skip(from).take(page).enumerate() {
         let y = y as u16 + 2;
         let mark = if p.marked.contains(&c.value) {
@@ -90,7 +92,15 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
             " "
         };
         put(buf, inner, 0, y, mark, look.style(Role::Mark));
-        let x = 2 + put(buf, inner, 2, y, &text::clean(&c.label), look.style(Role::Text)) + 2;
+        let label = text::clean(&c.label);
+        let x = 4 + put(
+            buf,
+            inner,
+            2,
+            y,
+            &text::pad(&label, column.max(text::width(&label))),
+            look.style(Role::Text),
+        );
         let room = inner.width.saturating_sub(x);
         put(
             buf,
@@ -101,9 +111,11 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
             look.style(Role::TextMuted),
         );
         if i == p.cursor {
-            buf.set_style(
+            select(
+                look,
+                buf,
                 Rect::new(inner.x, inner.y + y, inner.width, 1),
-                look.style(Role::Selection),
+                Role::Selection,
             );
         }
     }
@@ -133,33 +145,16 @@ fn palette(look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer) -> Option<
         let role = if e.why_not.is_some() {
             Role::KeyDisabled
         } else {
-            Role::Text
+            Role::Accent
         };
-        put(
-            buf,
-            inner,
-            0,
-            y,
-            &text::pad(e.id, 24),
-            look.style(if e.why_not.is_some() { role } else { Role::Accent }),
-        );
-        let words = match &e.why_not {
-            Some(why) => format!("{}  ({why})", e.doc),
-            None => e.doc.to_owned(),
-        };
-        let room = inner.width.saturating_sub(25);
-        put(
-            buf,
-            inner,
-            25,
-            y,
-            &text::truncate_end(&words, usize::from(room)),
-            look.style(role),
-        );
+        put(buf, inner, 0, y, e.id, look.style(role));
+        explain(look, buf, inner, (25, y), e.doc, e.why_not.as_deref());
         if i == p.cursor {
-            buf.set_style(
+            select(
+                look,
+                buf,
                 Rect::new(inner.x, inner.y + y, inner.width, 1),
-                look.style(Role::Selection),
+                Role::Selection,
             );
         }
     }
@@ -215,7 +210,7 @@ fn prompt(look: Look<'_>, p: &Prompt, screen: Rect, buf: &mut Buffer) -> Positio
 }
 
 fn question(look: Look<'_>, q: &Question, screen: Rect, buf: &mut Buffer) -> Position {
-    let area = centred(screen, 72, 6);
+    let area = centred(screen, 72, 5);
     let inner = boxed(look, area, &q.text, buf);
     put(buf, inner, 0, 0, &text::clean(&q.detail), look.style(Role::Text));
     let (no, yes) = (format!(" {} ", q.no), format!(" {} ", q.yes));
@@ -223,9 +218,30 @@ fn question(look: Look<'_>, q: &Question, screen: Rect, buf: &mut Buffer) -> Pos
     let x = inner
         .width
         .saturating_sub((text::width(&no) + text::width(&yes) + 2) as u16);
-    let w = put(buf, inner, x, 3, &no, style(!q.on_yes));
-    put(buf, inner, x + w + 2, 3, &yes, style(q.on_yes));
-    Position::new(inner.x + x + if q.on_yes { w + 2 } else { 0 }, inner.y + 3)
+    let w = put(buf, inner, x, 2, &no, style(!q.on_yes));
+    put(buf, inner, x + w + 2, 2, &yes, style(q.on_yes));
+    Position::new(inner.x + x + if q.on_yes { w + 2 } else { 0 }, inner.y + 2)
+}
+
+/// What a command does; where it cannot be used now, why, for which the sentence gives way.
+fn explain(look: Look<'_>, buf: &mut Buffer, area: Rect, at: (u16, u16), doc: &str, why: Option<&str>) {
+    let (x, y) = at;
+    let room = usize::from(area.width.saturating_sub(x));
+    let Some(why) = why else {
+        put(buf, area, x, y, &text::truncate_end(doc, room), look.style(Role::Text));
+        return;
+    };
+    let why = text::truncate_end(why, room.saturating_sub(16)).into_owned();
+    let left = room.saturating_sub(text::width(&why) + 2);
+    let used = put(
+        buf,
+        area,
+        x,
+        y,
+        &text::truncate_end(doc, left),
+        look.style(Role::TextMuted),
+    );
+    put(buf, area, x + used + 2, y, &why, look.style(Role::Stale));
 }
 
 /// What may follow a prefix, once one hesitates.
@@ -251,30 +267,47 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
         crate::keys::Resolved::Pending(Some(name)) => name.to_owned(),
         _ => "Keys".to_owned(),
     };
-    let height = (found.len() as u16 + 2).min(body.height);
-    let width = body.width.min(78);
+    let why_not: Vec<Option<String>> = found
+        .iter()
+        .map(|row| row.id.and_then(command::find).and_then(|c| (c.when)(app).err()))
+        .collect();
+    // What stands against all of them is said once.
+    let common = why_not
+        .first()
+        .cloned()
+        .flatten()
+        .filter(|first| why_not.iter().all(|w| w.as_ref() == Some(first)));
+    let height = (found.len() as u16 + 2 + u16::from(common.is_some())).min(body.height);
+    let width = if body.width < 90 { body.width } else { 78 };
     let area = Rect::new(body.right() - width, body.bottom() - height, width, height);
     let inner = boxed(look, area, &title, buf);
-    for (y, row) in found.iter().take(usize::from(inner.height)).enumerate() {
-        let why = row.id.and_then(command::find).and_then(|c| (c.when)(app).err());
+    for (y, (row, why)) in found.iter().zip(&why_not).take(usize::from(inner.height)).enumerate() {
+        let y = y as u16;
+        let role = if why.is_some() { Role::KeyDisabled } else { Role::Key };
+        put(buf, inner, 0, y, &row.keys.join(" "), look.style(role));
+        if common.is_some() {
+            let room = usize::from(inner.width.saturating_sub(7));
+            put(
+                buf,
+                inner,
+                7,
+                y,
+                &text::truncate_end(&row.doc, room),
+                look.style(Role::TextMuted),
+            );
+        } else {
+            explain(look, buf, inner, (7, y), &row.doc, why.as_deref());
+        }
+    }
+    if let Some(why) = common {
+        let text = format!("none of these now: {}", text::clean(&why));
         put(
             buf,
             inner,
             0,
-            y as u16,
-            &text::pad(&row.keys.join(" "), 6),
-            look.style(Role::Key),
-        );
-        let role = if why.is_some() { Role::KeyDisabled } else { Role::Text };
-        let words = why.map_or_else(|| row.doc.clone(), |w| format!("{}  ({w})", row.doc));
-        let room = usize::from(inner.width.saturating_sub(7));
-        put(
-            buf,
-            inner,
-            7,
-            y as u16,
-            &text::truncate_end(&words, room),
-            look.style(role),
+            inner.height.saturating_sub(1),
+            &text,
+            look.style(Role::Warn),
         );
     }
 }

@@ -38,12 +38,19 @@ pub fn lines(app: &App, help: &Help) -> Vec<Line> {
                 .id
                 .and_then(command::find)
                 .and_then(|c| if c.mutates() { (c.when)(app).err() } else { None });
-            let mut line = Line::new(format!("  {} ", text::pad(&row.keys.join("  "), 16)), Role::Key).and(
-                row.doc.clone(),
-                if why.is_some() { Role::KeyDisabled } else { Role::Text },
-            );
+            let (key, doc) = if why.is_some() {
+                (Role::KeyDisabled, Role::TextMuted)
+            } else {
+                (Role::Key, Role::Text)
+            };
+            let keys = row.keys.join("  ");
+            let blanks = " ".repeat(17usize.saturating_sub(text::width(&keys)).max(1));
+            let mut line = Line::plain("  ")
+                .and(keys, key)
+                .and(blanks, Role::Text)
+                .and(row.doc.clone(), doc);
             if let Some(why) = why {
-                line = line.and(format!("  ({why})"), Role::KeyDisabled);
+                line = line.and(format!("  {why}"), Role::Stale);
             }
             out.push(line);
         }

@@ -13,6 +13,7 @@ mod chrome;
 mod detail;
 mod dialogs;
 mod help;
+mod history;
 mod logs;
 mod plan;
 mod runbook;
@@ -24,7 +25,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use crate::app::doc::{Line, Scroll};
+use crate::app::doc::Line;
 use crate::app::layers::Content;
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
@@ -43,9 +44,14 @@ impl Look<'_> {
     }
 }
 
-/// Whether all panes fit on the deck beside each other, rather than one open and the others a line each.
-pub const fn shows_all_panes(size: (u16, u16)) -> bool {
-    size.0 >= 110 && size.1 >= 30
+/// A look for measuring: colours do not matter, and all symbols are one column wide.
+fn measuring() -> Look<'static> {
+    static PLAIN: std::sync::LazyLock<Theme> =
+        std::sync::LazyLock::new(|| Theme::built_in("dark", crate::theme::Depth::Mono));
+    Look {
+        theme: &PLAIN,
+        symbols: &crate::theme::symbols::UNICODE,
+    }
 }
 
 /// Smaller than this and only a message fits.
@@ -61,7 +67,7 @@ struct Areas {
 
 fn areas(app: &App, area: Rect) -> Areas {
     let signals = Strip::shown(&app.judge).count() as u16;
-    let room = if shows_all_panes(app.size) { 4 } else { 1 };
+    let room = if app.shows_all_panes() { 4 } else { 1 };
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
     let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
     Areas {
@@ -87,6 +93,11 @@ pub fn fit(app: &mut App) {
         }
     }
     for i in 0..app.layers.len() {
+        if let Some(Layer::Plan(plan)) = app.layers.get_mut(i) {
+            plan.overflow = plan::overflow(plan, area);
+            plan.scroll = plan.scroll.min(plan.overflow);
+            continue;
+        }
         let Some(layer) = app.layers.get(i) else { continue };
         let Some((page, len, jump)) = extent(app, layer, body) else {
             continue;
@@ -96,7 +107,7 @@ pub fn fit(app: &mut App) {
         if let Layer::Detail(d) = layer {
             d.to_events = false;
         }
-        let Some(scroll) = scroll_of(layer) else { continue };
+        let Some(scroll) = layer.scroll() else { continue };
         (scroll.page, scroll.len) = (page, len);
         if let Some(line) = jump {
             scroll.top = line;
@@ -105,18 +116,6 @@ pub fn fit(app: &mut App) {
             scroll.end();
         }
         scroll.by(0);
-    }
-}
-
-fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
-    match layer {
-        Layer::Detail(l) => Some(&mut l.scroll),
-        Layer::Text(l) => Some(&mut l.scroll),
-        Layer::Logs(l) => Some(&mut l.scroll),
-        Layer::History(l) => Some(&mut l.scroll),
-        Layer::Runbook(l) => Some(&mut l.scroll),
-        Layer::Help(l) => Some(&mut l.scroll),
-        _ => None,
     }
 }
 
@@ -132,9 +131,16 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
                 .then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
             (page, lines.len(), jump)
         }
+        Layer::Item(i) => {
+            let lines = text::wrapped(&item_lines(app, i).1, width, i.scroll.wrap);
+            (page, lines.len(), None)
+        }
         Layer::Text(t) => (page, t.lines().len(), None),
-        Layer::Logs(l) => (page, logs::lines(l, width).len(), None),
-        Layer::History(h) => (usize::from(detail::diff_height(h, body)), h.diff().len(), None),
+        Layer::Logs(l) => {
+            let (page, len) = logs::extent(l, width, page);
+            (page, len, None)
+        }
+        Layer::History(h) => (usize::from(history::diff_height(h, body)), h.diff().len(), None),
         Layer::Runbook(v) => runbook::extent(app, v, body),
         Layer::Help(h) => (page, help::lines(app, h).len(), None),
         _ => return None,
@@ -145,11 +151,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
 pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     let area = frame.area();
     if area.width < SMALLEST.0 || area.height < SMALLEST.1 {
-        let text = format!(
-            "too small: {}×{}, needs {}×{}",
-            area.width, area.height, SMALLEST.0, SMALLEST.1
-        );
-        put(frame.buffer_mut(), area, 0, 0, &text, look.style(Role::Warn));
+        let needs = format!("needs {}×{}", SMALLEST.0, SMALLEST.1);
+        for (y, text) in ["too small", &needs].into_iter().enumerate() {
+            put(frame.buffer_mut(), area, 0, y as u16, text, look.style(Role::Warn));
+        }
         return;
     }
     let parts = areas(app, area);
@@ -189,6 +194,11 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
             text::panel(look, body, &d.object.to_string(), &lines, &d.scroll, buf);
             Some(Position::new(body.x + 2, body.y + 1))
         }
+        Layer::Item(i) => {
+            let (title, lines) = item_lines(app, i);
+            text::panel(look, body, &title, &lines, &i.scroll, buf);
+            Some(Position::new(body.x + 2, body.y + 1))
+        }
         Layer::Text(t) => {
             let lines: Vec<Line> = match &t.content {
                 Content::Loading(_) => vec![Line::new("reading", Role::TextMuted)],
@@ -200,11 +210,20 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
             Some(Position::new(body.x + 2, body.y + 1))
         }
         Layer::Logs(l) => logs::draw(look, l, body, buf),
-        Layer::History(h) => detail::history(app, look, h, body, buf),
+        Layer::History(h) => history::history(app, look, h, body, buf),
         Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
-        Layer::Activity(a) => detail::activity(app, look, a.cursor, body, buf),
+        Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
         _ => None,
     }
+}
+
+/// Title and lines of an opened item; what is gone says so.
+fn item_lines(app: &App, view: &crate::app::layers::ItemView) -> (String, Vec<Line>) {
+    let pane = crate::panes::pane(view.pane);
+    (pane.detail)(app, &view.what).unwrap_or_else(|| {
+        let gone = Line::new("it is no longer there", Role::TextMuted);
+        (pane.title.to_owned(), vec![gone])
+    })
 }
 
 /// Writes `text` at a place of `area`, cut at its right edge. Returns the columns used.
@@ -215,6 +234,22 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
     let room = usize::from(area.width - x);
     let (end, _) = buf.set_stringn(area.x + x, area.y + y, text, room, style);
     end.saturating_sub(area.x + x)
+}
+
+/// Marks a row as the selected one. What is bad keeps its colour: the row under the cursor is the one that is read.
+pub(crate) fn select(look: Look<'_>, buf: &mut Buffer, row: Rect, role: Role) {
+    let style = look.style(role);
+    let bad = [Role::Error, Role::Warn, Role::Mark].map(|r| look.style(r).fg);
+    // Where selection is shown by reverse or underline, it is one piece.
+    let whole = style.bg.is_none() || !style.add_modifier.is_empty();
+    for x in row.left()..row.right() {
+        let Some(cell) = buf.cell_mut((x, row.y)) else { continue };
+        let fg = cell.fg;
+        cell.set_style(style);
+        if !whole && bad.contains(&Some(fg)) {
+            cell.set_fg(fg);
+        }
+    }
 }
 
 /// Fills a rectangle with blanks of a style.

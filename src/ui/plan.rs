@@ -119,8 +119,32 @@ fn field(
     })
 }
 
-/// The dialog. Returns where the hardware cursor belongs.
-pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mut Buffer) -> Option<Position> {
+/// What the dialog says, and where its parts stand.
+struct Layout {
+    title: String,
+    lines: Vec<Line>,
+    area: Rect,
+    /// Rows for the text.
+    room: u16,
+}
+
+impl Layout {
+    /// Lines beyond what fits. One row is given up to say so.
+    fn overflow(&self) -> usize {
+        let room = usize::from(self.room);
+        match self.lines.len() {
+            n if n <= room => 0,
+            n => n + 1 - room.max(1),
+        }
+    }
+}
+
+/// How many lines of the text do not fit at the bottom of `screen`.
+pub fn overflow(layer: &PlanLayer, screen: Rect) -> usize {
+    layout(super::measuring(), layer, screen).overflow()
+}
+
+fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
     let width = screen.width.min(96);
     let (title, mut lines) = match &layer.state {
         PlanState::Planning => (
@@ -165,6 +189,26 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
         width,
         height,
     );
+    let room = height.saturating_sub(2 + form);
+    Layout {
+        title,
+        lines,
+        area,
+        room,
+    }
+}
+
+/// The dialog. Returns where the hardware cursor belongs.
+pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mut Buffer) -> Option<Position> {
+    let layout = layout(look, layer, screen);
+    let overflow = layout.overflow();
+    let Layout {
+        title,
+        lines,
+        area,
+        room,
+    } = layout;
+    let width = area.width;
     clear(buf, area, look.style(Role::Text));
     let production = layer.plan().is_some_and(|p| p.class.is_production());
     let border = look.style(if production {
@@ -174,10 +218,10 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
     });
     let place = app.place().map(|p| p.context.clone()).unwrap_or_default();
     let badge = layer.plan().map(|p| p.class.badge()).unwrap_or_default();
-    let room = usize::from(width).saturating_sub(text::width(&place) + badge.len() + 12);
+    let title_room = usize::from(width).saturating_sub(text::width(&place) + badge.len() + 12);
     let heading = [
         (
-            text::truncate_middle(&text::clean(&title), room).into_owned(),
+            text::truncate_middle(&text::clean(&title), title_room).into_owned(),
             look.style(Role::TitleFocus),
         ),
         (format!(" · {place} "), look.style(Role::Text)),
@@ -192,21 +236,18 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
     ];
     let inner = frame(buf, area, border, &heading);
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
-    let room = inner.height.saturating_sub(form);
-    let overflow = lines.len().saturating_sub(usize::from(room));
     let from = layer.scroll.min(overflow);
-    for (y, line) in lines.iter().skip(from).take(usize::from(room)).enumerate() {
+    let page = usize::from(room) - usize::from(overflow > 0 && room > 0);
+    for (y, line) in lines.iter().skip(from).take(page).enumerate() {
         draw::line(look, buf, inner, y as u16, line, 0);
     }
-    if from < overflow {
-        put(
-            buf,
-            inner,
-            inner.width.saturating_sub(12),
-            room.saturating_sub(1),
-            " ↓ more ",
-            look.style(Role::Accent),
-        );
+    if overflow > 0 && room > 0 {
+        let text = match overflow - from {
+            0 => format!("{} the beginning", look.symbols.ascending),
+            1 => format!("{} 1 more line", look.symbols.descending),
+            n => format!("{} {n} more lines", look.symbols.descending),
+        };
+        put(buf, inner, 0, room - 1, &text, look.style(Role::Accent));
     }
     let mut y = room + u16::from(room > 0);
     let mut cursor = None;

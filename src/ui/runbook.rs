@@ -10,7 +10,7 @@ use crate::app::{App, RunEntry};
 use crate::runbook::cel::Answer;
 use crate::runbook::engine::{OfferKind, StepState, TextBlock, Verdict};
 use crate::runbook::format::Style as Prose;
-use crate::runbook::view::{self, View};
+use crate::runbook::view::{self, StepLine, View};
 use crate::text;
 use crate::theme::Role;
 
@@ -19,7 +19,7 @@ fn entry<'a>(app: &'a App, v: &RunView) -> Option<&'a RunEntry> {
 }
 
 fn split(body: Rect) -> (Rect, Rect) {
-    let left = if body.width >= 110 { 38 } else { 27 };
+    let left = if body.width >= 110 { 38 } else { 29 };
     (
         Rect::new(body.x, body.y + 1, left, body.height.saturating_sub(1)),
         Rect::new(
@@ -77,6 +77,8 @@ fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<
             TextBlock::Code(lines) => out.extend(lines.iter().map(|l| Line::new(format!("  {l}"), Role::Code))),
         }
     }
+    let labels = step.evidence.iter().map(|e| text::width(&text::clean(&e.label))).max();
+    let labels = labels.unwrap_or(0).clamp(8, 18);
     for e in &step.evidence {
         let (mark, role) = match &e.verdict {
             Verdict::Plain => (" ", Role::Text),
@@ -85,7 +87,7 @@ fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<
             Verdict::Unknown(_) => (look.symbols.unknown, Role::Warn),
         };
         let mut line = Line::new(format!("{mark} "), role)
-            .and(format!("{:<18} ", text::clean(&e.label)), Role::TextMuted)
+            .and(format!("{:<labels$}  ", text::clean(&e.label)), Role::TextMuted)
             .and(text::clean(&answer(&e.value)).into_owned(), role);
         if !e.expected.is_empty() && !matches!(e.verdict, Verdict::Good) {
             line = line.and(format!("   expected: {}", text::clean(&e.expected)), Role::TextMuted);
@@ -93,7 +95,7 @@ fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<
         out.push(line);
     }
     for p in &step.params {
-        let label = p.help.clone().unwrap_or_else(|| p.name.clone());
+        let label = p.help.as_deref().unwrap_or(&p.name).trim_end_matches('.');
         out.push(
             Line::new(format!("{} ", look.symbols.pointer), Role::Accent)
                 .and(format!("{label}: "), Role::TextMuted)
@@ -178,10 +180,7 @@ pub fn extent(app: &App, v: &RunView, body: Rect) -> (usize, usize, Option<usize
     let Some(entry) = entry(app, v) else {
         return (page, 0, None);
     };
-    let look = Look {
-        theme: &FALLBACK,
-        symbols: &crate::theme::symbols::UNICODE,
-    };
+    let look = super::measuring();
     let view = view::of(&entry.run, app.now);
     let lines = draw::wrapped(
         &step_lines(look, entry, &view, v.choice),
@@ -191,9 +190,40 @@ pub fn extent(app: &App, v: &RunView, body: Rect) -> (usize, usize, Option<usize
     (page, lines.len(), None)
 }
 
-/// Only for measuring: colours do not matter.
-static FALLBACK: std::sync::LazyLock<crate::theme::Theme> =
-    std::sync::LazyLock::new(|| crate::theme::Theme::built_in("dark", crate::theme::Depth::Mono));
+/// The steps with the row that each begins at. Titles go over two lines where all steps still fit; where they do not,
+/// the list is cut around the current step.
+fn step_list(steps: &[StepLine], width: usize, rows: usize) -> Vec<(u16, &StepLine, Vec<String>)> {
+    let titles: Vec<Vec<String>> = steps
+        .iter()
+        .map(|s| {
+            let line = Line::plain(format!("{} {}", s.number, text::clean(&s.title)));
+            let lines = draw::wrapped(&[line], width, true);
+            lines.iter().map(Line::text).collect()
+        })
+        .collect();
+    let whole = titles.iter().map(Vec::len).sum::<usize>() <= rows;
+    let current = steps.iter().position(|s| s.current).unwrap_or(0);
+    let from = if whole || steps.len() <= rows {
+        0
+    } else {
+        current.saturating_sub(rows / 2).min(steps.len() - rows)
+    };
+    let mut y = 0;
+    let mut out = Vec::with_capacity(steps.len());
+    for (s, mut words) in steps.iter().zip(titles).skip(from) {
+        if !whole {
+            let line = format!("{} {}", s.number, text::clean(&s.title));
+            words = vec![text::truncate_end(&line, width).into_owned()];
+        }
+        if y + words.len() > rows {
+            break;
+        }
+        let height = words.len();
+        out.push((y as u16, s, words));
+        y += height;
+    }
+    out
+}
 
 pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let Some(entry) = entry(app, v) else {
@@ -218,13 +248,8 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
         look.style(Role::Border),
         &[("Steps".to_owned(), look.style(Role::Title))],
     );
-    for (y, s) in view
-        .steps
-        .iter()
-        .enumerate()
-        .take(usize::from(inner.height.saturating_sub(3)))
-    {
-        let y = y as u16;
+    let room = usize::from(inner.height.saturating_sub(3));
+    for (y, s, words) in step_list(&view.steps, usize::from(inner.width.saturating_sub(4)), room) {
         let (mark, role) = match &s.state {
             StepState::Passed(_) => (look.symbols.ok, Role::Ok),
             StepState::Failed(_) => (look.symbols.failed, Role::Error),
@@ -234,8 +259,6 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
             StepState::Todo => (look.symbols.waiting, Role::TextMuted),
         };
         put(buf, inner, 1, y, mark, look.style(role));
-        let words = format!("{} {}", s.number, text::clean(&s.title));
-        let room = usize::from(inner.width.saturating_sub(4));
         let role = if s.current {
             Role::TextStrong
         } else if matches!(s.state, StepState::Todo) {
@@ -243,7 +266,9 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
         } else {
             Role::Text
         };
-        put(buf, inner, 3, y, &text::truncate_end(&words, room), look.style(role));
+        for (i, words) in words.iter().enumerate() {
+            put(buf, inner, 3, y + i as u16, words, look.style(role));
+        }
     }
     let started = view.started.as_second().rem_euclid(86_400);
     let low = inner.height.saturating_sub(2);

@@ -3,10 +3,10 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, frame, put, shows_all_panes};
+use super::{Look, frame, put, select};
 use crate::app::{App, Focus, Health, List, Row};
 use crate::model::Freshness;
-use crate::panes::{Cell, Column, PANES, Pane, Width};
+use crate::panes::{self, Cell, Column, PANES, Pane, PaneId, Width};
 use crate::text;
 use crate::theme::Role;
 
@@ -15,32 +15,55 @@ pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
     if app.zoomed {
         return PANES.iter().map(|p| (p.id == app.pane).then_some(body)).collect();
     }
-    if shows_all_panes(app.size) {
-        // Pods and rollouts beside each other, events below.
-        let lower = (body.height / 4).max(6);
-        let upper = body.height - lower;
-        let left = body.width * 54 / 100;
-        return vec![
-            Some(Rect::new(body.x, body.y, left, upper)),
-            Some(Rect::new(body.x + left, body.y, body.width - left, upper)),
-            Some(Rect::new(body.x, body.y + upper, body.width, lower)),
-        ];
+    let shown = panes::on_deck(app);
+    let mut places = vec![None; PANES.len()];
+    let mut put = |id: PaneId, at: Rect| {
+        if let Some(place) = places.get_mut(id.index()) {
+            *place = Some(at);
+        }
+    };
+    if !app.shows_all_panes() {
+        let before = shown.iter().take_while(|id| **id != app.pane).count() as u16;
+        let after = (shown.len() as u16).saturating_sub(before + 1);
+        let open = Rect::new(
+            body.x,
+            body.y + before,
+            body.width,
+            body.height.saturating_sub(before + after),
+        );
+        put(app.pane, open);
+        return places;
     }
-    let before = app.pane.index() as u16;
-    let after = PANES.len() as u16 - 1 - before;
-    let open = Rect::new(
-        body.x,
-        body.y + before,
-        body.width,
-        body.height.saturating_sub(before + after),
-    );
-    PANES.iter().map(|p| (p.id == app.pane).then_some(open)).collect()
+    // Two beside each other; an odd one at the end has the whole width. With two rows the upper one is the larger: the
+    // lower one is the events.
+    let rows = shown.len().div_ceil(2) as u16;
+    let left = body.width / 2;
+    let low = match rows {
+        2 if shown.len() == 3 => (body.height / 4).max(6),
+        n => body.height / n.max(1),
+    };
+    let mut y = body.y;
+    for (r, pair) in shown.chunks(2).enumerate() {
+        let r = r as u16;
+        let height = if r == 0 { body.height - low * (rows - 1) } else { low };
+        match pair {
+            [one] => put(*one, Rect::new(body.x, y, body.width, height)),
+            [one, other] => {
+                put(*one, Rect::new(body.x, y, left, height));
+                put(*other, Rect::new(body.x + left, y, body.width - left, height));
+            }
+            _ => {}
+        }
+        y += height;
+    }
+    places
 }
 
 /// Draws the deck; returns where the hardware cursor belongs.
 pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let mut cursor = None;
     let mut folded = body.y;
+    let shown = panes::on_deck(app);
     for (pane, place) in PANES.iter().zip(places(app, body)) {
         match place {
             Some(place) => {
@@ -50,7 +73,7 @@ pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<P
                 }
                 folded = place.bottom();
             }
-            None if app.zoomed => {}
+            None if app.zoomed || !shown.contains(&pane.id) => {}
             None => {
                 fold(app, look, pane, Rect::new(body.x, folded, body.width, 1), buf);
                 folded += 1;
@@ -62,24 +85,22 @@ pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<P
 
 /// A pane in one line: ` 1 Pods  41/44 ready  ▲ 1 image not pulled`.
 fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let mut x = put(
         buf,
         area,
         1,
         0,
-        &format!("{} ", pane.id.index() + 1),
+        &format!("{} ", pane.id.number()),
         look.style(Role::Key),
     ) + 1;
     x += put(buf, area, x, 0, &text::pad(pane.title, 9), look.style(Role::Title));
-    x += put(
-        buf,
-        area,
-        x,
-        0,
-        &text::pad(&summary.count, 14),
-        look.style(Role::TextMuted),
-    );
+    let (count, role) = if known(app, pane) {
+        (summary.count, Role::TextMuted)
+    } else {
+        told(app, pane).unwrap_or((String::new(), Role::TextMuted))
+    };
+    x += put(buf, area, x, 0, &text::pad(&count, 14), look.style(role));
     for (health, what) in summary.wrong.iter().take(3) {
         x += put(
             buf,
@@ -126,16 +147,24 @@ pub fn badge(app: &App, feed: &Freshness) -> Option<(String, Role)> {
 /// The sentence for a pane without rows.
 fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
     use crate::app::Connection;
-    let (feed, _) = app.pane_feed(pane);
+    let feed = app.pane_feed(pane);
+    let of_cluster = !pane.kinds.is_empty();
+    if !pane.is_configured(app) {
+        return (panes::empty_words(app, pane).to_owned(), Role::TextMuted);
+    }
     let left = |t: jiff::Timestamp| t.duration_since(app.now).as_secs().max(0);
+    let feed = &feed;
     match (&app.connection, feed) {
-        (Connection::Missing { what, hint }, _) => (format!("{what}. {hint}"), Role::Warn),
-        (Connection::NeedsLogin { argv, .. }, _) => (
+        (Connection::Missing { what, hint }, _) if of_cluster => (format!("{what}. {hint}"), Role::Warn),
+        (Connection::NeedsLogin { argv, .. }, _) if of_cluster => (
             format!("the credential plugin asks for a person: L signs in ({argv})"),
             Role::Warn,
         ),
-        (Connection::Failed { why, hint, .. }, _) => (format!("{why}. {hint}"), Role::Error),
-        (Connection::Starting | Connection::Connecting { .. }, _) => ("connecting".to_owned(), Role::Info),
+        (Connection::Failed { why, hint, .. }, _) if of_cluster => (format!("{why}. {hint}"), Role::Error),
+        (Connection::Starting | Connection::Connecting { .. }, _) if of_cluster => {
+            ("connecting".to_owned(), Role::Info)
+        }
+        (_, Freshness::Syncing { rows }) if *rows > 0 => (format!("syncing: {rows} read so far"), Role::Info),
         (_, Freshness::Syncing { .. } | Freshness::Off) => ("syncing".to_owned(), Role::Info),
         (_, Freshness::Forbidden { why } | Freshness::Absent { why }) => (why.to_string(), Role::Warn),
         (_, Freshness::Failed { why, retry_at }) => (format!("{why}; next try in {} s", left(*retry_at)), Role::Error),
@@ -147,24 +176,59 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
             };
             (format!("{what}: esc shows all {}", list.total), Role::TextMuted)
         }
-        (_, Freshness::Fresh | Freshness::Stale { .. }) => (pane.empty.to_owned(), Role::TextMuted),
+        (_, Freshness::Fresh | Freshness::Stale { .. }) => (panes::empty_words(app, pane).to_owned(), Role::TextMuted),
     }
 }
 
-/// Widths of the columns that fit into `room`, by priority; the fill column takes the rest.
-pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
+/// A name is readable from here on; until then it takes what is spare before anybody else.
+const NAME: u16 = 26;
+
+/// Names longer than this are cut rather than that other columns give way.
+const LONGEST: u16 = 40;
+
+/// From this priority on a column is dropped rather than that a name is cut.
+const NICE: u8 = 5;
+
+/// Widths of the columns that fit into `room`, by priority; the fill column takes the rest. A name should have `name`.
+pub fn fit_columns(mut columns: Vec<Column>, room: u16, name: u16) -> Vec<(Column, u16)> {
     let least = |c: &Column| match c.width {
-        Width::Fixed(n) | Width::Fill(n) => n,
+        Width::Fixed(n) | Width::Grow(n, _) | Width::Fill(n) => n,
     };
     loop {
         let need: u16 = columns.iter().map(|c| least(c) + 2).sum::<u16>().saturating_sub(2);
+        // What is nice to have goes before a name is cut.
+        let nice = columns.iter().map(|c| c.priority).max().unwrap_or(0) >= NICE;
+        let short = columns.iter().map(|c| match c.width {
+            Width::Fill(n) => NAME.min(name).saturating_sub(n),
+            _ => 0,
+        });
+        let need = if nice { need + short.sum::<u16>() } else { need };
         if need <= room || columns.len() <= 2 {
-            let mut spare = room.saturating_sub(need);
+            let least_of_all: u16 = columns.iter().map(|c| least(c) + 2).sum::<u16>().saturating_sub(2);
+            let mut spare = room.saturating_sub(least_of_all);
+            for c in &mut columns {
+                if let Width::Fill(n) = &mut c.width {
+                    let more = spare.min(name.saturating_sub(*n));
+                    *n += more;
+                    spare -= more;
+                }
+            }
             return columns
                 .into_iter()
                 .map(|c| match c.width {
-                    Width::Fixed(n) => (c, n),
-                    Width::Fill(n) => (c, n + std::mem::take(&mut spare)),
+                    Width::Fixed(n) | Width::Fill(n) => (c, n),
+                    Width::Grow(n, most) => {
+                        let more = spare.min(most - n);
+                        spare -= more;
+                        (c, n + more)
+                    }
+                })
+                // The name takes what nobody else wants, wherever it stands.
+                .collect::<Vec<_>>()
+                .into_iter()
+                .map(|(c, n)| match c.width {
+                    Width::Fill(_) => (c, n + std::mem::take(&mut spare)),
+                    _ => (c, n),
                 })
                 .collect();
         }
@@ -180,14 +244,52 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
     }
 }
 
+/// Whether the pane's numbers say anything: none and not read yet are two things.
+fn known(app: &App, pane: &Pane) -> bool {
+    app.pane_feed(pane).is_fresh() || app.list(pane.id).total > 0
+}
+
+/// The badge of a pane's feed. None where nobody reads it now; without a connection the reason stands in the pane.
+fn told(app: &App, pane: &Pane) -> Option<(String, Role)> {
+    let feed = app.pane_feed(pane);
+    let reads = pane.kinds.is_empty() || matches!(app.connection, crate::app::Connection::Connected { .. });
+    badge(app, &feed).filter(|_| reads && feed != Freshness::Off)
+}
+
+/// How wide the widest name is, for as many rows as are quickly looked through.
+fn longest_name(app: &App, pane: &Pane, list: &List, columns: &[Column]) -> u16 {
+    let name: Vec<Column> = columns
+        .iter()
+        .copied()
+        .filter(|c| matches!(c.width, Width::Fill(_)))
+        .collect();
+    if list.rows.len() > 200 || name.len() != 1 {
+        return NAME;
+    }
+    let cells = list
+        .rows
+        .iter()
+        .filter_map(|row| panes::cells_of(app, pane, row, &name).pop());
+    let widest = cells.map(|c| text::width(&c.text)).max().unwrap_or(0);
+    LONGEST.min(widest as u16)
+}
+
 fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> Vec<(String, ratatui::style::Style)> {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let role = if focused { Role::TitleFocus } else { Role::Title };
     let mut title = vec![
-        (format!("{} ", pane.id.index() + 1), look.style(Role::Key)),
+        (format!("{} ", pane.id.number()), look.style(Role::Key)),
         (pane.title.to_owned(), look.style(role)),
-        (format!(" {}", summary.count), look.style(Role::TextMuted)),
     ];
+    if known(app, pane) {
+        title.push((format!(" {}", summary.count), look.style(Role::TextMuted)));
+    }
+    if pane.views.len() > 1
+        && let Some(view) = panes::item::view(app, pane)
+    {
+        let mark = format!(" {} {}", look.symbols.dot, view.title);
+        title.push((mark, look.style(if focused { Role::Accent } else { Role::TextMuted })));
+    }
     if !list.filter.is_empty() {
         let text = format!("  /{} {} of {}", text::clean(&list.filter), list.rows.len(), list.total);
         title.push((text, look.style(Role::Accent)));
@@ -204,8 +306,7 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
         };
         title.push((format!("  {} marked{more}", list.marks.len()), look.style(Role::Mark)));
     }
-    let (feed, _) = app.pane_feed(pane);
-    if let Some((text, role)) = badge(app, feed) {
+    if let Some((text, role)) = told(app, pane) {
         title.push((format!("  {text}"), look.style(role)));
     }
     title
@@ -232,7 +333,9 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         }
         return None;
     }
-    let columns = fit_columns((pane.columns)(app), inner.width - 3);
+    let columns = panes::columns_of(app, pane);
+    let name = longest_name(app, pane, list, &columns);
+    let columns = fit_columns(columns, inner.width - 3, name);
     let mut x = 2;
     for (c, width) in &columns {
         let sorted = list.sort.column == c.id;
@@ -257,14 +360,14 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         );
         x += width + 2;
     }
-    let (feed, _) = app.pane_feed(pane);
+    let feed = app.pane_feed(pane);
     let stale = matches!(feed, Freshness::Stale { .. } | Freshness::Failed { .. });
     let plain: Vec<Column> = columns.iter().map(|(c, _)| *c).collect();
     let page = usize::from(inner.height - 1);
     let mut cursor = None;
     for (y, (i, row)) in list.rows.iter().enumerate().skip(list.offset).take(page).enumerate() {
         let y = y as u16 + 1;
-        let cells = (pane.cells)(app, row, &plain);
+        let cells = panes::cells_of(app, pane, row, &plain);
         draw_row(
             look,
             buf,
@@ -280,7 +383,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         );
         if i == list.cursor {
             let role = if focused { Role::Selection } else { Role::SelectionQuiet };
-            buf.set_style(Rect::new(inner.x, inner.y + y, inner.width, 1), look.style(role));
+            select(look, buf, Rect::new(inner.x, inner.y + y, inner.width, 1), role);
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
     }
@@ -298,7 +401,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
 }
 
 fn is_marked(list: &List, row: &Row) -> bool {
-    list.marks.contains_key(&row.meta().uid)
+    list.marks.contains_key(row.uid())
 }
 
 struct Marks {
@@ -328,16 +431,19 @@ fn draw_row(
         let w = usize::from(*width);
         let clean = text::clean(&cell.text);
         let cut = match c.width {
-            Width::Fill(_) if c.id == "name" => text::truncate_middle(&clean, w),
+            // The last five of a pod's name and the tag of an image tell them apart from their like.
+            _ if matches!(c.id, "name" | "object") => text::truncate_keeping(&clean, w, 5),
+            _ if c.id == "image" => text::truncate_keeping(&clean, w, 6),
+            _ if c.id == "node" => text::truncate_middle(&clean, w),
             _ => text::truncate_end(&clean, w),
         };
-        let shown = if c.right {
-            text::pad_left(&cut, w)
+        let left = if c.right {
+            x + (w.saturating_sub(text::width(&cut))) as u16
         } else {
-            cut.into_owned()
+            x
         };
         let role = if marks.stale { Role::Stale } else { cell.role };
-        put(buf, inner, x, y, &shown, look.style(role));
+        put(buf, inner, left, y, &cut, look.style(role));
         x += width + 2;
     }
 }

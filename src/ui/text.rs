@@ -8,8 +8,42 @@ use crate::app::doc::{Line, Scroll};
 use crate::text;
 use crate::theme::Role;
 
-/// Breaks lines at `width` columns, indenting what follows by two.
+/// Breaks lines at `width` columns. What follows stands below the value of a labelled line, else at the edge.
 pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
+    wrapped_by(lines, width, wrap, 0)
+}
+
+/// Where the rest of a broken line begins: below what follows its label, mark or source; else at `otherwise`.
+fn hanging(line: &Line, width: usize, otherwise: usize) -> usize {
+    match line.0.as_slice() {
+        // Two columns before the text: a mark and a label, an age and a reason.
+        [(first, _), (second, _), _, ..] if first.ends_with(' ') && second.ends_with("  ") => {
+            match (text::width(first), text::width(first) + text::width(second)) {
+                (_, both) if both <= 28.min(width / 2) => both,
+                (mark, _) => mark.min(20),
+            }
+        }
+        [(first, _), _, ..] if first.ends_with(' ') => match text::width(first) {
+            w if w <= 20.min(width / 2) => w,
+            _ => otherwise,
+        },
+        // A mark and a sentence: `! the HPA may undo this`.
+        [(only, _)] if only.chars().nth(1) == Some(' ') && !only.starts_with(char::is_alphanumeric) => 2,
+        _ => otherwise,
+    }
+}
+
+/// The pieces between which a line may be broken: words, and the parts of words that are longer than a line.
+fn parts(text: &str, room: usize) -> impl Iterator<Item = &str> {
+    text.split_inclusive(' ').flat_map(move |word| {
+        let whole = text::width(word.trim_end()) <= room;
+        let at = move |c: char| if whole { c == ' ' } else { matches!(c, ' ' | ',' | '/') };
+        word.split_inclusive(at)
+    })
+}
+
+/// As [`wrapped`]; lines without a label go on at column `otherwise`.
+pub fn wrapped_by(lines: &[Line], width: usize, wrap: bool, otherwise: usize) -> Vec<Line> {
     if !wrap || width < 8 {
         return lines.to_vec();
     }
@@ -19,28 +53,30 @@ pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
             out.push(line.clone());
             continue;
         }
+        let hang = hanging(line, width, otherwise);
+        let indent = " ".repeat(hang);
         let mut now: Vec<(String, Role)> = Vec::new();
         let mut used = 0;
         for (piece, role) in &line.0 {
             let mut words = String::new();
-            for word in piece.split_inclusive([' ', ',', '/']) {
+            for word in parts(piece, width.saturating_sub(hang)) {
                 let w = text::width(word);
-                if used + w > width && used > 2 {
+                if used + w > width && used > hang {
                     if !words.is_empty() {
                         now.push((std::mem::take(&mut words), *role));
                     }
                     out.push(Line(std::mem::take(&mut now)));
-                    now.push(("  ".to_owned(), *role));
-                    used = 2;
+                    now.push((indent.clone(), *role));
+                    used = hang;
                 }
-                if w > width {
+                if w > width.saturating_sub(hang) {
                     // One word longer than the line: cut hard.
                     for c in word.chars() {
                         if used >= width {
                             now.push((std::mem::take(&mut words), *role));
                             out.push(Line(std::mem::take(&mut now)));
-                            now.push(("  ".to_owned(), *role));
-                            used = 2;
+                            now.push((indent.clone(), *role));
+                            used = hang;
                         }
                         words.push(c);
                         used += 1;
@@ -73,7 +109,24 @@ pub fn line(look: Look<'_>, buf: &mut Buffer, area: Rect, y: u16, line: &Line, l
             cut
         };
         x += put(buf, area, x, y, &shown, look.style(*role));
+        if usize::from(x) < left_over(line, left) && x >= area.width {
+            // More than fits: the last column says so.
+            put(
+                buf,
+                area,
+                area.width.saturating_sub(1),
+                y,
+                text::ELLIPSIS,
+                look.style(*role),
+            );
+            break;
+        }
     }
+}
+
+/// How wide a line is from column `left` on.
+fn left_over(line: &Line, left: usize) -> usize {
+    text::width(&line.text()).saturating_sub(left)
 }
 
 /// The lines that are in sight, in a frame with a title.

@@ -2,11 +2,15 @@
 //! request, faults on demand. It knows only what the actions send.
 #![allow(
     dead_code,
+    unused_imports, // each test takes its part
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::expect_used,
     clippy::panic
 )]
+
+mod desk;
+mod objects;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -15,6 +19,13 @@ use http::{Request, Response};
 use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde_json::{Value, json};
+
+pub use desk::{Desk, confirm, one_of_each, planner, prepare};
+pub use objects::finish;
+use objects::{patched, scale_of};
+
+pub const APPS: &str = "/apis/apps/v1/namespaces/cortex";
+pub const CORE: &str = "/api/v1/namespaces/cortex";
 
 pub fn recording(name: &str) -> Vec<Value> {
     let path = format!(
@@ -309,281 +320,4 @@ impl State {
             self.reaction = Some(f);
         }
     }
-}
-
-fn scale_of(object: &Value) -> Value {
-    let meta = &object["metadata"];
-    let selector = object["spec"]["selector"]["matchLabels"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default();
-    let selector: Vec<String> = selector
-        .iter()
-        .map(|(k, v)| format!("{k}={}", v.as_str().unwrap()))
-        .collect();
-    json!({"kind": "Scale", "apiVersion": "autoscaling/v1",
-        "metadata": {"name": meta["name"], "namespace": meta["namespace"], "uid": meta["uid"],
-            "resourceVersion": meta["resourceVersion"], "creationTimestamp": meta["creationTimestamp"]},
-        "spec": {"replicas": object["spec"]["replicas"]},
-        "status": {"replicas": object["status"]["replicas"], "selector": selector.join(",")}})
-}
-
-fn patched(object: &Value, content_type: &str, patch: &Value) -> Option<Value> {
-    let mut next = object.clone();
-    if content_type == "application/json-patch+json" {
-        for op in patch.as_array()? {
-            let at = op["path"].as_str()?;
-            let (parent, key) = at.rsplit_once('/')?;
-            let key = key.replace("~1", "/");
-            match op["op"].as_str()? {
-                "test" => {
-                    if next.pointer(at) != Some(&op["value"]) {
-                        return None;
-                    }
-                }
-                "remove" => {
-                    next.pointer_mut(parent)?.as_object_mut()?.remove(&key)?;
-                }
-                "replace" if next.pointer(at).is_none() => return None,
-                _ => {
-                    next.pointer_mut(parent)?
-                        .as_object_mut()?
-                        .insert(key, op["value"].clone());
-                }
-            }
-        }
-    } else {
-        merge(&mut next, patch, content_type.contains("strategic"));
-    }
-    Some(next)
-}
-
-fn merge(into: &mut Value, patch: &Value, strategic: bool) {
-    match (into, patch) {
-        (Value::Object(a), Value::Object(p)) => {
-            if strategic && p.get("$patch") == Some(&json!("replace")) {
-                a.clear();
-            }
-            for (k, v) in p.iter().filter(|(k, _)| *k != "$patch") {
-                if v.is_null() {
-                    a.remove(k);
-                } else {
-                    merge(a.entry(k).or_insert(Value::Null), v, strategic);
-                }
-            }
-        }
-        (Value::Array(a), Value::Array(p)) if strategic && p.iter().all(|x| x["name"].is_string()) => {
-            for x in p {
-                match a.iter_mut().find(|y| y["name"] == x["name"]) {
-                    Some(y) => merge(y, x, true),
-                    None => a.push(x.clone()),
-                }
-            }
-        }
-        (slot, patch) => {
-            *slot = patch.clone();
-            if slot.is_object() {
-                // An absent map that a patch makes holds no directives.
-                let bare = std::mem::replace(slot, json!({}));
-                merge(slot, &bare, strategic);
-            }
-        }
-    }
-}
-
-/// Controllers that are done at once: the status agrees with the spec, and a pod that went has a successor.
-pub fn finish(objects: &mut Objects, path: &str) {
-    if path.contains("/pods/") && !objects.contains_key(path) {
-        let family = |p: &str| p.split('-').take(2).collect::<Vec<_>>().join("-");
-        let sibling = objects
-            .iter()
-            .find(|(p, _)| family(p) == family(path))
-            .map(|(_, pod)| pod.clone());
-        let mut new = sibling.unwrap();
-        new["metadata"]["name"] = json!("new");
-        new["metadata"]["uid"] = json!("uid-new");
-        objects.insert(format!("{CORE}/pods/new"), new);
-        return;
-    }
-    let Some(o) = objects.get_mut(path) else { return };
-    let generation = o["metadata"]["generation"].clone();
-    if o["spec"]["template"].is_null() {
-        return;
-    }
-    let n = o["spec"]["replicas"].as_u64().unwrap_or(1);
-    o["status"]["observedGeneration"] = generation;
-    for name in ["replicas", "updatedReplicas", "readyReplicas", "availableReplicas"] {
-        o["status"][name] = json!(n);
-    }
-    if o["kind"] == "StatefulSet" {
-        o["status"]["currentRevision"] = o["status"]["updateRevision"].clone();
-    }
-    if o["kind"] == "DaemonSet" {
-        let want = o["status"]["desiredNumberScheduled"].clone();
-        o["status"]["updatedNumberScheduled"] = want.clone();
-        o["status"]["numberAvailable"] = want;
-    }
-    if let Some(list) = o["status"]["conditions"].as_array_mut() {
-        for c in list.iter_mut().filter(|c| c["type"] == "Progressing") {
-            c["status"] = json!("True");
-            c["reason"] = json!("NewReplicaSetAvailable");
-        }
-    }
-}
-
-// What the tests of actions and of read-only mode share: an actor on the fake, and one run through the pipeline.
-
-use std::time::Duration;
-
-use quarterdeck::action::Request as Ask;
-use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Progress, Reach, Refusal,
-    Stage, Verdict, WriteGrant, execute,
-};
-use quarterdeck::journal::{Journal, Mode, Reading, Who};
-use quarterdeck::model::{Kind, ObjectRef, Place, Scope};
-
-pub const APPS: &str = "/apis/apps/v1/namespaces/cortex";
-pub const CORE: &str = "/api/v1/namespaces/cortex";
-
-pub struct Desk {
-    pub fake: Fake,
-    pub grant: WriteGrant,
-    pub actor: Actor,
-    pub dir: tempfile::TempDir,
-}
-
-pub fn planner(fake: &Fake, class: Class, policy: Policy) -> Planner {
-    Planner {
-        reader: fake.client(),
-        place: Place {
-            platform: "cortex".into(),
-            context: "prod-eu".into(),
-            server: "api.example.com:6443".into(),
-            scope: Scope::All,
-        },
-        class,
-        user: "k.lind".into(),
-        policy,
-        sources: Reach::default(),
-    }
-}
-
-impl Desk {
-    pub fn new(fake: Fake) -> Self {
-        Self::classed(fake, Class::Local)
-    }
-
-    pub fn classed(fake: Fake, class: Class) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let grant = WriteGrant::at_start(false).unwrap();
-        let journal = Journal::open(dir.path(), Who::here("k.lind", Mode::Live)).unwrap();
-        let pace = Pace {
-            deadline: Duration::from_millis(200),
-            poll: Duration::from_millis(1),
-        };
-        let actor =
-            Actor::new(&grant, planner(&fake, class, Policy::default()), fake.client(), journal).with_pace(pace);
-        Self {
-            fake,
-            grant,
-            actor,
-            dir,
-        }
-    }
-
-    pub async fn plan(&self, ask: Ask) -> Result<Plan, Refusal> {
-        self.actor.plan(ask, ActionId(1), jiff::Timestamp::now()).await
-    }
-
-    /// Plans, confirms as asked, and executes, without a soak.
-    pub async fn run(&self, ask: Ask) -> (Outcome, Option<Verdict>, Vec<Stage>) {
-        let plan = self.plan(ask).await.unwrap_or_else(|e| panic!("{e}: {}", e.hint));
-        self.carry_out(plan).await
-    }
-
-    pub async fn carry_out(&self, mut plan: Plan) -> (Outcome, Option<Verdict>, Vec<Stage>) {
-        plan.verify.soak_s = 0;
-        plan.verify.deadline_s = 5;
-        let confirmed = confirm(plan).unwrap();
-        let (to, mut from) = tokio::sync::mpsc::channel::<Progress>(1000);
-        let (outcome, verdict) = execute(&self.actor, &self.grant, confirmed, to).await;
-        let mut stages = Vec::new();
-        while let Some(p) = from.recv().await {
-            stages.push(p.stage);
-        }
-        (outcome, verdict, stages)
-    }
-
-    pub fn journal(&self) -> Reading {
-        quarterdeck::journal::read(&self.actor.journal().path(jiff::Timestamp::now())).unwrap()
-    }
-
-    /// A reference to a loaded object, with its uid.
-    pub fn target(&self, kind: Kind, name: &str) -> ObjectRef {
-        target(&self.fake, kind, name)
-    }
-}
-
-pub fn target(fake: &Fake, kind: Kind, name: &str) -> ObjectRef {
-    let group = if kind.group().is_empty() {
-        "/api".into()
-    } else {
-        format!("/apis/{}", kind.group())
-    };
-    let path = format!("{group}/{}/namespaces/cortex/{}/{name}", kind.version(), kind.plural());
-    ObjectRef {
-        kind,
-        namespace: "cortex".into(),
-        name: name.into(),
-        uid: fake.get(&path)["metadata"]["uid"].as_str().unwrap_or("none").into(),
-    }
-}
-
-/// Does what the plan asks of the operator.
-pub fn confirm(plan: Plan) -> Result<quarterdeck::action::Confirmed, quarterdeck::action::WhyNot> {
-    let typed = match &plan.confirm {
-        Confirm::Button => String::new(),
-        Confirm::Typed { word, .. } => word.clone(),
-    };
-    let by = Confirmation {
-        hash: plan.hash(),
-        typed,
-        reason: "worker backlog, INC-214".into(),
-    };
-    plan.confirm(by, jiff::Timestamp::now())
-}
-
-/// One request of every action in the registry, all possible on [`Fake::cortex`] after [`prepare`].
-pub fn one_of_each(fake: &Fake) -> Vec<Ask> {
-    let of = |kind, name: &str| target(fake, kind, name);
-    let pod = of(Kind::Pod, "cortex-api-75d65cd765-xkxwp");
-    vec![
-        Ask::Scale { target: of(Kind::Deployment, "cortex-worker"), replicas: 3, seen: 2 },
-        Ask::HpaBounds { target: of(Kind::Hpa, "cortex-api-hpa"), min: 4, max: 12, seen_min: 3, seen_max: 10 },
-        Ask::Restart { target: of(Kind::Deployment, "redis") },
-        Ask::RollBack { to: vec![quarterdeck::action::RollbackTo {
-            target: of(Kind::Deployment, "cortex-web"), revision: 1, newest_seen: 2,
-        }] },
-        Ask::SetImage {
-            target: of(Kind::Deployment, "cortex-api"),
-            container: "api".into(),
-            image: "registry.lab/cortex/api:1.5.0".into(),
-            seen: fake.get(&format!("{APPS}/deployments/cortex-api"))["spec"]["template"]["spec"]["containers"][0]["image"]
-                .as_str().unwrap().into(),
-        },
-        Ask::Pause { target: of(Kind::Deployment, "cortex-worker") },
-        Ask::Resume { target: of(Kind::Deployment, "paused") },
-        Ask::DeletePod { target: of(Kind::Pod, "cortex-worker-5455954757-7vwmz"), force: false },
-        Ask::EvictPod { target: pod },
-    ]
-}
-
-/// Adds what the recorded lists lack: a paused Deployment.
-pub fn prepare(fake: &Fake) {
-    let mut paused = fake.get(&format!("{APPS}/deployments/redis"));
-    paused["metadata"]["name"] = json!("paused");
-    paused["metadata"]["uid"] = json!("11111111-2222-3333-4444-555555555555");
-    paused["spec"]["paused"] = json!(true);
-    fake.put(&format!("{APPS}/deployments"), paused);
 }

@@ -92,14 +92,12 @@ fn workload(app: &App) -> Result<(), String> {
 }
 
 fn workload_or_marks(app: &App) -> Result<(), String> {
-    if app.layers.is_empty()
-        && app
-            .list(app.pane)
-            .marks
-            .values()
-            .any(|o| Kind::WORKLOADS.contains(&o.kind))
-    {
-        return app.may_mutate_object(Kind::Deployment);
+    if app.layers.is_empty() {
+        let marks = app.list(app.pane).marks.values().map(|o| o.kind);
+        let mut kinds = marks.filter(|kind| Kind::WORKLOADS.contains(kind)).peekable();
+        if kinds.peek().is_some() {
+            return kinds.try_for_each(|kind| app.may_mutate_object(kind));
+        }
     }
     workload(app)
 }
@@ -140,7 +138,11 @@ fn pod(app: &App) -> Result<(), String> {
 
 fn undoable(app: &App) -> Result<(), String> {
     app.may_mutate()?;
-    if app.activities.iter().any(|a| a.offered_undo(app.now).is_some()) {
+    if app
+        .activities
+        .iter()
+        .any(|a| a.offered_undo(app.place(), app.now).is_some())
+    {
         Ok(())
     } else {
         Err("nothing that was done in this session can be undone now".to_owned())
@@ -156,13 +158,9 @@ fn scale(app: &mut App) -> Vec<Effect> {
     let Some((target, seen)) = target(app) else {
         return Vec::new();
     };
-    let mut hint = format!("now {seen}");
-    if let Some(h) = app.subject_workload().and_then(|w| app.world.hpa_of(w)) {
-        hint.push_str(&format!(
-            "; the HPA {} holds it between {} and {}",
-            h.meta.name, h.min, h.max
-        ));
-    }
+    let held = app.subject_workload().and_then(|w| app.world.hpa_of(w));
+    let held = held.map(|h| format!("; the HPA {} holds it between {} and {}", h.meta.name, h.min, h.max));
+    let hint = format!("now {seen}{}", held.unwrap_or_default());
     let label = format!("Replicas of {target}");
     app.layers.push(Layer::Prompt(Prompt::new(
         PromptFor::Replicas { target, seen },
@@ -228,20 +226,15 @@ fn set_image(app: &mut App) -> Vec<Effect> {
             hint: format!("{}{}", c.image, if c.init { "  (init)" } else { "" }),
         })
         .collect();
-    match containers.as_slice() {
-        [one] => {
-            let name = one.value.clone();
-            ask_image(app, target, &name)
-        }
-        _ => {
-            app.layers.push(Layer::Picker(Picker::new(
-                "Set the image of",
-                PickerFor::ImageContainer(target),
-                containers,
-            )));
-            Vec::new()
-        }
+    if let [one] = containers.as_slice() {
+        return ask_image(app, target, &one.value);
     }
+    app.layers.push(Layer::Picker(Picker::new(
+        "Set the image of",
+        PickerFor::ImageContainer(target),
+        containers,
+    )));
+    Vec::new()
 }
 
 /// Asks for the new image of a container.
@@ -313,12 +306,12 @@ fn rollback(app: &mut App) -> Vec<Effect> {
 
 /// Enter in the history: plans the roll-back to the selected revision.
 pub(super) fn roll_back_to_selected(app: &mut App) -> Vec<Effect> {
-    if let Err(why) = app.may_mutate() {
-        return app.complain(format!("roll back: {why}"));
-    }
     let Some(Layer::History(h)) = app.layers.last() else {
         return Vec::new();
     };
+    if let Err(why) = app.may_mutate_object(h.object.kind) {
+        return app.complain(format!("roll back: {why}"));
+    }
     let Some(row) = h.selected() else {
         return app.say("the revisions are still being read");
     };
@@ -339,13 +332,12 @@ pub(super) fn roll_back_to_selected(app: &mut App) -> Vec<Effect> {
 
 /// Plans the undo of the activity at `at` in the list, newest first.
 pub(super) fn undo_at(app: &mut App, at: usize) -> Vec<Effect> {
-    let now = app.now;
     let found = app
         .activities
         .iter()
         .rev()
         .nth(at)
-        .and_then(|a| a.offered_undo(now).map(|(_, r)| r.clone()));
+        .and_then(|a| a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()));
     match found {
         Some(request) => match app.may_mutate() {
             Ok(()) => app.open_plan(request, None),
@@ -356,12 +348,11 @@ pub(super) fn undo_at(app: &mut App, at: usize) -> Vec<Effect> {
 }
 
 fn undo(app: &mut App) -> Vec<Effect> {
-    let now = app.now;
     let request = app
         .activities
         .iter()
         .rev()
-        .find_map(|a| a.offered_undo(now).map(|(_, r)| r.clone()));
+        .find_map(|a| a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()));
     match request {
         Some(request) => app.open_plan(request, None),
         None => Vec::new(),

@@ -1,10 +1,10 @@
 //! The console itself: leaving, help, focus, contexts.
 
+use super::pickers;
 use crate::app::command::{Command, always};
-use crate::app::layers::{ActivityView, Choice, Help, Palette, Picker, PickerFor, Question, QuestionFor};
+use crate::app::layers::{ActivityView, Help, Palette, Question, QuestionFor};
 use crate::app::msg::{Connection, Effect};
-use crate::app::{App, Focus, Layer, Strip};
-use crate::model::Scope;
+use crate::app::{App, Focus, Layer, Sort, Strip};
 use crate::panes::{PANES, PaneId};
 
 const G: &str = "Console";
@@ -88,7 +88,7 @@ pub(super) const TABLE: &[Command] = &[
         short: "context",
         group: G,
         when: always,
-        run: pick_context,
+        run: pickers::pick_context,
     },
     Command {
         id: "namespace.pick",
@@ -96,7 +96,7 @@ pub(super) const TABLE: &[Command] = &[
         short: "namespace",
         group: G,
         when: always,
-        run: pick_namespaces,
+        run: pickers::pick_namespaces,
     },
     Command {
         id: "activity.open",
@@ -121,6 +121,62 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: always,
         run: |app| go(app, PaneId::Rollouts),
+    },
+    Command {
+        id: "pane.queues",
+        doc: "go to the queues",
+        short: "queues",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Queues),
+    },
+    Command {
+        id: "pane.queries",
+        doc: "go to the slow queries of PostgreSQL",
+        short: "queries",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Queries),
+    },
+    Command {
+        id: "pane.redis",
+        doc: "go to Redis",
+        short: "redis",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Redis),
+    },
+    Command {
+        id: "pane.certificates",
+        doc: "go to the certificates",
+        short: "certificates",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Certificates),
+    },
+    Command {
+        id: "pane.alerts",
+        doc: "go to the alerts, objectives and HTTP checks",
+        short: "alerts",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Alerts),
+    },
+    Command {
+        id: "pane.view",
+        doc: "show the pane's next table",
+        short: "next view",
+        group: G,
+        when: has_views,
+        run: |app| view(app, 1),
+    },
+    Command {
+        id: "pane.view_back",
+        doc: "show the pane's table before this one",
+        short: "previous view",
+        group: G,
+        when: has_views,
+        run: |app| view(app, -1),
     },
     Command {
         id: "pane.events",
@@ -161,9 +217,9 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: has_signals,
         run: |app| {
-            app.layers.clear();
+            let effects = app.pop_layers();
             app.focus = Focus::Strip;
-            Vec::new()
+            effects
         },
     },
     Command {
@@ -323,56 +379,13 @@ fn retry(app: &mut App) -> Vec<Effect> {
     vec![Effect::Retry]
 }
 
-fn pick_context(app: &mut App) -> Vec<Effect> {
-    let mut picker = Picker::new("Context", PickerFor::Context, Vec::new());
-    picker.note = "reading the kubeconfig".to_owned();
-    app.layers.push(Layer::Picker(picker));
-    vec![Effect::ListContexts]
-}
-
-fn pick_namespaces(app: &mut App) -> Vec<Effect> {
-    let choices = namespace_choices(app);
-    let mut picker = Picker::new("Namespaces  (tab marks several)", PickerFor::Namespaces, choices);
-    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
-        picker.marked = list.iter().cloned().collect();
-    }
-    picker.note = "type a name; the list follows when you may list namespaces".to_owned();
-    app.layers.push(Layer::Picker(picker));
-    Vec::new()
-}
-
-/// Namespaces that are known: listed, or seen on objects.
-pub(crate) fn namespace_choices(app: &App) -> Vec<Choice> {
-    let mut names: Vec<String> = app.world.namespaces.keys().map(|k| k.name.to_string()).collect();
-    names.extend(app.world.pods.keys().map(|k| k.namespace.to_string()));
-    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
-        names.extend(list.iter().cloned());
-    }
-    names.sort();
-    names.dedup();
-    let mut choices = vec![Choice {
-        value: "*".to_owned(),
-        label: "all namespaces".to_owned(),
-        hint: "needs cluster scope".to_owned(),
-    }];
-    choices.extend(names.into_iter().map(|n| Choice {
-        value: n.clone(),
-        label: n,
-        hint: String::new(),
-    }));
-    choices
-}
-
 fn activity(app: &mut App) -> Vec<Effect> {
     app.layers.push(Layer::Activity(ActivityView::default()));
     Vec::new()
 }
 
 fn go(app: &mut App, id: PaneId) -> Vec<Effect> {
-    let mut effects = Vec::new();
-    while !app.layers.is_empty() {
-        effects.extend(app.pop_layer());
-    }
+    let effects = app.pop_layers();
     app.pane = id;
     app.focus = Focus::Pane;
     app.refresh_pane();
@@ -384,11 +397,40 @@ fn zoom(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
+fn has_views(app: &App) -> Result<(), String> {
+    on_deck(app)?;
+    if app.active_pane().views.len() > 1 {
+        Ok(())
+    } else {
+        Err("this pane has one table only".to_owned())
+    }
+}
+
+/// Another table of the pane: its rows, order and filter begin anew.
+fn view(app: &mut App, by: isize) -> Vec<Effect> {
+    let n = app.active_pane().views.len().max(1) as isize;
+    let at = app.pane.index();
+    if let Some(view) = app.views.get_mut(at) {
+        *view = (*view as isize + by).rem_euclid(n) as usize;
+    }
+    let list = app.list_mut();
+    list.clear();
+    list.sort = Sort::default();
+    app.refresh_pane();
+    Vec::new()
+}
+
+/// The next pane that has something to show, or the one that is open.
 fn cycle(app: &mut App, by: isize) -> Vec<Effect> {
-    let n = PANES.len() as isize;
-    let to = (app.pane.index() as isize + by).rem_euclid(n) as usize;
-    match PANES.get(to) {
-        Some(pane) => go(app, pane.id),
+    let shown: Vec<PaneId> = PANES
+        .iter()
+        .filter(|p| p.is_configured(app) || p.id == app.pane)
+        .map(|p| p.id)
+        .collect();
+    let at = shown.iter().position(|id| *id == app.pane).unwrap_or(0) as isize;
+    let to = (at + by).rem_euclid(shown.len().max(1) as isize) as usize;
+    match shown.get(to) {
+        Some(id) => go(app, *id),
         None => Vec::new(),
     }
 }
@@ -409,8 +451,15 @@ fn subject(app: &mut App) -> Vec<Effect> {
 
 fn snooze(app: &mut App) -> Vec<Effect> {
     use crate::app::layers::{Prompt, PromptFor};
+    let Some(signal) = app.strip.current(&app.judge) else {
+        return Vec::new();
+    };
+    let purpose = PromptFor::SnoozeReason {
+        signal: signal.key(),
+        line: signal.short(app.server_now()),
+    };
     app.layers.push(Layer::Prompt(Prompt::new(
-        PromptFor::SnoozeReason,
+        purpose,
         "Snooze for 30 minutes because",
         "it comes back at once if it gets worse",
         "",
@@ -429,5 +478,6 @@ fn unsnooze(app: &mut App) -> Vec<Effect> {
     for key in &keys {
         app.judge.wake(key);
     }
+    app.judge_now();
     app.say(format!("{} back", keys.len()))
 }

@@ -6,11 +6,15 @@ mod dialogs;
 mod lists;
 mod logs;
 mod objects;
+mod pickers;
+mod plans;
+mod prompts;
 mod runbooks;
 mod views;
 
 use super::command::Command;
 
+pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
 /// All tables, in the order of the help.
@@ -22,5 +26,8 @@ pub(super) const TABLES: &[&[Command]] = &[
     runbooks::TABLE,
     logs::TABLE,
     views::TABLE,
+    plans::TABLE,
+    prompts::TABLE,
+    pickers::TABLE,
     dialogs::TABLE,
 ];

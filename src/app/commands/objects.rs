@@ -2,9 +2,9 @@
 
 use crate::app::command::Command;
 use crate::app::doc::Scroll;
-use crate::app::layers::{Content, Detail, DiffAgainst, History, TextView};
+use crate::app::layers::{Content, Detail, DiffAgainst, History, ItemView, TextView};
 use crate::app::msg::{Effect, Fetch};
-use crate::app::{App, Focus, Layer, Row};
+use crate::app::{App, Focus, ItemRef, Layer, Row};
 use crate::model::{Kind, ObjectRef};
 use crate::panes::PaneId;
 
@@ -88,6 +88,13 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.list(app.pane).selected().cloned() else {
         return app.say("there is nothing to open");
     };
+    if let Row::Item(item) = &row {
+        if item.what == ItemRef::Line {
+            return app.say("there is no more to this line");
+        }
+        app.layers.push(Layer::Item(ItemView::new(app.pane, item.what.clone())));
+        return Vec::new();
+    }
     let object = match &row {
         Row::Event(e) => {
             let found = Kind::from_api(&e.about_kind).map(|kind| ObjectRef {
@@ -112,7 +119,10 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
                 None => return app.say(format!("the console does not show a {}", e.about_kind)),
             }
         }
-        _ => row.object(),
+        _ => match row.object() {
+            Some(object) => object,
+            None => return app.say("this row has no detail"),
+        },
     };
     app.layers.push(Layer::Detail(Detail::new(object, false)));
     Vec::new()
@@ -128,10 +138,7 @@ pub(super) fn show(app: &mut App, object: &ObjectRef) -> Vec<Effect> {
             return Vec::new();
         }
     };
-    let mut effects = Vec::new();
-    while !app.layers.is_empty() {
-        effects.extend(app.pop_layer());
-    }
+    let effects = app.pop_layers();
     app.pane = pane;
     app.focus = Focus::Pane;
     app.refresh_pane();
@@ -180,10 +187,7 @@ fn pods(app: &mut App) -> Vec<Effect> {
     let Some((name, kind)) = app.subject_workload().map(|w| (w.meta.name.to_string(), w.kind)) else {
         return Vec::new();
     };
-    let mut effects = Vec::new();
-    while !app.layers.is_empty() {
-        effects.extend(app.pop_layer());
-    }
+    let effects = app.pop_layers();
     app.pane = PaneId::Pods;
     app.focus = Focus::Pane;
     let list = app.list_mut();

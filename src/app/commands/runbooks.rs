@@ -209,8 +209,9 @@ fn list(app: &mut App) -> Vec<Effect> {
             hint: b.use_when.clone(),
         })
         .collect();
-    app.layers
-        .push(Layer::Picker(Picker::new("Runbook", PickerFor::Runbook, choices)));
+    let workload = app.subject_workload().map(|w| w.meta.object(w.kind));
+    let purpose = PickerFor::Runbook(workload.or_else(|| app.subject()));
+    app.layers.push(Layer::Picker(Picker::new("Runbook", purpose, choices)));
     Vec::new()
 }
 

@@ -48,7 +48,7 @@ impl History {
 
     /// Takes the revisions; the cursor goes to the one before the current: the likely target.
     pub fn take(&mut self, mut rows: Vec<HistoryRow>) {
-        rows.sort_by(|a, b| b.revision.cmp(&a.revision));
+        rows.sort_by_key(|r| std::cmp::Reverse(r.revision));
         let current = rows.iter().position(|r| r.current).unwrap_or(0);
         self.cursor = if rows.len() > current + 1 { current + 1 } else { current };
         self.rows = Some(Ok(rows));

@@ -4,6 +4,7 @@ mod activity;
 mod detail;
 mod help;
 mod history;
+mod item;
 mod logs;
 mod palette;
 mod picker;
@@ -17,7 +18,10 @@ pub use activity::ActivityView;
 pub use detail::Detail;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
+pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
+#[cfg(test)]
+pub(crate) use palette::listed;
 pub use palette::{Entry, Palette};
 pub use picker::{Choice, Picker, PickerFor};
 pub use plan::{PlanFocus, PlanLayer, PlanState};

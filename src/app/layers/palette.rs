@@ -54,7 +54,7 @@ impl Palette {
     }
 }
 
-/// Commands of dialogs and of moving about make no sense from the palette.
-fn listed(c: &Command) -> bool {
-    !matches!(c.group, "Moving" | "Dialogs")
+/// Keys of dialogs and of moving about make no sense from the palette.
+pub(crate) fn listed(c: &Command) -> bool {
+    !matches!(c.group, "Moving" | "Dialogs") && !c.id.starts_with("plan.")
 }

@@ -16,12 +16,13 @@ pub struct Choice {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PickerFor {
     Context,
-    /// Several may be marked; none marked and Enter takes the one under the cursor.
+    /// Several may be marked. Who marked none here takes the one under the cursor.
     Namespaces,
     LogContainer,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
-    Runbook,
+    /// For the object that was selected when the list was opened.
+    Runbook(Option<ObjectRef>),
 }
 
 #[derive(Clone, Debug)]
@@ -34,6 +35,8 @@ pub struct Picker {
     pub field: Field,
     pub cursor: usize,
     pub marked: BTreeSet<String>,
+    /// Somebody marked or unmarked here: the marks are what Enter takes.
+    pub chose: bool,
 }
 
 impl Picker {
@@ -46,6 +49,7 @@ impl Picker {
             field: Field::default(),
             cursor: 0,
             marked: BTreeSet::new(),
+            chose: false,
         }
     }
 
@@ -54,9 +58,32 @@ impl Picker {
         self.choices
             .iter()
             .filter(|c| {
-                needle.is_empty() || c.label.to_lowercase().contains(&needle) || c.hint.to_lowercase().contains(&needle)
+                [&c.label, &c.value, &c.hint]
+                    .iter()
+                    .any(|text| text.to_lowercase().contains(&needle))
             })
             .collect()
+    }
+
+    /// What is typed, as names: with commas between them, several.
+    pub fn typed(&self) -> Vec<String> {
+        let names = self.field.text().split(',').map(str::trim);
+        names.filter(|n| !n.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Marks or unmarks the choice under the cursor; what is typed, where the list does not have it.
+    pub fn mark(&mut self) {
+        let names = match self.selected() {
+            Some(choice) => vec![choice.value.clone()],
+            None => self.typed(),
+        };
+        for name in names {
+            self.chose = true;
+            if !self.marked.remove(&name) {
+                self.marked.insert(name);
+            }
+        }
+        self.step(1);
     }
 
     pub fn step(&mut self, by: isize) {

@@ -2,6 +2,7 @@
 
 use crate::app::field::Field;
 use crate::model::ObjectRef;
+use crate::signal::SignalKey;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PromptFor {
@@ -36,7 +37,11 @@ pub enum PromptFor {
     RunAnswer {
         run: u64,
     },
-    SnoozeReason,
+    /// The signal that was current when it was asked, and its line for the record.
+    SnoozeReason {
+        signal: SignalKey,
+        line: String,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -9,23 +9,46 @@ pub struct Clock(Arc<Mutex<Kind>>);
 
 #[derive(Debug)]
 enum Kind {
-    /// Real time plus a fixed offset.
-    Running(SignedDuration),
+    /// Showed `shown` at the real time `real`, and goes `pace` times as fast.
+    Running {
+        real: Timestamp,
+        shown: Timestamp,
+        pace: i32,
+    },
     /// Stands still until told to advance.
     Manual(Timestamp),
+}
+
+impl Kind {
+    fn from(shown: Timestamp, pace: i32) -> Self {
+        Self::Running {
+            real: Timestamp::now(),
+            shown,
+            pace,
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Running { real, shown, pace } => {
+                let since = Timestamp::now().duration_since(*real);
+                let since = since.checked_mul(*pace).unwrap_or(since);
+                shown.saturating_add(since).unwrap_or(Timestamp::MAX)
+            }
+            Self::Manual(at) => *at,
+        }
+    }
 }
 
 impl Clock {
     /// The machine's own time.
     pub fn real() -> Self {
-        Self(Arc::new(Mutex::new(Kind::Running(SignedDuration::ZERO))))
+        Self::starting_at(Timestamp::now())
     }
 
     /// A running clock that shows `start` now.
     pub fn starting_at(start: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(Kind::Running(
-            start.duration_since(Timestamp::now()),
-        ))))
+        Self(Arc::new(Mutex::new(Kind::from(start, 1))))
     }
 
     /// A clock that stands at `start`; [`Clock::advance`] moves it.
@@ -33,20 +56,15 @@ impl Clock {
         Self(Arc::new(Mutex::new(Kind::Manual(start))))
     }
 
-    /// From now on it runs with real time, from the time it shows.
-    pub fn run(&self) {
+    /// From now on it runs `pace` times as fast as real time, from the time it shows.
+    pub fn run(&self, pace: u32) {
         let mut kind = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Kind::Manual(at) = *kind {
-            *kind = Kind::Running(at.duration_since(Timestamp::now()));
-        }
+        *kind = Kind::from(kind.now(), i32::try_from(pace).unwrap_or(i32::MAX));
     }
 
     /// The time it shows.
     pub fn now(&self) -> Timestamp {
-        match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Kind::Running(offset) => Timestamp::now().saturating_add(offset).unwrap_or(Timestamp::MAX),
-            Kind::Manual(at) => at,
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).now()
     }
 
     /// The time in whole seconds as Kubernetes writes it, `2026-11-21T10:50:07Z`.
@@ -58,8 +76,9 @@ impl Clock {
     pub fn advance(&self, by: SignedDuration) {
         let mut kind = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *kind {
-            Kind::Running(offset) => *offset = offset.saturating_add(by),
-            Kind::Manual(at) => *at = at.saturating_add(by).unwrap_or(Timestamp::MAX),
+            Kind::Running { shown: at, .. } | Kind::Manual(at) => {
+                *at = at.saturating_add(by).unwrap_or(Timestamp::MAX);
+            }
         }
     }
 }

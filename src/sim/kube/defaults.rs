@@ -1,5 +1,6 @@
 //! The defaults that the API server writes into objects.
 
+use super::object::put;
 use super::resources::Resource;
 use serde_json::{Map, Value, json};
 
@@ -10,8 +11,20 @@ pub fn apply(r: &Resource, value: &mut Value) {
         root.entry("type").or_insert_with(|| json!("Opaque"));
         return;
     }
-    if r.status && !matches!(r.key, "nodes" | "certificates.cert-manager.io") {
+    if r.status && r.key != "nodes" && !r.is_custom() {
         root.entry("status").or_insert_with(|| json!({}));
+    }
+    if r.key == "daemonsets.apps" {
+        let counts = [
+            "currentNumberScheduled",
+            "numberMisscheduled",
+            "desiredNumberScheduled",
+            "numberReady",
+        ];
+        fill(root.get_mut("status"), &counts.map(|c| (c, json!(0))));
+        if let Some(annotations) = object(root, "metadata").and_then(|m| object(m, "annotations")) {
+            set(annotations, TEMPLATE_GENERATION, json!("1"));
+        }
     }
     if r.key == "pods" {
         fill(root.get_mut("status"), &[("phase", json!("Pending"))]);
@@ -51,7 +64,28 @@ pub fn apply(r: &Resource, value: &mut Value) {
     }
 }
 
-/// What depends on the uid: a Job selects its pods by it.
+/// The count of template changes that DaemonSets carry since before they had revisions.
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+/// What the server itself changes along with an update: a DaemonSet counts the changes of its template.
+pub(crate) fn along(r: &Resource, before: &Value, after: &mut Value) {
+    let template = |v: &Value| v.pointer("/spec/template").cloned();
+    if r.key != "daemonsets.apps" {
+        return;
+    }
+    let count = before
+        .pointer("/metadata/annotations")
+        .and_then(|a| a.get(TEMPLATE_GENERATION)?.as_str()?.parse::<u64>().ok())
+        .unwrap_or(1);
+    let count = count + u64::from(template(before) != template(after));
+    put(
+        after,
+        &["metadata", "annotations", TEMPLATE_GENERATION],
+        json!(count.to_string()),
+    );
+}
+
+/// What depends on the uid: a Job selects its pods by it, and they carry it.
 pub(crate) fn after_uid(r: &Resource, value: &mut Value) {
     if r.key != "jobs.batch" || value.pointer("/spec/selector").is_some() {
         return;
@@ -84,6 +118,10 @@ pub(crate) fn after_uid(r: &Resource, value: &mut Value) {
         if let Some(labels) = labels.as_object_mut() {
             labels.insert(key.to_owned(), value.clone());
         }
+    }
+    let labels = Value::Object(labels.as_object().cloned().unwrap_or_default());
+    if value.pointer("/metadata/labels").is_none() {
+        put(value, &["metadata", "labels"], labels);
     }
 }
 
@@ -185,6 +223,7 @@ fn job(spec: &mut Map<String, Value>) {
         ("backoffLimit", json!(6)),
         ("completionMode", json!("NonIndexed")),
         ("suspend", json!(false)),
+        ("manualSelector", json!(false)),
         ("podReplacementPolicy", json!("TerminatingOrFailed")),
     ] {
         set(spec, key, to);

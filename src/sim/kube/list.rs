@@ -103,6 +103,8 @@ pub(crate) fn list(store: &Store, scope: &Scope, query: &Query, form: Form) -> R
         if selector.is_empty() {
             put(&mut metadata, &["remainingItemCount"], json!(page.remaining));
         }
+    } else if r.is_custom() {
+        put(&mut metadata, &["continue"], json!(""));
     }
     Ok(document(
         scope,
@@ -160,7 +162,7 @@ fn document(
                 format!("{{\"kind\":\"{kind}List\",\"apiVersion\":\"{api}\",\"metadata\":{metadata},\"items\":[");
             let scope = scope.clone();
             // Custom resources carry their kind in lists, built-in ones do not.
-            let custom = scope.resource.group == "cert-manager.io";
+            let custom = scope.resource.is_custom();
             let write = move |out: &mut Vec<u8>, object: &Object| {
                 if custom || !scope.is_stored_version() {
                     out.extend_from_slice(&scope.bytes(object));

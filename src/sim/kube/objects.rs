@@ -76,6 +76,13 @@ pub(crate) fn create(api: &Api, call: &Call, scope: &Scope) -> Result<Answer, St
             r.kind, scope.version, r.kind
         ))
     })?;
+    if r.status
+        && r.key != "nodes"
+        && let Some(map) = value.as_object_mut()
+    {
+        // A status that is sent along is not taken.
+        map.remove("status");
+    }
     let meta = |v: &Value, k: &str| {
         v["metadata"]
             .get(k)
@@ -235,7 +242,7 @@ fn object_only(value: Value) -> Result<Value, Status> {
 /// `PATCH`, of an object or its status.
 pub(crate) fn patch(api: &Api, call: &Call, named: Named<'_>, part: Part) -> Result<Answer, Status> {
     let r = named.resource();
-    let change = Patch::read(call, r.group == "cert-manager.io")?;
+    let change = Patch::read(call, r.is_custom())?;
     let mut writer = call.writer(subresource(part));
     if let Patch::Apply(value) = &change {
         writer.apply = true;

@@ -2,6 +2,7 @@
 
 use super::answer::{self, Answer};
 use super::http::{Api, Call};
+use super::managed;
 use super::object::Object;
 use super::platform::Usage;
 use super::rbac::Access;
@@ -54,11 +55,16 @@ pub(crate) fn review(api: &Api, call: &Call, resource: &str) -> Result<Answer, S
             if let Some(map) = spec.get_mut("resourceAttributes").and_then(Value::as_object_mut) {
                 map.retain(|_, v| v.as_str() != Some(""));
             }
-            Ok(answer::json(
-                201,
-                &json!({"kind": "SelfSubjectAccessReview", "apiVersion": version("authorization"), "metadata": {},
-                    "spec": spec, "status": status}),
-            ))
+            let mut review = json!({"kind": "SelfSubjectAccessReview", "apiVersion": version("authorization"),
+                "metadata": {}, "spec": spec});
+            managed::record(
+                &Value::Null,
+                &mut review,
+                &call.writer(None),
+                &api.store.clock().rfc3339(),
+            );
+            put(&mut review, &["status"], status);
+            Ok(answer::json(201, &review))
         }
         _ => Err(page_not_found()),
     }

@@ -1,5 +1,6 @@
 //! What the server refuses to store: wrong types, and the rules that operators run into.
 
+use super::gotype;
 use super::resources::Resource;
 use super::status::{Cause, Status};
 use k8s_openapi::api;
@@ -15,6 +16,11 @@ pub(crate) fn types(r: &Resource, value: &Value) -> Result<(), String> {
     if !value.get("metadata").is_some_and(Value::is_object) {
         return Err("json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta".to_owned());
     }
+    let check = |value: &Value| fits(r, value);
+    check(value).map_err(|why| gotype::error(r.kind, value, check, &why))
+}
+
+fn fits(r: &Resource, value: &Value) -> Result<(), String> {
     match r.key {
         "pods" => typed::<api::core::v1::Pod>(value),
         "services" => typed::<api::core::v1::Service>(value),

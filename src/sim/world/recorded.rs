@@ -110,14 +110,14 @@ fn a_stalled_rollout_and_its_undo_go_as_recorded() {
     let first = bad[0].get("body").unwrap();
     let (mut world, clock) = at_rest(&DEPLOYMENTS, first, "registry.lab/cortex/web:1.4.0");
     let from = change(&world, &DEPLOYMENTS, "cortex-web", |d| {
-        image(d, "registry.lab/cortex/web:9.9.9-missing")
+        image(d, "registry.lab/cortex/web:9.9.9-missing");
     });
     world.run_for(&clock, secs(60));
     let seen = once(states(&world, &DEPLOYMENTS, from).iter().map(deployment));
     assert_eq!(seen, once(told(&bad[2]).iter().map(deployment)));
 
     let from = change(&world, &DEPLOYMENTS, "cortex-web", |d| {
-        image(d, "registry.lab/cortex/web:1.4.0")
+        image(d, "registry.lab/cortex/web:1.4.0");
     });
     world.run_for(&clock, secs(60));
     let seen = once(states(&world, &DEPLOYMENTS, from).iter().map(deployment));
@@ -153,7 +153,7 @@ fn daemon_sets_and_stateful_sets_update_as_recorded() {
     let created = recorded[0].get("body").unwrap();
     let (mut world, clock) = at_rest(&DAEMONSETS, created, "registry.lab/platform/log-shipper:3.1.0");
     let from = change(&world, &DAEMONSETS, "log-agent", |d| {
-        image(d, "registry.lab/platform/log-shipper:3.2.0")
+        image(d, "registry.lab/platform/log-shipper:3.2.0");
     });
     world.run_for(&clock, secs(60));
     let status = |o: &Value| {
@@ -174,7 +174,7 @@ fn daemon_sets_and_stateful_sets_update_as_recorded() {
         "docker.io/library/postgres:16.4",
     );
     let from = change(&world, &STATEFULSETS, "postgres", |d| {
-        image(d, "docker.io/library/postgres:16.5")
+        image(d, "docker.io/library/postgres:16.5");
     });
     world.run_for(&clock, secs(60));
     let seen = once(states(&world, &STATEFULSETS, from).iter().map(status));

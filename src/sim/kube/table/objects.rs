@@ -28,12 +28,14 @@ pub(super) fn event(v: &Value, now: Timestamp) -> Vec<Value> {
         "" => kind,
         name => format!("{kind}/{name}"),
     };
-    let (component, host) = match text(v, "/source/component") {
-        "" => (text(v, "/reportingComponent"), text(v, "/reportingInstance")),
-        component => (component, text(v, "/source/host")),
+    let first_of = |a: &str, b: &str| match text(v, a) {
+        "" => text(v, b).to_owned(),
+        found => found.to_owned(),
     };
+    let component = first_of("/source/component", "/reportingComponent");
+    let host = first_of("/source/host", "/reportingInstance");
     let source = if host.is_empty() {
-        component.to_owned()
+        component
     } else {
         format!("{component}, {host}")
     };
@@ -290,4 +292,25 @@ pub(super) fn certificate(v: &Value) -> Vec<Value> {
         ready.map_or("", |c| text(c, "/message")).into(),
         text(v, "/metadata/creationTimestamp").into(),
     ]
+}
+
+fn is(v: &Value, kind: &str) -> Value {
+    let found = list(v, "/status/conditions").iter().find(|c| text(c, "/type") == kind);
+    found.map_or("", |c| text(c, "/status")).into()
+}
+
+pub(super) fn certificate_request(v: &Value) -> Vec<Value> {
+    vec![
+        name(v),
+        is(v, "Approved"),
+        is(v, "Denied"),
+        is(v, "Ready"),
+        text(v, "/spec/issuerRef/name").into(),
+        text(v, "/spec/username").into(),
+        text(v, "/metadata/creationTimestamp").into(),
+    ]
+}
+
+pub(super) fn issuer(v: &Value) -> Vec<Value> {
+    vec![name(v), is(v, "Ready"), text(v, "/metadata/creationTimestamp").into()]
 }

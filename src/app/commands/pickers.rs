@@ -1,0 +1,223 @@
+//! The keys of lists to choose from, and what becomes of the choice.
+
+use super::{actions, logs};
+use crate::app::command::{Command, always};
+use crate::app::layers::{Choice, Picker, PickerFor};
+use crate::app::msg::{ContextRow, Effect};
+use crate::app::{App, Layer};
+use crate::model::Scope;
+use crate::runbook::facts::Subject;
+
+const G: &str = "Dialogs";
+
+pub(super) const TABLE: &[Command] = &[
+    Command {
+        id: "picker.accept",
+        doc: "take the choice",
+        short: "take",
+        group: G,
+        when: always,
+        run: picked,
+    },
+    Command {
+        id: "picker.cancel",
+        doc: "choose nothing",
+        short: "cancel",
+        group: G,
+        when: always,
+        run: |app| app.pop_layer(),
+    },
+    Command {
+        id: "picker.down",
+        doc: "next choice",
+        short: "down",
+        group: G,
+        when: always,
+        run: |app| {
+            if let Some(Layer::Picker(p)) = app.layers.last_mut() {
+                p.step(1);
+            }
+            Vec::new()
+        },
+    },
+    Command {
+        id: "picker.up",
+        doc: "previous choice",
+        short: "up",
+        group: G,
+        when: always,
+        run: |app| {
+            if let Some(Layer::Picker(p)) = app.layers.last_mut() {
+                p.step(-1);
+            }
+            Vec::new()
+        },
+    },
+    Command {
+        id: "picker.mark",
+        doc: "mark the choice: several may be taken",
+        short: "mark",
+        group: G,
+        when: always,
+        run: mark,
+    },
+];
+
+fn mark(app: &mut App) -> Vec<Effect> {
+    if let Some(Layer::Picker(p)) = app.layers.last_mut()
+        && p.purpose == PickerFor::Namespaces
+    {
+        p.mark();
+    }
+    Vec::new()
+}
+
+fn picked(app: &mut App) -> Vec<Effect> {
+    let Some(Layer::Picker(picker)) = app.layers.pop() else {
+        return Vec::new();
+    };
+    let value = picker.selected().map(|c| c.value.clone());
+    match picker.purpose {
+        PickerFor::Context => match value {
+            Some(context) => {
+                app.say(format!("switching to {context}"));
+                vec![Effect::Connect {
+                    context: Some(context),
+                    scope: None,
+                }]
+            }
+            None => Vec::new(),
+        },
+        PickerFor::Namespaces => {
+            let names: Vec<String> = match value {
+                _ if picker.chose => picker.marked.iter().cloned().collect(),
+                Some(one) => vec![one],
+                None => picker.typed(),
+            };
+            let scope = if names.is_empty() || names.iter().any(|n| n == "*") {
+                Scope::All
+            } else {
+                Scope::Namespaces(names)
+            };
+            let context = app.place().map(|p| p.context.clone());
+            vec![Effect::Connect {
+                context,
+                scope: Some(scope),
+            }]
+        }
+        PickerFor::LogContainer => {
+            let container = value.filter(|v| !v.is_empty());
+            logs::reopen(app, |q| q.container.clone_from(&container))
+        }
+        PickerFor::ImageContainer(target) => match value {
+            Some(container) => actions::ask_image(app, target, &container),
+            None => Vec::new(),
+        },
+        PickerFor::Runbook(subject) => match (value, subject) {
+            (Some(book), Some(object)) => {
+                let subject = Subject::of(&app.world, &object);
+                app.start_run(&book, subject)
+            }
+            (Some(_), None) => app.complain("select the object that the runbook is for first"),
+            _ => Vec::new(),
+        },
+    }
+}
+
+pub(super) fn pick_context(app: &mut App) -> Vec<Effect> {
+    let mut picker = Picker::new("Context", PickerFor::Context, Vec::new());
+    "reading the kubeconfig".clone_into(&mut picker.note);
+    app.layers.push(Layer::Picker(picker));
+    vec![Effect::ListContexts]
+}
+
+pub(super) fn pick_namespaces(app: &mut App) -> Vec<Effect> {
+    let choices = namespace_choices(app);
+    let mut picker = Picker::new("Namespaces  (tab marks several)", PickerFor::Namespaces, choices);
+    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
+        picker.marked = list.iter().cloned().collect();
+    }
+    "type names, with commas between several; the list follows when you may list namespaces"
+        .clone_into(&mut picker.note);
+    app.layers.push(Layer::Picker(picker));
+    Vec::new()
+}
+
+/// The picker on top, if it is for this.
+fn picker_for<'a>(app: &'a mut App, purpose: &PickerFor) -> Option<&'a mut Picker> {
+    match app.layers.last_mut() {
+        Some(Layer::Picker(picker)) if picker.purpose == *purpose => Some(picker),
+        _ => None,
+    }
+}
+
+/// The contexts were read: the picker that waits for them shows them.
+pub(crate) fn fill_contexts(app: &mut App) {
+    let contexts = app.contexts.clone();
+    let (Some(picker), Some(contexts)) = (picker_for(app, &PickerFor::Context), contexts) else {
+        return;
+    };
+    match contexts {
+        Ok(rows) => {
+            picker.choices = rows.iter().map(context_choice).collect();
+            let note = if rows.is_empty() {
+                "the kubeconfig names no context"
+            } else {
+                ""
+            };
+            note.clone_into(&mut picker.note);
+        }
+        Err(why) => picker.note = why,
+    }
+    app.dirty = true;
+}
+
+fn context_choice(c: &ContextRow) -> Choice {
+    let mut hint = vec![c.cluster.as_str()];
+    hint.extend([c.namespace.as_str()].into_iter().filter(|n| !n.is_empty()));
+    hint.extend(c.current.then_some("current"));
+    Choice {
+        value: c.name.clone(),
+        label: c.name.clone(),
+        hint: hint.join(" · "),
+    }
+}
+
+/// Namespaces came or went: the picker that is open follows, with the cursor on its choice.
+pub(crate) fn fill_namespaces(app: &mut App) {
+    if picker_for(app, &PickerFor::Namespaces).is_none() {
+        return;
+    }
+    let choices = namespace_choices(app);
+    if let Some(picker) = picker_for(app, &PickerFor::Namespaces)
+        && picker.choices != choices
+    {
+        let under = picker.selected().map(|c| c.value.clone());
+        picker.choices = choices;
+        let at = picker.shown().iter().position(|c| Some(&c.value) == under.as_ref());
+        picker.cursor = at.unwrap_or(0);
+        app.dirty = true;
+    }
+}
+
+/// Namespaces that are known: listed, or seen on objects.
+fn namespace_choices(app: &App) -> Vec<Choice> {
+    let mut names: Vec<String> = app.world.namespaces.keys().map(|k| k.name.to_string()).collect();
+    names.extend(app.world.pods.keys().map(|k| k.namespace.to_string()));
+    if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
+        names.extend(list.iter().cloned());
+    }
+    names.sort();
+    names.dedup();
+    let mut choices = vec![Choice {
+        value: "*".to_owned(),
+        label: "all namespaces".to_owned(),
+        hint: "needs cluster scope".to_owned(),
+    }];
+    choices.extend(names.into_iter().map(|n| Choice {
+        value: n.clone(),
+        label: n,
+        hint: String::new(),
+    }));
+    choices
+}

@@ -1,0 +1,216 @@
+//! The keys of a plan.
+
+use crate::action::{Confirm, Request};
+use crate::app::command::Command;
+use crate::app::layers::{PlanFocus, PlanState};
+use crate::app::msg::Effect;
+use crate::app::{Activity, App, Layer};
+use crate::keys::MUTATE;
+
+const G: &str = "Dialogs";
+
+pub(super) const TABLE: &[Command] = &[
+    Command {
+        id: "plan.next",
+        doc: "next field or button",
+        short: "next",
+        group: G,
+        when: in_plan,
+        run: |app| focus(app, 1),
+    },
+    Command {
+        id: "plan.previous",
+        doc: "previous field or button",
+        short: "previous",
+        group: G,
+        when: in_plan,
+        run: |app| focus(app, -1),
+    },
+    Command {
+        id: "plan.scroll_down",
+        doc: "scroll the plan down",
+        short: "down",
+        group: G,
+        when: in_plan,
+        run: |app| scroll(app, 1),
+    },
+    Command {
+        id: "plan.scroll_up",
+        doc: "scroll the plan up",
+        short: "up",
+        group: G,
+        when: in_plan,
+        run: |app| scroll(app, -1),
+    },
+    Command {
+        id: "plan.press",
+        doc: "press the button that has the focus; in a field, go to the next one",
+        short: "press",
+        group: MUTATE,
+        when: pressable,
+        run: press,
+    },
+    Command {
+        id: "plan.cancel",
+        doc: "change nothing",
+        short: "cancel",
+        group: G,
+        when: in_plan,
+        run: |app| app.pop_layer(),
+    },
+    Command {
+        id: "plan.alternative",
+        doc: "plan the alternative that is offered instead",
+        short: "alternative",
+        group: G,
+        when: has_alternative,
+        run: alternative,
+    },
+    Command {
+        id: "plan.again",
+        doc: "make the plan anew",
+        short: "plan again",
+        group: G,
+        when: in_plan,
+        run: again,
+    },
+    Command {
+        id: "plan.copy",
+        doc: "copy the kubectl line that does the same",
+        short: "copy kubectl",
+        group: G,
+        when: in_plan,
+        run: copy,
+    },
+];
+
+fn in_plan(app: &App) -> Result<(), String> {
+    if matches!(app.layers.last(), Some(Layer::Plan(_))) {
+        Ok(())
+    } else {
+        Err("no plan is open".to_owned())
+    }
+}
+
+/// Cancel can always be pressed; the button only where something may be changed.
+fn pressable(app: &App) -> Result<(), String> {
+    match app.layers.last() {
+        Some(Layer::Plan(plan)) if plan.focus != PlanFocus::Go => Ok(()),
+        _ => app.may_mutate().and_then(|()| in_plan(app)),
+    }
+}
+
+fn has_alternative(app: &App) -> Result<(), String> {
+    in_plan(app)?;
+    let Some(Layer::Plan(plan)) = app.layers.last() else {
+        return Ok(());
+    };
+    let some = match &plan.state {
+        PlanState::Ready(p) => !p.alternatives.is_empty(),
+        PlanState::Refused(r) => !r.alternatives.is_empty(),
+        PlanState::Planning => false,
+    };
+    if some {
+        Ok(())
+    } else {
+        Err("this plan offers none".to_owned())
+    }
+}
+
+fn focus(app: &mut App, by: isize) -> Vec<Effect> {
+    let now = app.now;
+    if let Some(Layer::Plan(plan)) = app.layers.last_mut() {
+        plan.move_focus(by, now);
+    }
+    Vec::new()
+}
+
+fn scroll(app: &mut App, by: isize) -> Vec<Effect> {
+    if let Some(Layer::Plan(plan)) = app.layers.last_mut() {
+        plan.scroll = plan.scroll.saturating_add_signed(by).min(plan.overflow);
+    }
+    Vec::new()
+}
+
+/// Enter. On Cancel it changes nothing; in a field it goes on to the next one; only on the button does it confirm.
+fn press(app: &mut App) -> Vec<Effect> {
+    let now = app.now;
+    let Some(Layer::Plan(plan)) = app.layers.last_mut() else {
+        return Vec::new();
+    };
+    match plan.focus {
+        PlanFocus::Cancel => app.pop_layer(),
+        PlanFocus::Reason | PlanFocus::Word => {
+            let wants_word = plan.focus == PlanFocus::Reason
+                && plan.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. }));
+            plan.focus_on(if wants_word { PlanFocus::Word } else { PlanFocus::Go }, now);
+            Vec::new()
+        }
+        PlanFocus::Go if plan.too_fast(now) => {
+            app.complain("that came faster than anyone types, as pasted text does: read the plan, then press enter")
+        }
+        PlanFocus::Go => {
+            let (id, run, reason) = (plan.id, plan.run, plan.reason.text().trim().to_owned());
+            let Some(confirmed) = plan.confirm(now) else {
+                return Vec::new();
+            };
+            let activity = Activity::new(confirmed.plan(), &reason, run, now);
+            app.activities.push(activity);
+            app.layers.pop();
+            let mut effects = vec![Effect::Execute(Box::new(confirmed))];
+            if let Some(run) = run {
+                effects.extend(app.run_confirmed(run, id));
+            }
+            effects
+        }
+    }
+}
+
+/// Opens another plan in place of this one, for the same run.
+fn replace_plan(app: &mut App, request: Request) -> Vec<Effect> {
+    let Some(Layer::Plan(old)) = app.layers.pop() else {
+        return Vec::new();
+    };
+    let effects = app.open_plan(request, old.run);
+    if let Some(Layer::Plan(new)) = app.layers.last_mut() {
+        new.reason = old.reason.clone();
+        let id = new.id;
+        if let Some(run) = old.run {
+            app.run_replanned(run, old.id, id);
+        }
+    }
+    effects
+}
+
+fn alternative(app: &mut App) -> Vec<Effect> {
+    let Some(Layer::Plan(plan)) = app.layers.last() else {
+        return Vec::new();
+    };
+    let request = match &plan.state {
+        PlanState::Ready(p) => p.alternatives.first().map(|a| a.request.clone()),
+        PlanState::Refused(r) => r.alternatives.first().map(|a| a.request.clone()),
+        PlanState::Planning => None,
+    };
+    match request {
+        Some(request) => replace_plan(app, request),
+        None => Vec::new(),
+    }
+}
+
+fn again(app: &mut App) -> Vec<Effect> {
+    let Some(Layer::Plan(plan)) = app.layers.last() else {
+        return Vec::new();
+    };
+    let request = plan.request.clone();
+    replace_plan(app, request)
+}
+
+fn copy(app: &mut App) -> Vec<Effect> {
+    let Some(Layer::Plan(plan)) = app.layers.last() else {
+        return Vec::new();
+    };
+    let Some(p) = plan.plan() else { return Vec::new() };
+    let text = p.steps.iter().map(|s| s.same_as.clone()).collect::<Vec<_>>().join("\n");
+    app.say("the kubectl line was sent to the terminal's clipboard");
+    vec![Effect::Copy(text)]
+}

@@ -1,0 +1,231 @@
+//! The keys of a line that is being typed, and what becomes of it.
+
+use super::{lists, logs, views};
+use crate::action::Request;
+use crate::app::command::{Command, always};
+use crate::app::layers::PromptFor;
+use crate::app::msg::{Effect, LogQuery, LogTarget};
+use crate::app::{App, Layer};
+use crate::model::Scope;
+use crate::runbook::engine::Event;
+
+const G: &str = "Dialogs";
+
+pub(super) const TABLE: &[Command] = &[
+    Command {
+        id: "text.accept",
+        doc: "take what was typed",
+        short: "take",
+        group: G,
+        when: always,
+        run: accept,
+    },
+    Command {
+        id: "text.cancel",
+        doc: "leave the line; a filter is taken away",
+        short: "cancel",
+        group: G,
+        when: always,
+        run: cancel,
+    },
+    Command {
+        id: "text.clear",
+        doc: "empty the line",
+        short: "clear",
+        group: G,
+        when: always,
+        run: clear,
+    },
+];
+
+fn accept(app: &mut App) -> Vec<Effect> {
+    if let Some(Layer::Help(help)) = app.layers.last_mut() {
+        help.searching = false;
+        return Vec::new();
+    }
+    let Some(Layer::Prompt(mut prompt)) = app.layers.pop() else {
+        return Vec::new();
+    };
+    let text = prompt.field.text().trim().to_owned();
+    let purpose = prompt.purpose.clone();
+    let mut refuse = |app: &mut App, why: &str| {
+        prompt.complaint = Some(why.to_owned());
+        app.layers.push(Layer::Prompt(prompt.clone()));
+        Vec::new()
+    };
+    match purpose {
+        PromptFor::Filter => {
+            lists::accept_filter(app);
+            Vec::new()
+        }
+        PromptFor::LogFilter => Vec::new(),
+        PromptFor::Search => {
+            if let Some(scroll) = app.layers.last_mut().and_then(Layer::scroll) {
+                scroll.search = text;
+                scroll.hit = None;
+            }
+            views::hit(app, true)
+        }
+        PromptFor::LogLabels => {
+            let Some(namespace) = app
+                .subject()
+                .map(|s| s.namespace)
+                .or_else(|| match app.place().map(|p| &p.scope) {
+                    Some(Scope::Namespaces(list)) => list.first().map(|n| n.as_str().into()),
+                    _ => None,
+                })
+            else {
+                return refuse(app, "choose a namespace first (g n)");
+            };
+            if text.is_empty() {
+                return refuse(app, "write at least one label: app=web");
+            }
+            let title = format!("pods with {text} in {namespace}");
+            let target = LogTarget::Labels {
+                namespace,
+                selector: text,
+            };
+            logs::open(
+                app,
+                title,
+                LogQuery {
+                    target,
+                    container: None,
+                    previous: false,
+                    tail: 100,
+                },
+            )
+        }
+        PromptFor::Replicas { target, seen } => match text.parse::<u32>() {
+            Ok(n) if n <= 10_000 => app.open_plan(
+                Request::Scale {
+                    target,
+                    replicas: n,
+                    seen,
+                },
+                None,
+            ),
+            _ => refuse(app, "a whole number from 0 to 10000"),
+        },
+        PromptFor::HpaBounds {
+            target,
+            min: seen_min,
+            max: seen_max,
+        } => {
+            let numbers: Vec<u32> = text
+                .split(|c: char| !c.is_ascii_digit())
+                .filter(|s| !s.is_empty())
+                .filter_map(|s| s.parse().ok())
+                .collect();
+            match numbers.as_slice() {
+                [min, max] if min <= max && *max >= 1 => app.open_plan(
+                    Request::HpaBounds {
+                        target,
+                        min: *min,
+                        max: *max,
+                        seen_min,
+                        seen_max,
+                    },
+                    None,
+                ),
+                [_, _] => refuse(app, "the minimum must not be above the maximum"),
+                _ => refuse(app, "two whole numbers: 3 12"),
+            }
+        }
+        PromptFor::Image {
+            target,
+            container,
+            seen,
+        } => {
+            if text.is_empty() || text.contains(char::is_whitespace) {
+                return refuse(app, "an image reference without blanks: registry/name:tag");
+            }
+            if text == seen {
+                return refuse(app, "that is the image it has");
+            }
+            app.open_plan(
+                Request::SetImage {
+                    target,
+                    container,
+                    image: text,
+                    seen,
+                },
+                None,
+            )
+        }
+        PromptFor::SkipReason { run } => {
+            if text.is_empty() {
+                return refuse(app, "a reason is needed: it goes on record");
+            }
+            app.run_event(run, Event::Skip { reason: text })
+        }
+        PromptFor::RunNote { run } => app.run_event(run, Event::Note(text)),
+        PromptFor::RunAnswer { run } => {
+            let name = app
+                .runs
+                .iter()
+                .find(|r| r.number == run)
+                .and_then(|r| r.run.shown().params.first().map(|p| p.name.clone()))
+                .unwrap_or_default();
+            app.run_event(run, Event::SetParam { name, text })
+        }
+        PromptFor::SnoozeReason { signal, line } => {
+            let until = app
+                .now
+                .checked_add(jiff::SignedDuration::from_mins(30))
+                .unwrap_or(app.now);
+            app.judge.snooze(signal, until, text.clone());
+            app.judge_now();
+            app.say("snoozed for 30 minutes");
+            vec![Effect::Record {
+                kind: "snooze",
+                subject: line,
+                text,
+            }]
+        }
+    }
+}
+
+fn cancel(app: &mut App) -> Vec<Effect> {
+    if let Some(Layer::Help(help)) = app.layers.last_mut() {
+        help.searching = false;
+        help.field.clear();
+        return Vec::new();
+    }
+    let Some(Layer::Prompt(prompt)) = app.layers.pop() else {
+        return Vec::new();
+    };
+    match prompt.purpose {
+        PromptFor::Filter => {
+            app.list_mut().filter.clear();
+            app.list_mut().release();
+            app.refresh_pane();
+        }
+        PromptFor::LogFilter => {
+            if let Some(Layer::Logs(logs)) = app.layers.last_mut() {
+                logs.only.clear();
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn clear(app: &mut App) -> Vec<Effect> {
+    match app.layers.last_mut() {
+        Some(Layer::Prompt(p)) => p.field.clear(),
+        Some(Layer::Palette(p)) => p.field.clear(),
+        Some(Layer::Picker(p)) => {
+            p.field.clear();
+            p.cursor = 0;
+        }
+        Some(Layer::Plan(p)) => {
+            if let Some(field) = p.field() {
+                field.clear();
+            }
+        }
+        _ => {}
+    }
+    app.refresh_palette();
+    app.prompt_changed()
+}

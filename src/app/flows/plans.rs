@@ -1,0 +1,225 @@
+//! Every state of a plan, and what counts as a confirmation.
+
+use super::{Hands, asked, done, executed, failed_check, plan, refusal};
+use crate::action::{Alternative, Confirm, Outcome, Request, Stage, Undo, Verdict, WhyNot};
+use crate::app::layers::{PlanFocus, PlanState};
+use crate::app::{Effect, Layer, Msg};
+use crate::keys::{Chord, Key};
+
+/// The plan of a restart of `cortex-web` is asked for.
+fn restart(hands: &mut Hands) -> Vec<Effect> {
+    hands.press("2");
+    hands.select("cortex-web");
+    hands.press("a r")
+}
+
+#[test]
+fn while_it_is_made_and_when_it_is_refused_only_cancel_can_be_pressed() {
+    let mut hands = Hands::operator();
+    let (id, _) = asked(&restart(&mut hands));
+    assert!(matches!(hands.plan_layer().state, PlanState::Planning));
+    assert_eq!(hands.plan_layer().stops(), [PlanFocus::Cancel]);
+    assert!(hands.press("tab tab right").is_empty());
+    hands.tell(Msg::Planned(id, Err(refusal("it is paused"))));
+    assert!(matches!(hands.plan_layer().state, PlanState::Refused(_)));
+    assert_eq!(hands.plan_layer().stops(), [PlanFocus::Cancel]);
+    assert!(hands.press("tab enter").is_empty());
+    assert!(hands.app.layers.is_empty());
+}
+
+#[test]
+fn a_failed_check_or_nothing_to_do_leaves_no_button() {
+    for what in ["check", "no-op"] {
+        let mut hands = Hands::operator();
+        let (id, request) = asked(&restart(&mut hands));
+        let mut made = plan(id, &request, hands.now);
+        if what == "check" {
+            made.checks
+                .push(failed_check("permission", "patch deployments is not allowed"));
+        } else {
+            made.no_op = Some("it already is so".to_owned());
+        }
+        hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+        assert_eq!(hands.plan_layer().stops(), [PlanFocus::Cancel], "{what}");
+        assert!(executed(&hands.confirm(&format!("word{}", id.0))).is_none(), "{what}");
+    }
+}
+
+#[test]
+fn a_wrong_word_and_a_missing_reason_are_told_and_nothing_is_sent() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    let id = hands.answer(&effects);
+    let word = format!("word{}", id.0);
+    assert!(executed(&hands.confirm(&word.to_uppercase())).is_none());
+    assert!(matches!(hands.plan_layer().complaint, Some(WhyNot::WrongWord(_))));
+    assert_eq!(hands.plan_layer().focus, PlanFocus::Word);
+    hands.press("ctrl-u");
+    hands.types(&word);
+    assert!(executed(&hands.press("enter enter")).is_some());
+
+    let effects = restart(&mut hands);
+    let id = hands.answer(&effects);
+    hands.press("tab tab enter");
+    hands.types(&format!("word{}", id.0));
+    assert!(executed(&hands.press("enter enter")).is_none());
+    assert!(matches!(hands.plan_layer().complaint, Some(WhyNot::NoReason)));
+}
+
+#[test]
+fn an_expired_plan_is_made_anew_and_its_late_answer_does_not_count() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    let old = hands.answer(&effects);
+    hands.wait(61_000);
+    assert!(executed(&hands.confirm(&format!("word{}", old.0))).is_none());
+    assert!(matches!(hands.plan_layer().complaint, Some(WhyNot::Expired)));
+    let effects = hands.press("ctrl-r");
+    let (new, request) = asked(&effects);
+    assert_ne!(new, old);
+    assert_eq!(hands.plan_layer().reason.text(), "INC-214", "the reason is kept");
+    assert_eq!(hands.plan_layer().word.text(), "", "the word is not");
+    let late = plan(old, &request, hands.now);
+    hands.tell(Msg::Planned(old, Ok(Box::new(late))));
+    assert!(matches!(hands.plan_layer().state, PlanState::Planning));
+}
+
+#[test]
+fn an_alternative_opens_its_own_plan_also_out_of_a_refusal() {
+    let mut hands = Hands::operator();
+    let (id, request) = asked(&restart(&mut hands));
+    let target = request.targets()[0].clone();
+    let instead = Request::Pause { target };
+    let offer = vec![Alternative {
+        label: "pause it instead".to_owned(),
+        request: instead.clone(),
+    }];
+    let mut made = plan(id, &request, hands.now);
+    made.alternatives.clone_from(&offer);
+    hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+    let (second, got) = asked(&hands.press("m"));
+    assert_eq!(got, instead);
+    assert_eq!(hands.app.layers.len(), 1, "in place of the first");
+    let mut refused = refusal("it is paused");
+    refused.alternatives = offer;
+    hands.tell(Msg::Planned(second, Err(refused)));
+    assert_eq!(asked(&hands.press("m")).1, instead);
+}
+
+#[test]
+fn keys_typed_ahead_and_pasted_text_confirm_nothing() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    let id = hands.answer(&effects);
+    let word = format!("word{}", id.0);
+    // A burst in the moment in which the plan appears: none of it counts.
+    for chord in ["tab", "tab", "tab", "enter"] {
+        hands.wait(70);
+        assert!(hands.key(chord.parse().unwrap()).is_empty());
+    }
+    assert_eq!(hands.plan_layer().focus, PlanFocus::Cancel);
+    assert!(hands.plan_layer().reason.is_empty());
+
+    hands.press("tab tab");
+    hands.types("INC-214");
+    hands.press("enter");
+    assert_eq!(hands.plan_layer().focus, PlanFocus::Word);
+    hands.tell(Msg::Paste(word.clone()));
+    assert!(hands.plan_layer().word.is_empty());
+    assert!(hands.told().contains("type it"), "{}", hands.told());
+    hands.press("enter");
+    hands.tell(Msg::Paste("\r\n\r\n".to_owned()));
+    assert!(executed(&hands.press("enter")).is_none());
+    // Typed by hand it does.
+    hands.types(&word);
+    assert!(executed(&hands.press("enter enter")).is_some());
+}
+
+#[test]
+fn a_button_without_a_word_still_wants_the_way_to_it() {
+    let mut hands = Hands::operator();
+    let (id, request) = asked(&restart(&mut hands));
+    let mut made = plan(id, &request, hands.now);
+    (made.confirm, made.reason_required) = (Confirm::Button, false);
+    hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+    assert!(hands.press("y").is_empty());
+    let effects = hands.press("tab enter");
+    assert_eq!(executed(&effects).unwrap().plan().id, id);
+}
+
+#[test]
+fn an_unknown_outcome_is_told_as_unknown_and_never_sent_again() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    let id = hands.answer(&effects);
+    hands.confirm(&format!("word{}", id.0));
+    let unknown = Outcome::Unknown("no answer within 30 s".to_owned());
+    let effects = hands.progress(
+        id,
+        done(unknown, Some(Verdict::Unknown("the server cannot be read".into()))),
+    );
+    assert!(
+        effects
+            .iter()
+            .all(|e| !matches!(e, Effect::Execute(_) | Effect::Plan(..)))
+    );
+    let activity = &hands.app.activities[0];
+    assert_eq!(activity.succeeded(), Some(false));
+    assert!(activity.line.starts_with("cannot tell"), "{}", activity.line);
+    assert!(hands.app.toasts.last().unwrap().notice.error);
+}
+
+#[test]
+fn an_undo_is_offered_for_its_time_and_opens_a_plan() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    let id = hands.answer(&effects);
+    hands.confirm(&format!("word{}", id.0));
+    let target = hands.app.activities[0].targets[0].object().cloned().unwrap();
+    let request = Request::Pause { target };
+    hands.progress(
+        id,
+        Stage::Done {
+            outcome: Outcome::Applied,
+            verdict: Some(Verdict::Healthy("ready".to_owned())),
+            undo: Some(Undo::By {
+                label: "take it back".to_owned(),
+                request: request.clone(),
+                valid_for_s: 600,
+            }),
+        },
+    );
+    assert_eq!(asked(&hands.press("a u")).1, request);
+    hands.press("esc");
+    hands.wait(600_000);
+    assert!(hands.press("a u").is_empty());
+    assert!(hands.told().contains("undone"), "{}", hands.told());
+}
+
+#[test]
+fn stale_rows_are_not_acted_on() {
+    use crate::model::{Batch, FeedId, Freshness, Kind};
+    let mut hands = Hands::operator();
+    let stale = Freshness::Stale {
+        since: hands.now,
+        why: "connection lost".into(),
+        retry_at: hands.now,
+    };
+    hands.tell(Msg::World(Batch {
+        feeds: vec![(FeedId::Watch(Kind::Deployment), stale)],
+        ..Batch::default()
+    }));
+    assert!(restart(&mut hands).iter().all(|e| !matches!(e, Effect::Plan(..))));
+    assert!(hands.told().contains("stale"), "{}", hands.told());
+}
+
+#[test]
+fn a_letter_that_chooses_an_alternative_is_text_in_a_field() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    hands.answer(&effects);
+    hands.press("tab tab");
+    hands.key(Chord::plain(Key::Char('m')));
+    assert_eq!(hands.plan_layer().reason.text(), "m");
+    assert!(matches!(hands.app.layers.last(), Some(Layer::Plan(_))));
+}

@@ -1,0 +1,67 @@
+//! What every polled source is given: the cluster it may go through, the right to write, and how often to look.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::Secrets;
+use super::kube::Cluster;
+use crate::action::WriteGrant;
+
+/// How often a source is looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Nobody looks at its pane: only what the signals need.
+    #[default]
+    Slow,
+    /// Its pane shows.
+    Fast,
+}
+
+/// What a source may use. Cheap to clone.
+#[derive(Clone)]
+pub struct SourceContext {
+    /// `None`: no Kubernetes; sources with `via`, Secrets and certificates of a cluster are not to be had.
+    pub cluster: Option<Cluster>,
+    /// `None` in a read-only console.
+    pub grant: Option<Arc<WriteGrant>>,
+    /// Changes when the pane opens or closes.
+    pub pace: watch::Receiver<Pace>,
+}
+
+impl SourceContext {
+    /// Without a cluster, at this pace for ever.
+    pub fn alone(pace: Pace) -> Self {
+        Self {
+            cluster: None,
+            grant: None,
+            pace: watch::channel(pace).1,
+        }
+    }
+
+    /// Looks secrets up.
+    pub fn secrets(&self) -> Secrets {
+        Secrets::new(self.cluster.as_ref().map(|c| c.reader().clone()))
+    }
+
+    /// Waits for the next look: `slow` or `fast` from now, with a fifth of it as jitter, or until the pace changes to
+    /// fast.
+    pub async fn rest(&mut self, slow: Duration, fast: Duration) {
+        let pace = *self.pace.borrow_and_update();
+        let wait = if pace == Pace::Fast { fast } else { slow };
+        let wait = wait.mul_f64(0.9 + fastrand::f64() * 0.2);
+        let faster = async {
+            // Who gave the pace is gone: it stays what it is.
+            if self
+                .pace
+                .wait_for(|p| *p == Pace::Fast && pace == Pace::Slow)
+                .await
+                .is_err()
+            {
+                std::future::pending::<()>().await;
+            }
+        };
+        let _ = tokio::time::timeout(wait, faster).await;
+    }
+}
