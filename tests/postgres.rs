@@ -40,8 +40,9 @@ async fn every_view_is_read_on_every_version_with_pg_monitor_alone() {
         for _ in 0..7 {
             admin.batch_execute("SELECT count(*) FROM bloated").await.unwrap();
         }
-        // Counters reach the shared memory when a session is idle for a while, or ends.
-        admin.batch_execute("SELECT pg_stat_force_next_flush()").await.ok();
+        // Counters are handed on at most twice a second, and when a session is asked something after that.
+        tokio::time::sleep(Duration::from_millis(1200)).await;
+        admin.batch_execute("SELECT 1").await.unwrap();
         let mut feed = Running::start(pg.server("qd"));
         let seen = feed
             .until("everything", |p, reach| {
@@ -206,7 +207,10 @@ async fn the_lock_tree_is_what_the_server_says_with_the_root_on_top() {
     assert_eq!(got, want);
     let top = &tree.lines[0];
     assert_eq!((top.depth, top.row.state.as_deref()), (0, Some("idle in transaction")));
-    assert_eq!(top.row.query.as_deref(), Some("UPDATE orders SET n = 2 WHERE id = 1"));
+    assert_eq!(
+        top.row.query.as_deref(),
+        Some("BEGIN; UPDATE orders SET n = 2 WHERE id = 1")
+    );
     let alter = tree
         .waiters()
         .find(|w| w.row.query.as_deref().unwrap().starts_with("ALTER"))
@@ -422,6 +426,13 @@ async fn a_pooler_in_transaction_mode_is_survived_and_changes_never_go_through_i
         .await
         .unwrap();
     assert!(format!("{left:?}").contains('0'), "{left:?}");
+    // A cancel request is passed on: the pooler drops it when its sender leaves too soon.
+    let (slept, ()) = tokio::join!(session.texts("SELECT pg_sleep(2.5)::text"), async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        session.cancel().await;
+    });
+    let cancelled = slept.unwrap_err().to_string();
+    assert!(cancelled.contains("due to user request"), "{cancelled}");
     // A failing statement does not poison it either.
     assert!(matches!(
         session.texts("SELECT 1/0").await.unwrap_err(),

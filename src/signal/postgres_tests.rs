@@ -276,7 +276,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             "a slot",
             |p| p.slots = fresh(vec![slot(false, 2 << 30, "reserved"), slot(true, 99 << 30, "reserved")]),
             301,
-            &["warning pg.slot: core: slot s is inactive seen for 5m — it retains 2.0Gi"],
+            &["warning pg.slot: core: slot s is inactive seen for 5m — it retains 2.0 GiB"],
         ),
         (
             "a pool",
@@ -308,7 +308,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
                 }])
             },
             61,
-            &["warning pg.replica-lag: core: replica r lags 40s seen for 1m — 1.0Mi behind"],
+            &["warning pg.replica-lag: core: replica r lags 40s seen for 1m — 1.0 MiB behind"],
         ),
     ];
     for (name, make, after, want) in cases {

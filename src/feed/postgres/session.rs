@@ -37,13 +37,14 @@ const CANCEL: Duration = Duration::from_secs(2);
 const GUEST_TIMEOUT: &str = "3s";
 /// Ours come last, so that nothing in `options` or `PGOPTIONS` loosens them.
 const GUEST: &str = "-c statement_timeout=3000 -c lock_timeout=200 -c idle_in_transaction_session_timeout=10000 \
-                     -c default_transaction_read_only=on -c jit=off -c search_path=pg_catalog";
+                     -c default_transaction_read_only=on -c jit=off -c search_path=pg_catalog -c timezone=UTC -c datestyle=ISO";
 /// An action waits for its locks for 5 s, and then takes as long as it takes.
 const ACTING: &str = "-c statement_timeout=0 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000 \
-                      -c search_path=pg_catalog";
+                      -c search_path=pg_catalog -c timezone=UTC -c datestyle=ISO";
 /// Through a pooler no setting of the session may be made: it would be another client's.
 const POOLED: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 3000; SET LOCAL lock_timeout = 200; \
-                      SET LOCAL jit = off; SET LOCAL search_path = pg_catalog;";
+                      SET LOCAL jit = off; SET LOCAL search_path = pg_catalog; SET LOCAL timezone = 'UTC'; \
+                      SET LOCAL datestyle = 'ISO';";
 
 /// How one server of the configuration is reached.
 pub struct Server {
