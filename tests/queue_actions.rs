@@ -3,13 +3,13 @@
 
 mod redis_support;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, QueueWay, REGISTRY, Reach,
-    Refusal, Request, Stage, Thing, Verdict, WriteGrant, execute,
+    ActionId, Actor, Class, Confirm, Confirmation, JobFilter, Outcome, Pace, Plan, Planner, Policy, QueueWay, REGISTRY,
+    Reach, Refusal, Request, Stage, Thing, Verdict, WriteGrant, execute,
 };
 use quarterdeck::feed::redis::Way;
 use quarterdeck::journal::{Journal, Mode, Who};
@@ -71,7 +71,8 @@ impl Desk {
         self.actor.plan(request, ActionId(1), jiff::Timestamp::now()).await
     }
 
-    async fn carry_out(&self, plan: Plan) -> (Outcome, Option<Verdict>, Vec<Stage>) {
+    async fn carry_out(&self, mut plan: Plan) -> (Outcome, Option<Verdict>, Vec<Stage>) {
+        plan.verify.deadline_s = plan.verify.deadline_s.min(3);
         let typed = match &plan.confirm {
             Confirm::Typed { word, .. } => word.clone(),
             Confirm::Button => String::new(),
@@ -124,9 +125,10 @@ fn keys(prefix: &str) -> Request {
 fn retry(ids: &[String]) -> Request {
     Request::RetryJobs {
         queue: queue("q"),
-        jobs: ids.to_vec(),
-        named: None,
-        failed_with: None,
+        which: Box::new(JobFilter {
+            jobs: ids.to_vec(),
+            ..JobFilter::default()
+        }),
     }
 }
 
@@ -151,27 +153,42 @@ async fn a_retried_job_is_taken_by_the_real_worker_at_once() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         let plan = desk.plan(retry(&ids[..1])).await.unwrap();
         assert_eq!(plan.confirm, Confirm::Button);
-        assert!(plan.steps[0].same_as.starts_with("redis-cli -h 127.0.0.1"), "{}", plan.steps[0].same_as);
+        assert!(
+            plan.steps[0].same_as.starts_with("redis-cli -h 127.0.0.1"),
+            "{}",
+            plan.steps[0].same_as
+        );
         let began = Instant::now();
         let (outcome, verdict, _) = desk.carry_out(plan).await;
         let took = began.elapsed();
-        assert_eq!((outcome, verdict), (Outcome::Applied, Some(Verdict::Healthy("1 of 1 done".into()))));
+        assert_eq!(
+            (outcome, verdict),
+            (Outcome::Applied, Some(Verdict::Healthy("1 of 1 done".into())))
+        );
         assert!(took < Duration::from_secs(3), "version {version}: {took:?}");
         assert_eq!((bull.processed("q", &ids[0]), failed(&mut bull)), (2, 5));
         // The prioritized one goes back among its like.
         let (outcome, verdict) = desk.run(retry(&[urgent.clone()])).await;
-        assert_eq!((outcome, verdict), (Outcome::Applied, Some(Verdict::Healthy("1 of 1 done".into()))));
+        assert_eq!(
+            (outcome, verdict),
+            (Outcome::Applied, Some(Verdict::Healthy("1 of 1 done".into())))
+        );
         // A filter: of the four that are left, those that failed as odd ones.
         let odd = Request::RetryJobs {
             queue: queue("q"),
-            jobs: vec![],
-            named: Some("bad".into()),
-            failed_with: Some("odd".into()),
+            which: Box::new(JobFilter {
+                jobs: vec![],
+                named: Some("bad".into()),
+                failed_with: Some("odd".into()),
+            }),
         };
         let plan = desk.plan(odd).await.unwrap();
         assert!(matches!(&plan.confirm, Confirm::Typed { word, .. } if word == "q"));
         let (outcome, verdict, _) = desk.carry_out(plan).await;
-        assert_eq!((outcome, verdict), (Outcome::Applied, Some(Verdict::Healthy("2 of 2 done".into()))));
+        assert_eq!(
+            (outcome, verdict),
+            (Outcome::Applied, Some(Verdict::Healthy("2 of 2 done".into())))
+        );
         assert_eq!(failed(&mut bull), 2);
         let journal = std::fs::read_dir(desk.folder.path()).unwrap().flatten().next().unwrap();
         let journal = std::fs::read_to_string(journal.path()).unwrap();
@@ -195,7 +212,10 @@ async fn a_big_batch_goes_in_hundreds_and_jobs_that_fail_again_are_told() {
     assert_eq!(plan.steps.len(), 3);
     let (outcome, verdict, stages) = desk.carry_out(plan).await;
     assert_eq!(outcome, Outcome::Applied);
-    assert!(matches!(&verdict, Some(Verdict::Failed(why)) if why.contains("failed again: it broke")), "{verdict:?}");
+    assert!(
+        matches!(&verdict, Some(Verdict::Failed(why)) if why.contains("failed again: it broke")),
+        "{verdict:?}"
+    );
     assert_eq!(stages.iter().filter(|s| matches!(s, Stage::Executed { .. })).count(), 3);
     assert_eq!(failed(&mut bull), 250);
 }
@@ -218,7 +238,10 @@ async fn pause_and_resume_are_obeyed_by_the_real_worker() {
         assert_eq!(bull.run(json!({"do": "paused", "queue": "q"})), json!(true));
         let ids = bull.add("q", "ok", 3);
         tokio::time::sleep(Duration::from_millis(700)).await;
-        assert!(ids.iter().all(|id| bull.processed("q", id) == 0), "version {version}: a paused queue works nothing");
+        assert!(
+            ids.iter().all(|id| bull.processed("q", id) == 0),
+            "version {version}: a paused queue works nothing"
+        );
         assert!(desk.plan(pause()).await.unwrap().no_op.is_some());
         let (outcome, verdict) = desk.run(resume()).await;
         assert_eq!(outcome, Outcome::Applied, "version {version}");
@@ -289,13 +312,19 @@ async fn what_the_server_refuses_is_refused_and_says_why() {
     let plan = desk.plan(pause()).await.unwrap();
     admin(&["CONFIG", "SET", "maxmemory", "1"]);
     let (outcome, ..) = desk.carry_out(plan).await;
-    assert!(matches!(&outcome, Outcome::Refused(why) if why.contains("OOM")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Refused(why) if why.contains("OOM")),
+        "{outcome:?}"
+    );
     admin(&["CONFIG", "SET", "maxmemory", "0"]);
     // Of rights.
     let plan = desk.plan(pause()).await.unwrap();
     admin(&["ACL", "SETUSER", "default", "-eval"]);
     let (outcome, ..) = desk.carry_out(plan).await;
-    assert!(matches!(&outcome, Outcome::Refused(why) if why.contains("ACL SETUSER default +eval")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, Outcome::Refused(why) if why.contains("ACL SETUSER default +eval")),
+        "{outcome:?}"
+    );
     admin(&["ACL", "SETUSER", "default", "+eval"]);
     // Of a replica: a failover came in between.
     let plan = desk.plan(pause()).await.unwrap();
@@ -336,7 +365,9 @@ async fn a_write_without_an_answer_is_unknown_and_never_sent_again() {
         let (outcome, ..) = desk.carry_out(plan).await;
         match (happened, &outcome) {
             (true, Outcome::Applied) => {}
-            (false, Outcome::Unknown(why)) => assert!(why.contains("may have happened") && why.contains("running so far")),
+            (false, Outcome::Unknown(why)) => {
+                assert!(why.contains("may have happened") && why.contains("running so far"))
+            }
             other => panic!("{other:?}"),
         }
         assert_eq!(evals.load(Ordering::SeqCst), 1);
@@ -347,13 +378,21 @@ async fn a_write_without_an_answer_is_unknown_and_never_sent_again() {
 async fn keys_of_a_prefix_are_deleted_in_batches_and_nothing_else() {
     let server = Server::start(&[]);
     for n in 0..450 {
-        server.cli(&["MSET", &format!("cache:page:{n}"), "x", &format!("cache:other:{n}"), "x"]);
+        server.cli(&[
+            "MSET",
+            &format!("cache:page:{n}"),
+            "x",
+            &format!("cache:other:{n}"),
+            "x",
+        ]);
     }
     server.cli(&["SET", "cache:page*", "a literal star"]);
     let desk = Desk::new(&server.way(), "");
     let plan = desk.plan(keys("cache:page:")).await.unwrap();
     assert!(plan.title.contains("450 keys"), "{}", plan.title);
-    let Confirm::Typed { word, .. } = &plan.confirm else { panic!() };
+    let Confirm::Typed { word, .. } = &plan.confirm else {
+        panic!()
+    };
     assert_eq!(word, "lab/cache/cache:page:");
     assert!(plan.reason_required);
     server.cli(&["CONFIG", "RESETSTAT"]);
@@ -377,12 +416,20 @@ async fn keys_of_a_prefix_are_deleted_on_every_node_of_a_cluster() {
     let port = cluster.nodes[0].port.to_string();
     for n in 0..60 {
         let key = format!("cache:{n}");
-        let out = std::process::Command::new("redis-cli").args(["-c", "-p", &port, "SET", &key, "x"]).output();
+        let out = std::process::Command::new("redis-cli")
+            .args(["-c", "-p", &port, "SET", &key, "x"])
+            .output();
         assert!(out.unwrap().status.success());
     }
     let desk = Desk::new(&cluster.way(), "");
     let (outcome, verdict) = desk.run(keys("cache:")).await;
-    assert_eq!((outcome, verdict), (Outcome::Applied, Some(Verdict::Healthy("60 keys deleted, none is left".into()))));
+    assert_eq!(
+        (outcome, verdict),
+        (
+            Outcome::Applied,
+            Some(Verdict::Healthy("60 keys deleted, none is left".into()))
+        )
+    );
     assert!(cluster.nodes.iter().all(|n| n.cli(&["DBSIZE"]) == "0"));
 }
 
@@ -417,7 +464,11 @@ async fn a_read_only_console_sends_no_command_that_changes_anything() {
     assert_eq!(asks().iter().map(Request::name).collect::<Vec<_>>(), registered);
     let wrote = || {
         let stats = server.cli(&["INFO", "commandstats"]);
-        let writes = |l: &&str| ["eval", "unlink", "del", "hset", "lpush", "zadd", "zrem", "xadd"].iter().any(|w| l.starts_with(&format!("cmdstat_{w}:")));
+        let writes = |l: &&str| {
+            ["eval", "unlink", "del", "hset", "lpush", "zadd", "zrem", "xadd"]
+                .iter()
+                .any(|w| l.starts_with(&format!("cmdstat_{w}:")))
+        };
         stats.lines().filter(writes).count()
     };
     for ask in asks() {
@@ -426,16 +477,17 @@ async fn a_read_only_console_sends_no_command_that_changes_anything() {
         let plan = desk.plan(ask.clone()).await.unwrap();
         // What a worker would do, so that the verification has an end.
         let port = server.port;
-        let done = tokio::task::spawn_blocking(move || {
-            eventually("the job waits", || redis_support::cli(port, &["LLEN", "bull:q:wait"]) == "1");
-            redis_support::cli(port, &["HSET", "bull:q:1", "processedOn", "1", "finishedOn", "1"]);
+        let worker = (ask.name() == "retry-jobs").then(|| {
+            tokio::task::spawn_blocking(move || {
+                eventually("the job waits", || {
+                    redis_support::cli(port, &["LLEN", "bull:q:wait"]) == "1"
+                });
+                redis_support::cli(port, &["HMSET", "bull:q:1", "processedOn", "1", "finishedOn", "1"]);
+            })
         });
         desk.carry_out(plan).await;
-        if ask.name() == "retry-jobs" {
-            done.await.unwrap();
-        } else {
-            server.cli(&["LPUSH", "bull:q:wait", "1"]);
-            done.await.unwrap();
+        if let Some(worker) = worker {
+            worker.await.unwrap();
         }
         assert!(wrote() > 0, "{ask:?}: the positive control");
     }

@@ -51,7 +51,9 @@ async fn our_counts_are_the_librarys_for_every_version_of_bullmq() {
         assert_eq!(queues.len(), 1, "version {version}: {queues:?}");
         let queue = &queues[0];
         assert_eq!(queue.missing, [], "version {version}");
-        let QueueSystem::BullMq(layout) = &queue.system else { panic!() };
+        let QueueSystem::BullMq(layout) = &queue.system else {
+            panic!()
+        };
         assert_eq!(layout.major, Some(version));
         assert_eq!(layout.is_writable(), version >= 5);
         let ours = queue.counts.fresh().unwrap();
@@ -65,7 +67,11 @@ async fn our_counts_are_the_librarys_for_every_version_of_bullmq() {
             ("paused", ours.held),
             ("waiting-children", ours.waiting_children),
         ] {
-            assert_eq!(our, Some(count(&theirs, state)), "version {version}: {state} of {theirs}");
+            assert_eq!(
+                our,
+                Some(count(&theirs, state)),
+                "version {version}: {state} of {theirs}"
+            );
         }
         assert_eq!(ours.ready, 7, "version {version}");
         assert_eq!(ours.workers, Some(1), "version {version}");
@@ -87,7 +93,11 @@ async fn the_marker_of_old_versions_is_no_job_and_a_paused_queue_keeps_its_jobs(
         bull.run(json!({"do": "add", "queue": "q", "name": "ok", "n": 1, "delay": 3_600_000}));
         let mut watcher = watcher(server.way(), "queues = ['q']");
         let ours = look(&mut watcher).await[0].counts.fresh().unwrap().clone();
-        assert_eq!((ours.ready, ours.delayed, ours.overdue), (0, Some(1), Some(0)), "version {version}");
+        assert_eq!(
+            (ours.ready, ours.delayed, ours.overdue),
+            (0, Some(1), Some(0)),
+            "version {version}"
+        );
         assert_eq!(ours.oldest, None);
         bull.add("q", "ok", 3);
         bull.run(json!({"do": "pause", "queue": "q"}));
@@ -131,7 +141,10 @@ async fn a_cluster_is_read_on_every_node() {
     for name in names {
         let port = cluster.nodes[0].port.to_string();
         let put = |words: &[&str]| {
-            let out = std::process::Command::new("redis-cli").args(["-c", "-p", &port]).args(words).output();
+            let out = std::process::Command::new("redis-cli")
+                .args(["-c", "-p", &port])
+                .args(words)
+                .output();
             assert!(out.unwrap().status.success());
         };
         put(&["HSET", &format!("{{{name}}}:q:meta"), "version", "bullmq:5.1.0"]);
@@ -147,7 +160,9 @@ async fn a_cluster_is_read_on_every_node() {
     let port = cluster.nodes[0].port.to_string();
     for n in 0..20 {
         let key = format!("list-{n}");
-        let out = std::process::Command::new("redis-cli").args(["-c", "-p", &port, "LPUSH", &key, "x"]).output();
+        let out = std::process::Command::new("redis-cli")
+            .args(["-c", "-p", &port, "LPUSH", &key, "x"])
+            .output();
         assert!(out.unwrap().status.success());
     }
     let list: Vec<String> = (0..20).map(|n| format!("'list-{n}'")).collect();
@@ -180,13 +195,20 @@ async fn plain_keys_are_queues_too() {
     assert_eq!((counts.ready, counts.active), (3, Some(1)));
     assert_eq!(queues[0].oldest_age(now).unwrap().as_secs(), 30);
     // A key of another type fails its own row and no other.
-    assert!(matches!(queues[1].counts.problem, Some(Problem::Failed(_))), "{:?}", queues[1]);
+    assert!(
+        matches!(queues[1].counts.problem, Some(Problem::Failed(_))),
+        "{:?}",
+        queues[1]
+    );
     let mut zset = watcher(server.way(), "kind = 'zset'\nqueues = ['zset']");
     let queue = look(&mut zset).await.remove(0);
     let counts = queue.counts.fresh().unwrap();
     assert_eq!((counts.ready, counts.delayed), (1, Some(1)));
     assert_eq!(queue.oldest_age(now).unwrap().as_secs(), 40);
-    let mut stream = watcher(server.way(), "kind = 'stream'\nqueues = [{ name = 'stream', group = 'g' }]");
+    let mut stream = watcher(
+        server.way(),
+        "kind = 'stream'\nqueues = [{ name = 'stream', group = 'g' }]",
+    );
     let counts = look(&mut stream).await[0].counts.fresh().unwrap().clone();
     assert_eq!((counts.ready, counts.active, counts.workers), (3, Some(1), Some(1)));
     assert!(counts.oldest.is_some() && counts.oldest_active.is_some());
@@ -205,7 +227,11 @@ async fn the_presets_know_their_systems() {
     let s = now.as_second() - 90;
     server.cli(&["SADD", "queues", "default"]);
     server.cli(&["LPUSH", "queue:default", &format!("{{\"enqueued_at\":{s}.5}}")]);
-    server.cli(&["LPUSH", "queue:default", &format!("{{\"enqueued_at\":{}}}", (s + 60) * 1000)]);
+    server.cli(&[
+        "LPUSH",
+        "queue:default",
+        &format!("{{\"enqueued_at\":{}}}", (s + 60) * 1000),
+    ]);
     server.cli(&["SADD", "processes", "p1", "p2"]);
     server.cli(&["ZADD", "retry", "1", "a"]);
     server.cli(&["ZADD", "dead", "1", "a", "2", "b"]);
@@ -225,7 +251,10 @@ async fn the_presets_know_their_systems() {
     server.cli(&["SADD", "rq:workers:mail", "w"]);
     let queues = look(&mut watcher(server.way(), "kind = 'rq'")).await;
     let counts = queues[0].counts.fresh().unwrap();
-    assert_eq!((&*queues[0].name, counts.ready, counts.failed, counts.workers), ("mail", 2, Some(1), Some(1)));
+    assert_eq!(
+        (&*queues[0].name, counts.ready, counts.failed, counts.workers),
+        ("mail", 2, Some(1), Some(1))
+    );
     assert_eq!(queues[0].oldest_age(now).unwrap().as_secs(), 90);
 
     server.cli(&["LPUSH", "celery", "a"]);
@@ -262,7 +291,10 @@ async fn five_hundred_queues_are_cheap_for_the_server() {
     assert_eq!(queues.len(), 500);
     assert!(queues.iter().all(|q| q.counts.fresh().unwrap().ready == 5));
     // The oldest stands on the lowest level of priority.
-    assert_eq!(queues[0].counts.fresh().unwrap().oldest.unwrap().as_second(), 1_680_000_000);
+    assert_eq!(
+        queues[0].counts.fresh().unwrap().oldest.unwrap().as_second(),
+        1_680_000_000
+    );
     let stats = server.cli(&["INFO", "commandstats"]);
     let mut calls = 0;
     for line in stats.lines().filter(|l| l.starts_with("cmdstat_")) {
@@ -270,11 +302,27 @@ async fn five_hundred_queues_are_cheap_for_the_server() {
         assert!(
             matches!(
                 name,
-                "hmget" | "llen" | "lindex" | "zcard" | "zcount" | "get" | "zrangebyscore" | "client|list" | "config|resetstat"
+                "hmget"
+                    | "llen"
+                    | "lindex"
+                    | "zcard"
+                    | "zcount"
+                    | "get"
+                    | "zrangebyscore"
+                    | "client|list"
+                    | "config|resetstat"
             ),
             "{name} on a tick"
         );
-        let n: u64 = line.split("calls=").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
+        let n: u64 = line
+            .split("calls=")
+            .nth(1)
+            .unwrap()
+            .split(',')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         calls += n;
     }
     // 17 counts, a job's times, and three rounds over the levels of priority.

@@ -43,7 +43,13 @@ async fn every_view_of_a_real_server_is_read() {
     assert!(info.memory.share().unwrap() > 0.0 && info.memory.share().unwrap() < 0.5);
     assert!(info.version.starts_with(|c: char| c.is_ascii_digit()));
     assert!(info.stats.cpu_main_s.is_some() && info.clients.max.is_some());
-    assert_eq!(info.keyspace.iter().map(|k| (k.db, k.keys, k.expires)).collect::<Vec<_>>(), [(0, 1, 0), (3, 1, 1)]);
+    assert_eq!(
+        info.keyspace
+            .iter()
+            .map(|k| (k.db, k.keys, k.expires))
+            .collect::<Vec<_>>(),
+        [(0, 1, 0), (3, 1, 1)]
+    );
     assert!(*node.ping_us.fresh().unwrap() > 0);
     let slow = node.slow_log.fresh().unwrap();
     assert!(slow.entries.iter().any(|e| &*e.command == "SET (2 arguments)"));
@@ -51,7 +57,14 @@ async fn every_view_of_a_real_server_is_read() {
     assert!(!format!("{seen:?}").contains("hunter2"), "no payload");
     let settings = node.settings.fresh().unwrap();
     assert_eq!((settings.slower_than_us, settings.latency_threshold_ms), (0, 1));
-    let set = node.commands.fresh().unwrap().iter().find(|c| &*c.name == "set").unwrap().clone();
+    let set = node
+        .commands
+        .fresh()
+        .unwrap()
+        .iter()
+        .find(|c| &*c.name == "set")
+        .unwrap()
+        .clone();
     assert_eq!((set.calls, set.failed, set.per_second), (2, Some(0), None));
     assert!(set.p99_us.is_some());
 
@@ -68,7 +81,14 @@ async fn every_view_of_a_real_server_is_read() {
     assert!(rates.commands > 4.0 && rates.evicted_keys == 0);
     // 0 µs is slow enough here: every command is an entry.
     assert!(rates.slow_per_minute.unwrap() > 200.0);
-    let get = watcher.seen().nodes[0].commands.fresh().unwrap().iter().find(|c| &*c.name == "get").unwrap().clone();
+    let get = watcher.seen().nodes[0]
+        .commands
+        .fresh()
+        .unwrap()
+        .iter()
+        .find(|c| &*c.name == "get")
+        .unwrap()
+        .clone();
     assert_eq!(get.calls, 40);
 }
 
@@ -120,7 +140,11 @@ async fn each_missing_right_blanks_its_own_view_and_names_its_rule() {
         set_user(&rules.join(" "));
         let seen = look(&mut watcher(way.clone())).await;
         let found = problems(&seen);
-        assert_eq!(found.iter().map(|(n, _)| *n).collect::<Vec<_>>(), blank, "without {rule}");
+        assert_eq!(
+            found.iter().map(|(n, _)| *n).collect::<Vec<_>>(),
+            blank,
+            "without {rule}"
+        );
         for (_, problem) in found {
             let Problem::Denied { grant, .. } = problem else {
                 panic!("{problem:?}")
@@ -135,7 +159,13 @@ async fn each_missing_right_blanks_its_own_view_and_names_its_rule() {
         all.extend(words);
         server.cli(&all)
     };
-    for words in [&["SET", "a", "b"][..], &["FLUSHDB"], &["KEYS", "*"], &["CONFIG", "SET", "maxmemory", "1"], &["EVAL", "return 1", "0"]] {
+    for words in [
+        &["SET", "a", "b"][..],
+        &["FLUSHDB"],
+        &["KEYS", "*"],
+        &["CONFIG", "SET", "maxmemory", "1"],
+        &["EVAL", "return 1", "0"],
+    ] {
         assert!(as_observer(words).starts_with("NOPERM"), "{words:?}");
     }
     set_user(&operator_acl("bull"));
@@ -151,10 +181,17 @@ async fn a_server_that_wants_a_password_says_so() {
     assert!(matches!(&fault, Fault::Refused(r) if r.code == "NOAUTH"), "{fault:?}");
     let pw = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(pw.path(), "wrong").unwrap();
-    let text = format!("url = '{}'\npassword = {{ file = '{}' }}", server.url(), pw.path().display());
+    let text = format!(
+        "url = '{}'\npassword = {{ file = '{}' }}",
+        server.url(),
+        pw.path().display()
+    );
     let mut wrong = watcher(way(&text));
     let fault = wrong.look(true, Timestamp::now()).await.unwrap_err();
-    assert!(matches!(&fault, Fault::Refused(r) if r.code == "WRONGPASS"), "{fault:?}");
+    assert!(
+        matches!(&fault, Fault::Refused(r) if r.code == "WRONGPASS"),
+        "{fault:?}"
+    );
     assert!(!format!("{fault:?} {}", fault.say()).contains("wrong\n"));
     std::fs::write(pw.path(), "hunter2").unwrap();
     // The secret is read anew each time.
@@ -174,7 +211,10 @@ async fn a_server_that_hangs_costs_one_deadline_and_is_read_again_when_it_wakes(
     assert!(matches!(fault, Fault::TimedOut(_)), "{fault:?}");
     let node = &watcher.seen().nodes[0];
     assert!(matches!(node.trouble, Some(Problem::TimedOut(_))));
-    assert!(node.info.fresh().is_none() && node.info.last().is_some(), "what was seen stays, marked");
+    assert!(
+        node.info.fresh().is_none() && node.info.last().is_some(),
+        "what was seen stays, marked"
+    );
     drop(frozen);
     let seen = look(&mut watcher).await;
     // Nothing of the lost answers is taken for one of the new.
@@ -182,7 +222,10 @@ async fn a_server_that_hangs_costs_one_deadline_and_is_read_again_when_it_wakes(
     // One that accepts and never speaks at all.
     let port = faulty(|_| None);
     let mut silent = self::watcher(way(&format!("url = 'redis://127.0.0.1:{port}'")));
-    assert!(matches!(silent.look(true, Timestamp::now()).await, Err(Fault::TimedOut(_))));
+    assert!(matches!(
+        silent.look(true, Timestamp::now()).await,
+        Err(Fault::TimedOut(_))
+    ));
 }
 
 #[tokio::test]
@@ -192,7 +235,10 @@ async fn a_restart_is_survived_and_has_no_rates() {
     let mut watcher = watcher(server.way());
     look(&mut watcher).await;
     server.kill();
-    assert!(matches!(watcher.look(true, Timestamp::now()).await, Err(Fault::Lost(_))));
+    assert!(matches!(
+        watcher.look(true, Timestamp::now()).await,
+        Err(Fault::Lost(_))
+    ));
     let _again = Server::start_on(port, &[]);
     let later = Timestamp::now() + Duration::from_secs(5);
     watcher.look(true, later).await.unwrap();
@@ -227,7 +273,10 @@ async fn sentinels_are_asked_and_a_failover_is_followed() {
     let master = format!("127.0.0.1:{}", set.master.port);
     assert_eq!(*seen.nodes[0].address, *master);
     let health = seen.sentinel.fresh().unwrap();
-    assert_eq!((health.quorum, health.replicas, health.agreeing(), &*health.master), (2, 1, 3, &*master));
+    assert_eq!(
+        (health.quorum, health.replicas, health.agreeing(), &*health.master),
+        (2, 1, 3, &*master)
+    );
     assert_eq!((&health.no_quorum, health.flags.len()), (&None, 0));
     let replicas = &seen.nodes[0].info.fresh().unwrap().replication.replicas;
     assert_eq!((replicas.len(), &*replicas[0].state), (1, "online"));
@@ -260,7 +309,14 @@ async fn a_cluster_shows_every_master_and_a_lost_one() {
     assert!(seen.nodes.iter().all(|n| n.info.fresh().is_some()));
     let health = seen.cluster.fresh().unwrap();
     assert!(health.ok && health.slots_ok == 16384);
-    assert_eq!(health.nodes.iter().map(quarterdeck::model::ClusterNode::slot_count).sum::<u32>(), 16384);
+    assert_eq!(
+        health
+            .nodes
+            .iter()
+            .map(quarterdeck::model::ClusterNode::slot_count)
+            .sum::<u32>(),
+        16384
+    );
     let mut client = Client::new(cluster.way());
     for key in ["foo", "{a}b", "bull:default:wait"] {
         let home = client.home(key).await.unwrap();
@@ -271,7 +327,9 @@ async fn a_cluster_shows_every_master_and_a_lost_one() {
     let lost = cluster.nodes[2].port;
     cluster.nodes[2].kill();
     let other = &cluster.nodes[0];
-    eventually("the others notice", || other.cli(&["CLUSTER", "INFO"]).contains("cluster_state:fail"));
+    eventually("the others notice", || {
+        other.cli(&["CLUSTER", "INFO"]).contains("cluster_state:fail")
+    });
     // Two of three answer: the look is good, one node is in trouble, and the Cluster is not well.
     let seen = look(&mut watcher).await;
     assert_eq!(seen.nodes.iter().filter(|n| n.trouble.is_some()).count(), 1);
@@ -311,13 +369,25 @@ async fn tls_is_verified_and_our_certificate_is_shown() {
     let server = Server::start(&settings);
     let url = format!("url = 'rediss://127.0.0.1:{}'", server.port);
     let ours = format!("certificate = '{}', key = '{}'", at("client.pem"), at("client.key"));
-    let good = format!("{url}\ntrust = {{ ca = '{}', name = 'redis.lab', {ours} }}", at("ca.pem"));
+    let good = format!(
+        "{url}\ntrust = {{ ca = '{}', name = 'redis.lab', {ours} }}",
+        at("ca.pem")
+    );
     let seen = look(&mut watcher(way(&good))).await;
     assert!(seen.nodes[0].info.fresh().is_some());
     for (bad, why) in [
-        (format!("{url}\ntrust = {{ ca = '{}', {ours} }}", at("ca.pem")), "another name"),
-        (format!("{url}\ntrust = {{ name = 'redis.lab', {ours} }}"), "an unknown authority"),
-        (format!("{url}\ntrust = {{ ca = '{}', name = 'redis.lab' }}", at("ca.pem")), "no certificate of ours"),
+        (
+            format!("{url}\ntrust = {{ ca = '{}', {ours} }}", at("ca.pem")),
+            "another name",
+        ),
+        (
+            format!("{url}\ntrust = {{ name = 'redis.lab', {ours} }}"),
+            "an unknown authority",
+        ),
+        (
+            format!("{url}\ntrust = {{ ca = '{}', name = 'redis.lab' }}", at("ca.pem")),
+            "no certificate of ours",
+        ),
     ] {
         assert!(watcher(way(&bad)).look(true, Timestamp::now()).await.is_err(), "{why}");
     }
@@ -354,7 +424,11 @@ async fn the_task_tells_how_well_it_reaches_and_never_ends() {
         loop {
             inbox.ready().await;
             let batch = inbox.drain().unwrap();
-            if let Some((_, state)) = batch.reach.into_iter().find(|(_, s)| !matches!(s, Freshness::Syncing { .. })) {
+            if let Some((_, state)) = batch
+                .reach
+                .into_iter()
+                .find(|(_, s)| !matches!(s, Freshness::Syncing { .. }))
+            {
                 return (state, batch.sources);
             }
         }
@@ -368,7 +442,9 @@ async fn the_task_tells_how_well_it_reaches_and_never_ends() {
         }
     };
     assert!(state.is_fresh());
-    let [(id, Source::Redis(redis))] = sources.as_slice() else { panic!() };
+    let [(id, Source::Redis(redis))] = sources.as_slice() else {
+        panic!()
+    };
     assert_eq!((&*id.name, redis.holds_queues), ("cache", true));
     drop(server);
     assert!(matches!(next().await.0, Freshness::Stale { .. }));

@@ -50,7 +50,10 @@ impl Bull {
             ));
         }
         if queue.name.is_empty() || queue.name.contains(':') {
-            return Err(refuse(format!("{:?} is no queue's name", &*queue.name), "choose it from the list"));
+            return Err(refuse(
+                format!("{:?} is no queue's name", &*queue.name),
+                "choose it from the list",
+            ));
         }
         let mut bull = Self {
             client: Client::new(set.way.clone()),
@@ -63,7 +66,12 @@ impl Bull {
             active: 0,
             node: String::new(),
         };
-        let cannot = |why: String| refuse(format!("queue {} cannot be read: {why}", queue.name), "look at its Redis");
+        let cannot = |why: String| {
+            refuse(
+                format!("queue {} cannot be read: {why}", queue.name),
+                "look at its Redis",
+            )
+        };
         let home = bull.key("meta");
         bull.node = bull.client.home(&home).await.map_err(|f| cannot(f.say()))?;
         let answers = bull
@@ -80,8 +88,18 @@ impl Bull {
         if let Some(refused) = answers.iter().find_map(|a| a.as_ref().err()) {
             return Err(cannot(refused.say()));
         }
-        let count = |n: usize| answers.get(n).and_then(|a| a.as_ref().ok()).and_then(value::count).unwrap_or(0);
-        let meta = answers.first().and_then(|a| a.as_ref().ok()).map(value::items).unwrap_or_default();
+        let count = |n: usize| {
+            answers
+                .get(n)
+                .and_then(|a| a.as_ref().ok())
+                .and_then(value::count)
+                .unwrap_or(0)
+        };
+        let meta = answers
+            .first()
+            .and_then(|a| a.as_ref().ok())
+            .map(value::items)
+            .unwrap_or_default();
         bull.layout = layout(meta.first().and_then(value::text).as_deref(), set.source.layout);
         bull.paused = !matches!(meta.get(1), None | Some(Value::Nil));
         bull.failed = count(1);
@@ -123,7 +141,11 @@ impl Bull {
             }
             words.join(" ")
         };
-        format!("redis-cli -h {host} -p {port} --eval {script} {} , {}", some(keys), some(args))
+        format!(
+            "redis-cli -h {host} -p {port} --eval {script} {} , {}",
+            some(keys),
+            some(args)
+        )
     }
 }
 

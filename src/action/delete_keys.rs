@@ -30,7 +30,11 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// What begins so is another program's whole state.
 fn guarded(reach: &Reach, redis: &str, prefix: &str) -> Option<String> {
     let overlaps = |keys: &str| keys.starts_with(prefix) || prefix.starts_with(keys);
-    for (name, set) in reach.queues.iter().filter(|(_, s)| s.source.redis.as_deref() == Some(redis)) {
+    for (name, set) in reach
+        .queues
+        .iter()
+        .filter(|(_, s)| s.source.redis.as_deref() == Some(redis))
+    {
         let own: Vec<String> = match set.source.kind {
             QueueKind::Bullmq => vec![format!("{}:", set.source.prefix())],
             QueueKind::Rq => vec!["rq:".into()],
@@ -46,7 +50,10 @@ fn guarded(reach: &Reach, redis: &str, prefix: &str) -> Option<String> {
         }
     }
     // Where nobody configured queues, the usual names are still somebody's queues.
-    ["bull:", "rq:", "celery"].iter().any(|k| overlaps(k)).then(|| "the queues' usual keys".to_owned())
+    ["bull:", "rq:", "celery"]
+        .iter()
+        .any(|k| overlaps(k))
+        .then(|| "the queues' usual keys".to_owned())
 }
 
 struct Counted {
@@ -76,7 +83,7 @@ async fn count(client: &mut Client, prefix: &str) -> Result<Counted, String> {
                 return Ok(counted);
             }
             // Every tenth step: planning may take seconds, the server's others must not notice.
-            if counted.scanned % u64::from(STEP * 10) == 0 {
+            if counted.scanned.is_multiple_of(u64::from(STEP * 10)) {
                 tokio::time::sleep(PAUSE).await;
             }
         }
@@ -98,7 +105,10 @@ async fn scan(client: &mut Client, at: &str, prefix: &str, cursor: u64) -> Resul
             let next = parts.first().and_then(value::count).unwrap_or(0);
             let keys = parts.get(1).map(value::items).unwrap_or_default();
             // A key that is not text would be another one once it was written down.
-            let keys = keys.iter().filter_map(value::text).filter(|k| k.starts_with(prefix) && !k.contains('\u{fffd}'));
+            let keys = keys
+                .iter()
+                .filter_map(value::text)
+                .filter(|k| k.starts_with(prefix) && !k.contains('\u{fffd}'));
             Ok((next, keys.collect()))
         }
         Some(Err(refused)) => Err(refused.say()),
@@ -107,12 +117,16 @@ async fn scan(client: &mut Client, at: &str, prefix: &str, cursor: u64) -> Resul
 }
 
 fn client(reach: &Reach, keys: &Thing) -> Result<Client, Refusal> {
-    reach.redis.get(&keys.source.name).map(|way| Client::new(way.clone())).ok_or_else(|| {
-        refuse(
-            format!("there is no Redis named {}", keys.source.name),
-            "name it in [[platform.redis]] of the configuration",
-        )
-    })
+    reach
+        .redis
+        .get(&keys.source.name)
+        .map(|way| Client::new(way.clone()))
+        .ok_or_else(|| {
+            refuse(
+                format!("there is no Redis named {}", keys.source.name),
+                "name it in [[platform.redis]] of the configuration",
+            )
+        })
 }
 
 pub(super) async fn draft(reach: &Reach, keys: &Thing) -> Result<Draft, Refusal> {
@@ -133,11 +147,18 @@ pub(super) async fn draft(reach: &Reach, keys: &Thing) -> Result<Draft, Refusal>
             "choose the prefix of a cache",
         ));
     }
-    let counted = count(&mut client, prefix)
-        .await
-        .map_err(|why| refuse(format!("the keys of {prefix} cannot be counted: {why}"), "look at its Redis"))?;
+    let counted = count(&mut client, prefix).await.map_err(|why| {
+        refuse(
+            format!("the keys of {prefix} cannot be counted: {why}"),
+            "look at its Redis",
+        )
+    })?;
     let n = counted.keys;
-    let about = if counted.cut { format!("at least {n}") } else { n.to_string() };
+    let about = if counted.cut {
+        format!("at least {n}")
+    } else {
+        n.to_string()
+    };
     let verify = VerifySpec {
         text: "none of them is left".to_owned(),
         deadline_s: LONGEST.as_secs(),
@@ -149,10 +170,18 @@ pub(super) async fn draft(reach: &Reach, keys: &Thing) -> Result<Draft, Refusal>
         Risk::R3,
         verify,
     );
-    draft.impact.push(format!("{about} keys now; every one that begins so when its turn comes"));
-    draft.impact.push(format!("in batches of {}, with pauses; the server frees their memory in the background", Write::BATCH));
+    draft.impact.push(format!(
+        "{about} keys now; every one that begins so when its turn comes"
+    ));
+    draft.impact.push(format!(
+        "in batches of {}, with pauses; the server frees their memory in the background",
+        Write::BATCH
+    ));
     if counted.cut {
-        draft.warn(format!("only the first {} keys of the server were looked at to count them", counted.scanned));
+        draft.warn(format!(
+            "only the first {} keys of the server were looked at to count them",
+            counted.scanned
+        ));
     }
     if n > MOST {
         draft.warn(format!("one plan deletes at most {MOST}: plan again for the rest"));
@@ -168,7 +197,10 @@ pub(super) async fn draft(reach: &Reach, keys: &Thing) -> Result<Draft, Refusal>
         detail: "Redis tells only when it is tried (+unlink on these keys)".into(),
     });
     let masters = client.masters().await.unwrap_or_default();
-    let cli = masters.first().and_then(|m| m.rsplit_once(':')).unwrap_or(("HOST", "6379"));
+    let cli = masters
+        .first()
+        .and_then(|m| m.rsplit_once(':'))
+        .unwrap_or(("HOST", "6379"));
     let pattern = quoted(&format!("{}*", escaped(prefix)));
     draft.steps.push(PlanStep {
         target: keys.clone().into(),
@@ -190,7 +222,11 @@ pub(super) async fn draft(reach: &Reach, keys: &Thing) -> Result<Draft, Refusal>
 
 pub(super) async fn ready(reach: &Reach, keys: &Thing, step: &PlanStep) -> Result<Box<dyn Deed>, Outcome> {
     let client = client(reach, keys).map_err(|r| Outcome::Refused(r.what))?;
-    let prefix = step.body.pointer("/prefix").and_then(|p| p.as_str()).unwrap_or_default();
+    let prefix = step
+        .body
+        .pointer("/prefix")
+        .and_then(|p| p.as_str())
+        .unwrap_or_default();
     // The plan said so; said twice is safer, because an empty prefix is everything.
     if prefix != &*keys.name || prefix.chars().count() < SHORTEST {
         return Err(Outcome::Conflict("the plan is for another prefix".to_owned()));
@@ -230,7 +266,10 @@ impl Delete {
                 let mut by_slot: BTreeMap<u16, Vec<String>> = BTreeMap::new();
                 let cluster = self.client.way().topology() == crate::model::Topology::Cluster;
                 for key in keys {
-                    by_slot.entry(if cluster { slot(&key) } else { 0 }).or_default().push(key);
+                    by_slot
+                        .entry(if cluster { slot(&key) } else { 0 })
+                        .or_default()
+                        .push(key);
                 }
                 for batch in by_slot.values().flat_map(|keys| keys.chunks(Write::BATCH)) {
                     let write = Write::unlink(grant, batch.to_vec());
@@ -253,7 +292,11 @@ impl Delete {
             }
         }
         let done = Written::Done(redis::Value::Int(i64::try_from(self.deleted).unwrap_or(i64::MAX)));
-        let outcome = if self.deleted == 0 { Outcome::NoOp } else { Outcome::Applied };
+        let outcome = if self.deleted == 0 {
+            Outcome::NoOp
+        } else {
+            Outcome::Applied
+        };
         (outcome, seen(&done))
     }
 
@@ -270,7 +313,9 @@ impl Delete {
 
     async fn look(&mut self) -> Verdict {
         match count(&mut self.client, &self.prefix).await {
-            Ok(left) if left.keys == 0 && !left.cut => Verdict::Healthy(format!("{} keys deleted, none is left", self.deleted)),
+            Ok(left) if left.keys == 0 && !left.cut => {
+                Verdict::Healthy(format!("{} keys deleted, none is left", self.deleted))
+            }
             Ok(left) if self.deleted >= MOST => Verdict::Healthy(format!(
                 "{} keys deleted, the most of one plan; {} are left",
                 self.deleted, left.keys
@@ -279,7 +324,10 @@ impl Delete {
                 "{} keys deleted; {} have been written since, or were not reached in time",
                 self.deleted, left.keys
             )),
-            Err(why) => Verdict::Unknown(format!("{} keys deleted; what is left cannot be counted: {why}", self.deleted)),
+            Err(why) => Verdict::Unknown(format!(
+                "{} keys deleted; what is left cannot be counted: {why}",
+                self.deleted
+            )),
         }
     }
 }

@@ -24,7 +24,11 @@ const fn word(to_paused: bool) -> &'static str {
 
 pub(super) async fn draft(reach: &Reach, queue: &Thing, to_paused: bool) -> Result<Draft, Refusal> {
     let bull = Bull::read(reach, queue).await?;
-    let (verb, risk) = if to_paused { ("Pause", Risk::R2) } else { ("Resume", Risk::R1) };
+    let (verb, risk) = if to_paused {
+        ("Pause", Risk::R2)
+    } else {
+        ("Resume", Risk::R1)
+    };
     let verify = VerifySpec {
         text: if to_paused {
             "the queue says that it is paused".to_owned()
@@ -34,14 +38,30 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, to_paused: bool) -> Resu
         deadline_s: WATCH.as_secs(),
         soak_s: 0,
     };
-    let mut draft = Draft::new(format!("{verb} queue {}", bull.name), format!("{verb} {}", bull.name), risk, verify);
+    let mut draft = Draft::new(
+        format!("{verb} queue {}", bull.name),
+        format!("{verb} {}", bull.name),
+        risk,
+        verify,
+    );
     if to_paused {
-        draft.impact.push(format!("{} jobs wait until it is resumed, and every new one", bull.ready));
-        draft.impact.push(format!("{} jobs at work go on to their end", bull.active));
-        draft.undo_by(format!("resume {}", bull.name), Request::ResumeQueue { queue: queue.clone() });
+        draft.impact.push(format!(
+            "{} jobs wait until it is resumed, and every new one",
+            bull.ready
+        ));
+        draft
+            .impact
+            .push(format!("{} jobs at work go on to their end", bull.active));
+        draft.undo_by(
+            format!("resume {}", bull.name),
+            Request::ResumeQueue { queue: queue.clone() },
+        );
     } else {
         draft.impact.push(format!("{} jobs may be taken at once", bull.ready));
-        draft.undo_by(format!("pause {} again", bull.name), Request::PauseQueue { queue: queue.clone() });
+        draft.undo_by(
+            format!("pause {} again", bull.name),
+            Request::PauseQueue { queue: queue.clone() },
+        );
     }
     if bull.paused == to_paused {
         draft.no_op = Some(format!("the queue is {} already", word(to_paused)));
@@ -60,7 +80,10 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, to_paused: bool) -> Resu
         path: format!("EVAL bull_pause.lua {}", keys.len()),
         content_type: String::new(),
         body: json!({ "script": "bull_pause.lua", "name": bull.name, "paused": to_paused }),
-        rests_on: rests_on(bull.key("meta"), &[("layout", json!(bull.layout.major)), ("paused", json!(bull.paused))]),
+        rests_on: rests_on(
+            bull.key("meta"),
+            &[("layout", json!(bull.layout.major)), ("paused", json!(bull.paused))],
+        ),
     });
     Ok(draft)
 }
@@ -77,23 +100,34 @@ pub(super) async fn ready(
     queue: &Thing,
     step: &PlanStep,
     to_paused: bool,
-    poll: Duration,
+    (poll, watch): (Duration, Duration),
 ) -> Result<Box<dyn Deed>, Outcome> {
     let bull = Bull::read(reach, queue).await.map_err(|r| Outcome::Conflict(r.what))?;
     let field = |name: &str| step.rests_on.pointer(&format!("/fields/{name}")).cloned();
     if field("layout") != Some(json!(bull.layout.major)) {
-        return Err(Outcome::Conflict("another version of BullMQ took the queue over".to_owned()));
+        return Err(Outcome::Conflict(
+            "another version of BullMQ took the queue over".to_owned(),
+        ));
     }
     if field("paused") != Some(json!(bull.paused)) {
-        return Err(Outcome::Conflict(format!("somebody else did it: the queue is {} now", word(bull.paused))));
+        return Err(Outcome::Conflict(format!(
+            "somebody else did it: the queue is {} now",
+            word(bull.paused)
+        )));
     }
-    Ok(Box::new(Switch { bull, to_paused, poll }))
+    Ok(Box::new(Switch {
+        bull,
+        to_paused,
+        poll,
+        watch,
+    }))
 }
 
 struct Switch {
     bull: Bull,
     to_paused: bool,
     poll: Duration,
+    watch: Duration,
 }
 
 impl Switch {
@@ -162,15 +196,18 @@ impl Switch {
                     if waiting == 0 || active > 0 || waiting < self.bull.ready {
                         return Verdict::Healthy(format!("resumed; {waiting} wait, {active} at work"));
                     }
-                    if began.elapsed() > WATCH {
+                    if began.elapsed() > self.watch {
                         return Verdict::Failed(format!("resumed, but no worker takes any of the {waiting} that wait"));
                     }
                     if told != Some(waiting) {
                         told = Some(waiting);
-                        tell.say(format!("resumed; {waiting} wait, none at work yet"), false).await;
+                        tell.say(format!("resumed; {waiting} wait, none at work yet"), false)
+                            .await;
                     }
                 }
-                Err(e) if began.elapsed() > WATCH => return Verdict::Unknown(format!("the queue cannot be read: {e}")),
+                Err(e) if began.elapsed() > self.watch => {
+                    return Verdict::Unknown(format!("the queue cannot be read: {e}"));
+                }
                 Err(_) => {}
             }
             pause(self.poll).await;

@@ -46,9 +46,8 @@ const PATCH_WORKLOADS: &[Verb] = &[
 
 const PATCH_DEPLOYMENT: &[Verb] = &[need("patch", "apps", "deployments", "")];
 
-const BULL_ACL: &[&str] = &[
-    "ACL SETUSER qd +eval +zrem +hset +hdel +lpush +rpush +ltrim +rename +zadd +incr +del +xadd ~bull:*",
-];
+const BULL_ACL: &[&str] =
+    &["ACL SETUSER qd +eval +zrem +hset +hdel +lpush +rpush +ltrim +rename +zadd +incr +del +xadd ~bull:*"];
 
 pub const REGISTRY: &[ActionInfo] = &[
     ActionInfo {

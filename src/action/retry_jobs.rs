@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::bull::{Bull, outcome, pause, seen};
 use super::draft::{Draft, change, refuse, rests_on};
-use super::plan::{Check, Outcome, PlanStep, Refusal, Risk, Verdict, VerifySpec};
+use super::plan::{Check, JobFilter, Outcome, PlanStep, Refusal, Risk, Verdict, VerifySpec};
 use super::sources::{Deed, Reach, Tell};
 use super::{Thing, WriteGrant};
 use crate::feed::redis::command::{Read, Script, Write};
@@ -25,23 +25,16 @@ const LOOKED_AT: u32 = 5000;
 /// How long a batch is watched.
 const WATCH: Duration = Duration::from_secs(30);
 
-pub(super) struct Filter<'a> {
-    pub jobs: &'a [String],
-    pub named: Option<&'a str>,
-    pub failed_with: Option<&'a str>,
-}
-
-impl Filter<'_> {
-    fn say(&self) -> String {
-        let mut words = Vec::new();
-        if let Some(name) = self.named {
-            words.push(format!("named {name}"));
-        }
-        if let Some(reason) = self.failed_with {
-            words.push(format!("failed with “{reason}”"));
-        }
-        clean(&words.join(", ")).into_owned()
+/// The filter in words.
+fn say(filter: &JobFilter) -> String {
+    let mut words = Vec::new();
+    if let Some(name) = &filter.named {
+        words.push(format!("named {name}"));
     }
+    if let Some(reason) = &filter.failed_with {
+        words.push(format!("failed with “{reason}”"));
+    }
+    clean(&words.join(", ")).into_owned()
 }
 
 /// What was chosen.
@@ -53,7 +46,7 @@ struct Chosen {
     more: bool,
 }
 
-async fn choose(bull: &mut Bull, filter: &Filter<'_>) -> Result<Chosen, String> {
+async fn choose(bull: &mut Bull, filter: &JobFilter) -> Result<Chosen, String> {
     let mut chosen = Chosen::default();
     let mut first = 0;
     loop {
@@ -71,7 +64,10 @@ async fn choose(bull: &mut Bull, filter: &Filter<'_>) -> Result<Chosen, String> 
                 Some(Err(refused)) => return Err(refused.say()),
                 None => Value::Nil,
             };
-            value::items(&answer).chunks_exact(2).filter_map(|p| value::text(p.first()?)).collect()
+            value::items(&answer)
+                .chunks_exact(2)
+                .filter_map(|p| value::text(p.first()?))
+                .collect()
         } else {
             filter.jobs.iter().take(MOST).cloned().collect()
         };
@@ -93,10 +89,13 @@ async fn choose(bull: &mut Bull, filter: &Filter<'_>) -> Result<Chosen, String> 
             let field = |n: usize| value::items(job).get(n).and_then(value::text);
             if field(0).is_none() || *score == Value::Nil {
                 chosen.gone += 1;
-            } else if filter.named.is_some_and(|n| field(1).as_deref() != Some(n))
-                || filter.failed_with.is_some_and(|r| !field(2).unwrap_or_default().contains(r))
+            } else if filter.named.as_ref().is_some_and(|n| field(1).as_ref() != Some(n))
+                || filter
+                    .failed_with
+                    .as_ref()
+                    .is_some_and(|r| !field(2).unwrap_or_default().contains(r.as_str()))
             {
-                continue;
+                // Not meant.
             } else if field(3).is_some() {
                 chosen.flow += 1;
             } else if chosen.ids.len() < MOST {
@@ -116,16 +115,30 @@ async fn choose(bull: &mut Bull, filter: &Filter<'_>) -> Result<Chosen, String> 
     }
 }
 
-pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &Filter<'_>) -> Result<Draft, Refusal> {
+pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &JobFilter) -> Result<Draft, Refusal> {
     let mut bull = Bull::read(reach, queue).await?;
-    if filter.jobs.iter().any(|id| id.is_empty() || id.contains(':') || id.len() > 200) {
-        return Err(refuse("a job's id is not one that BullMQ gives", "choose the jobs from the list"));
+    if filter
+        .jobs
+        .iter()
+        .any(|id| id.is_empty() || id.contains(':') || id.len() > 200)
+    {
+        return Err(refuse(
+            "a job's id is not one that BullMQ gives",
+            "choose the jobs from the list",
+        ));
     }
-    let chosen = choose(&mut bull, filter)
-        .await
-        .map_err(|why| refuse(format!("the failed jobs of {} cannot be read: {why}", bull.name), "try again"))?;
+    let chosen = choose(&mut bull, filter).await.map_err(|why| {
+        refuse(
+            format!("the failed jobs of {} cannot be read: {why}", bull.name),
+            "try again",
+        )
+    })?;
     let n = chosen.ids.len();
-    let jobs = if n == 1 { "1 job".to_owned() } else { format!("{n} jobs") };
+    let jobs = if n == 1 {
+        "1 job".to_owned()
+    } else {
+        format!("{n} jobs")
+    };
     let risk = if n > 1 { Risk::R2 } else { Risk::R1 };
     let verify = VerifySpec {
         text: "a worker takes them within 30 s, and they do not fail again".to_owned(),
@@ -138,7 +151,7 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &Filter<'_>) -> 
         risk,
         verify,
     );
-    let about = filter.say();
+    let about = say(filter);
     if !about.is_empty() {
         draft.impact.push(about);
     }
@@ -146,12 +159,17 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &Filter<'_>) -> 
         "{} of {} failed jobs; {} wait already, {} at work",
         n, bull.failed, bull.ready, bull.active
     ));
-    draft.impact.push("each runs once more from its beginning: what it did before it failed, it may do again".to_owned());
+    draft
+        .impact
+        .push("each runs once more from its beginning: what it did before it failed, it may do again".to_owned());
     if bull.paused {
         draft.warn_seriously("the queue is paused: they wait until it is resumed");
     }
     if chosen.flow > 0 {
-        draft.warn(format!("{} jobs of flows are left out: their parents would have to be changed too", chosen.flow));
+        draft.warn(format!(
+            "{} jobs of flows are left out: their parents would have to be changed too",
+            chosen.flow
+        ));
     }
     if chosen.gone > 0 {
         draft.warn(format!("{} are no longer failed", chosen.gone));
@@ -190,8 +208,21 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &Filter<'_>) -> 
 
 /// The script's keys and arguments.
 fn words(bull: &Bull, ids: &[String]) -> (Vec<String>, Vec<String>) {
-    let parts = ["meta", "failed", "wait", "paused", "active", "marker", "events", "prioritized", "pc"];
-    let keys = parts.into_iter().map(|p| bull.key(p)).chain(ids.iter().map(|id| bull.key(id)));
+    let parts = [
+        "meta",
+        "failed",
+        "wait",
+        "paused",
+        "active",
+        "marker",
+        "events",
+        "prioritized",
+        "pc",
+    ];
+    let keys = parts
+        .into_iter()
+        .map(|p| bull.key(p))
+        .chain(ids.iter().map(|id| bull.key(id)));
     let args = std::iter::once(bull.major()).chain(ids.iter().cloned());
     (keys.collect(), args.collect())
 }
@@ -200,21 +231,29 @@ pub(super) async fn ready(
     reach: &Reach,
     queue: &Thing,
     step: &PlanStep,
-    poll: Duration,
+    (poll, watch): (Duration, Duration),
 ) -> Result<Box<dyn Deed>, Outcome> {
     let bull = Bull::read(reach, queue).await.map_err(|r| Outcome::Conflict(r.what))?;
     if step.rests_on.pointer("/fields/layout") != Some(&json!(bull.layout.major)) {
-        return Err(Outcome::Conflict("another version of BullMQ took the queue over".to_owned()));
+        return Err(Outcome::Conflict(
+            "another version of BullMQ took the queue over".to_owned(),
+        ));
     }
-    let ids = step.body.pointer("/jobs").and_then(|j| j.as_array()).cloned().unwrap_or_default();
+    let ids = step
+        .body
+        .pointer("/jobs")
+        .and_then(|j| j.as_array())
+        .cloned()
+        .unwrap_or_default();
     let ids = ids.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect();
-    Ok(Box::new(Retry { bull, ids, poll }))
+    Ok(Box::new(Retry { bull, ids, poll, watch }))
 }
 
 struct Retry {
     bull: Bull,
     ids: Vec<String>,
     poll: Duration,
+    watch: Duration,
 }
 
 impl Retry {
@@ -271,12 +310,19 @@ impl Retry {
             let asked: Vec<Read> = self
                 .ids
                 .iter()
-                .map(|id| Read::Hmget(self.bull.key(id), vec!["timestamp", "processedOn", "finishedOn", "failedReason"]))
+                .map(|id| {
+                    Read::Hmget(
+                        self.bull.key(id),
+                        vec!["timestamp", "processedOn", "finishedOn", "failedReason"],
+                    )
+                })
                 .chain([Read::Hget(self.bull.key("meta"), "paused".into())])
                 .collect();
             let answers = match self.bull.ask(&asked).await {
                 Ok(answers) => answers,
-                Err(e) if began.elapsed() > WATCH => return Verdict::Unknown(format!("the queue cannot be read: {e}")),
+                Err(e) if began.elapsed() > self.watch => {
+                    return Verdict::Unknown(format!("the queue cannot be read: {e}"));
+                }
                 Err(_) => {
                     pause(self.poll).await;
                     continue;
@@ -308,9 +354,9 @@ impl Retry {
             if matches!(meta.first(), Some(Ok(v)) if *v != Value::Nil) {
                 return Verdict::Paused;
             }
-            if began.elapsed() > WATCH {
+            if began.elapsed() > self.watch {
                 return match (done + running, failed) {
-                    (0, 0) => Verdict::Failed(format!("no worker took any of them within {} s", WATCH.as_secs())),
+                    (0, 0) => Verdict::Failed(format!("no worker took any of them within {} s", self.watch.as_secs())),
                     (_, 0) => Verdict::Healthy(format!("{text}; the others wait")),
                     _ => Verdict::Failed(format!("{text}: {}", clean(&reason))),
                 };

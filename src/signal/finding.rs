@@ -101,6 +101,10 @@ impl Finding {
             ("rollout.stalled", "rollout.unavailable")
             | ("pod.crashloop" | "pod.oom", "pod.restarts" | "pod.not-ready") => true,
             ("rollout.stalled", _) => is_pod && other.of_new_revision,
+            // A queue that nobody works, or nobody may work, is full and old for that reason.
+            ("queue.paused" | "queue.no-worker" | "queue.backlog", "queue.oldest")
+            | ("queue.paused" | "queue.no-worker", "queue.backlog")
+            | ("queue.paused", "queue.no-worker") => true,
             ("job.failed", _) => is_pod,
             _ => false,
         }

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::finding::{Finding, Look, Trust};
 use super::pods::Pods;
-use super::{Severity, Signal, SignalKey, Snooze, Thresholds, feeds, hpa, jobs, nodes, pdb, quota, rollouts};
+use super::{
+    Severity, Signal, SignalKey, Snooze, Thresholds, feeds, hpa, jobs, nodes, pdb, queues, quota, redis, rollouts,
+};
 use crate::model::World;
 use crate::text;
 
@@ -67,6 +69,8 @@ impl Judge {
         nodes::look(&look, &self.pods, &mut found);
         quota::look(&look, &mut found);
         jobs::look(&look, &mut found);
+        queues::look(&look, &mut found);
+        redis::look(&look, &mut found);
         feeds::look(&look, &mut found);
         found.extend(self.journal.as_deref().map(feeds::journal));
         self.remember(found, &look);

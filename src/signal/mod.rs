@@ -13,7 +13,9 @@ mod judge;
 mod nodes;
 mod pdb;
 mod pods;
+mod queues;
 mod quota;
+mod redis;
 mod restarts;
 mod rollouts;
 mod thresholds;
@@ -25,6 +27,8 @@ pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 
 #[cfg(test)]
 mod judge_tests;
+#[cfg(test)]
+mod queue_redis_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

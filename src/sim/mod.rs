@@ -2,4 +2,5 @@
 
 pub mod demo;
 pub mod kube;
+pub mod resp;
 pub mod world;

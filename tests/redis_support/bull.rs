@@ -65,7 +65,11 @@ impl Bull {
 
     pub fn add(&mut self, queue: &str, name: &str, n: usize) -> Vec<String> {
         let ids = self.run(json!({"do": "add", "queue": queue, "name": name, "n": n}));
-        ids.as_array().unwrap().iter().map(|i| i.as_str().unwrap().to_owned()).collect()
+        ids.as_array()
+            .unwrap()
+            .iter()
+            .map(|i| i.as_str().unwrap().to_owned())
+            .collect()
     }
 
     pub fn work(&mut self, queue: &str) {

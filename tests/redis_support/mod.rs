@@ -16,7 +16,11 @@ use quarterdeck::feed::{Pace, SourceContext};
 /// A port that was free a moment ago; with a Cluster's bus port above it.
 pub fn free_port() -> u16 {
     loop {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         if port < 50_000 && TcpListener::bind((Ipv4Addr::LOCALHOST, port + 10_000)).is_ok() {
             return port;
         }
@@ -83,7 +87,9 @@ impl Server {
             port,
             _folder: folder,
         };
-        eventually("the server listens", || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
+        eventually("the server listens", || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
+        });
         server
     }
 
@@ -126,7 +132,14 @@ impl Drop for Frozen {
 }
 
 fn signal(pid: u32, what: &str) {
-    assert!(Command::new("kill").arg(what).arg(pid.to_string()).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .arg(what)
+            .arg(pid.to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 pub fn cli(port: u16, words: &[&str]) -> String {
@@ -141,7 +154,10 @@ pub fn cli(port: u16, words: &[&str]) -> String {
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < Duration::from_secs(60), "it never came true that {what}");
+        assert!(
+            began.elapsed() < Duration::from_secs(60),
+            "it never came true that {what}"
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -199,7 +215,11 @@ impl Sentinels {
     }
 
     pub fn way(&self) -> Way {
-        let list: Vec<String> = self.sentinels.iter().map(|s| format!("'127.0.0.1:{}'", s.port)).collect();
+        let list: Vec<String> = self
+            .sentinels
+            .iter()
+            .map(|s| format!("'127.0.0.1:{}'", s.port))
+            .collect();
         way(&format!("master = 'main'\nsentinels = [{}]", list.join(", ")))
     }
 }
