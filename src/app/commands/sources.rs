@@ -1,6 +1,6 @@
 //! What changes something of a database, a queue, Redis, a certificate or an alert. Each command only asks for a plan.
 
-use crate::action::{PostgresAsk, Relation, Request, Thing};
+use crate::action::{JobFilter, PostgresAsk, Relation, Request, Thing};
 use crate::app::command::Command;
 use crate::app::layers::{Prompt, PromptFor};
 use crate::app::msg::Effect;
@@ -341,9 +341,11 @@ pub(super) fn retry(app: &mut App, queue: Thing, text: &str) -> Vec<Effect> {
     let failed_with = Some(text.to_owned()).filter(|t| !t.is_empty());
     let request = Request::RetryJobs {
         queue,
-        jobs: Vec::new(),
-        named: None,
-        failed_with,
+        which: Box::new(JobFilter {
+            jobs: Vec::new(),
+            named: None,
+            failed_with,
+        }),
     };
     app.open_plan(request, None)
 }
