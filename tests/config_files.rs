@@ -104,6 +104,19 @@ fn every_mistake_has_its_place_and_what_was_expected() {
 }
 
 #[test]
+fn a_server_of_postgresql_is_named_with_its_secret_elsewhere() {
+    let good = "[[platform]]\nname = 'eu'\n[[platform.postgres]]\nname = 'core'\ndsn = 'postgres://qd@db/cortex'\n\
+                password = { secret = 'cortex/postgres/password' }\n";
+    let config = load(good, "", &[]).config;
+    assert_eq!(config.platforms[0].postgres[0].name, "core");
+    let bad = good.replace("qd@db", "qd:hunter2@db");
+    let loaded = load(&bad, "", &[]);
+    let said = loaded.problems.iter().map(ToString::to_string).collect::<String>();
+    assert!(said.contains(":5:") && said.contains("does not belong"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
 fn a_broken_section_counts_for_nothing_and_the_rest_counts() {
     let (config, _) = bad("unknown.toml");
     assert_eq!(config.ui, quarterdeck::config::Ui::default());

@@ -12,6 +12,8 @@
 //! The requests are kubectl's, byte for byte where kubectl has them, and not those of kube-rs's convenience helpers,
 //! which differ in the annotation, the field manager, the patch type and the spelling of `deleteOptions`.
 
+mod bull;
+mod delete_keys;
 mod delete_pod;
 mod draft;
 mod evict_pod;
@@ -22,13 +24,16 @@ mod ledger;
 mod object;
 mod outcome;
 mod pause;
+mod pause_queue;
 pub mod pipeline;
 pub mod plan;
 mod pods;
 mod policy;
+mod postgres;
 mod registry;
 mod renew;
 mod restart;
+mod retry_jobs;
 mod revisions;
 mod roll_back;
 mod scale;
@@ -50,8 +55,9 @@ pub use plan::{
     Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
 };
 pub use policy::{Freeze, Policy};
+pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
-pub use sources::Reach;
+pub use sources::{QueueWay, Reach};
 pub use target::{Target, Thing};
 
 /// The name under which the API server notes our changes (`managedFields`).

@@ -141,7 +141,8 @@ fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, boo
     let context = &planner.place.context;
     let production = class.is_production();
     let first = draft.steps.first().map(|s| &s.target);
-    let several = draft.steps.len() > 1;
+    // Several steps about one thing (batches) are still about that thing.
+    let several = draft.steps.iter().any(|s| Some(&s.target) != first);
     let (name, what) = match first {
         Some(t) if several => {
             let kind = t.object().map_or(t.kind(), |_| "workload");

@@ -46,6 +46,9 @@ const PATCH_WORKLOADS: &[Verb] = &[
 
 const PATCH_DEPLOYMENT: &[Verb] = &[need("patch", "apps", "deployments", "")];
 
+const BULL_ACL: &[&str] =
+    &["ACL SETUSER qd +eval +zrem +hset +hdel +lpush +rpush +ltrim +rename +zadd +incr +del +xadd ~bull:*"];
+
 pub const REGISTRY: &[ActionInfo] = &[
     ActionInfo {
         name: "scale",
@@ -122,6 +125,94 @@ pub const REGISTRY: &[ActionInfo] = &[
         source: None,
         needs: &[need("create", "", "pods", "eviction")],
         grants: &[],
+    },
+    ActionInfo {
+        name: "vacuum",
+        doc: "Vacuum a table of PostgreSQL, and analyze it.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Postgres),
+        needs: &[],
+        grants: &["GRANT pg_maintain TO <role>; -- 17 and newer; before that the tables' owner"],
+    },
+    ActionInfo {
+        name: "vacuum-database",
+        doc: "Vacuum and analyze every table of a database of PostgreSQL, one after the other.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Postgres),
+        needs: &[],
+        grants: &["GRANT pg_maintain TO <role>; -- 17 and newer; before that the tables' owner"],
+    },
+    ActionInfo {
+        name: "analyze",
+        doc: "Gather the planner's statistics of a table of PostgreSQL.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Postgres),
+        needs: &[],
+        grants: &["GRANT pg_maintain TO <role>; -- 17 and newer; before that the tables' owner"],
+    },
+    ActionInfo {
+        name: "reindex",
+        doc: "Build an index of PostgreSQL anew while it is in use.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Postgres),
+        needs: &[],
+        grants: &["GRANT pg_maintain TO <role>; -- 17 and newer; before that the tables' owner"],
+    },
+    ActionInfo {
+        name: "cancel-query",
+        doc: "End the statement that a session of PostgreSQL runs.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Postgres),
+        needs: &[],
+        grants: &["GRANT pg_signal_backend TO <role>;"],
+    },
+    ActionInfo {
+        name: "terminate-session",
+        doc: "End a session of PostgreSQL and roll back what it had open.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Postgres),
+        needs: &[],
+        grants: &["GRANT pg_signal_backend TO <role>;"],
+    },
+    ActionInfo {
+        name: "reset-statement",
+        doc: "Begin the counters of one statement of PostgreSQL anew.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Postgres),
+        needs: &[],
+        grants: &["GRANT EXECUTE ON FUNCTION pg_stat_statements_reset TO <role>;"],
+    },
+    ActionInfo {
+        name: "retry-jobs",
+        doc: "Give failed jobs of a BullMQ queue (5 or 6) back to its workers.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Queues),
+        needs: &[],
+        grants: BULL_ACL,
+    },
+    ActionInfo {
+        name: "pause-queue",
+        doc: "Let the workers of a BullMQ queue (5 or 6) take no more jobs.",
+        risk_floor: Risk::R2,
+        source: Some(SourceKind::Queues),
+        needs: &[],
+        grants: BULL_ACL,
+    },
+    ActionInfo {
+        name: "resume-queue",
+        doc: "Let the workers of a paused BullMQ queue (5 or 6) take jobs again.",
+        risk_floor: Risk::R1,
+        source: Some(SourceKind::Queues),
+        needs: &[],
+        grants: BULL_ACL,
+    },
+    ActionInfo {
+        name: "delete-keys",
+        doc: "Delete the Redis keys of a prefix, a hundred at a time, within a budget.",
+        risk_floor: Risk::R3,
+        source: Some(SourceKind::Redis),
+        needs: &[],
+        grants: &["ACL SETUSER qd +scan +unlink ~PREFIX*"],
     },
     ActionInfo {
         name: "renew-certificate",

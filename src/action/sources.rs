@@ -5,6 +5,7 @@
 //! freeze, read-only, risk and the confirmation stay the pipeline's, and the journal is the executor's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -12,16 +13,31 @@ use tokio::sync::mpsc::Sender;
 
 use super::draft::{Draft, refuse};
 use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
-use super::{Actor, Planner, WriteGrant, renew, silence};
+use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, postgres, renew, retry_jobs, silence};
+use crate::config::QueueSource;
+use crate::feed::postgres::Server;
 use crate::feed::prometheus::AlertmanagerWay;
+use crate::feed::redis::Way;
 use crate::journal::ResponseSeen;
 use crate::model::Str;
 
 /// How the sources of the platform are reached, by their names in the configuration. Each family adds its map.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
+    pub postgres: BTreeMap<Str, Arc<Server>>,
+    /// Redis deployments, for deleting keys.
+    pub redis: BTreeMap<Str, Way>,
+    /// Sets of queues.
+    pub queues: BTreeMap<Str, QueueWay>,
     /// By the name of the Prometheus source that they belong to.
     pub alertmanagers: BTreeMap<Str, AlertmanagerWay>,
+}
+
+/// A set of queues, and the Redis on which it is.
+#[derive(Clone, Debug)]
+pub struct QueueWay {
+    pub source: QueueSource,
+    pub way: Way,
 }
 
 /// One step that was looked at again and is ready to be carried out.
@@ -37,6 +53,23 @@ pub(super) trait Deed: Send {
 /// What one action of a source contributes to a plan. It reads; a read-only console makes such plans too.
 pub(super) async fn draft(planner: &Planner, request: &Request, now: Timestamp) -> Result<Draft, Refusal> {
     match request {
+        Request::Postgres { source, ask } => postgres::draft(planner, source, ask, now).await,
+        Request::RetryJobs {
+            queue,
+            jobs,
+            named,
+            failed_with,
+        } => {
+            let filter = retry_jobs::Filter {
+                jobs,
+                named: named.as_deref(),
+                failed_with: failed_with.as_deref(),
+            };
+            retry_jobs::draft(&planner.sources, queue, &filter).await
+        }
+        Request::PauseQueue { queue } => pause_queue::draft(&planner.sources, queue, true).await,
+        Request::ResumeQueue { queue } => pause_queue::draft(&planner.sources, queue, false).await,
+        Request::DeleteKeys { keys } => delete_keys::draft(&planner.sources, keys).await,
         Request::Renew { certificate } => renew::draft(planner, certificate, now).await,
         Request::Silence {
             alert,
@@ -60,7 +93,13 @@ pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dy
     let name = plan.request.name();
     let none = || Outcome::Refused(format!("step {} of {name}: there is no such action here", n + 1));
     let step = plan.steps.get(n).ok_or_else(none)?;
+    let (reach, poll) = (&actor.planner().sources, actor.pace().poll);
     match &plan.request {
+        Request::RetryJobs { queue, .. } => retry_jobs::ready(reach, queue, step, poll).await,
+        Request::PauseQueue { queue } => pause_queue::ready(reach, queue, step, true, poll).await,
+        Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, poll).await,
+        Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step).await,
+        Request::Postgres { .. } => postgres::ready(actor, plan, step).await,
         Request::Renew { certificate } => renew::ready(actor, certificate, step).await,
         request @ (Request::Silence { .. } | Request::ExpireSilence { .. }) => {
             silence::ready(actor, request, step).await

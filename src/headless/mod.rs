@@ -7,6 +7,7 @@ mod alerts;
 mod certs;
 mod check;
 mod pods;
+mod queries;
 mod rollouts;
 mod signals;
 mod source_doubts;
@@ -20,6 +21,7 @@ pub use alerts::alerts;
 pub use certs::certs;
 pub use check::check;
 pub use pods::pods;
+pub use queries::queries;
 pub use rollouts::rollouts;
 pub use signals::signals;
 

@@ -18,7 +18,7 @@ pub(super) fn clean_value(value: Value) -> Value {
 }
 
 /// Keys whose values are kept; everything else of a body is left out (environment variables, arguments, whole specs).
-const KEPT: [&str; 29] = [
+const KEPT: [&str; 32] = [
     "annotations",
     "apiVersion",
     "containers",
@@ -26,6 +26,7 @@ const KEPT: [&str; 29] = [
     "gracePeriodSeconds",
     "image",
     "initContainers",
+    "jobs",
     "kind",
     "kubectl.kubernetes.io/restartedAt",
     "kubernetes.io/change-cause",
@@ -38,10 +39,12 @@ const KEPT: [&str; 29] = [
     "path",
     "paused",
     "preconditions",
+    "prefix",
     "propagationPolicy",
     "replicas",
     "resourceVersion",
     "scaleTargetRef",
+    "script",
     "spec",
     "status",
     "template",

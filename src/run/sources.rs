@@ -158,7 +158,7 @@ pub fn server(source: &PostgresSource, means: &Means, context: &SourceContext) -
         let forward = forward.clone();
         let open: BoxFuture<'static, std::io::Result<postgres::Wire>> = Box::pin(async move {
             let stream = forward.open().await.map_err(|f| std::io::Error::other(f.say))?;
-            Ok(Box::new(stream) as postgres::Wire)
+            Ok(postgres::Wire::new(stream))
         });
         open
     })))

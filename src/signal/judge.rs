@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::finding::{Finding, Look, Trust};
 use super::pods::Pods;
 use super::{
-    Severity, Signal, SignalKey, Snooze, Thresholds, certificates, feeds, hpa, http, jobs, nodes, pdb, prometheus,
-    quota, rollouts,
+    Severity, Signal, SignalKey, Snooze, Thresholds, certificates, feeds, hpa, http, jobs, nodes, pdb, postgres,
+    prometheus, quota, rollouts,
 };
 use crate::model::World;
 use crate::text;
@@ -73,6 +73,7 @@ impl Judge {
         certificates::look(&look, &mut found);
         prometheus::look(&look, &mut found);
         http::look(&look, &mut found);
+        postgres::look(&look, &mut found);
         feeds::look(&look, &mut found);
         found.extend(self.journal.as_deref().map(feeds::journal));
         self.remember(found, &look);

@@ -15,6 +15,7 @@ mod judge;
 mod nodes;
 mod pdb;
 mod pods;
+mod postgres;
 mod prometheus;
 mod quota;
 mod restarts;
@@ -30,6 +31,8 @@ pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 
 #[cfg(test)]
 mod judge_tests;
+#[cfg(test)]
+mod postgres_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

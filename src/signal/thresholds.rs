@@ -89,6 +89,62 @@ pub struct Thresholds {
     pub host_disk_full_within: SignedDuration,
     #[serde(with = "lasting")]
     pub host_for: SignedDuration,
+    /// The longest wait for a lock below one blocker …
+    #[serde(with = "lasting")]
+    pub pg_blocked_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_blocked_critical: SignedDuration,
+    /// … or more sessions than these below it: critical.
+    pub pg_blocked_waiters: u32,
+    #[serde(with = "lasting")]
+    pub pg_long_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_long_critical: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_idle_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_idle_critical: SignedDuration,
+    /// Of the connections that are not reserved.
+    pub pg_connections_warning_percent: u32,
+    pub pg_connections_critical_percent: u32,
+    #[serde(with = "lasting")]
+    pub pg_connections_for: SignedDuration,
+    /// A statement's mean within the window, and its share of all time.
+    #[serde(with = "lasting")]
+    pub pg_slow_mean: SignedDuration,
+    pub pg_slow_share_percent: u32,
+    #[serde(with = "lasting")]
+    pub pg_slow_for: SignedDuration,
+    /// Dead rows in units of the table's own threshold.
+    pub pg_dead_warning: u32,
+    pub pg_dead_critical: u32,
+    /// Fewer dead rows than these are nobody's trouble.
+    pub pg_dead_least: u32,
+    #[serde(with = "lasting")]
+    pub pg_dead_for: SignedDuration,
+    /// Of the freeze max age.
+    pub pg_wraparound_percent: u32,
+    /// Transactions.
+    pub pg_wraparound_critical: u32,
+    #[serde(with = "lasting")]
+    pub pg_lag_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_lag_critical: SignedDuration,
+    pub pg_lag_mib: u32,
+    #[serde(with = "lasting")]
+    pub pg_lag_for: SignedDuration,
+    /// What an inactive slot retains.
+    pub pg_slot_warning_gib: u32,
+    pub pg_slot_critical_gib: u32,
+    #[serde(with = "lasting")]
+    pub pg_slot_for: SignedDuration,
+    /// How long a client waits for a connection of its pool.
+    #[serde(with = "lasting")]
+    pub pgbouncer_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pgbouncer_critical: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pgbouncer_for: SignedDuration,
 }
 
 impl Default for Thresholds {
@@ -137,6 +193,35 @@ impl Default for Thresholds {
             host_disk_critical_percent: 90,
             host_disk_full_within: SignedDuration::from_hours(24),
             host_for: minutes(5),
+            pg_blocked_warning: SignedDuration::from_secs(10),
+            pg_blocked_critical: minutes(1),
+            pg_blocked_waiters: 10,
+            pg_long_warning: SignedDuration::from_secs(30),
+            pg_long_critical: minutes(5),
+            pg_idle_warning: minutes(1),
+            pg_idle_critical: minutes(10),
+            pg_connections_warning_percent: 80,
+            pg_connections_critical_percent: 90,
+            pg_connections_for: minutes(2),
+            pg_slow_mean: SignedDuration::from_millis(500),
+            pg_slow_share_percent: 5,
+            pg_slow_for: minutes(5),
+            pg_dead_warning: 2,
+            pg_dead_critical: 10,
+            pg_dead_least: 1000,
+            pg_dead_for: minutes(10),
+            pg_wraparound_percent: 150,
+            pg_wraparound_critical: 1_200_000_000,
+            pg_lag_warning: SignedDuration::from_secs(30),
+            pg_lag_critical: minutes(5),
+            pg_lag_mib: 256,
+            pg_lag_for: minutes(1),
+            pg_slot_warning_gib: 1,
+            pg_slot_critical_gib: 10,
+            pg_slot_for: minutes(5),
+            pgbouncer_warning: SignedDuration::from_secs(1),
+            pgbouncer_critical: SignedDuration::from_secs(10),
+            pgbouncer_for: SignedDuration::from_secs(30),
         }
     }
 }

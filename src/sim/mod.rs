@@ -3,5 +3,6 @@
 pub mod demo;
 pub mod ingress;
 pub mod kube;
+pub mod postgres;
 pub mod prometheus;
 pub mod world;

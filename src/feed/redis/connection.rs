@@ -268,20 +268,22 @@ impl Connection {
         })
     }
 
-    /// Sends one change, once, and gives the connection up.
-    pub async fn write(mut self, command: &Write) -> Written {
+    /// Sends one change, once. The connection comes back only when it answered.
+    pub async fn write(mut self, command: &Write) -> (Written, Option<Self>) {
         let cmd = command.cmd();
-        match timeout(WRITE, self.inner.send_packed_command(&cmd)).await {
-            Err(_) => Written::Unknown(format!(
+        let answer = timeout(WRITE, self.inner.send_packed_command(&cmd)).await;
+        let unknown = |why: String| (Written::Unknown(why), None);
+        match answer {
+            Err(_) => unknown(format!(
                 "{} did not answer within {} s: it may have happened",
                 self.address,
                 WRITE.as_secs()
             )),
-            Ok(Ok(Value::ServerError(error))) => Written::Refused(Refused::of(&error.into())),
-            Ok(Ok(value)) => Written::Done(value),
+            Ok(Ok(Value::ServerError(error))) => (Written::Refused(Refused::of(&error.into())), Some(self)),
+            Ok(Ok(value)) => (Written::Done(value), Some(self)),
             Ok(Err(error)) => match error.kind() {
-                ErrorKind::Server(_) | ErrorKind::Extension => Written::Refused(Refused::of(&error)),
-                _ => Written::Unknown(format!(
+                ErrorKind::Server(_) | ErrorKind::Extension => (Written::Refused(Refused::of(&error)), Some(self)),
+                _ => unknown(format!(
                     "the connection to {} broke before the answer: it may have happened",
                     self.address
                 )),

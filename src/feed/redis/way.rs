@@ -244,6 +244,8 @@ pub struct Client {
     /// Masters with their slots; one with all of them outside a Cluster.
     masters: Vec<(String, Vec<(u16, u16)>)>,
     resolved: Option<Instant>,
+    /// For changes only.
+    writer: Option<Connection>,
 }
 
 impl Client {
@@ -253,6 +255,7 @@ impl Client {
             connections: HashMap::new(),
             masters: Vec::new(),
             resolved: None,
+            writer: None,
         }
     }
 
@@ -412,21 +415,32 @@ impl Client {
         }
     }
 
-    /// Sends a change to the node that has its key: once, on a connection of its own.
+    /// Sends a change to the node that has its key: once, on a connection that nothing else uses.
     pub async fn write(&mut self, command: &Write) -> Written {
-        // Who was master half a minute ago may not be now.
-        self.doubt();
+        let kept = self.writer.take();
+        if kept.is_none() {
+            // Who was master half a minute ago may not be now.
+            self.doubt();
+        }
         let at = match self.home(command.key()).await {
             Ok(at) => at,
             Err(fault) => return Written::NotSent(fault),
         };
-        let Some((host, port)) = split(&at) else {
-            return Written::NotSent(Fault::Ours(format!("`{at}` is no address")));
+        let connection = match kept.filter(|c| c.address() == at) {
+            Some(connection) => connection,
+            None => {
+                let Some((host, port)) = split(&at) else {
+                    return Written::NotSent(Fault::Ours(format!("`{at}` is no address")));
+                };
+                match self.way.connect(&host, port).await {
+                    Ok(connection) => connection,
+                    Err(fault) => return Written::NotSent(fault),
+                }
+            }
         };
-        match self.way.connect(&host, port).await {
-            Ok(connection) => connection.write(command).await,
-            Err(fault) => Written::NotSent(fault),
-        }
+        let (written, kept) = connection.write(command).await;
+        self.writer = kept;
+        written
     }
 }
 
