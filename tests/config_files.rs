@@ -335,4 +335,75 @@ fn a_password_in_a_redis_url_is_refused_and_never_repeated() {
     );
     assert_eq!(platform.queues[0].queues.len(), 2);
     assert_eq!(platform.queues[0].problem(), None);
+fn sources_over_http_are_read_whole_and_their_paths_made_absolute() {
+    use quarterdeck::config::{Auth, HeaderValue, Protocol, SecretRef};
+    let user = r#"
+[[platform]]
+name = "eu"
+[[platform.prometheus]]
+name = "main"
+url = "https://prometheus.example.com/prefix"
+auth = { bearer = { file = "token" } }
+tls = { ca = "~/ca.pem", certificate = "client.pem", key = "client.key" }
+headers = { X-Scope-OrgID = "cortex", X-Key = { env = "KEY" } }
+by = "service"
+labels = { namespace = "cortex" }
+queries = { "app.errors" = "my:ratio" }
+alertmanager = { url = "http://am:9093", via = "port-forward:monitoring/svc/alertmanager:9093", auth = { user = "qd", password = { command = ["pass", "am"] } } }
+[[platform.prometheus.slo]]
+name = "api"
+target = 99.9
+service = "api"
+[[platform.certificates]]
+name = "all"
+secrets = false
+probe = [{ address = "db.example.com:5432", protocol = "postgres", secret = "data/db-tls" }]
+[[platform.http]]
+name = "front"
+url = "https://example.com/health"
+status = 204
+limit_ms = 500
+"#;
+    let loaded = load("", user, &[("HOME", "/home/kim")]);
+    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+    let platform = &loaded.config.platforms[0];
+    let p = &platform.prometheus[0];
+    let at = |name: &str| PathBuf::from("/home/kim/.config/quarterdeck").join(name);
+    assert_eq!(
+        p.auth,
+        Some(Auth::Bearer {
+            bearer: SecretRef::File(at("token"))
+        })
+    );
+    assert_eq!(
+        (p.tls.ca.clone(), p.tls.key.clone()),
+        (Some("/home/kim/ca.pem".into()), Some(at("client.key")))
+    );
+    assert_eq!(p.headers["X-Key"], HeaderValue::Secret(SecretRef::Env("KEY".into())));
+    assert!(matches!(
+        p.alertmanager.as_ref().unwrap().auth,
+        Some(Auth::Basic { .. })
+    ));
+    assert_eq!((p.slo[0].days, p.slo[0].target), (30, 99.9));
+    let c = &platform.certificates[0];
+    assert!(c.cert_manager && !c.secrets && c.probe[0].protocol == Protocol::Postgres);
+    assert_eq!(platform.http[0].limit().as_millis(), 500);
+    for (wrong, expected) in [
+        (
+            "[[platform.prometheus]]\nname = \"x\"\nurll = \"y\"",
+            "unknown field `urll`",
+        ),
+        (
+            "[[platform.prometheus]]\nname = \"x\"\nvia = \"svc/a:1\"",
+            "is no way to a server",
+        ),
+        (
+            "[[platform.prometheus.slo]]\nname = \"x\"\ntarget = 100",
+            "is no objective",
+        ),
+    ] {
+        let loaded = load("", &format!("[[platform]]\nname = \"eu\"\n{wrong}"), &[]);
+        let said: String = loaded.problems.iter().map(ToString::to_string).collect();
+        assert!(said.contains(expected), "{said}");
+    }
 }

@@ -157,7 +157,8 @@ fn author(planner: &Planner) -> &str {
 fn silence(matchers: &[Matcher], minutes: u32, comment: &str, planner: &Planner, now: Timestamp) -> NewSilence {
     NewSilence {
         matchers: matchers.to_vec(),
-        starts_at: now,
+        // Where our clock is ahead it must not be a silence of the future; what begins in the past begins now.
+        starts_at: now.checked_sub(SignedDuration::from_mins(1)).unwrap_or(now),
         ends_at: now
             .checked_add(SignedDuration::from_mins(i64::from(minutes)))
             .unwrap_or(now),

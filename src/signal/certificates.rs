@@ -123,7 +123,10 @@ fn overdue(look: &Look<'_>, source: &Str, row: &CertificateRow<'_>, out: &mut Ve
         return;
     };
     let left = row.left(look.now);
-    let near = left.is_some_and(|l| l < look.thresholds.cert_overdue_critical);
+    // Of a short life a tenth.
+    let most = look.thresholds.cert_overdue_critical;
+    let limit = row.life().map_or(most, |life| (life / 10).min(most));
+    let near = left.is_some_and(|l| l < limit);
     let severity = if near { Severity::Critical } else { Severity::Warning };
     let mut finding = found("cert.overdue", severity, source, row);
     (finding.since, finding.after) = (c.renewal, look.thresholds.cert_overdue_for);
