@@ -335,6 +335,9 @@ fn a_password_in_a_redis_url_is_refused_and_never_repeated() {
     );
     assert_eq!(platform.queues[0].queues.len(), 2);
     assert_eq!(platform.queues[0].problem(), None);
+}
+
+#[test]
 fn sources_over_http_are_read_whole_and_their_paths_made_absolute() {
     use quarterdeck::config::{Auth, HeaderValue, Protocol, SecretRef};
     let user = r#"
