@@ -7,6 +7,8 @@
 mod conninfo;
 mod fault;
 mod looks;
+mod pools;
+mod server;
 mod session;
 mod tally;
 pub mod views;
@@ -15,7 +17,8 @@ mod wire;
 pub use conninfo::Env;
 pub use fault::Fault;
 pub use looks::explain;
-pub use session::{Note, Server, Session, identifier, literal};
+pub use server::Server;
+pub use session::{Note, Session, identifier, literal};
 pub use wire::{Dialer, Duplex, Wire};
 
 use std::sync::Arc;
