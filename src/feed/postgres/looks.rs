@@ -329,10 +329,6 @@ impl Looks {
             Ok(None) => return Ok(()),
             Err(why) => return put(&mut self.seen.statements, Err(why), "pg_stat_statements", &grant),
         };
-        #[derive(Deserialize)]
-        struct Info {
-            thrown_out: i64,
-        }
         let info = self.filled::<Info>(session, "statement_info", &fill).await;
         let thrown_out = match info {
             Ok(Some(rows)) => rows.first().map(|i| i.thrown_out),
@@ -344,11 +340,6 @@ impl Looks {
         if session.facts.reads_stats {
             let wanted = self.tally.without_text(Instant::now());
             if !wanted.is_empty() {
-                #[derive(Deserialize)]
-                struct Text {
-                    query_id: String,
-                    query: Option<String>,
-                }
                 let ids = wanted.iter().map(|id| literal(id)).collect::<Vec<_>>().join(",");
                 let ids = format!("SELECT unnest(ARRAY[{ids}]::bigint[])");
                 let fill = [("{schema}", schema.as_str()), ("{ids}", ids.as_str())];
@@ -380,12 +371,6 @@ impl Looks {
 
     /// Puts the chunks of a hypertable together under its name.
     async fn fold(&mut self, session: &Session, rows: Vec<TableStat>) -> Result<Vec<TableStat>, Fault> {
-        #[derive(Deserialize)]
-        struct Chunk {
-            chunk: String,
-            schema: String,
-            name: String,
-        }
         if session.facts.timescale.is_none() || !rows.iter().any(|r| r.schema.starts_with("_timescaledb")) {
             return Ok(rows);
         }
@@ -441,6 +426,25 @@ impl Looks {
     }
 }
 
+#[derive(Deserialize)]
+struct Info {
+    thrown_out: i64,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    query_id: String,
+    query: Option<String>,
+}
+
+/// A part of a hypertable, and of which.
+#[derive(Deserialize)]
+struct Chunk {
+    chunk: String,
+    schema: String,
+    name: String,
+}
+
 /// The grant that shows what other users do.
 fn stats_grant(session: &Session) -> String {
     format!("GRANT pg_monitor TO {};", identifier(&session.facts.user))
@@ -459,22 +463,4 @@ fn put<T>(view: &mut Seen<T>, found: Result<Option<T>, Fault>, what: &str, grant
         }
     }
     Ok(())
-}
-
-/// The plan of a normalized statement, without running it. From 16 on.
-///
-/// # Errors
-/// Why there is none.
-pub async fn explain(server: &Server, statement: &str) -> Result<Vec<String>, Fault> {
-    let session = server.connect().await?;
-    if session.facts.major() < 16 {
-        return Err(Fault::Unsupported(format!(
-            "a plan without parameters needs PostgreSQL 16, this is {}",
-            session.facts.version
-        )));
-    }
-    // The extended protocol takes one statement only, whatever the text holds.
-    session
-        .texts(&format!("/* qd:explain */ EXPLAIN (GENERIC_PLAN) {statement}"))
-        .await
 }

@@ -211,6 +211,11 @@ impl Session {
 
     /// The first column of every row.
     pub async fn texts(&self, sql: &str) -> Result<Vec<String>, Fault> {
+        self.texts_with(sql, 0).await
+    }
+
+    /// The same of a statement with so many parameters, each NULL and of the type that the server finds for it.
+    pub async fn texts_with(&self, sql: &str, parameters: usize) -> Result<Vec<String>, Fault> {
         if self.pooled {
             let all = self.simple(&format!("{POOLED} {sql}; COMMIT"), ANSWER).await;
             if all.as_ref().is_err_and(|e| !e.ends()) {
@@ -219,7 +224,7 @@ impl Session {
             }
             return Ok(first_column(&all?));
         }
-        let none: Vec<(i32, Type)> = Vec::new();
+        let none: Vec<(Option<String>, Type)> = vec![(None, Type::UNKNOWN); parameters];
         let asked = async {
             let rows = self.client.query_typed_raw(sql, none).await?;
             rows.try_collect::<Vec<_>>().await
