@@ -309,6 +309,35 @@ proptest! {
 }
 
 #[test]
+fn a_password_in_a_redis_url_is_refused_and_never_repeated() {
+    let user = "[[platform]]\nname = \"eu\"\n[[platform.redis]]\nname = \"cache\"\nurl = \"redis://:hunter2@redis/0\"";
+    let loaded = load("", user, &[]);
+    let problem = loaded.problems[0].to_string();
+    assert!(problem.contains(":5:7: "), "{problem}");
+    assert!(problem.contains("password does not stand in the configuration") && !problem.contains("hunter2"));
+    let user = "[[platform]]\nname = \"eu\"\n[[platform.redis]]\nname = \"cache\"\nurl = \"rediss://qd@redis/0\"\n\
+                password = { file = \"pw\" }\ntrust = { ca = \"ca.pem\" }\n\
+                [[platform.queues]]\nname = \"jobs\"\nredis = \"cache\"\nqueues = [\"default\", { name = \"mail\", workload = \"deployment/a/b\" }]";
+    let loaded = load("", user, &[]);
+    assert_eq!(loaded.problems, []);
+    let platform = &loaded.config.platforms[0];
+    assert_eq!(platform.redis[0].user(), Some("qd"));
+    // Paths are relative to the file in which they stand.
+    assert_eq!(
+        platform.redis[0].trust.ca.as_deref(),
+        Some(Path::new("/home/kim/.config/quarterdeck/ca.pem"))
+    );
+    assert_eq!(
+        platform.redis[0].password,
+        Some(quarterdeck::config::SecretRef::File(
+            "/home/kim/.config/quarterdeck/pw".into()
+        ))
+    );
+    assert_eq!(platform.queues[0].queues.len(), 2);
+    assert_eq!(platform.queues[0].problem(), None);
+}
+
+#[test]
 fn sources_over_http_are_read_whole_and_their_paths_made_absolute() {
     use quarterdeck::config::{Auth, HeaderValue, Protocol, SecretRef};
     let user = r#"

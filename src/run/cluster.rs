@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use super::sources::{Means, Sources};
+use super::sources::{self, Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
     execute,
@@ -217,7 +217,7 @@ impl Link {
             class,
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
-            sources: Reach::default(),
+            sources: self.reach(&cluster),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {
             place: place.clone(),
@@ -265,6 +265,14 @@ impl Link {
         });
         self.cluster = Some(cluster);
         msgs
+    }
+
+    /// How the platform's other sources are reached, for plans and changes.
+    fn reach(&self, cluster: &Cluster) -> Reach {
+        let platform = self.target.platform.as_deref().and_then(|n| self.config.platform(n));
+        platform.map_or_else(Reach::default, |platform| {
+            sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
+        })
     }
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.

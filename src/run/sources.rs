@@ -7,12 +7,12 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::action::WriteGrant;
+use crate::action::{QueueWay, Reach, WriteGrant};
 use crate::app::msg::Wanted;
 use crate::config::{Platform, PostgresSource, QueueKind, QueueSource};
 use crate::feed::forward::Forward;
 use crate::feed::kube::Cluster;
-use crate::feed::prometheus::Asker;
+use crate::feed::prometheus::{AlertmanagerWay, Asker};
 use crate::feed::queue::Place;
 use crate::feed::redis::Way;
 use crate::feed::{Inbox, Pace, SourceContext, certificate, http_check, postgres, prometheus, queue, redis};
@@ -144,6 +144,41 @@ impl Sources {
             });
         }
     }
+}
+
+/// The way to every source, for plans and changes.
+pub fn reach(platform: &Platform, means: &Means) -> Reach {
+    let context = SourceContext {
+        cluster: means.cluster.clone(),
+        grant: means.grant.clone(),
+        pace: watch::channel(Pace::Slow).1,
+    };
+    let mut all = Reach::default();
+    for source in &platform.postgres {
+        if let Ok(server) = server(source, means, &context) {
+            all.postgres.insert(source.name.as_str().into(), Arc::new(server));
+        }
+    }
+    for source in &platform.redis {
+        all.redis
+            .insert(source.name.as_str().into(), Way::new(source.clone(), &context));
+    }
+    for source in &platform.queues {
+        if let Place::Redis(way) = place(platform, source, &context) {
+            let queue = QueueWay {
+                source: source.clone(),
+                way,
+            };
+            all.queues.insert(source.name.as_str().into(), queue);
+        }
+    }
+    for source in &platform.prometheus {
+        if let Some(endpoint) = source.alertmanager.clone() {
+            all.alertmanagers
+                .insert(source.name.as_str().into(), AlertmanagerWay::new(endpoint, &context));
+        }
+    }
+    all
 }
 
 /// A server of PostgreSQL, by its address or through the API server.

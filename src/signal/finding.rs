@@ -125,6 +125,10 @@ impl Finding {
             // The end is the news; that nobody renews, or cannot, stands in it as the cause.
             | ("cert.expiring", "cert.overdue" | "cert.stuck") => true,
             ("rollout.stalled", _) => is_pod && other.of_new_revision,
+            // A queue that nobody works, or nobody may work, is full and old for that reason.
+            ("queue.paused" | "queue.no-worker" | "queue.backlog", "queue.oldest")
+            | ("queue.paused" | "queue.no-worker", "queue.backlog")
+            | ("queue.paused", "queue.no-worker") => true,
             ("job.failed", _) => is_pod,
             _ => false,
         }
