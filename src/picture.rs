@@ -426,7 +426,7 @@ fn same(a: Ink, b: Ink) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ratatui::style::{Style, Stylize};
+    use ratatui::style::Style;
 
     fn paper(theme: &Theme, depth: Depth) -> Paper<'_> {
         Paper {

@@ -3,9 +3,11 @@
 
 mod cluster;
 mod screen;
+mod sources;
 mod taste;
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,9 @@ use cluster::{Link, LinkEvent};
 use screen::Painter;
 pub use taste::keymap;
 
+/// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
 /// Something for the loop.
 #[allow(clippy::large_enum_variant)] // few are in flight
 pub(crate) enum Event {
@@ -37,17 +42,20 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let config = loaded.config;
     let read_only = config.policy.is_read_only();
     let (sender, mut events) = mpsc::channel::<Event>(256);
-    let (mut painter, mut notices) = Painter::enter(&config)?;
-    let (keys, of_keys) = keymap(&config);
-    notices.extend(of_keys);
-    notices.extend(loaded.problems.iter().map(|p| Notice::error(p.to_string())));
+    // Before anything is switched on in the terminal: a signal must not end the process with it still on.
+    let mut signals = screen::Signals::new()?;
+    let (mut painter, theme_problems) = Painter::enter(&config)?;
+    let (keys, key_notices) = keymap(&config);
+    let mut notices = in_one(loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect());
+    notices.extend(in_one(theme_problems));
+    notices.extend(in_one(key_notices));
     let mut books = crate::runbook::library::Library::built_in();
     for file in crate::config::runbooks(&config.paths) {
         let name = file.path.display().to_string();
         match file.text {
             Ok(text) => {
                 let problems = books.add(&name, &text.unwrap_or_default());
-                notices.extend(problems.iter().map(|p| Notice::error(p.to_string())));
+                notices.extend(in_one(problems.iter().map(|p| Notice::error(p.to_string())).collect()));
             }
             Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
         }
@@ -101,7 +109,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     };
     painter.draw(&mut app)?;
     performer.perform(&mut app, first).await;
-    let mut signals = screen::Signals::new()?;
     let mut last_draw = tokio::time::Instant::now();
     while !performer.quit {
         let now = Timestamp::now();
@@ -112,12 +119,10 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             .unsigned_abs();
         // Data waits for its interval; keys do not.
         let data_due = last_draw + painter.interval();
-        let mut urgent = false;
         let mut effects = Vec::new();
         tokio::select! {
             biased;
             signal = signals.next() => {
-                urgent = true;
                 match signal {
                     screen::Seen::Resize => {
                         let (w, h) = painter.resized();
@@ -129,9 +134,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 }
             }
             inputs = painter.input() => {
-                urgent = true;
                 match inputs {
                     Ok(inputs) => for msg in inputs {
+                        // For the test of what a panic leaves behind; a release does not have it.
+                        #[cfg(debug_assertions)]
+                        fault_for_test();
                         effects.extend(app.update(msg, Timestamp::now()));
                     },
                     // The terminal is gone: leave as for a hang-up.
@@ -139,7 +146,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 }
             }
             Some(event) = events.recv() => {
-                urgent = true;
                 effects = performer.take(&mut app, event);
                 while let Ok(event) = events.try_recv() {
                     effects.extend(performer.take(&mut app, event));
@@ -179,15 +185,60 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         if std::mem::take(&mut performer.bell) {
             painter.bell();
         }
-        let _ = urgent;
         app.dirty |= painter.restyled();
         if app.dirty {
-            painter.draw(&mut app)?;
+            if let Err(why) = painter.draw(&mut app) {
+                tracing::warn!("the terminal is gone: {why}");
+                break;
+            }
             last_draw = tokio::time::Instant::now();
         }
     }
+    // Nobody takes what still comes: whoever sends it must not wait for us.
+    drop(events);
     painter.leave();
+    settle(performer.link.in_flight(), &mut signals).await;
     Ok(())
+}
+
+/// One note of what is wrong with a file, so that the next file's has room too; the log has them all.
+fn in_one(notices: Vec<Notice>) -> Vec<Notice> {
+    for notice in &notices {
+        tracing::warn!("{}", notice.text);
+    }
+    let more = notices.len().saturating_sub(1);
+    let mut first: Vec<Notice> = notices.into_iter().take(1).collect();
+    if let Some(notice) = first.first_mut().filter(|_| more > 0) {
+        notice.text.push_str(&format!(" (and {more} more: see the log)"));
+    }
+    first
+}
+
+/// Waits until what was sent has its answer on record; a second signal ends the waiting.
+async fn settle(mut in_flight: tokio::sync::watch::Receiver<usize>, signals: &mut screen::Signals) {
+    if *in_flight.borrow() == 0 {
+        return;
+    }
+    // There may be no terminal any more to read this.
+    let _ = writeln!(
+        std::io::stderr(),
+        "qd: waiting for the answer to what was sent, to put it on record (Ctrl-C: do not wait)"
+    );
+    let leave = async { while !matches!(signals.next().await, screen::Seen::Leave) {} };
+    tokio::select! {
+        _ = in_flight.wait_for(|n| *n == 0) => {}
+        () = leave => {}
+        () = tokio::time::sleep(ANSWER_WITHIN) => {}
+    }
+}
+
+#[cfg(debug_assertions)]
+#[allow(clippy::panic)]
+fn fault_for_test() {
+    assert!(
+        std::env::var_os("QUARTERDECK_TEST_PANIC").is_none(),
+        "QUARTERDECK_TEST_PANIC is set"
+    );
 }
 
 /// Performs effects.
@@ -288,13 +339,4 @@ fn record(journal: Arc<Journal>, entry: Entry) {
             tracing::warn!("a note is not on record: {why}");
         }
     });
-}
-
-/// How often data may repaint the screen: four times a second, once over SSH.
-pub(crate) const fn data_interval(ssh: bool) -> Duration {
-    if ssh {
-        Duration::from_secs(1)
-    } else {
-        Duration::from_millis(250)
-    }
 }

@@ -156,7 +156,7 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     let mut world = World::default();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
     let settled = |world: &World| {
-        crate::app::SIGNAL_KINDS.iter().all(|k| {
+        crate::signal::KINDS.iter().all(|k| {
             !matches!(
                 world.feed(FeedId::Watch(*k)),
                 Freshness::Off | Freshness::Syncing { .. }

@@ -104,6 +104,19 @@ fn every_mistake_has_its_place_and_what_was_expected() {
 }
 
 #[test]
+fn a_server_of_postgresql_is_named_with_its_secret_elsewhere() {
+    let good = "[[platform]]\nname = 'eu'\n[[platform.postgres]]\nname = 'core'\ndsn = 'postgres://qd@db/cortex'\n\
+                password = { secret = 'cortex/postgres/password' }\n";
+    let config = load(good, "", &[]).config;
+    assert_eq!(config.platforms[0].postgres[0].name, "core");
+    let bad = good.replace("qd@db", "qd:hunter2@db");
+    let loaded = load(&bad, "", &[]);
+    let said = loaded.problems.iter().map(ToString::to_string).collect::<String>();
+    assert!(said.contains(":5:") && said.contains("does not belong"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+#[test]
 fn a_broken_section_counts_for_nothing_and_the_rest_counts() {
     let (config, _) = bad("unknown.toml");
     assert_eq!(config.ui, quarterdeck::config::Ui::default());
@@ -310,10 +323,15 @@ fn a_password_in_a_redis_url_is_refused_and_never_repeated() {
     let platform = &loaded.config.platforms[0];
     assert_eq!(platform.redis[0].user(), Some("qd"));
     // Paths are relative to the file in which they stand.
-    assert_eq!(platform.redis[0].trust.ca.as_deref(), Some(Path::new("/home/kim/.config/quarterdeck/ca.pem")));
+    assert_eq!(
+        platform.redis[0].trust.ca.as_deref(),
+        Some(Path::new("/home/kim/.config/quarterdeck/ca.pem"))
+    );
     assert_eq!(
         platform.redis[0].password,
-        Some(quarterdeck::config::SecretRef::File("/home/kim/.config/quarterdeck/pw".into()))
+        Some(quarterdeck::config::SecretRef::File(
+            "/home/kim/.config/quarterdeck/pw".into()
+        ))
     );
     assert_eq!(platform.queues[0].queues.len(), 2);
     assert_eq!(platform.queues[0].problem(), None);

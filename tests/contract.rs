@@ -17,10 +17,12 @@ use quarterdeck::feed::kube::logs::{self, LogItem, LogOf, LogQuery};
 use quarterdeck::feed::kube::object;
 use quarterdeck::model::{Kind, ObjectRef};
 use quarterdeck::sim::demo;
+use quarterdeck::sim::kube::{Clock, NoPlatform, Server, ServerOptions, Store};
 use serde_json::json;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 const VARIABLE: &str = "QUARTERDECK_TEST_KUBECONFIG";
@@ -101,7 +103,7 @@ async fn scaling_rests_on_what_was_seen(desk: &mut Desk, has: Has) {
     };
     assert!(desk.plan(scale(4, 7)).await.is_err(), "7 were not there to be seen");
     let done = desk.run(scale(3, 2)).await;
-    desk.healthy(&done, has.kubelets);
+    healthy(&done, has.kubelets);
     assert_eq!(desk.get("web").await["spec"]["replicas"], 3);
     desk.until("three wanted", |w| w.deployments.values().any(|d| d.desired == 3))
         .await;
@@ -127,7 +129,7 @@ async fn images_and_restarts_change_the_template_only(desk: &mut Desk, has: Has)
         seen: desk.image.clone(),
     };
     let done = desk.run(request).await;
-    desk.healthy(&done, has.kubelets);
+    healthy(&done, has.kubelets);
     let mut expected = before["spec"].clone();
     expected["template"]["spec"]["containers"][0]["image"] = json!(image);
     assert_eq!(desk.get("web").await["spec"], expected);
@@ -137,7 +139,7 @@ async fn images_and_restarts_change_the_template_only(desk: &mut Desk, has: Has)
     .await;
 
     let done = desk.run(Request::Restart { target }).await;
-    desk.healthy(&done, has.kubelets);
+    healthy(&done, has.kubelets);
     let after = desk.get("web").await;
     let at = &after["spec"]["template"]["metadata"]["annotations"]["kubectl.kubernetes.io/restartedAt"];
     assert!(at.is_string(), "{after}");
@@ -168,7 +170,7 @@ async fn a_pause_holds_and_is_lifted(desk: &mut Desk, has: Has) {
             Request::Resume { target: target.clone() }
         };
         let done = desk.run(request).await;
-        desk.healthy(&done, has.kubelets || paused);
+        healthy(&done, has.kubelets || paused);
         assert_eq!(
             desk.get("web").await["spec"]["paused"].as_bool().unwrap_or(false),
             paused
@@ -190,7 +192,7 @@ async fn rolling_back_restores_that_revision(desk: &mut Desk, has: Has) {
     let numbers: Vec<u64> = history.iter().map(|r| r.number).collect();
     assert_eq!(numbers.iter().max(), Some(&3), "{numbers:?}");
     let first = history.iter().find(|r| r.number == 1).unwrap();
-    assert_eq!(first.images, [desk.image.clone()]);
+    assert_eq!(first.images, std::slice::from_ref(&desk.image));
     let to = |newest_seen| Request::RollBack {
         to: vec![RollbackTo {
             target: target.clone(),
@@ -199,7 +201,7 @@ async fn rolling_back_restores_that_revision(desk: &mut Desk, has: Has) {
         }],
     };
     let done = desk.run(to(3)).await;
-    desk.healthy(&done, has.kubelets);
+    healthy(&done, has.kubelets);
     let mut template = desk.get("web").await["spec"]["template"].clone();
     let mut wanted = first.template.clone();
     for t in [&mut template, &mut wanted] {
@@ -231,7 +233,7 @@ async fn pods_are_deleted_and_evicted(desk: &mut Desk, has: Has) {
         };
         let done = desk.run(request).await;
         if has.controllers {
-            desk.healthy(&done, has.kubelets);
+            healthy(&done, has.kubelets);
         } else {
             assert_eq!(done.0, Outcome::Applied, "{done:?}");
         }
@@ -302,15 +304,13 @@ async fn what_is_removed_goes_from_the_watches(desk: &mut Desk) {
     desk.until("no Deployment any more", |w| w.deployments.is_empty()).await;
 }
 
-/// What came of it, and whether it can be known to be healthy.
-impl Desk {
-    fn healthy(&self, done: &(Outcome, Option<Verdict>), can_be: bool) {
-        assert_eq!(done.0, Outcome::Applied, "{done:?}");
-        if can_be {
-            assert!(matches!(done.1, Some(Verdict::Healthy(_))), "{done:?}");
-        } else {
-            eprintln!("CANNOT ASSERT that it became healthy: {:?}", done.1);
-        }
+/// Applied, and healthy where that can be known.
+fn healthy(done: &(Outcome, Option<Verdict>), can_be: bool) {
+    assert_eq!(done.0, Outcome::Applied, "{done:?}");
+    if can_be {
+        assert!(matches!(done.1, Some(Verdict::Healthy(_))), "{done:?}");
+    } else {
+        eprintln!("CANNOT ASSERT that it became healthy: {:?}", done.1);
     }
 }
 
@@ -318,7 +318,7 @@ async fn demonstration() -> demo::Demo {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let options = demo::Options {
         calm: true,
-        pace: 10,
+        pace: 20,
         ..demo::Options::default()
     };
     demo::start(options).await.unwrap()
@@ -329,6 +329,20 @@ async fn the_contract_holds_on_the_demonstration_server() {
     let demo = demonstration().await;
     the_contract_holds(demo.kubeconfig()).await;
     demo.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_contract_holds_on_an_api_server_alone() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let store = Store::new(Clock::real());
+    let server = Server::start(store, Arc::new(NoPlatform), ServerOptions::default())
+        .await
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let kubeconfig = dir.path().join("kubeconfig");
+    server.write_kubeconfig(&kubeconfig).unwrap();
+    the_contract_holds(&kubeconfig).await;
+    assert!(server.requests().mutating() > 8);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

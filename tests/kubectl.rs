@@ -2,7 +2,7 @@
 //!
 //! Runs every `kubectl` on PATH, and those named in `QUARTERDECK_KUBECTL` (separated by colons).
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::print_stderr)]
 
 use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::sim::kube::resources::{CONTROLLERREVISIONS, DEPLOYMENTS, PODS, REPLICASETS};

@@ -59,7 +59,7 @@ async fn the_deck_and_what_lies_on_it() {
     s.shot_at("pods-zoomed-120x40", 120, 40).await;
     s.keys("2").await;
     s.shot("rollouts-zoomed-80x24");
-    s.keys("3").await;
+    s.keys("7").await;
     s.shot("events-zoomed-80x24");
     s.keys("z 1 /").await;
     s.stage.write("work").await;
@@ -185,13 +185,13 @@ async fn when_something_is_missing() {
     s.keys("2 a").await;
     s.stage.hold(400).await;
     s.shot("read-only-80x24");
-    s.keys("esc 3").await;
+    s.keys("esc 7").await;
     s.shot("forbidden-80x24");
     s.keys("1").await;
     let retry_at = s.stage.now() + SignedDuration::from_secs(8);
     let since = s.stage.now() - SignedDuration::from_secs(42);
     let why = "the connection was closed";
-    for kind in quarterdeck::app::SIGNAL_KINDS {
+    for kind in quarterdeck::signal::KINDS {
         let why = why.into();
         s.stage.feed(kind, Freshness::Stale { since, why, retry_at }).await;
     }
@@ -231,7 +231,7 @@ async fn when_something_is_missing() {
         ("login-80x24", login, None),
     ] {
         let mut app = stage::alone(Setting::default(), connection);
-        let feeds = quarterdeck::app::SIGNAL_KINDS.map(|k| feed.clone().map(|f| (FeedId::Watch(k), f)));
+        let feeds = quarterdeck::signal::KINDS.map(|k| feed.clone().map(|f| (FeedId::Watch(k), f)));
         let feeds = feeds.into_iter().flatten().collect();
         app.update(
             Msg::World(Batch {

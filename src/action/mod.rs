@@ -29,7 +29,9 @@ pub mod pipeline;
 pub mod plan;
 mod pods;
 mod policy;
+mod postgres;
 mod registry;
+mod renew;
 mod restart;
 mod retry_jobs;
 mod revisions;
@@ -37,6 +39,7 @@ mod roll_back;
 mod scale;
 mod scalers;
 mod set_image;
+mod silence;
 mod sources;
 mod status;
 mod steward;
@@ -52,6 +55,7 @@ pub use plan::{
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
 };
 pub use policy::{Freeze, Policy};
+pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
 pub use sources::{QueueWay, Reach};
 pub use target::{Target, Thing};

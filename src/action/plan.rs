@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Target, Thing};
+use super::{PostgresAsk, Target, Thing};
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -66,6 +66,12 @@ pub enum Request {
     EvictPod {
         target: ObjectRef,
     },
+    /// Of a PostgreSQL server of the configuration.
+    Postgres {
+        source: SourceId,
+        #[serde(flatten)]
+        ask: PostgresAsk,
+    },
     /// Failed jobs of a BullMQ queue back to where a worker takes them: these, or all that fit the filter.
     RetryJobs {
         queue: Thing,
@@ -80,6 +86,21 @@ pub enum Request {
     /// Every key that begins with the thing's name.
     DeleteKeys {
         keys: Thing,
+    },
+    /// A Certificate of cert-manager: its namespace is what it is `within`, its uid the `id`.
+    Renew {
+        certificate: Thing,
+    },
+    /// An alert by its name; `labels` are all that it must have to be held back.
+    Silence {
+        alert: Thing,
+        labels: Vec<(String, String)>,
+        minutes: u32,
+        comment: String,
+    },
+    /// A silence by its id; without one, the newest of ours for the alert of that name.
+    ExpireSilence {
+        silence: Thing,
     },
 }
 
@@ -107,20 +128,28 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::Postgres { ask, .. } => ask.name(),
             Self::RetryJobs { .. } => "retry-jobs",
             Self::PauseQueue { .. } => "pause-queue",
             Self::ResumeQueue { .. } => "resume-queue",
             Self::DeleteKeys { .. } => "delete-keys",
+            Self::Renew { .. } => "renew-certificate",
+            Self::Silence { .. } => "silence-alert",
+            Self::ExpireSilence { .. } => "expire-silence",
         }
     }
 
     /// The source that it is about; `None`: the Kubernetes cluster.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
+            Self::Postgres { source, .. } => Some(source),
             Self::RetryJobs { queue: thing, .. }
             | Self::PauseQueue { queue: thing }
             | Self::ResumeQueue { queue: thing }
             | Self::DeleteKeys { keys: thing } => Some(&thing.source),
+            Self::Renew { certificate: thing }
+            | Self::Silence { alert: thing, .. }
+            | Self::ExpireSilence { silence: thing } => Some(&thing.source),
             _ => None,
         }
     }

@@ -5,6 +5,7 @@
 //! freeze, read-only, risk and the confirmation stay the pipeline's, and the journal is the executor's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -13,8 +14,10 @@ use tokio::sync::mpsc::Sender;
 
 use super::draft::{Draft, refuse};
 use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
-use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, retry_jobs};
+use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, postgres, renew, retry_jobs, silence};
 use crate::config::QueueSource;
+use crate::feed::postgres::Server;
+use crate::feed::prometheus::AlertmanagerWay;
 use crate::feed::redis::Way;
 use crate::journal::ResponseSeen;
 use crate::model::Str;
@@ -22,10 +25,13 @@ use crate::model::Str;
 /// How the sources of the platform are reached, by their names in the configuration. Each family adds its map.
 #[derive(Clone, Debug, Default)]
 pub struct Reach {
+    pub postgres: BTreeMap<Str, Arc<Server>>,
     /// Redis deployments, for deleting keys.
     pub redis: BTreeMap<Str, Way>,
     /// Sets of queues.
     pub queues: BTreeMap<Str, QueueWay>,
+    /// By the name of the Prometheus source that they belong to.
+    pub alertmanagers: BTreeMap<Str, AlertmanagerWay>,
 }
 
 /// A set of queues, and the Redis on which it is.
@@ -46,12 +52,21 @@ pub(super) trait Deed: Send {
 }
 
 /// What one action of a source contributes to a plan. It reads; a read-only console makes such plans too.
-pub(super) async fn draft(planner: &Planner, request: &Request, _now: Timestamp) -> Result<Draft, Refusal> {
+pub(super) async fn draft(planner: &Planner, request: &Request, now: Timestamp) -> Result<Draft, Refusal> {
     match request {
+        Request::Postgres { source, ask } => postgres::draft(planner, source, ask, now).await,
         Request::RetryJobs { queue, which } => retry_jobs::draft(&planner.sources, queue, which).await,
         Request::PauseQueue { queue } => pause_queue::draft(&planner.sources, queue, true).await,
         Request::ResumeQueue { queue } => pause_queue::draft(&planner.sources, queue, false).await,
         Request::DeleteKeys { keys } => delete_keys::draft(&planner.sources, keys).await,
+        Request::Renew { certificate } => renew::draft(planner, certificate, now).await,
+        Request::Silence {
+            alert,
+            labels,
+            minutes,
+            comment,
+        } => silence::draft(planner, alert, labels, *minutes, comment, now).await,
+        Request::ExpireSilence { silence } => silence::draft_expire(planner, silence).await,
         _ => Err(refuse(
             format!("{} is no action of a source", request.name()),
             "choose it from the list of actions",
@@ -74,6 +89,11 @@ pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dy
         Request::PauseQueue { queue } => pause_queue::ready(reach, queue, step, true, pace).await,
         Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, pace).await,
         Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step).await,
+        Request::Postgres { .. } => postgres::ready(actor, plan, step).await,
+        Request::Renew { certificate } => renew::ready(actor, certificate, step).await,
+        request @ (Request::Silence { .. } | Request::ExpireSilence { .. }) => {
+            silence::ready(actor, request, step).await
+        }
         _ => Err(none()),
     }
 }

@@ -1,5 +1,6 @@
 //! The stack of layers over the deck. A key goes to the topmost one.
 
+use super::doc::Scroll;
 use super::layers::{
     ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
     TextView,
@@ -62,5 +63,19 @@ impl Layer {
                 | Self::Runbook(_)
                 | Self::Activity(_)
         )
+    }
+
+    /// How far it is scrolled, where it is text that scrolls.
+    pub fn scroll(&mut self) -> Option<&mut Scroll> {
+        match self {
+            Self::Detail(l) => Some(&mut l.scroll),
+            Self::Item(l) => Some(&mut l.scroll),
+            Self::Text(l) => Some(&mut l.scroll),
+            Self::Logs(l) => Some(&mut l.scroll),
+            Self::History(l) => Some(&mut l.scroll),
+            Self::Runbook(l) => Some(&mut l.scroll),
+            Self::Help(l) => Some(&mut l.scroll),
+            _ => None,
+        }
     }
 }

@@ -3,14 +3,35 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::row::Row;
+use super::row::{Health, Row};
 use crate::model::{ObjectRef, Uid};
 
 /// How long the order holds after the cursor moved.
 const HOLD: SignedDuration = SignedDuration::from_secs(5);
+
+/// For uids, which are random already: the default hasher would take most of the time that fifty thousand rows need.
+#[derive(Default)]
+struct UidHasher(u64);
+
+impl Hasher for UidHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            for (to, from) in word.iter_mut().zip(part) {
+                *to = *from;
+            }
+            self.0 = (self.0.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(0x517c_c1b7_2722_0a95);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Sort {
@@ -41,20 +62,22 @@ pub struct List {
 }
 
 impl List {
-    /// Takes the new rows of the table. `all` is unsorted; `compare` orders; `keep` filters.
+    /// Takes the new rows of the table, filtered and not sorted, each with how bad it is; `total` is before the filter.
     pub fn refresh(
         &mut self,
-        all: Vec<Row>,
+        mut rows: Vec<(Health, Row)>,
+        total: usize,
         now: Timestamp,
-        compare: impl Fn(&Row, &Row) -> Ordering,
-        keep: impl Fn(&Row) -> bool,
+        compare: impl Fn(&(Health, Row), &(Health, Row)) -> Ordering,
     ) {
-        self.total = all.len();
-        let mut rows: Vec<Row> = all.into_iter().filter(|r| keep(r)).collect();
+        self.total = total;
         rows.sort_by(&compare);
+        let mut rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
         if self.holds(now) {
-            let place: HashMap<&Uid, usize> = self.rows.iter().enumerate().map(|(i, r)| (r.uid(), i)).collect();
-            rows.sort_by_key(|r| place.get(r.uid()).copied().unwrap_or(usize::MAX));
+            let mut place: HashMap<&Uid, usize, BuildHasherDefault<UidHasher>> =
+                HashMap::with_capacity_and_hasher(self.rows.len(), BuildHasherDefault::default());
+            place.extend(self.rows.iter().enumerate().map(|(i, r)| (r.uid(), i)));
+            rows.sort_by_cached_key(|r| place.get(r.uid()).copied().unwrap_or(usize::MAX));
         }
         self.rows = rows;
         self.settle();
@@ -75,6 +98,7 @@ impl List {
         let found = self
             .selected
             .as_ref()
+            .filter(|_| self.chosen)
             .and_then(|uid| self.rows.iter().position(|r| r.uid() == uid));
         self.cursor = match (self.chosen, found) {
             (false, _) => 0,

@@ -26,7 +26,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::action::{ActionId, Class};
 use crate::keys::{Chord, Keymap};
 use crate::model::{
-    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, Uid, Workload, World, rollout_state,
+    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, SourceKind, Uid, Workload, World,
+    rollout_state,
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
@@ -123,6 +124,8 @@ pub struct App {
     scope: Option<Scope>,
     wanted: Wanted,
     states: HashMap<Uid, RolloutState>,
+    /// Of each pane, as of the last refresh: counting the pods again at every key would be most of what a key costs.
+    summaries: Vec<panes::Summary>,
     judged_at: Option<Timestamp>,
     refreshed: (u64, Option<Timestamp>),
     last_id: u64,
@@ -168,6 +171,7 @@ impl App {
             scope: start.scope,
             wanted: Wanted::default(),
             states: HashMap::new(),
+            summaries: Vec::new(),
             judged_at: None,
             refreshed: (u64::MAX, None),
             last_id: 0,
@@ -244,6 +248,12 @@ impl App {
 
     pub fn active_pane(&self) -> &'static Pane {
         panes::pane(self.pane)
+    }
+
+    /// The pane in one line.
+    pub fn summary(&self, pane: &Pane) -> panes::Summary {
+        let known = self.summaries.get(pane.id.index()).cloned();
+        known.unwrap_or_else(|| (pane.summary)(self))
     }
 
     /// The rollout's state, judged once a refresh.
@@ -326,18 +336,27 @@ impl App {
     /// Feeds that are needed for what is on screen and for the signals.
     fn needed(&self) -> Wanted {
         let mut wanted = Wanted::default();
-        wanted.kinds.extend(SIGNAL_KINDS);
+        wanted.kinds.extend(crate::signal::KINDS);
         for pane in &PANES {
             if self.on_screen(pane.id) {
                 wanted.kinds.extend(pane.wants);
                 wanted.metrics |= pane.metrics && self.size.0 >= 100;
+                wanted.sources.extend(pane.sources);
             }
         }
+        let view = self.views.get(PaneId::Queries.index()).copied().unwrap_or(0);
+        wanted.tables = wanted.sources.contains(&SourceKind::Postgres) && panes::TABLE_VIEWS.contains(&view);
         for layer in &self.layers {
             match layer {
                 Layer::Detail(d) => {
                     wanted.kinds.insert(Kind::Event);
                     wanted.metrics |= d.is_pod();
+                }
+                Layer::Item(i) => {
+                    wanted.sources.extend(panes::pane(i.pane).sources);
+                    if let ItemRef::Queue { source, queue } = &i.what {
+                        wanted.queue = Some((source.clone(), queue.clone()));
+                    }
                 }
                 Layer::Runbook(_) => {
                     wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);
@@ -386,6 +405,7 @@ impl App {
             .workloads()
             .map(|w| (w.meta.uid.clone(), rollout_state(&self.world, w, now)))
             .collect();
+        self.summaries = PANES.iter().map(|pane| (pane.summary)(self)).collect();
         for pane in &PANES {
             if !(force || self.on_screen(pane.id) || pane.id == self.pane) {
                 continue;
@@ -447,18 +467,3 @@ impl App {
 
 /// How long a prefix waits before the popup lists what may follow.
 pub const WHICH_KEY: SignedDuration = SignedDuration::from_millis(300);
-
-/// What the signals look at: always watched.
-pub const SIGNAL_KINDS: [Kind; 11] = [
-    Kind::Pod,
-    Kind::Deployment,
-    Kind::StatefulSet,
-    Kind::DaemonSet,
-    Kind::ReplicaSet,
-    Kind::Hpa,
-    Kind::Pdb,
-    Kind::Node,
-    Kind::Quota,
-    Kind::Job,
-    Kind::CronJob,
-];

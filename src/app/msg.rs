@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
 use crate::keys::Chord;
-use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, Str};
+use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceKind, Str};
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -185,6 +185,12 @@ pub struct LogBatch {
 pub struct Wanted {
     pub kinds: BTreeSet<Kind>,
     pub metrics: bool,
+    /// Kinds of sources that are on screen: they are looked at more often.
+    pub sources: BTreeSet<SourceKind>,
+    /// Lists of tables and indexes are on screen.
+    pub tables: bool,
+    /// The queue whose failed jobs are on screen: set and name.
+    pub queue: Option<(Str, Str)>,
 }
 
 /// Something is asked for.

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::model::{Event, Kind, Meta, ObjectRef, Pod, Str, Uid, Workload};
+use crate::model::postgres::StatementId;
+use crate::model::{CertificateId, Event, Kind, Meta, ObjectRef, Pod, Str, Uid, Workload};
 use crate::panes::Cell;
 
 #[derive(Clone, Debug)]
@@ -43,6 +44,45 @@ pub enum ItemRef {
     Redis {
         source: Str,
         node: Str,
+    },
+    /// A session of PostgreSQL: its pid may be another's a moment later, its start may not.
+    Session {
+        source: Str,
+        pid: i32,
+        backend_start: Option<String>,
+    },
+    Statement {
+        source: Str,
+        id: StatementId,
+    },
+    /// A table of PostgreSQL.
+    Table {
+        source: Str,
+        schema: String,
+        name: String,
+    },
+    Index {
+        source: Str,
+        schema: String,
+        name: String,
+    },
+    /// A Certificate of cert-manager.
+    Certificate {
+        source: Str,
+        id: CertificateId,
+    },
+    /// What serves a certificate.
+    Endpoint {
+        source: Str,
+        address: Str,
+    },
+    Alert {
+        source: Str,
+        /// All labels: its identity.
+        labels: Arc<[(Str, Str)]>,
+    },
+    HttpCheck {
+        name: Str,
     },
     /// A line that is read and no more.
     Line,

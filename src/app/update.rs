@@ -10,6 +10,9 @@ use crate::action::{ActionId, Plan, Progress, Refusal};
 use crate::keys::{Chord, Key, Resolved};
 use crate::model::{Freshness, Place};
 
+/// As many files can have a fault at the start: configuration, theme, keymap, runbooks.
+const MOST_TOASTS: usize = 4;
+
 impl App {
     /// Takes one message at our time `now`.
     pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
@@ -92,7 +95,7 @@ impl App {
     pub(crate) fn toast(&mut self, notice: Notice) {
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
-        if self.toasts.len() > 3 {
+        if self.toasts.len() > MOST_TOASTS {
             self.toasts.remove(0);
         }
         self.dirty = true;
@@ -281,6 +284,7 @@ impl App {
     }
 
     fn type_into(&mut self, chord: Chord) -> Vec<Effect> {
+        let now = self.now;
         match self.layers.last_mut() {
             Some(Layer::Prompt(prompt)) => {
                 let changed = prompt.field.input(chord);
@@ -310,6 +314,7 @@ impl App {
                     && field.input(chord)
                 {
                     plan.complaint = None;
+                    plan.typed(now);
                 } else if plan.focus == PlanFocus::Cancel && chord.key == Key::Char('r') && plan.can_go() {
                     plan.focus = PlanFocus::Reason;
                 }

@@ -77,6 +77,15 @@ impl Inbox {
         }
     }
 
+    /// A handle that may write now, beside those that were given since the last [`Inbox::renew`].
+    #[must_use]
+    pub fn also(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            epoch: self.state().epoch,
+        }
+    }
+
     /// The state, if this handle may still write.
     fn open(&self) -> Option<MutexGuard<'_, State>> {
         Some(self.state()).filter(|inner| inner.epoch == self.epoch)

@@ -4,9 +4,11 @@
 //! owner of the world takes it. A feed never draws, never decides, and never ends by itself: what is lost is marked
 //! stale and tried again.
 
+pub mod certificate;
 mod context;
 pub mod forward;
 mod http;
+pub mod http_check;
 mod inbox;
 pub mod kube;
 pub mod postgres;

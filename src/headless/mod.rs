@@ -3,20 +3,27 @@
 //! The field names of the JSON are stable: a field may be added, none is renamed or removed. Times are RFC 3339 in
 //! UTC; what is not known is `null`. Text from outside is clean in both forms.
 
+mod alerts;
+mod certs;
 mod check;
 mod pods;
+mod queries;
 mod queues;
 mod redis;
 mod rollouts;
 mod signals;
+mod source_doubts;
 mod table;
 
 use std::process::ExitCode;
 
-use crate::model::{Freshness, Kind, SourceKind, World};
+use crate::model::{Freshness, Kind, World};
 
+pub use alerts::alerts;
+pub use certs::certs;
 pub use check::check;
 pub use pods::pods;
+pub use queries::queries;
 pub use queues::queues;
 pub use redis::redis;
 pub use rollouts::rollouts;
@@ -84,24 +91,6 @@ fn doubts(world: &World, kinds: &[Kind]) -> Vec<String> {
                 Freshness::Absent { why } => format!("the server does not have them: {why}"),
             };
             Some(crate::text::clean(&format!("{}: {why}", kind.plural())).into_owned())
-        })
-        .collect()
-}
-
-/// Why sources of this kind are not fully known, a sentence each.
-fn source_doubts(world: &World, kind: SourceKind) -> Vec<String> {
-    let reach = world.sources.reach.iter().filter(|(id, _)| id.kind == kind);
-    reach
-        .filter_map(|(id, state)| {
-            let why = match state {
-                Freshness::Fresh => return None,
-                Freshness::Off | Freshness::Syncing { .. } => "not read yet".to_owned(),
-                Freshness::Stale { since, why, .. } => format!("not seen since {since}: {why}"),
-                Freshness::Failed { why, .. } => why.to_string(),
-                Freshness::Forbidden { why } => format!("not permitted: {why}"),
-                Freshness::Absent { why } => why.to_string(),
-            };
-            Some(crate::text::clean(&format!("{} {}: {why}", kind.word(), id.name)).into_owned())
         })
         .collect()
 }

@@ -6,22 +6,8 @@ use serde_json::json;
 use super::table::Table;
 use super::{Answer, Verdict, doubts};
 use crate::cli::Output;
-use crate::model::{Kind, World};
-use crate::signal::Judge;
-
-const KINDS: [Kind; 11] = [
-    Kind::Pod,
-    Kind::Deployment,
-    Kind::StatefulSet,
-    Kind::DaemonSet,
-    Kind::ReplicaSet,
-    Kind::Hpa,
-    Kind::Pdb,
-    Kind::Node,
-    Kind::Quota,
-    Kind::Job,
-    Kind::CronJob,
-];
+use crate::model::World;
+use crate::signal::{Judge, KINDS};
 
 /// What is wrong at our time `now`, worst first. Wrong when there is a signal.
 ///

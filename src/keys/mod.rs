@@ -102,8 +102,23 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "queries",
+        title: "Slow queries",
+        dialog: false,
+    },
+    ContextRow {
         name: "redis",
         title: "Redis",
+        dialog: false,
+    },
+    ContextRow {
+        name: "certificates",
+        title: "Certificates",
+        dialog: false,
+    },
+    ContextRow {
+        name: "alerts",
+        title: "Alerts",
         dialog: false,
     },
     ContextRow {

@@ -5,6 +5,7 @@
 //! shows (`panes`, `ui`) reads a `&World` and nothing else.
 
 mod certificate;
+mod certificate_row;
 mod change;
 mod event;
 mod freshness;
@@ -28,6 +29,7 @@ pub use certificate::{
     Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate,
     Trust,
 };
+pub use certificate_row::{CertificateRow, Mismatch};
 pub use change::{Batch, Change};
 pub use event::Event;
 pub use freshness::{FeedId, Freshness};

@@ -146,3 +146,13 @@ pub enum Problem {
     /// Anything else: what was tried, and what came back.
     Failed(Str),
 }
+
+impl Problem {
+    /// In one sentence, without what would help.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Denied { what, .. } | Self::Absent { what, .. } => what,
+            Self::Locked(why) | Self::TimedOut(why) | Self::Failed(why) => why,
+        }
+    }
+}

@@ -1,13 +1,17 @@
 //! One file per pane: its columns, its rows, what it says in one line. [`PANES`] is the deck, in order.
 
+mod alerts;
+mod certificates;
 mod events;
 pub mod item;
 mod pods;
+mod queries;
 mod queues;
 mod redis;
 mod rollouts;
 
 pub use pods::pod_health;
+pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};
 
 use std::cmp::Ordering;
@@ -23,8 +27,11 @@ pub enum PaneId {
     Pods,
     Rollouts,
     Queues,
+    Queries,
     Redis,
+    Certificates,
     Events,
+    Alerts,
 }
 
 impl PaneId {
@@ -34,13 +41,7 @@ impl PaneId {
 
     /// The number in its title, and its key.
     pub const fn number(self) -> u8 {
-        match self {
-            Self::Pods => 1,
-            Self::Rollouts => 2,
-            Self::Queues => 3,
-            Self::Redis => 5,
-            Self::Events => 7,
-        }
+        self as u8 + 1
     }
 }
 
@@ -156,7 +157,16 @@ pub struct Pane {
     pub empty: &'static str,
 }
 
-pub static PANES: [Pane; 5] = [pods::PANE, rollouts::PANE, queues::PANE, redis::PANE, events::PANE];
+pub static PANES: [Pane; 8] = [
+    pods::PANE,
+    rollouts::PANE,
+    queues::PANE,
+    queries::PANE,
+    redis::PANE,
+    certificates::PANE,
+    events::PANE,
+    alerts::PANE,
+];
 
 impl Pane {
     /// Whether it has something to show on this platform: else it is not on the deck unless it is opened.
@@ -224,21 +234,25 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
         .filter(|(_, t)| !t.is_empty())
         .collect();
     let wrong_only = list.wrong_only;
+    let total = rows.len();
     // Health is asked once a row, not once a comparison: it may walk pods.
-    let health: std::collections::HashMap<crate::model::Uid, Health> =
-        rows.iter().map(|r| (r.uid().clone(), (pane.health)(app, r))).collect();
-    let rank = |r: &Row| health.get(r.uid()).copied().unwrap_or(Health::Good);
-    let compare = |a: &Row, b: &Row| order(app, pane, &sort, &rank, a, b);
-    let keep = |r: &Row| {
-        (!wrong_only || rank(r) <= Health::Moving) && terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want)
-    };
-    list.refresh(rows, app.now, compare, keep);
+    let kept = rows
+        .into_iter()
+        .filter(|r| terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want))
+        .map(|r| ((pane.health)(app, &r), r))
+        .filter(|(health, _)| !wrong_only || *health <= Health::Moving)
+        .collect();
+    list.refresh(kept, total, app.now, |a, b| order(app, pane, &sort, a, b));
 }
 
-fn order(app: &App, pane: &Pane, sort: &Sort, rank: &dyn Fn(&Row) -> Health, a: &Row, b: &Row) -> Ordering {
+fn order(app: &App, pane: &Pane, sort: &Sort, (rank_a, a): &(Health, Row), (rank_b, b): &(Health, Row)) -> Ordering {
     let by_name = || a.order().cmp(&b.order());
+    // Pods come by namespace and name, and the sort keeps that: fifty thousand names are not compared again.
+    if sort.column.is_empty() && !sort.reverse && pane.kinds == [Kind::Pod] {
+        return rank_a.cmp(rank_b);
+    }
     let first = match sort.column {
-        "" => rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
+        "" => rank_a.cmp(rank_b).then_with(|| match (a, b) {
             (Row::Item(a), Row::Item(b)) => b.rank.total_cmp(&a.rank),
             _ => Ordering::Equal,
         }),
@@ -251,14 +265,12 @@ fn order(app: &App, pane: &Pane, sort: &Sort, rank: &dyn Fn(&Row) -> Health, a: 
 
 /// Case-insensitive search for `term` (already lower case) in `text`.
 pub(crate) fn contains(text: &str, term: &str) -> bool {
-    if text.contains(term) {
-        return true;
-    }
-    let bytes = text.as_bytes();
-    bytes.iter().any(u8::is_ascii_uppercase)
-        && bytes
-            .windows(term.len().max(1))
-            .any(|w| w.eq_ignore_ascii_case(term.as_bytes()))
+    let (text, term) = (text.as_bytes(), term.as_bytes());
+    let Some(first) = term.first() else { return true };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
+        text.get(at..at + term.len())
+            .is_some_and(|part| part.eq_ignore_ascii_case(term))
+    })
 }
 
 #[cfg(test)]

@@ -9,7 +9,11 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use crate::action::{ActionId, Actor, Class, Confirmed, Planner, Policy, Reach, Refusal, Request, WriteGrant, execute};
+use super::sources::{self, Means, Sources};
+use crate::action::{
+    ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
+    execute,
+};
 use crate::app::msg::{
     Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
 };
@@ -46,11 +50,15 @@ pub struct Link {
     cluster: Option<Cluster>,
     feeds: Option<Feeds>,
     demand: watch::Sender<Demand>,
+    sources: Option<Sources>,
+    wanted: Wanted,
     planner: Option<Planner>,
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
+    /// Changes that were confirmed and whose result is not on record yet.
+    in_flight: watch::Sender<usize>,
 }
 
 fn class(config: &Config, place: &Place) -> Class {
@@ -81,11 +89,14 @@ impl Link {
             cluster: None,
             feeds: None,
             demand: watch::Sender::new(Demand::default()),
+            sources: None,
+            wanted: Wanted::default(),
             planner: None,
             actor: None,
             journal: None,
             login: None,
             signed_in: None,
+            in_flight: watch::Sender::new(0),
         }
     }
 
@@ -97,7 +108,11 @@ impl Link {
         self.journal.clone()
     }
 
-    pub fn want(&self, wanted: Wanted) {
+    pub fn want(&mut self, wanted: Wanted) {
+        if let Some(sources) = &self.sources {
+            sources.want(&wanted);
+        }
+        self.wanted = wanted.clone();
         self.demand.send_if_modified(|d| {
             let new = Demand {
                 kinds: wanted.kinds,
@@ -116,6 +131,7 @@ impl Link {
         }
         self.target.scope = scope.or_else(|| self.target.scope.take());
         self.feeds = None;
+        self.sources = None;
         self.cluster = None;
         self.planner = None;
         self.actor = None;
@@ -201,7 +217,7 @@ impl Link {
             class,
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
-            sources: Reach::default(),
+            sources: self.reach(&cluster),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {
             place: place.clone(),
@@ -233,6 +249,7 @@ impl Link {
             self.inbox.clone(),
             self.demand.subscribe(),
         ));
+        self.start_sources(Some(cluster.clone()));
         let (asker, sender, attempt) = (cluster.clone(), self.sender.clone(), self.attempt);
         tokio::spawn(async move {
             let user = match feed::access::who_am_i(&asker).await {
@@ -250,8 +267,30 @@ impl Link {
         msgs
     }
 
+    /// How the platform's other sources are reached, for plans and changes.
+    fn reach(&self, cluster: &Cluster) -> Reach {
+        let platform = self.target.platform.as_deref().and_then(|n| self.config.platform(n));
+        platform.map_or_else(Reach::default, |platform| {
+            sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
+        })
+    }
+
+    /// Starts the platform's other sources: with a way through the cluster, or for now without one.
+    fn start_sources(&mut self, cluster: Option<Cluster>) {
+        let Some(platform) = self.target.platform.as_deref().and_then(|n| self.config.platform(n)) else {
+            return;
+        };
+        let sources = Sources::start(platform, &Means::here(cluster, self.grant.clone()), &self.inbox);
+        sources.want(&self.wanted);
+        self.sources = Some(sources);
+    }
+
     /// Says what is missing, and tries again in a while.
     fn refused(&mut self, why: ConnectError) -> Msg {
+        // A database can be looked at without a cluster.
+        if self.sources.is_none() {
+            self.start_sources(None);
+        }
         let again = Duration::from_secs(5);
         let (sender, attempt) = (self.sender.clone(), self.attempt);
         let needs_person = matches!(why, ConnectError::NeedsPerson { .. });
@@ -315,16 +354,39 @@ impl Link {
         });
     }
 
+    /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
+    pub fn in_flight(&self) -> watch::Receiver<usize> {
+        self.in_flight.subscribe()
+    }
+
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
     pub fn execute(&self, confirmed: Confirmed) {
         let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
             return;
         };
         let sender = self.sender.clone();
-        let (progress, mut stages) = mpsc::channel(64);
+        let (progress, mut stages) = mpsc::channel::<Progress>(64);
+        let in_flight = self.in_flight.clone();
+        in_flight.send_modify(|n| *n += 1);
+        let last = confirmed.plan().steps.len().saturating_sub(1);
         tokio::spawn(async move {
-            while let Some(stage) = stages.recv().await {
-                let _ = sender.send(Event::Msg(Msg::Progress(stage))).await;
+            let mut open = true;
+            while let Some(progress) = stages.recv().await {
+                let answered = match &progress.stage {
+                    Stage::Executed { step, outcome } => {
+                        *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp)
+                    }
+                    Stage::Done { .. } => true,
+                    _ => false,
+                };
+                if answered && std::mem::take(&mut open) {
+                    in_flight.send_modify(|n| *n = n.saturating_sub(1));
+                }
+                // On the way out nobody takes it any more; the change goes on all the same.
+                let _ = sender.send(Event::Msg(Msg::Progress(progress))).await;
+            }
+            if open {
+                in_flight.send_modify(|n| *n = n.saturating_sub(1));
             }
         });
         tokio::spawn(async move {

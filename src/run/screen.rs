@@ -105,12 +105,11 @@ impl Painter {
         if follows_terminal {
             terminal.backend_mut().ask_background()?;
         }
-        let decoder = Decoder::new(Duration::from_millis(if caps.ssh { 100 } else { 50 }));
         let painter = Self {
             guard,
             terminal,
             tty: Tty::open()?,
-            decoder,
+            decoder: Decoder::new(caps.hold()),
             caps,
             theme,
             follows_terminal,
@@ -138,7 +137,7 @@ impl Painter {
     }
 
     pub const fn interval(&self) -> Duration {
-        super::data_interval(self.caps.ssh)
+        self.caps.data_interval()
     }
 
     /// After SIGWINCH.

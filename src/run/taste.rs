@@ -95,7 +95,17 @@ pub fn theme(config: &Config, depth: Depth) -> (Theme, Vec<Notice>) {
     if name == "auto" || BUILT_IN.iter().any(|(known, _)| *known == name) {
         return (Theme::built_in(name, depth), Vec::new());
     }
-    let loaded = place(&config.paths, "themes", name)
+    let file = place(&config.paths, "themes", name);
+    if file.as_ref().is_some_and(|f| !f.exists()) {
+        let names: Vec<&str> = BUILT_IN.iter().map(|(known, _)| *known).collect();
+        let why = format!(
+            "{}: there is no theme `{name}`: expected auto, {}, or a file; dark is used",
+            config.origin("ui.theme"),
+            names.join(", ")
+        );
+        return (Theme::built_in("dark", depth), vec![Notice::error(why)]);
+    }
+    let loaded = file
         .ok_or_else(|| vec![format!("no theme `{name}`: there is no config folder")])
         .and_then(|path| {
             let text = read(&path).map_err(|why| vec![why])?;

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Evidence, Severity, Subject, Thresholds, Title};
-use crate::model::{FeedId, Freshness, Kind, ObjectRef, World};
+use crate::model::{FeedId, Freshness, Kind, ObjectRef, SourceId, SourceKind, Str, World};
 
 /// What a rule sees. `now` is the server's time.
 #[derive(Clone, Copy)]
@@ -69,6 +69,10 @@ pub(super) struct Finding {
     pub of_new_revision: bool,
     /// Of pods: some of them do not serve, so missing replicas of their owner are the same cause.
     pub down: bool,
+    /// The polled source that it rests on.
+    pub source: Option<SourceId>,
+    /// No cause: the source could not be asked for this rule, so what was raised of it stays as it is.
+    pub blind: bool,
 }
 
 impl Finding {
@@ -87,7 +91,25 @@ impl Finding {
             needs,
             of_new_revision: false,
             down: false,
+            source: None,
+            blind: false,
         }
+    }
+
+    /// Rests on this polled source.
+    pub fn of_source(&mut self, kind: SourceKind, name: &Str) {
+        self.source = Some(SourceId {
+            kind,
+            name: name.clone(),
+        });
+    }
+
+    /// Says that rule `id` could not be judged of this source now.
+    pub fn blind(id: &'static str, kind: SourceKind, name: &Str) -> Self {
+        let mut finding = Self::new(id, Severity::Warning, Subject::named(kind.word(), name), &[]);
+        finding.of_source(kind, name);
+        finding.blind = true;
+        finding
     }
 
     /// Whether `other`, about the same subject, is only another sight of this cause.
@@ -106,6 +128,8 @@ impl Finding {
             | ("queue.paused" | "queue.no-worker", "queue.backlog")
             | ("queue.paused", "queue.no-worker") => true,
             ("job.failed", _) => is_pod,
+            // The end is the news; that nobody renews, or cannot, stands in it as the cause.
+            ("cert.expiring", "cert.overdue" | "cert.stuck") => true,
             _ => false,
         }
     }

@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::finding::{Finding, Look, Trust};
 use super::pods::Pods;
 use super::{
-    Severity, Signal, SignalKey, Snooze, Thresholds, feeds, hpa, jobs, nodes, pdb, queues, quota, redis, rollouts,
+    Severity, Signal, SignalKey, Snooze, Thresholds, certificates, feeds, hpa, http, jobs, nodes, pdb, postgres,
+    prometheus, queues, quota, redis, rollouts,
 };
 use crate::model::World;
 use crate::text;
@@ -71,6 +72,10 @@ impl Judge {
         jobs::look(&look, &mut found);
         queues::look(&look, &mut found);
         redis::look(&look, &mut found);
+        certificates::look(&look, &mut found);
+        prometheus::look(&look, &mut found);
+        http::look(&look, &mut found);
+        postgres::look(&look, &mut found);
         feeds::look(&look, &mut found);
         found.extend(self.journal.as_deref().map(feeds::journal));
         self.remember(found, &look);
@@ -116,6 +121,7 @@ impl Judge {
     fn remember(&mut self, found: Vec<Finding>, look: &Look<'_>) {
         let clear_after = look.thresholds.clear_after;
         let mut fresh: HashMap<SignalKey, Finding> = HashMap::with_capacity(found.len());
+        let (blind, found): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(|f| f.blind);
         for finding in found {
             let key = SignalKey {
                 id: finding.id,
@@ -132,7 +138,9 @@ impl Judge {
                 return true;
             }
             // Not found. That says something only when what it rests on is known.
-            let trust = look.trust(memory.finding.needs);
+            let f = &memory.finding;
+            let unseen = f.source.is_some() && blind.iter().any(|b| b.id == f.id && b.source == f.source);
+            let trust = if unseen { Trust::Stale } else { look.trust(f.needs) };
             memory.stale = trust == Trust::Stale;
             if trust != Trust::Full {
                 return true;

@@ -5,14 +5,18 @@
 //! [`Judge`] keeps the memory between two looks: it raises after the rule's time, folds what has the same cause, keeps
 //! *since*, and clears after a minute of good.
 
+mod certificates;
 mod feeds;
 mod finding;
 mod hpa;
+mod http;
 mod jobs;
 mod judge;
 mod nodes;
 mod pdb;
 mod pods;
+mod postgres;
+mod prometheus;
 mod queues;
 mod quota;
 mod redis;
@@ -21,15 +25,38 @@ mod rollouts;
 mod thresholds;
 mod types;
 
+pub use certificates::limits as certificate_limits;
 pub use judge::Judge;
+pub use prometheus::budget;
 pub use thresholds::Thresholds;
 pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 
 #[cfg(test)]
 mod judge_tests;
 #[cfg(test)]
+mod postgres_tests;
+#[cfg(test)]
 mod queue_redis_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
+mod source_rule_tests;
+#[cfg(test)]
 mod testing;
+
+use crate::model::Kind;
+
+/// What the rules look at: always watched.
+pub const KINDS: [Kind; 11] = [
+    Kind::Pod,
+    Kind::Deployment,
+    Kind::StatefulSet,
+    Kind::DaemonSet,
+    Kind::ReplicaSet,
+    Kind::Hpa,
+    Kind::Pdb,
+    Kind::Node,
+    Kind::Quota,
+    Kind::Job,
+    Kind::CronJob,
+];

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 /// `[signals]` of the configuration. Times are written `90s`, `5m`, `26h`; shares are percent.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Thresholds {
     /// Good for this long before a signal clears.
@@ -89,6 +89,98 @@ pub struct Thresholds {
     pub redis_ping_ms: u32,
     #[serde(with = "lasting")]
     pub redis_slow_for: SignedDuration,
+    /// Time left of a certificate; of a shorter life its third …
+    #[serde(with = "lasting")]
+    pub cert_warning: SignedDuration,
+    /// … and its twentieth.
+    #[serde(with = "lasting")]
+    pub cert_critical: SignedDuration,
+    /// The renewal time may have passed for this long …
+    #[serde(with = "lasting")]
+    pub cert_overdue_for: SignedDuration,
+    /// … and with less than this left it is critical.
+    #[serde(with = "lasting")]
+    pub cert_overdue_critical: SignedDuration,
+    #[serde(with = "lasting")]
+    pub cert_issuing_for: SignedDuration,
+    #[serde(with = "lasting")]
+    pub cert_mismatch_for: SignedDuration,
+    /// Burn over 1 h and 5 min.
+    pub burn_critical: f64,
+    /// Burn over 6 h and 30 min.
+    pub burn_warning: f64,
+    pub errors_warning_percent: f64,
+    pub errors_critical_percent: f64,
+    pub latency_warning_ms: u32,
+    pub latency_critical_ms: u32,
+    #[serde(with = "lasting")]
+    pub app_for: SignedDuration,
+    /// Requests a second below which a service is not judged.
+    pub app_min_rate: f64,
+    pub host_cpu_percent: u32,
+    pub host_memory_percent: u32,
+    pub host_disk_warning_percent: u32,
+    pub host_disk_critical_percent: u32,
+    #[serde(with = "lasting")]
+    pub host_disk_full_within: SignedDuration,
+    #[serde(with = "lasting")]
+    pub host_for: SignedDuration,
+    /// The longest wait for a lock below one blocker …
+    #[serde(with = "lasting")]
+    pub pg_blocked_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_blocked_critical: SignedDuration,
+    /// … or more sessions than these below it: critical.
+    pub pg_blocked_waiters: u32,
+    #[serde(with = "lasting")]
+    pub pg_long_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_long_critical: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_idle_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_idle_critical: SignedDuration,
+    /// Of the connections that are not reserved.
+    pub pg_connections_warning_percent: u32,
+    pub pg_connections_critical_percent: u32,
+    #[serde(with = "lasting")]
+    pub pg_connections_for: SignedDuration,
+    /// A statement's mean within the window, and its share of all time.
+    #[serde(with = "lasting")]
+    pub pg_slow_mean: SignedDuration,
+    pub pg_slow_share_percent: u32,
+    #[serde(with = "lasting")]
+    pub pg_slow_for: SignedDuration,
+    /// Dead rows in units of the table's own threshold.
+    pub pg_dead_warning: u32,
+    pub pg_dead_critical: u32,
+    /// Fewer dead rows than these are nobody's trouble.
+    pub pg_dead_least: u32,
+    #[serde(with = "lasting")]
+    pub pg_dead_for: SignedDuration,
+    /// Of the freeze max age.
+    pub pg_wraparound_percent: u32,
+    /// Transactions.
+    pub pg_wraparound_critical: u32,
+    #[serde(with = "lasting")]
+    pub pg_lag_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pg_lag_critical: SignedDuration,
+    pub pg_lag_mib: u32,
+    #[serde(with = "lasting")]
+    pub pg_lag_for: SignedDuration,
+    /// What an inactive slot retains.
+    pub pg_slot_warning_gib: u32,
+    pub pg_slot_critical_gib: u32,
+    #[serde(with = "lasting")]
+    pub pg_slot_for: SignedDuration,
+    /// How long a client waits for a connection of its pool.
+    #[serde(with = "lasting")]
+    pub pgbouncer_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pgbouncer_critical: SignedDuration,
+    #[serde(with = "lasting")]
+    pub pgbouncer_for: SignedDuration,
 }
 
 impl Default for Thresholds {
@@ -138,6 +230,55 @@ impl Default for Thresholds {
             redis_slow_per_minute: 10,
             redis_ping_ms: 100,
             redis_slow_for: minutes(2),
+            cert_warning: SignedDuration::from_hours(30 * 24),
+            cert_critical: SignedDuration::from_hours(3 * 24),
+            cert_overdue_for: minutes(60),
+            cert_overdue_critical: SignedDuration::from_hours(7 * 24),
+            cert_issuing_for: minutes(10),
+            cert_mismatch_for: minutes(10),
+            burn_critical: 14.4,
+            burn_warning: 6.0,
+            errors_warning_percent: 1.0,
+            errors_critical_percent: 5.0,
+            latency_warning_ms: 500,
+            latency_critical_ms: 1000,
+            app_for: minutes(5),
+            app_min_rate: 0.1,
+            host_cpu_percent: 80,
+            host_memory_percent: 85,
+            host_disk_warning_percent: 80,
+            host_disk_critical_percent: 90,
+            host_disk_full_within: SignedDuration::from_hours(24),
+            host_for: minutes(5),
+            pg_blocked_warning: SignedDuration::from_secs(10),
+            pg_blocked_critical: minutes(1),
+            pg_blocked_waiters: 10,
+            pg_long_warning: SignedDuration::from_secs(30),
+            pg_long_critical: minutes(5),
+            pg_idle_warning: minutes(1),
+            pg_idle_critical: minutes(10),
+            pg_connections_warning_percent: 80,
+            pg_connections_critical_percent: 90,
+            pg_connections_for: minutes(2),
+            pg_slow_mean: SignedDuration::from_millis(500),
+            pg_slow_share_percent: 5,
+            pg_slow_for: minutes(5),
+            pg_dead_warning: 2,
+            pg_dead_critical: 10,
+            pg_dead_least: 1000,
+            pg_dead_for: minutes(10),
+            pg_wraparound_percent: 150,
+            pg_wraparound_critical: 1_200_000_000,
+            pg_lag_warning: SignedDuration::from_secs(30),
+            pg_lag_critical: minutes(5),
+            pg_lag_mib: 256,
+            pg_lag_for: minutes(1),
+            pg_slot_warning_gib: 1,
+            pg_slot_critical_gib: 10,
+            pg_slot_for: minutes(5),
+            pgbouncer_warning: SignedDuration::from_secs(1),
+            pgbouncer_critical: SignedDuration::from_secs(10),
+            pgbouncer_for: SignedDuration::from_secs(30),
         }
     }
 }

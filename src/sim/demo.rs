@@ -2,10 +2,15 @@
 //!
 //! [`start`] gives a running one, for `qd demo` and for tests; [`serve`] is `qd demo --serve`.
 
+use super::ingress::Ingress;
+use super::kube::resources::DEPLOYMENTS;
 use super::kube::{Server, ServerOptions, Store};
+use super::prometheus::Prometheus;
+use super::resp;
 use super::world::{World, WorldPlatform, cortex};
 use anyhow::{Context, Result};
 use jiff::{Timestamp, Unit};
+use serde_json::Value;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -32,6 +37,9 @@ pub struct Demo {
     kubeconfig: PathBuf,
     config: PathBuf,
     server: Server,
+    prometheus: Prometheus,
+    ingress: Ingress,
+    redis: resp::Server,
     world: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
 }
 
@@ -49,6 +57,21 @@ impl Demo {
     /// The Kubernetes API server: faults on demand, and the log of requests.
     pub fn server(&self) -> &Server {
         &self.server
+    }
+
+    /// Prometheus and Alertmanager.
+    pub fn prometheus(&self) -> &Prometheus {
+        &self.prometheus
+    }
+
+    /// The TLS endpoint of the cluster's hosts.
+    pub fn ingress(&self) -> &Ingress {
+        &self.ingress
+    }
+
+    /// Redis, with the queues of the platform.
+    pub fn redis(&self) -> &resp::Server {
+        &self.redis
     }
 
     /// What the server serves.
@@ -99,23 +122,39 @@ pub async fn start(options: Options) -> Result<Demo> {
     let server = Server::start(world.store().clone(), platform, ServerOptions::default())
         .await
         .context("starting the demonstration API server on 127.0.0.1")?;
+    let prometheus = Prometheus::start(server.store().clone())
+        .await
+        .context("starting the demonstration's Prometheus on 127.0.0.1")?;
+    server
+        .forwards()
+        .add("monitoring", "prometheus", 9090, prometheus.address());
+    let ingress = Ingress::start(server.store().clone())
+        .await
+        .context("starting the demonstration's ingress on 127.0.0.1")?;
+    let redis = resp::Server::start(server.store().clock().clone(), options.calm)
+        .await
+        .context("starting the demonstration's Redis on 127.0.0.1")?;
+    server.forwards().add("cortex", "redis", 6379, redis.address());
     let folder = private_folder().context("making a private folder for the demonstration's kubeconfig")?;
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
     let pace = options.pace.max(1);
     clock.run(pace);
-    let world = Some(spawn(world, pace).context("starting the thread of the demonstration platform")?);
+    let world = Some(spawn(world, pace, redis.workers()).context("starting the thread of the demonstration platform")?);
     let demo = Demo {
         folder,
         kubeconfig,
         config,
         server,
+        prometheus,
+        ingress,
+        redis,
         world,
     };
     let path = &demo.kubeconfig;
     demo.server
         .write_kubeconfig(path)
         .with_context(|| format!("writing {}", path.display()))?;
-    write_config(&demo.config, path).with_context(|| format!("writing {}", demo.config.display()))?;
+    write_config(&demo, path).with_context(|| format!("writing {}", demo.config.display()))?;
     Ok(demo)
 }
 
@@ -130,6 +169,9 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
     let demo = start(options).await?;
     writeln!(out, "kubeconfig: {}", demo.kubeconfig().display())?;
     writeln!(out, "config: {}", demo.config().display())?;
+    writeln!(out, "prometheus: {}", demo.prometheus.url())?;
+    writeln!(out, "redis cache: {}", demo.redis.url())?;
+    writeln!(out, "ingress: https://{}", demo.ingress.address())?;
     out.flush()?;
     tokio::select! {
         _ = interrupt.recv() => {}
@@ -140,7 +182,11 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
 }
 
 /// The world on a thread of its own, so that a burst of work there delays nobody's screen.
-fn spawn(mut world: World, pace: u32) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
+fn spawn(
+    mut world: World,
+    pace: u32,
+    workers: resp::Workers,
+) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
     let (stop, mut stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
@@ -150,6 +196,11 @@ fn spawn(mut world: World, pace: u32) -> Result<(oneshot::Sender<()>, std::threa
                 let clock = world.store().clock().clone();
                 loop {
                     let next = world.step(clock.now());
+                    // The queue `default` is worked by the pods of this Deployment.
+                    if let Some(d) = world.store().get(&DEPLOYMENTS, "cortex", "cortex-worker") {
+                        let ready = d.value().pointer("/status/readyReplicas").and_then(Value::as_u64);
+                        workers.set("default", ready.unwrap_or(0) as u32);
+                    }
                     let wait = next.map_or(Duration::from_secs(3600), |at| {
                         Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO) / pace
                     });
@@ -178,7 +229,8 @@ fn private_folder() -> std::io::Result<PathBuf> {
     Ok(folder)
 }
 
-fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
+fn write_config(demo: &Demo, kubeconfig: &Path) -> Result<()> {
+    let path = &demo.config;
     let mut platform = toml::Table::new();
     for (key, value) in [("name", "demo"), ("context", "demo"), ("classify", "local")] {
         platform.insert(key.to_owned(), value.into());
@@ -187,6 +239,8 @@ fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
         "kubeconfig".to_owned(),
         kubeconfig.to_string_lossy().into_owned().into(),
     );
+    let sources = source_tables(demo);
+    platform.extend(sources);
     let mut root = toml::Table::new();
     root.insert("platform".to_owned(), toml::Value::Array(vec![platform.into()]));
     let mut file = std::fs::OpenOptions::new()
@@ -196,4 +250,37 @@ fn write_config(path: &Path, kubeconfig: &Path) -> Result<()> {
         .open(path)?;
     file.write_all(toml::to_string(&root)?.as_bytes())?;
     Ok(())
+}
+
+/// The sources beside Kubernetes, as `[[platform.prometheus]]` and so on.
+fn source_tables(demo: &Demo) -> toml::Table {
+    let url = demo.prometheus.url();
+    let ingress = demo.ingress.address();
+    let redis = demo.redis.url();
+    let text = format!(
+        r#"
+[[prometheus]]
+name = "main"
+url = "{url}"
+labels = {{ namespace = "cortex" }}
+alertmanager = {{ url = "{url}" }}
+[[prometheus.slo]]
+name = "cortex-api availability"
+target = 99.9
+service = "cortex-api"
+min_rate = 1.0
+[[certificates]]
+name = "cluster"
+ingress_address = "{ingress}"
+[[redis]]
+name = "cache"
+url = "{redis}"
+[[queues]]
+name = "cortex"
+redis = "cache"
+queues = [{{ name = "default", workload = "deployment/cortex/cortex-worker" }}, "email", "embeddings"]
+"#
+    );
+    // Written here, so it is TOML.
+    toml::from_str(&text).unwrap_or_default()
 }

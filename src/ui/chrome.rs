@@ -33,7 +33,8 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     // What stands right comes first: it must never be cut.
     let mut right: Vec<(String, Role)> = Vec::new();
     let (light, role) = light(app, look);
-    right.push((format!("k8s {light} "), role));
+    let narrow = area.width < 60;
+    right.push((format!("{}{light} ", if narrow { "" } else { "k8s " }), role));
     let who = if wide && !app.user.is_empty() {
         format!(" {}", text::truncate_end(&text::clean(&app.user), 24))
     } else {
@@ -41,6 +42,7 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     };
     match &app.access {
         Access::ReadOnly { .. } => right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly)),
+        Access::Operator if narrow => {}
         Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
     }
     right.push((format!(" {} ", clock(app)), Role::Header));
@@ -87,7 +89,7 @@ fn light(app: &App, look: Look<'_>) -> (String, Role) {
         }
         Connection::Connected { .. } => {}
     }
-    let worst = crate::app::SIGNAL_KINDS
+    let worst = crate::signal::KINDS
         .iter()
         .map(|k| app.world.feed(crate::model::FeedId::Watch(*k)))
         .filter(|f| !matches!(f, Freshness::Forbidden { .. }))

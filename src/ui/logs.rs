@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, frame, put, text as draw};
-use crate::app::doc::Line;
+use crate::app::doc::{Line, Scroll};
 use crate::app::layers::{Logs, readable};
+use crate::app::msg::LogLine;
 use crate::text;
 use crate::theme::Role;
 
@@ -26,12 +27,7 @@ fn level(line: &str) -> Role {
 
 /// How much of all pods' names is the same, up to a dash, and how wide the widest rest is.
 fn sources(logs: &Logs) -> (usize, usize) {
-    let mut pods: Vec<&str> = Vec::new();
-    for l in logs.shown().filter(|l| !l.note) {
-        if !pods.contains(&&*l.pod) {
-            pods.push(&l.pod);
-        }
-    }
+    let pods: Vec<&str> = logs.pods.iter().map(|p| &**p).collect();
     let first = pods.first().copied().unwrap_or("");
     let same = |end: usize| pods.iter().all(|p| p.get(..end) == first.get(..end));
     let common = first
@@ -44,36 +40,68 @@ fn sources(logs: &Logs) -> (usize, usize) {
     (common, widest.unwrap_or(0).min(20))
 }
 
-/// The lines as they are shown.
-pub fn lines(logs: &Logs, width: usize) -> Vec<Line> {
-    let many = logs.many_pods();
-    let containers = logs.containers.len() > 1;
-    let (common, source) = if many { sources(logs) } else { (0, 0) };
-    let lines: Vec<Line> = logs
-        .shown()
-        .map(|l| {
-            let mut line = Line::default();
-            if l.note {
-                return Line::new(format!("— {} {}", l.pod, text::clean(&l.text)), Role::TextMuted);
-            }
-            if logs.timestamps
-                && let Some(at) = l.at
-            {
-                line = line.and(format!("{} ", at.strftime("%H:%M:%S")), Role::LogTime);
-            }
-            if many {
-                let own = l.pod.get(common..).unwrap_or(&l.pod);
-                line = line.and(format!("{} ", text::pad(own, source)), Role::LogSource);
-            }
-            if containers {
-                line = line.and(format!("{} ", l.container), Role::LogSource);
-            }
-            let words = readable(&l.text, logs.json);
-            let role = level(&words);
-            line.and(text::clean(&words).into_owned(), role)
-        })
-        .collect();
-    draw::wrapped_by(&lines, width, logs.scroll.wrap, 2)
+/// How wide the parts before the text are.
+struct Columns {
+    /// The beginning that all pods' names share, in bytes: it is left out.
+    common: usize,
+    /// The room for the rest of a pod's name; 0: not shown.
+    source: usize,
+    containers: bool,
+}
+
+impl Columns {
+    fn of(logs: &Logs) -> Self {
+        let (common, source) = if logs.many_pods() { sources(logs) } else { (0, 0) };
+        Self {
+            common,
+            source,
+            containers: logs.containers.len() > 1,
+        }
+    }
+
+    fn line(&self, logs: &Logs, l: &LogLine) -> Line {
+        let mut line = Line::default();
+        if l.note {
+            return Line::new(format!("— {} {}", l.pod, text::clean(&l.text)), Role::TextMuted);
+        }
+        if logs.timestamps
+            && let Some(at) = l.at
+        {
+            line = line.and(format!("{} ", at.strftime("%H:%M:%S")), Role::LogTime);
+        }
+        if self.source > 0 {
+            let own = l.pod.get(self.common..).unwrap_or(&l.pod);
+            line = line.and(format!("{} ", text::pad(own, self.source)), Role::LogSource);
+        }
+        if self.containers {
+            line = line.and(format!("{} ", l.container), Role::LogSource);
+        }
+        let words = readable(&l.text, logs.json);
+        let role = level(&words);
+        line.and(text::clean(&words).into_owned(), role)
+    }
+
+    fn rows(&self, logs: &Logs, l: &LogLine, width: usize) -> Vec<Line> {
+        draw::wrapped_by(&[self.line(logs, l)], width, logs.scroll.wrap, 2)
+    }
+}
+
+/// (lines on the last page, lines in all). Lines of the log, not rows: only what is on screen is ever laid out, for a
+/// log may be long and a frame must not be.
+pub fn extent(logs: &Logs, width: usize, rows: usize) -> (usize, usize) {
+    let columns = Columns::of(logs);
+    let len = logs.len();
+    let mut left = rows;
+    let mut page = 0;
+    for l in logs.shown().rev() {
+        let takes = columns.rows(logs, l, width).len();
+        if takes > left {
+            break;
+        }
+        left -= takes;
+        page += 1;
+    }
+    (page.max(1), len)
 }
 
 pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -105,14 +133,30 @@ pub fn draw(look: Look<'_>, logs: &Logs, body: Rect, buf: &mut Buffer) -> Option
     }
     let inner = frame(buf, body, look.style(Role::BorderFocus), &title);
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
-    let lines = lines(logs, usize::from(inner.width));
-    if lines.is_empty() {
+    let columns = Columns::of(logs);
+    let mut rows = Vec::new();
+    let mut hit = None;
+    for (i, l) in logs.shown().enumerate().skip(logs.scroll.top) {
+        if rows.len() >= usize::from(inner.height) {
+            break;
+        }
+        if logs.scroll.hit == Some(i) {
+            hit = Some(rows.len());
+        }
+        rows.extend(columns.rows(logs, l, usize::from(inner.width)));
+    }
+    if rows.is_empty() {
         let text = logs.ended.clone().unwrap_or_else(|| "waiting for lines".to_owned());
         put(buf, inner, 0, 0, &text::clean(&text), look.style(Role::TextMuted));
         return None;
     }
-    draw::body(look, inner, &lines, &logs.scroll, buf);
-    draw::position(look, body, &logs.scroll, lines.len(), buf);
+    let page = Scroll {
+        top: 0,
+        hit,
+        ..logs.scroll.clone()
+    };
+    draw::body(look, inner, &rows, &page, buf);
+    draw::position(look, body, &logs.scroll, logs.scroll.len, buf);
     if let Some(why) = &logs.ended {
         put(
             buf,

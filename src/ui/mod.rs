@@ -13,6 +13,7 @@ mod chrome;
 mod detail;
 mod dialogs;
 mod help;
+mod history;
 mod logs;
 mod plan;
 mod runbook;
@@ -24,7 +25,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
-use crate::app::doc::{Line, Scroll};
+use crate::app::doc::Line;
 use crate::app::layers::Content;
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
@@ -106,7 +107,7 @@ pub fn fit(app: &mut App) {
         if let Layer::Detail(d) = layer {
             d.to_events = false;
         }
-        let Some(scroll) = scroll_of(layer) else { continue };
+        let Some(scroll) = layer.scroll() else { continue };
         (scroll.page, scroll.len) = (page, len);
         if let Some(line) = jump {
             scroll.top = line;
@@ -115,19 +116,6 @@ pub fn fit(app: &mut App) {
             scroll.end();
         }
         scroll.by(0);
-    }
-}
-
-fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
-    match layer {
-        Layer::Detail(l) => Some(&mut l.scroll),
-        Layer::Item(l) => Some(&mut l.scroll),
-        Layer::Text(l) => Some(&mut l.scroll),
-        Layer::Logs(l) => Some(&mut l.scroll),
-        Layer::History(l) => Some(&mut l.scroll),
-        Layer::Runbook(l) => Some(&mut l.scroll),
-        Layer::Help(l) => Some(&mut l.scroll),
-        _ => None,
     }
 }
 
@@ -148,8 +136,11 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
             (page, lines.len(), None)
         }
         Layer::Text(t) => (page, t.lines().len(), None),
-        Layer::Logs(l) => (page, logs::lines(l, width).len(), None),
-        Layer::History(h) => (usize::from(detail::diff_height(h, body)), h.diff().len(), None),
+        Layer::Logs(l) => {
+            let (page, len) = logs::extent(l, width, page);
+            (page, len, None)
+        }
+        Layer::History(h) => (usize::from(history::diff_height(h, body)), h.diff().len(), None),
         Layer::Runbook(v) => runbook::extent(app, v, body),
         Layer::Help(h) => (page, help::lines(app, h).len(), None),
         _ => return None,
@@ -219,9 +210,9 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
             Some(Position::new(body.x + 2, body.y + 1))
         }
         Layer::Logs(l) => logs::draw(look, l, body, buf),
-        Layer::History(h) => detail::history(app, look, h, body, buf),
+        Layer::History(h) => history::history(app, look, h, body, buf),
         Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
-        Layer::Activity(a) => detail::activity(app, look, a.cursor, body, buf),
+        Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
         _ => None,
     }
 }

@@ -85,7 +85,7 @@ pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<P
 
 /// A pane in one line: ` 1 Pods  41/44 ready  ▲ 1 image not pulled`.
 fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let mut x = put(
         buf,
         area,
@@ -95,15 +95,10 @@ fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
         look.style(Role::Key),
     ) + 1;
     x += put(buf, area, x, 0, &text::pad(pane.title, 9), look.style(Role::Title));
-    let (count, role) = match (known(app, pane), badge(app, &app.pane_feed(pane))) {
-        (true, _) => (summary.count, Role::TextMuted),
-        (false, Some((text, role)))
-            if matches!(app.connection, crate::app::Connection::Connected { .. })
-                && app.pane_feed(pane) != Freshness::Off =>
-        {
-            (text, role)
-        }
-        (false, _) => (String::new(), Role::TextMuted),
+    let (count, role) = if known(app, pane) {
+        (summary.count, Role::TextMuted)
+    } else {
+        told(app, pane).unwrap_or((String::new(), Role::TextMuted))
     };
     x += put(buf, area, x, 0, &text::pad(&count, 14), look.style(role));
     for (health, what) in summary.wrong.iter().take(3) {
@@ -188,11 +183,14 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
 /// A name is readable from here on; until then it takes what is spare before anybody else.
 const NAME: u16 = 26;
 
+/// Names longer than this are cut rather than that other columns give way.
+const LONGEST: u16 = 40;
+
 /// From this priority on a column is dropped rather than that a name is cut.
 const NICE: u8 = 5;
 
-/// Widths of the columns that fit into `room`, by priority; the fill column takes the rest.
-pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
+/// Widths of the columns that fit into `room`, by priority; the fill column takes the rest. A name should have `name`.
+pub fn fit_columns(mut columns: Vec<Column>, room: u16, name: u16) -> Vec<(Column, u16)> {
     let least = |c: &Column| match c.width {
         Width::Fixed(n) | Width::Grow(n, _) | Width::Fill(n) => n,
     };
@@ -201,7 +199,7 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
         // What is nice to have goes before a name is cut.
         let nice = columns.iter().map(|c| c.priority).max().unwrap_or(0) >= NICE;
         let short = columns.iter().map(|c| match c.width {
-            Width::Fill(n) => NAME.saturating_sub(n),
+            Width::Fill(n) => NAME.min(name).saturating_sub(n),
             _ => 0,
         });
         let need = if nice { need + short.sum::<u16>() } else { need };
@@ -210,7 +208,7 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16) -> Vec<(Column, u16)> {
             let mut spare = room.saturating_sub(least_of_all);
             for c in &mut columns {
                 if let Width::Fill(n) = &mut c.width {
-                    let more = spare.min(NAME.saturating_sub(*n));
+                    let more = spare.min(name.saturating_sub(*n));
                     *n += more;
                     spare -= more;
                 }
@@ -251,8 +249,33 @@ fn known(app: &App, pane: &Pane) -> bool {
     app.pane_feed(pane).is_fresh() || app.list(pane.id).total > 0
 }
 
+/// The badge of a pane's feed. None where nobody reads it now; without a connection the reason stands in the pane.
+fn told(app: &App, pane: &Pane) -> Option<(String, Role)> {
+    let feed = app.pane_feed(pane);
+    let reads = pane.kinds.is_empty() || matches!(app.connection, crate::app::Connection::Connected { .. });
+    badge(app, &feed).filter(|_| reads && feed != Freshness::Off)
+}
+
+/// How wide the widest name is, for as many rows as are quickly looked through.
+fn longest_name(app: &App, pane: &Pane, list: &List, columns: &[Column]) -> u16 {
+    let name: Vec<Column> = columns
+        .iter()
+        .copied()
+        .filter(|c| matches!(c.width, Width::Fill(_)))
+        .collect();
+    if list.rows.len() > 200 || name.len() != 1 {
+        return NAME;
+    }
+    let cells = list
+        .rows
+        .iter()
+        .filter_map(|row| panes::cells_of(app, pane, row, &name).pop());
+    let widest = cells.map(|c| text::width(&c.text)).max().unwrap_or(0);
+    LONGEST.min(widest as u16)
+}
+
 fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> Vec<(String, ratatui::style::Style)> {
-    let summary = (pane.summary)(app);
+    let summary = app.summary(pane);
     let role = if focused { Role::TitleFocus } else { Role::Title };
     let mut title = vec![
         (format!("{} ", pane.id.number()), look.style(Role::Key)),
@@ -283,10 +306,7 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
         };
         title.push((format!("  {} marked{more}", list.marks.len()), look.style(Role::Mark)));
     }
-    let feed = app.pane_feed(pane);
-    // Without a connection the reason stands in the pane.
-    let connected = pane.kinds.is_empty() || matches!(app.connection, crate::app::Connection::Connected { .. });
-    if connected && let Some((text, role)) = badge(app, &feed) {
+    if let Some((text, role)) = told(app, pane) {
         title.push((format!("  {text}"), look.style(role)));
     }
     title
@@ -313,7 +333,9 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
         }
         return None;
     }
-    let columns = fit_columns(panes::columns_of(app, pane), inner.width - 3);
+    let columns = panes::columns_of(app, pane);
+    let name = longest_name(app, pane, list, &columns);
+    let columns = fit_columns(columns, inner.width - 3, name);
     let mut x = 2;
     for (c, width) in &columns {
         let sorted = list.sort.column == c.id;

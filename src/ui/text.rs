@@ -16,15 +16,11 @@ pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
 /// Where the rest of a broken line begins: below what follows its label, mark or source; else at `otherwise`.
 fn hanging(line: &Line, width: usize, otherwise: usize) -> usize {
     match line.0.as_slice() {
-        [(first, _), (second, label), _, ..]
-            if text::width(first) == 2
-                && first.ends_with(' ')
-                && second.ends_with(' ')
-                && *label == Role::TextMuted =>
-        {
-            match 2 + text::width(second) {
-                w if w <= 24.min(width / 2) => w,
-                _ => 2,
+        // Two columns before the text: a mark and a label, an age and a reason.
+        [(first, _), (second, _), _, ..] if first.ends_with(' ') && second.ends_with("  ") => {
+            match (text::width(first), text::width(first) + text::width(second)) {
+                (_, both) if both <= 28.min(width / 2) => both,
+                (mark, _) => mark.min(20),
             }
         }
         [(first, _), _, ..] if first.ends_with(' ') => match text::width(first) {
@@ -73,7 +69,7 @@ pub fn wrapped_by(lines: &[Line], width: usize, wrap: bool, otherwise: usize) ->
                     now.push((indent.clone(), *role));
                     used = hang;
                 }
-                if w > width {
+                if w > width.saturating_sub(hang) {
                     // One word longer than the line: cut hard.
                     for c in word.chars() {
                         if used >= width {

@@ -249,6 +249,7 @@ async fn each_action_sends_exactly_the_request_of_the_reference() {
                 strategic,
                 Value::Null,
             ),
+            of_a_source => panic!("{of_a_source:?} is no request to Kubernetes"),
         };
         let desk = Desk::new(fake);
         let (outcome, verdict, _) = desk.run(ask.clone()).await;

@@ -20,6 +20,9 @@ const KINDS: [Kind; 5] = [Kind::Pod, Kind::Deployment, Kind::ReplicaSet, Kind::P
 /// So long anything may take before a test gives up, images pulled included.
 const PATIENCE: Duration = Duration::from_secs(150);
 
+/// So long a controller may take to see an object.
+const CONTROLLERS: Duration = Duration::from_secs(10);
+
 /// What the cluster has beside its API server.
 #[derive(Clone, Copy, Debug)]
 pub struct Has {
@@ -102,6 +105,8 @@ pub struct Desk {
     _demand: watch::Sender<Demand>,
     grant: WriteGrant,
     actor: Actor,
+    /// So long a verification may take.
+    deadline_s: u64,
     _dir: tempfile::TempDir,
 }
 
@@ -144,6 +149,7 @@ impl Desk {
             _demand: demand,
             grant,
             actor,
+            deadline_s: 60,
             _dir: dir,
         }
     }
@@ -179,19 +185,22 @@ impl Desk {
         let mine =
             |w: &World, f: &dyn Fn(&Workload) -> bool| w.deployments.values().any(|d| &*d.meta.name == name && f(d));
         let controllers = self
-            .reaches(Duration::from_secs(20), &|w: &World| mine(w, &|d| d.observed > 0))
+            .reaches(CONTROLLERS, &|w: &World| mine(w, &|d| d.observed > 0))
             .await;
         let kubelets = controllers
             && self
                 .reaches(PATIENCE, &|w: &World| mine(w, &|d| d.available >= d.desired))
                 .await;
         if !controllers {
-            eprintln!("CANNOT ASSERT what controllers do: none saw the Deployment within 20 s");
+            eprintln!("CANNOT ASSERT what controllers do: none saw the Deployment within {CONTROLLERS:?}");
         } else if !kubelets {
             eprintln!(
                 "CANNOT ASSERT what kubelets do: no pod of {} became available",
                 self.image
             );
+        }
+        if !kubelets {
+            self.deadline_s = 1;
         }
         Has { controllers, kubelets }
     }
@@ -307,7 +316,7 @@ impl Desk {
 
     pub async fn carry_out(&self, mut plan: Plan) -> (Outcome, Option<Verdict>) {
         plan.verify.soak_s = plan.verify.soak_s.min(1);
-        plan.verify.deadline_s = plan.verify.deadline_s.min(60);
+        plan.verify.deadline_s = plan.verify.deadline_s.min(self.deadline_s);
         let typed = match &plan.confirm {
             Confirm::Button => String::new(),
             Confirm::Typed { word, .. } => word.clone(),

@@ -146,6 +146,8 @@ pub async fn prometheus_in(
     let mut arguments = vec![
         "--config.file=prometheus.yml".to_owned(),
         "--storage.tsdb.path=data".to_owned(),
+        // The first alerts are lost when the Alertmanager is found a moment later.
+        "--rules.alert.resend-delay=1s".to_owned(),
         format!("--web.listen-address=127.0.0.1:{port}"),
     ];
     arguments.extend_from_slice(more);

@@ -1,5 +1,7 @@
 //! What the replay rests on: recordings, a server with clients, comparison, exceptions.
 
+#![allow(dead_code, reason = "each test that uses it needs another part")]
+
 use http::{Request, header};
 use http_body_util::BodyExt as _;
 use jiff::Timestamp;
@@ -208,14 +210,13 @@ impl Exceptions {
             let excepted = self.list.iter_mut().find(|(e, _)| {
                 (e["exchange"].is_null() || e["exchange"] == at) && covers(e["path"].as_str().unwrap(), &path)
             });
-            match excepted {
-                Some((_, used)) => *used = true,
-                None => {
-                    let (expected, got) = (short(&expected), short(&got));
-                    self.left
-                        .push(format!("{} {at} {path}: expected {expected}, got {got}", self.scenario));
-                }
+            if let Some((_, used)) = excepted {
+                *used = true;
+                continue;
             }
+            let (expected, got) = (short(&expected), short(&got));
+            self.left
+                .push(format!("{} {at} {path}: expected {expected}, got {got}", self.scenario));
         }
     }
 
@@ -412,7 +413,15 @@ impl Bench {
 
     /// Opens a watch.
     pub async fn open(&self, path: &str) -> Lines {
-        let request = Request::get(path).body(Body::empty()).unwrap();
+        self.open_as(path, "application/json").await
+    }
+
+    /// Opens a watch whose objects come in that form.
+    pub async fn open_as(&self, path: &str, accept: &str) -> Lines {
+        let request = Request::get(path)
+            .header(header::ACCEPT, accept)
+            .body(Body::empty())
+            .unwrap();
         let response = self.clients["admin"].send(request).await.unwrap();
         assert_eq!(response.status().as_u16(), 200);
         Lines {
@@ -643,6 +652,12 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Whether it ends without another line.
+    pub async fn ends(&mut self) -> bool {
+        let frame = tokio::time::timeout(std::time::Duration::from_secs(30), self.body.frame()).await;
+        !matches!(frame, Ok(Some(Ok(_))) | Err(_))
+    }
+
     /// The next line; a stream that stays silent for long fails the test.
     pub async fn next(&mut self) -> Value {
         loop {

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+mod slots;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ use quarterdeck::runbook::library::Library;
 use quarterdeck::sim::kube::{Clock, Server, ServerOptions};
 use quarterdeck::sim::world::{World, WorldPlatform, cortex};
 use quarterdeck::theme::{Depth, Glyphs, Theme};
+use slots::{removal, slot};
 
 /// When the pictures are taken: the incident is six minutes old.
 const NOW: &str = "2026-11-21T14:02:30Z";
@@ -494,37 +497,4 @@ async fn contexts(kubeconfig: PathBuf) -> Vec<ContextRow> {
         current: c.current,
     };
     found.contexts().into_iter().map(row).collect()
-}
-
-fn slot(change: &Change) -> (Kind, ObjectKey) {
-    let (kind, key) = match change {
-        Change::Pod(k, _) => (Kind::Pod, k),
-        Change::Workload(kind, k, _) | Change::Revision(kind, k, _) => (*kind, k),
-        Change::Hpa(k, _) => (Kind::Hpa, k),
-        Change::Budget(k, _) => (Kind::Pdb, k),
-        Change::Event(k, _) => (Kind::Event, k),
-        Change::Node(k, _) => (Kind::Node, k),
-        Change::Quota(k, _) => (Kind::Quota, k),
-        Change::Job(k, _) => (Kind::Job, k),
-        Change::CronJob(k, _) => (Kind::CronJob, k),
-        Change::Namespace(k, _) => (Kind::Namespace, k),
-    };
-    (kind, key.clone())
-}
-
-fn removal((kind, key): &(Kind, ObjectKey)) -> Change {
-    let key = key.clone();
-    match kind {
-        Kind::Pod => Change::Pod(key, None),
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => Change::Workload(*kind, key, None),
-        Kind::ReplicaSet | Kind::ControllerRevision => Change::Revision(*kind, key, None),
-        Kind::Hpa => Change::Hpa(key, None),
-        Kind::Pdb => Change::Budget(key, None),
-        Kind::Event => Change::Event(key, None),
-        Kind::Node => Change::Node(key, None),
-        Kind::Quota => Change::Quota(key, None),
-        Kind::Job => Change::Job(key, None),
-        Kind::CronJob => Change::CronJob(key, None),
-        Kind::Namespace => Change::Namespace(key, None),
-    }
 }

@@ -118,8 +118,9 @@ fn has_alternative(app: &App) -> Result<(), String> {
 }
 
 fn focus(app: &mut App, by: isize) -> Vec<Effect> {
+    let now = app.now;
     if let Some(Layer::Plan(plan)) = app.layers.last_mut() {
-        plan.move_focus(by);
+        plan.move_focus(by, now);
     }
     Vec::new()
 }
@@ -142,8 +143,11 @@ fn press(app: &mut App) -> Vec<Effect> {
         PlanFocus::Reason | PlanFocus::Word => {
             let wants_word = plan.focus == PlanFocus::Reason
                 && plan.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. }));
-            plan.focus = if wants_word { PlanFocus::Word } else { PlanFocus::Go };
+            plan.focus_on(if wants_word { PlanFocus::Word } else { PlanFocus::Go }, now);
             Vec::new()
+        }
+        PlanFocus::Go if plan.too_fast(now) => {
+            app.complain("that came faster than anyone types, as pasted text does: read the plan, then press enter")
         }
         PlanFocus::Go => {
             let (id, run, reason) = (plan.id, plan.run, plan.reason.text().trim().to_owned());

@@ -137,20 +137,6 @@ pub(super) const TABLE: &[Command] = &[
     },
 ];
 
-/// The scroll of the topmost layer.
-pub(crate) fn scroll_of(layer: &mut Layer) -> Option<&mut Scroll> {
-    match layer {
-        Layer::Detail(l) => Some(&mut l.scroll),
-        Layer::Item(l) => Some(&mut l.scroll),
-        Layer::Text(l) => Some(&mut l.scroll),
-        Layer::Logs(l) => Some(&mut l.scroll),
-        Layer::History(l) => Some(&mut l.scroll),
-        Layer::Runbook(l) => Some(&mut l.scroll),
-        Layer::Help(l) => Some(&mut l.scroll),
-        _ => None,
-    }
-}
-
 fn has_view(app: &App) -> Result<(), String> {
     match app.layers.last() {
         Some(
@@ -177,7 +163,7 @@ fn by(app: &mut App, change: impl Fn(&mut Scroll)) -> Vec<Effect> {
     let Some(layer) = app.layers.last_mut() else {
         return Vec::new();
     };
-    let Some(scroll) = scroll_of(layer) else {
+    let Some(scroll) = layer.scroll() else {
         return Vec::new();
     };
     change(scroll);
@@ -213,7 +199,7 @@ pub(super) fn hit(app: &mut App, forward: bool) -> Vec<Effect> {
         return Vec::new();
     };
     let lines = plain(layer);
-    let Some(scroll) = scroll_of(layer) else {
+    let Some(scroll) = layer.scroll() else {
         return Vec::new();
     };
     if scroll.search.is_empty() {

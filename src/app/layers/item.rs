@@ -20,7 +20,10 @@ impl ItemView {
             what,
             contexts: match pane {
                 PaneId::Queues => &["queues", "view", "global"],
+                PaneId::Queries => &["queries", "view", "global"],
                 PaneId::Redis => &["redis", "view", "global"],
+                PaneId::Certificates => &["certificates", "view", "global"],
+                PaneId::Alerts => &["alerts", "view", "global"],
                 _ => &["view", "global"],
             },
             scroll: Scroll::default(),

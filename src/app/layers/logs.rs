@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use crate::app::doc::Scroll;
 use crate::app::msg::{LogBatch, LogLine, LogQuery, Token};
+use crate::model::Str;
 
 /// How many lines are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Logs {
     pub scroll: Scroll,
     /// Containers seen, for the picker.
     pub containers: Vec<String>,
+    /// Pods seen.
+    pub pods: Vec<Str>,
 }
 
 impl Logs {
@@ -55,6 +58,7 @@ impl Logs {
                 ..Scroll::default()
             },
             containers: Vec::new(),
+            pods: Vec::new(),
         }
     }
 
@@ -63,6 +67,9 @@ impl Logs {
         for line in batch.lines {
             if !line.note && !self.containers.iter().any(|c| **c == *line.container) {
                 self.containers.push(line.container.to_string());
+            }
+            if !line.note && !self.pods.contains(&line.pod) {
+                self.pods.push(line.pod.clone());
             }
             self.lines.push_back(line);
             if self.lines.len() > self.keep.0 {
@@ -81,12 +88,23 @@ impl Logs {
 
     /// More than one pod: each line says whose it is.
     pub fn many_pods(&self) -> bool {
-        let mut pods = self.lines.iter().filter(|l| !l.note).map(|l| &l.pod);
-        let first = pods.next();
-        pods.any(|p| Some(p) != first)
+        self.pods.len() > 1
     }
 
-    pub fn shown(&self) -> impl Iterator<Item = &LogLine> {
+    /// How many lines are shown.
+    pub fn len(&self) -> usize {
+        if self.only.is_empty() {
+            self.lines.len()
+        } else {
+            self.shown().count()
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn shown(&self) -> impl DoubleEndedIterator<Item = &LogLine> {
         self.lines
             .iter()
             .filter(|l| self.only.is_empty() || l.text.to_lowercase().contains(&self.only))

@@ -8,6 +8,11 @@ use crate::app::field::Field;
 /// Keys that arrive sooner after the plan appeared were typed for something else.
 const TYPED_AHEAD: SignedDuration = SignedDuration::from_millis(300);
 
+/// Nobody finds the button and presses it within this time.
+const PRESSED_AFTER: SignedDuration = SignedDuration::from_millis(50);
+/// Nobody types a word and confirms it within this time.
+const TYPED_IN: SignedDuration = SignedDuration::from_millis(300);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanFocus {
     Reason,
@@ -35,6 +40,10 @@ pub struct PlanLayer {
     /// When what stands here appeared.
     pub shown_at: Timestamp,
     pub scroll: usize,
+    /// When the focus came to where it is.
+    focused_at: Timestamp,
+    /// When the word that is to be typed was begun.
+    word_begun: Timestamp,
     /// Lines that the body has beyond what fits, as last drawn.
     pub overflow: usize,
     /// Why the last press on the button did not count.
@@ -54,6 +63,8 @@ impl PlanLayer {
             word: Field::default(),
             shown_at: now,
             scroll: 0,
+            focused_at: now,
+            word_begun: now,
             overflow: 0,
             complaint: None,
             run,
@@ -67,6 +78,7 @@ impl PlanLayer {
         };
         self.focus = PlanFocus::Cancel;
         self.shown_at = now;
+        self.focused_at = now;
     }
 
     /// Whether keys count yet.
@@ -102,11 +114,29 @@ impl PlanLayer {
         stops
     }
 
-    pub fn move_focus(&mut self, by: isize) {
+    /// Whether the keys up to here came faster than a person types: a paste in a terminal that does not mark pastes.
+    pub fn too_fast(&self, now: Timestamp) -> bool {
+        let word = matches!(self.plan().map(|p| &p.confirm), Some(Confirm::Typed { .. }));
+        now.duration_since(self.focused_at) < PRESSED_AFTER || word && now.duration_since(self.word_begun) < TYPED_IN
+    }
+
+    /// Something is typed into the field that has the focus.
+    pub fn typed(&mut self, now: Timestamp) {
+        if self.focus == PlanFocus::Word && self.word.text().chars().nth(1).is_none() {
+            self.word_begun = now;
+        }
+    }
+
+    pub fn focus_on(&mut self, focus: PlanFocus, now: Timestamp) {
+        self.focus = focus;
+        self.focused_at = now;
+    }
+
+    pub fn move_focus(&mut self, by: isize, now: Timestamp) {
         let stops = self.stops();
         let at = stops.iter().position(|s| *s == self.focus).unwrap_or(0) as isize;
         let to = (at + by).rem_euclid(stops.len().max(1) as isize) as usize;
-        self.focus = stops.get(to).copied().unwrap_or(PlanFocus::Cancel);
+        self.focus_on(stops.get(to).copied().unwrap_or(PlanFocus::Cancel), now);
     }
 
     pub fn field(&mut self) -> Option<&mut Field> {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer};
 
+use super::Via;
 use crate::config::SecretRef;
 
 /// `[[platform.postgres]]`
@@ -27,7 +28,7 @@ pub struct PostgresSource {
     pub service: Option<String>,
     /// `port-forward:svc/postgres-core:5432`: through the API server. The TLS name stays that of `dsn`.
     #[serde(default)]
-    pub via: Option<String>,
+    pub via: Option<Via>,
     /// Where changes are made when `dsn` goes through a pooler: the server itself, as `dsn` is written.
     #[serde(default, deserialize_with = "open_dsn")]
     pub direct: Option<String>,

@@ -78,7 +78,11 @@ impl FromStr for Via {
             let port = match port.parse::<u16>() {
                 Ok(0) => return None,
                 Ok(n) => ViaPort::Number(n),
-                Err(_) if is_name(port) && to == ViaKind::Service => ViaPort::Name(port.to_owned()),
+                Err(_)
+                    if is_name(port) && port.contains(|c: char| c.is_ascii_lowercase()) && to == ViaKind::Service =>
+                {
+                    ViaPort::Name(port.to_owned())
+                }
                 Err(_) => return None,
             };
             (is_name(name) && namespace.is_none_or(is_name)).then(|| Self {

@@ -9,16 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt as _, TryStreamExt as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
+use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, SimpleQueryMessage};
 
 use super::conninfo::{Binding, Conninfo, Env, Host, SslMode, Wants, password_of};
 use super::fault::Fault;
 use super::views;
-use super::wire::{Dialer, Lingering, Tls, dial};
+use super::wire::{Dialer, Tls, dial};
 use crate::action::WriteGrant;
 use crate::config::PostgresSource;
 use crate::feed::secret;
@@ -170,12 +173,23 @@ impl Server {
         }
     }
 
-    async fn attempt(&self, info: &Conninfo, host: &Host, mode: SslMode, role: Role) -> Result<Session, Fault> {
+    fn attempt<'a>(
+        &'a self,
+        info: &'a Conninfo,
+        host: &'a Host,
+        mode: SslMode,
+        role: Role,
+    ) -> BoxFuture<'a, Result<Session, Fault>> {
+        Box::pin(self.one_attempt(info, host, mode, role))
+    }
+
+    async fn one_attempt(&self, info: &Conninfo, host: &Host, mode: SslMode, role: Role) -> Result<Session, Fault> {
         let (password, open) = match &info.password {
             Some(password) => (Some(password.clone()), None),
             None => password_of(info, host, &self.env),
         };
-        let connect = async {
+        let (guest, console) = (role == Role::Guest, role == Role::Console);
+        let connect = async move {
             let way = Way {
                 host: host.clone(),
                 via: self.via.clone(),
@@ -187,17 +201,18 @@ impl Server {
                 Role::Console => None,
             };
             let config = self.config(info, mode, password.as_ref(), options);
-            let mut session = match Session::open(&config, &way).await {
-                // A pooler: there is another way to keep the limits.
-                Err(Fault::Startup(_)) if role == Role::Guest => {
-                    let config = self.config(info, mode, password.as_ref(), None);
-                    let mut session = Session::open(&config, &way).await?;
-                    session.pooled = true;
-                    session
-                }
-                other => other?,
+            let first = Session::open(config, way.clone()).await;
+            // A pooler that refuses our settings: there is another way to keep the limits.
+            let retry = guest && matches!(first, Err(Fault::Startup(_)));
+            let mut session = if retry {
+                let config = self.config(info, mode, password.as_ref(), None);
+                let mut session = Session::open(config, way.clone()).await?;
+                session.pooled = true;
+                session
+            } else {
+                first?
             };
-            if role != Role::Console {
+            if !console {
                 session.look_around(role).await?;
             }
             session.wire = session.describe(host, mode);
@@ -264,6 +279,7 @@ fn fits(wants: Wants, session: &Session) -> bool {
 }
 
 /// How to get to the same server once more, for a cancel request.
+#[derive(Clone)]
 struct Way {
     host: Host,
     via: Option<Dialer>,
@@ -324,8 +340,13 @@ struct Around {
 }
 
 impl Session {
-    async fn open(config: &Config, way: &Way) -> Result<Self, Fault> {
-        let stream = dial(&way.host, way.via.as_ref()).await?;
+    /// Boxed: the compiler cannot see otherwise that it may go to another thread.
+    fn open(config: Config, way: Way) -> BoxFuture<'static, Result<Self, Fault>> {
+        Self::opened(config, way).boxed()
+    }
+
+    async fn opened(config: Config, way: Way) -> Result<Self, Fault> {
+        let stream = dial(way.host.clone(), way.via.clone()).await?;
         let (client, mut connection) = config
             .connect_raw(stream, way.tls.clone())
             .await
@@ -361,11 +382,7 @@ impl Session {
             driver,
             heard,
             cancel,
-            way: Way {
-                host: way.host.clone(),
-                via: way.via.clone(),
-                tls: way.tls.clone(),
-            },
+            way,
             pooled: false,
             facts: Facts::default(),
             wire: String::new(),
@@ -445,7 +462,12 @@ impl Session {
             }
             return Ok(first_column(&all?));
         }
-        let rows = self.within(ANSWER, self.client.query_typed(sql, &[])).await?;
+        let none: Vec<(i32, Type)> = Vec::new();
+        let asked = async {
+            let rows = self.client.query_typed_raw(sql, none).await?;
+            rows.try_collect::<Vec<_>>().await
+        };
+        let rows = self.within(ANSWER, asked.boxed()).await?;
         rows.iter()
             .map(|row| row.try_get::<_, String>(0).map_err(|e| Fault::of(&e)))
             .collect()
@@ -453,13 +475,13 @@ impl Session {
 
     /// The simple protocol.
     pub async fn simple(&self, sql: &str, deadline: Duration) -> Result<Vec<SimpleQueryMessage>, Fault> {
-        self.within(deadline, self.client.simple_query(sql)).await
+        self.within(deadline, self.client.simple_query(sql).boxed()).await
     }
 
     async fn within<T>(
         &self,
         deadline: Duration,
-        asked: impl Future<Output = Result<T, tokio_postgres::Error>>,
+        asked: BoxFuture<'_, Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Fault> {
         if self.poisoned.load(Ordering::Relaxed) {
             return Err(Fault::Lost("a statement before this one got no answer".to_owned()));
@@ -486,10 +508,10 @@ impl Session {
     /// Asks the server to end the running statement. Nothing tells whether it will.
     pub async fn cancel(&self) {
         let ask = async {
-            if let Ok(stream) = dial(&self.way.host, self.way.via.as_ref()).await {
+            if let Ok(stream) = dial(self.way.host.clone(), self.way.via.clone()).await {
                 let _ = self
                     .cancel
-                    .cancel_query_raw(Lingering(stream), self.way.tls.clone())
+                    .cancel_query_raw(stream.lingering(), self.way.tls.clone())
                     .await;
             }
         };

@@ -25,31 +25,69 @@ use super::fault::Fault;
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-/// A stream of whatever kind.
-pub type Wire = Box<dyn Duplex>;
+/// A stream of whatever kind. A type of its own: with a bare box the compiler cannot see that a connection may go to
+/// another thread.
+pub struct Wire(Box<dyn Duplex>);
+
+impl Wire {
+    pub fn new(stream: impl Duplex + 'static) -> Self {
+        Self(Box::new(stream))
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_shutdown(cx)
+    }
+}
 
 /// Opens a stream to the server by another way than its address: through a port-forward, say.
 pub type Dialer = Arc<dyn Fn() -> BoxFuture<'static, io::Result<Wire>> + Send + Sync>;
 
-pub(super) async fn dial(host: &Host, via: Option<&Dialer>) -> Result<Wire, Fault> {
+/// Boxed for the sake of who waits for it on another thread.
+pub(super) fn dial(host: Host, via: Option<Dialer>) -> BoxFuture<'static, Result<Wire, Fault>> {
+    Box::pin(dialled(host, via))
+}
+
+async fn dialled(host: Host, via: Option<Dialer>) -> Result<Wire, Fault> {
     let lost = |e: io::Error| Fault::Lost(format!("{host}: {e}"));
     if let Some(via) = via {
         return via().await.map_err(lost);
     }
     if host.is_socket() {
         let path = Path::new(&host.host).join(format!(".s.PGSQL.{}", host.port));
-        return Ok(Box::new(UnixStream::connect(path).await.map_err(lost)?));
+        return Ok(Wire::new(UnixStream::connect(path).await.map_err(lost)?));
     }
-    let name = host.address.as_deref().unwrap_or(&host.host);
+    let name = host.address.clone().unwrap_or_else(|| host.host.clone());
     let stream = TcpStream::connect((name, host.port)).await.map_err(lost)?;
     // What is sent is small and waited for.
     let _ = stream.set_nodelay(true);
-    Ok(Box::new(stream))
+    Ok(Wire::new(stream))
 }
 
 /// A stream whose closing waits until the other side has closed: a pooler drops a cancel request whose sender is gone
 /// before it was passed on.
-pub(super) struct Lingering(pub Wire);
+struct Lingering(Wire);
+
+impl Wire {
+    pub(super) fn lingering(self) -> Self {
+        Self::new(Lingering(self))
+    }
+}
 
 impl AsyncRead for Lingering {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
@@ -228,14 +266,14 @@ impl ServerCertVerifier for Lenient {
 }
 
 /// A stream under TLS, for tokio-postgres.
-pub(super) struct Secured<S>(tokio_rustls::client::TlsStream<S>);
+pub(super) struct Secured(tokio_rustls::client::TlsStream<Wire>);
 
-impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> TlsConnect<S> for Tls {
-    type Stream = Secured<S>;
+impl TlsConnect<Wire> for Tls {
+    type Stream = Secured;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Secured<S>>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Secured>> + Send>>;
 
-    fn connect(self, stream: S) -> Self::Future {
+    fn connect(self, stream: Wire) -> Self::Future {
         Box::pin(async move {
             let Some((config, name)) = self.0 else {
                 return Err(io::Error::other("TLS was not asked for"));
@@ -248,7 +286,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> TlsConnect<S> for Tls {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> TlsStream for Secured<S> {
+impl TlsStream for Secured {
     fn channel_binding(&self) -> ChannelBinding {
         let (_, session) = self.0.get_ref();
         session
@@ -274,13 +312,13 @@ fn end_point(cert: &CertificateDer<'_>) -> Option<Vec<u8>> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Secured<S> {
+impl AsyncRead for Secured {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.0).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Secured<S> {
+impl AsyncWrite for Secured {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.0).poll_write(cx, buf)
     }

@@ -2,6 +2,7 @@
 
 pub mod alertmanager;
 mod api;
+mod asker;
 mod queries;
 mod views;
 
@@ -13,6 +14,7 @@ use prometheus_http_query::Client;
 
 use self::alertmanager::Alertmanager;
 pub use self::api::Trouble;
+pub use self::asker::Asker;
 pub use self::queries::{ALL as QUERIES, Query, Texts};
 use super::http::HttpServer;
 use super::{Inbox, Pace, SourceContext};
@@ -50,6 +52,42 @@ pub async fn run(source: PrometheusSource, mut context: SourceContext, inbox: In
     }
 }
 
+/// How an action reaches an Alertmanager. Cheap to clone; all clones share one client.
+#[derive(Clone)]
+pub struct AlertmanagerWay {
+    url: Str,
+    server: Arc<tokio::sync::Mutex<HttpServer>>,
+}
+
+impl std::fmt::Debug for AlertmanagerWay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("AlertmanagerWay").field(&self.url).finish()
+    }
+}
+
+impl AlertmanagerWay {
+    pub fn new(endpoint: crate::config::Endpoint, context: &SourceContext) -> Self {
+        let server = HttpServer::new(endpoint, context);
+        Self {
+            url: server.url().into(),
+            server: Arc::new(tokio::sync::Mutex::new(server)),
+        }
+    }
+
+    /// Without a slash at its end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A client that is let in.
+    ///
+    /// # Errors
+    /// A credential or the way is missing.
+    pub async fn client(&self) -> Result<reqwest::Client, Problem> {
+        self.server.lock().await.client().await
+    }
+}
+
 /// How well a source was reached so far: what becomes of its light.
 #[derive(Default)]
 pub(super) struct Reached {
@@ -81,21 +119,13 @@ impl Reached {
             },
             Err(Problem::Absent { what, .. }) if self.last.is_none() => Freshness::Absent { why: what },
             Err(problem) => {
-                let why = sentence(&problem);
+                let why = problem.words().into();
                 match self.last {
                     Some(since) => Freshness::Stale { since, why, retry_at },
                     None => Freshness::Failed { why, retry_at },
                 }
             }
         }
-    }
-}
-
-/// A problem in one sentence.
-pub(super) fn sentence(problem: &Problem) -> Str {
-    match problem {
-        Problem::Denied { what, .. } | Problem::Absent { what, .. } => what.clone(),
-        Problem::Locked(why) | Problem::TimedOut(why) | Problem::Failed(why) => why.clone(),
     }
 }
 

@@ -13,7 +13,7 @@ const PIPELINE: usize = 512;
 const ROUNDS: usize = 18;
 
 /// One queue at one look: asks until it knows enough.
-pub(super) trait Inquiry: Send {
+pub(super) trait Inquiry: Send + Sync {
     /// A key that tells the node in a Cluster.
     fn home(&self) -> &str;
     /// What to ask in the next round; nothing more when empty.

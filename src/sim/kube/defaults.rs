@@ -11,7 +11,7 @@ pub fn apply(r: &Resource, value: &mut Value) {
         root.entry("type").or_insert_with(|| json!("Opaque"));
         return;
     }
-    if r.status && !matches!(r.key, "nodes" | "certificates.cert-manager.io") {
+    if r.status && r.key != "nodes" && !r.is_custom() {
         root.entry("status").or_insert_with(|| json!({}));
     }
     if r.key == "daemonsets.apps" {

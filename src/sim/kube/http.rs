@@ -35,6 +35,8 @@ pub(crate) struct Api {
     pub hidden: Vec<String>,
     /// How often a quiet watch gets a bookmark.
     pub bookmark_every: Duration,
+    /// Where the ports of pods really are.
+    pub forwards: super::forward::Forwards,
     /// `127.0.0.1:PORT`
     pub address: String,
 }
@@ -204,7 +206,7 @@ async fn answer(
     known: Result<User, Status>,
     method: &str,
     agent: &str,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Answer, Status> {
     let path = request.uri().path().to_owned();
     if matches!(path.as_str(), "/healthz" | "/livez" | "/readyz") {
@@ -216,6 +218,26 @@ async fn answer(
     let accept = header_text(request.headers(), header::ACCEPT);
     let target = request::target(&path, &api.hidden)?;
     authorize(api, &user, method, &target, &query)?;
+    if let Target::Objects {
+        resource,
+        namespace,
+        name: Some(name),
+        subresource: Some(subresource),
+        ..
+    } = &target
+        && resource.key == "pods"
+        && subresource == "portforward"
+    {
+        let namespace = namespace.as_deref().unwrap_or_default();
+        let pod = api.store.get(resource, namespace, name);
+        let pod = pod.ok_or_else(|| {
+            let mut status = Status::new(404, "NotFound", format!("pods \"{name}\" not found"));
+            status.details = Some(super::status::details(name, "", "pods"));
+            status
+        })?;
+        let upgrade = super::forward::upgrade(&mut request);
+        return super::forward::forward(&api.forwards, &pod.value(), &query, request.headers(), upgrade);
+    }
     let body = Limited::new(request.into_body(), MAX_BODY)
         .collect()
         .await

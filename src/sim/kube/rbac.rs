@@ -296,6 +296,38 @@ const EDIT: &[Rule] = &[
     },
 ];
 
+const CERT_MANAGER_VIEW: &[Rule] = &[
+    Rule {
+        verbs: READ,
+        groups: &["cert-manager.io"],
+        resources: &["certificates", "certificaterequests", "issuers"],
+    },
+    Rule {
+        verbs: READ,
+        groups: &["acme.cert-manager.io"],
+        resources: &["challenges", "orders"],
+    },
+];
+
+/// `update` alone on the status: a renewal is a PUT.
+const CERT_MANAGER_EDIT: &[Rule] = &[
+    Rule {
+        verbs: WRITE,
+        groups: &["cert-manager.io"],
+        resources: &["certificates", "certificaterequests", "issuers"],
+    },
+    Rule {
+        verbs: &["update"],
+        groups: &["cert-manager.io"],
+        resources: &["certificates/status"],
+    },
+    Rule {
+        verbs: WRITE,
+        groups: &["acme.cert-manager.io"],
+        resources: &["challenges", "orders"],
+    },
+];
+
 /// What everyone who is known has.
 const EVERYONE: &[Rule] = &[
     Rule {
@@ -359,6 +391,17 @@ impl User {
         ]
     }
 
+    /// What cert-manager's chart adds to `view` and `edit`.
+    fn rules_of_cert_manager(&self, namespace: &str) -> Vec<&'static [Rule]> {
+        match &self.role {
+            Role::View => vec![CERT_MANAGER_VIEW],
+            Role::Edit(namespaces) if namespaces.iter().any(|n| n == namespace) => {
+                vec![CERT_MANAGER_VIEW, CERT_MANAGER_EDIT]
+            }
+            Role::Admin | Role::Nothing | Role::Edit(_) => Vec::new(),
+        }
+    }
+
     fn rules(&self, namespace: &str) -> Vec<&'static [Rule]> {
         match &self.role {
             Role::View => vec![VIEW],
@@ -380,6 +423,7 @@ impl User {
         }
         self.rules(access.namespace)
             .iter()
+            .chain(self.rules_of_cert_manager(access.namespace).iter())
             .any(|rules| rules.iter().any(|r| r.allows(access, &target)))
             .then(|| match &self.role {
                 Role::View => format!(

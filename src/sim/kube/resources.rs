@@ -57,7 +57,7 @@ impl Resource {
 
 /// Whether a group is one of CustomResourceDefinitions.
 pub(crate) fn is_custom(group: &str) -> bool {
-    group == "cert-manager.io"
+    group == "cert-manager.io" || group == "acme.cert-manager.io"
 }
 
 /// The resource of that group and plural name, if it is served.
@@ -123,5 +123,10 @@ resources! {
     CRONJOBS = "batch" "v1" "cronjobs" "cronjob" "CronJob" "cronjobs.batch" ["cj"] status generation all;
     INGRESSES = "networking.k8s.io" "v1" "ingresses" "ingress" "Ingress" "ingresses.networking.k8s.io" ["ing"] status generation;
     ENDPOINTSLICES = "discovery.k8s.io" "v1" "endpointslices" "endpointslice" "EndpointSlice" "endpointslices.discovery.k8s.io" [] generation;
+    CERTIFICATEREQUESTS = "cert-manager.io" "v1" "certificaterequests" "certificaterequest" "CertificateRequest" "certificaterequests.cert-manager.io" ["cr" "crs"] status generation;
+    ISSUERS = "cert-manager.io" "v1" "issuers" "issuer" "Issuer" "issuers.cert-manager.io" [] status generation;
+    CLUSTERISSUERS = "cert-manager.io" "v1" "clusterissuers" "clusterissuer" "ClusterIssuer" "clusterissuers.cert-manager.io" [] cluster status generation;
+    ORDERS = "acme.cert-manager.io" "v1" "orders" "order" "Order" "orders.acme.cert-manager.io" [] status generation;
+    CHALLENGES = "acme.cert-manager.io" "v1" "challenges" "challenge" "Challenge" "challenges.acme.cert-manager.io" [] status generation;
     CERTIFICATES = "cert-manager.io" "v1" "certificates" "certificate" "Certificate" "certificates.cert-manager.io" ["cert"] status generation;
 }

@@ -91,6 +91,7 @@ impl Server {
             users: options.users,
             hidden: options.hidden_groups,
             bookmark_every: options.bookmark_every,
+            forwards: super::forward::Forwards::default(),
             address: address.to_string(),
         });
         let task = tokio::spawn(accept(listener, acceptor.clone(), api.clone()));
@@ -124,6 +125,11 @@ impl Server {
     /// The store that it serves.
     pub fn store(&self) -> &Store {
         &self.api.store
+    }
+
+    /// Where the ports of pods really are, for port-forward.
+    pub fn forwards(&self) -> &super::forward::Forwards {
+        &self.api.forwards
     }
 
     /// Makes things go wrong.
@@ -223,6 +229,6 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, api: Arc<Api>) {
     let service = service_fn(move |request| serve(api.clone(), certificate.clone(), request));
     // A connection that ends badly is the client's doing, or was asked for as a fault.
     let _ended = auto::Builder::new(TokioExecutor::new())
-        .serve_connection(TokioIo::new(tls), service)
+        .serve_connection_with_upgrades(TokioIo::new(tls), service)
         .await;
 }

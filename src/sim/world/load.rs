@@ -25,7 +25,7 @@ pub(super) struct Generator {
 }
 
 /// A namespace or node of the load generator.
-pub(super) fn is_load(name: &str) -> bool {
+pub(crate) fn is_load(name: &str) -> bool {
     name.starts_with("load-")
 }
 

@@ -7,6 +7,7 @@
 pub(crate) mod json;
 
 mod budgets;
+mod certificates;
 mod daemonset;
 mod deployment;
 mod events;
@@ -30,6 +31,7 @@ mod schedule;
 mod scheduler;
 mod statefulset;
 
+pub(crate) use load::is_load;
 pub use platform::WorldPlatform;
 pub use scenario::{Scenario, cortex};
 
@@ -87,6 +89,7 @@ enum Work {
     Namespace(Key),
     Orphans(String),
     Expire(Key),
+    Certificate(Key),
     Load,
 }
 
@@ -106,6 +109,8 @@ pub struct World {
     /// What reconciles the dependents of an owner, by the owner's uid.
     owners: HashMap<Box<str>, Work>,
     load: Option<load::Generator>,
+    /// Signs certificates; made when the first is asked for.
+    authority: Option<certificates::Authority>,
     /// While a long history is made: what repeats by the clock repeats rarely.
     coarse: bool,
     scenario: Arc<Scenario>,
@@ -129,6 +134,7 @@ impl World {
             recommendations: HashMap::new(),
             owners: HashMap::new(),
             load: None,
+            authority: None,
             coarse: false,
             scenario,
         };
@@ -228,6 +234,8 @@ impl World {
             "poddisruptionbudgets.policy" => return self.queue.push(Work::Budgets(key.ns)),
             "resourcequotas" => return self.queue.push(Work::Quota(key.ns)),
             "namespaces" => return self.queue.push(Work::Namespace(key)),
+            "certificates.cert-manager.io" if gone => return,
+            "certificates.cert-manager.io" => return self.queue.push(Work::Certificate(key)),
             "nodes" => return self.notice_node(event, key),
             _ => return,
         };
@@ -322,6 +330,7 @@ impl World {
             Work::Namespace(key) => garbage::end_namespace(self, &key),
             Work::Orphans(uid) => garbage::collect(self, &uid),
             Work::Expire(key) => events::expire(self, &key),
+            Work::Certificate(key) => certificates::sync(self, &key),
             Work::Load => load::tick(self),
         }
     }

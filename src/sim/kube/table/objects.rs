@@ -293,3 +293,24 @@ pub(super) fn certificate(v: &Value) -> Vec<Value> {
         text(v, "/metadata/creationTimestamp").into(),
     ]
 }
+
+fn is(v: &Value, kind: &str) -> Value {
+    let found = list(v, "/status/conditions").iter().find(|c| text(c, "/type") == kind);
+    found.map_or("", |c| text(c, "/status")).into()
+}
+
+pub(super) fn certificate_request(v: &Value) -> Vec<Value> {
+    vec![
+        name(v),
+        is(v, "Approved"),
+        is(v, "Denied"),
+        is(v, "Ready"),
+        text(v, "/spec/issuerRef/name").into(),
+        text(v, "/spec/username").into(),
+        text(v, "/metadata/creationTimestamp").into(),
+    ]
+}
+
+pub(super) fn issuer(v: &Value) -> Vec<Value> {
+    vec![name(v), is(v, "Ready"), text(v, "/metadata/creationTimestamp").into()]
+}

@@ -1,0 +1,606 @@
+//! The tables of the pane.
+
+use super::super::item::{self, Build, count, lasted, rate};
+use super::super::{Column, Width};
+use super::{session_health, waiter_health};
+use crate::app::{App, Health, ItemRef, Row};
+use crate::model::postgres::{Session, Waiter};
+use crate::model::{Postgres, SourceKind, Str};
+use crate::text;
+use crate::theme::Role;
+
+fn servers(app: &App) -> impl Iterator<Item = (&Str, &Postgres)> {
+    app.world.sources.postgres.iter().map(|(n, p)| (n, &**p))
+}
+
+fn many(app: &App) -> bool {
+    app.sources.iter().filter(|id| id.kind == SourceKind::Postgres).count() > 1
+}
+
+fn with_source(app: &App, mut columns: Vec<Column>) -> Vec<Column> {
+    item::source_column(app, SourceKind::Postgres, &mut columns);
+    columns
+}
+
+/// A row that begins with its source, where several are configured.
+fn begin(app: &App, source: &Str, uid: &str, name: &str, health: Health) -> Build {
+    let build = Build::new(uid, source, name, health);
+    if many(app) { build.muted(&**source) } else { build }
+}
+
+fn bad(health: Health) -> Role {
+    if health <= Health::Moving {
+        health.role()
+    } else {
+        Role::Text
+    }
+}
+
+/// A statement on one line.
+fn one_line(query: Option<&str>) -> String {
+    let query = query.unwrap_or("");
+    let words: Vec<&str> = query.split_whitespace().collect();
+    text::clean(&words.join(" ")).into_owned()
+}
+
+pub fn activity_columns(app: &App) -> Vec<Column> {
+    with_source(
+        app,
+        vec![
+            Column::new("user", "ROLE", Width::Fixed(9), 1),
+            Column::new("age", "AGE", Width::Fixed(6), 0).right(),
+            Column::new("wait", "WAIT", Width::Grow(10, 22), 0),
+            Column::new("pid", "PID", Width::Fixed(7), 5).right(),
+            Column::new("application", "APPLICATION", Width::Fixed(14), 6),
+            Column::new("query", "QUERY", Width::Fill(18), 0),
+        ],
+    )
+}
+
+/// The lock tree first, roots on top and those that wait below them; then everything that runs, oldest first.
+pub fn activity(app: &App) -> Vec<Row> {
+    let mut out = Vec::new();
+    for (source, pg) in servers(app) {
+        let query_at = 5 + usize::from(many(app));
+        out.extend(item::trouble(source, "activity", &pg.activity, query_at + 1, query_at));
+        let mut shown = std::collections::BTreeSet::new();
+        for (i, w) in pg
+            .locks
+            .last()
+            .map(|t| t.lines.as_slice())
+            .unwrap_or_default()
+            .iter()
+            .enumerate()
+        {
+            shown.insert(w.row.pid);
+            out.push(waiter(app, source, i, w));
+        }
+        for s in pg.activity.last().map(Vec::as_slice).unwrap_or_default() {
+            if !shown.contains(&s.pid) && (s.is_client() || s.age_s() > 60.0) {
+                out.push(session(app, source, s));
+            }
+        }
+    }
+    out
+}
+
+fn waiter(app: &App, source: &Str, i: usize, w: &Waiter) -> Row {
+    let row = &w.row;
+    let age = if w.depth == 0 {
+        row.xact_s.or(row.query_s)
+    } else {
+        row.wait_s
+    }
+    .unwrap_or(0.0);
+    let health = waiter_health(w);
+    let wait = match (w.depth, &row.lock_mode) {
+        (0, _) => format!("blocks {}", w.below),
+        (_, Some(mode)) => format!("lock {}", mode.trim_end_matches("Lock")),
+        (_, None) => "lock".to_owned(),
+    };
+    let indent = "  ".repeat(w.depth);
+    let mark = if w.depth > 0 { "└ " } else { "" };
+    let what = match &row.state {
+        Some(s) if w.depth == 0 && s.starts_with("idle") => format!("[{s}] "),
+        _ => String::new(),
+    };
+    begin(
+        app,
+        source,
+        &format!(
+            "session/{source}/{}/{}",
+            row.pid,
+            row.backend_start.as_deref().unwrap_or("")
+        ),
+        &row.pid.to_string(),
+        // The tree stays together: the order is its own.
+        Health::Critical,
+    )
+    .rank(1e12 - i as f64)
+    .what(ItemRef::Session {
+        source: source.clone(),
+        pid: row.pid,
+        backend_start: row.backend_start.clone(),
+    })
+    .text(text::clean(row.user.as_deref().unwrap_or("?")))
+    .number(Some(age), lasted(age), bad(health))
+    .cell(wait, bad(health))
+    .number(Some(f64::from(row.pid)), row.pid.to_string(), Role::TextMuted)
+    .muted(text::clean(row.application.as_deref().unwrap_or("")))
+    .text(format!("{indent}{mark}{what}{}", one_line(row.query.as_deref())))
+    .row()
+}
+
+fn session(app: &App, source: &Str, s: &Session) -> Row {
+    let health = session_health(s);
+    let wait = if s.is_idle_in_transaction() {
+        "idle in transaction".to_owned()
+    } else {
+        s.wait()
+    };
+    begin(
+        app,
+        source,
+        &format!(
+            "session/{source}/{}/{}",
+            s.pid,
+            s.backend_start.as_deref().unwrap_or("")
+        ),
+        &s.pid.to_string(),
+        health,
+    )
+    .rank(s.age_s())
+    .what(ItemRef::Session {
+        source: source.clone(),
+        pid: s.pid,
+        backend_start: s.backend_start.clone(),
+    })
+    .text(text::clean(
+        s.user.as_deref().or(s.backend_type.as_deref()).unwrap_or("?"),
+    ))
+    .number(Some(s.age_s()), lasted(s.age_s()), bad(health))
+    .cell(
+        wait,
+        if s.is_idle_in_transaction() {
+            bad(health)
+        } else {
+            Role::TextMuted
+        },
+    )
+    .number(Some(f64::from(s.pid)), s.pid.to_string(), Role::TextMuted)
+    .muted(text::clean(s.application.as_deref().unwrap_or("")))
+    .text(one_line(s.query.as_deref()))
+    .row()
+}
+
+pub fn statement_columns(app: &App) -> Vec<Column> {
+    with_source(
+        app,
+        vec![
+            Column::new("share", "SHARE", Width::Fixed(5), 0).right(),
+            Column::new("mean", "MEAN", Width::Fixed(8), 0).right(),
+            Column::new("calls", "CALLS/s", Width::Fixed(7), 1).right(),
+            Column::new("io", "I/O", Width::Fixed(5), 4).right(),
+            Column::new("rows", "ROWS", Width::Fixed(8), 5).right(),
+            Column::new("user", "ROLE", Width::Fixed(9), 3),
+            Column::new("query", "QUERY", Width::Fill(20), 0),
+        ],
+    )
+}
+
+pub fn statements(app: &App) -> Vec<Row> {
+    let mut out = Vec::new();
+    for (source, pg) in servers(app) {
+        let at = 6 + usize::from(many(app));
+        out.extend(item::trouble(source, "statements", &pg.statements, at + 1, at));
+        let Some(all) = pg.statements.last() else { continue };
+        for s in &all.rows {
+            let share = all.share(s);
+            let mean = s.mean_ms();
+            let health = if mean > 500.0 && share > 0.05 {
+                Health::Warning
+            } else {
+                Health::Good
+            };
+            let io = if s.window.total_ms > 0.0 {
+                s.window.io_ms / s.window.total_ms
+            } else {
+                0.0
+            };
+            let uid = format!(
+                "statement/{source}/{}/{}/{}",
+                s.id.user_id, s.id.database_id, s.id.query_id
+            );
+            let query = s
+                .text
+                .as_deref()
+                .map_or_else(|| "(text not read)".to_owned(), |t| one_line(Some(t)));
+            out.push(
+                begin(app, source, &uid, &s.id.query_id, health)
+                    .rank(share)
+                    .what(ItemRef::Statement {
+                        source: source.clone(),
+                        id: s.id.clone(),
+                    })
+                    .number(Some(share), format!("{:.0} %", share * 100.0), Role::Text)
+                    .number(Some(mean), milliseconds(mean), bad(health))
+                    .number(
+                        all.rate(s),
+                        all.rate(s).map_or_else(|| "?".to_owned(), rate),
+                        Role::Text,
+                    )
+                    .number(
+                        Some(io),
+                        if io > 0.005 {
+                            format!("{:.0} %", io * 100.0)
+                        } else {
+                            "–".to_owned()
+                        },
+                        Role::TextMuted,
+                    )
+                    .number(
+                        Some(s.window.rows),
+                        count(s.window.rows.max(0.0) as u64),
+                        Role::TextMuted,
+                    )
+                    .muted(text::clean(&s.user))
+                    .text(query)
+                    .row(),
+            );
+        }
+    }
+    out
+}
+
+/// A time in few characters: `0.4 ms`, `412 ms`, `3.2 s`.
+pub fn milliseconds(ms: f64) -> String {
+    match ms {
+        _ if ms < 10.0 => format!("{ms:.1} ms"),
+        _ if ms < 10_000.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.1} s", ms / 1000.0),
+    }
+}
+
+pub fn table_columns(app: &App) -> Vec<Column> {
+    with_source(
+        app,
+        vec![
+            Column::new("name", "TABLE", Width::Fill(16), 0),
+            Column::new("dead", "DEAD", Width::Fixed(11), 0).right(),
+            Column::new("ratio", "× ITS LIMIT", Width::Fixed(11), 0).right(),
+            Column::new("live", "LIVE", Width::Fixed(12), 4).right(),
+            Column::new("size", "SIZE", Width::Fixed(8), 2).right(),
+            Column::new("vacuumed", "VACUUMED", Width::Fixed(8), 1).right(),
+            Column::new("analyzed", "ANALYZED", Width::Fixed(8), 3).right(),
+        ],
+    )
+}
+
+pub fn tables(app: &App) -> Vec<Row> {
+    let mut out = Vec::new();
+    for (source, pg) in servers(app) {
+        out.extend(item::trouble(source, "tables", &pg.tables, 7, usize::from(many(app))));
+        for w in pg.work.last().map(Vec::as_slice).unwrap_or_default() {
+            let what = format!("{} {}: {}", w.what, w.table.as_deref().unwrap_or(""), w.phase);
+            let percent = w.percent.map_or_else(|| "?".to_owned(), |p| format!("{p:.0} %"));
+            out.push(
+                begin(
+                    app,
+                    source,
+                    &format!("work/{source}/{}", w.pid),
+                    &w.pid.to_string(),
+                    Health::Moving,
+                )
+                .rank(1e12)
+                .cell(text::clean(&what), Role::Info)
+                .muted("")
+                .cell(percent, Role::Info)
+                .row(),
+            );
+        }
+        for t in pg.tables.last().map(Vec::as_slice).unwrap_or_default() {
+            let ratio = t.ratio();
+            let health = match ratio {
+                r if r > 10.0 => Health::Critical,
+                r if r > 2.0 => Health::Warning,
+                _ => Health::Good,
+            };
+            let when = |t: Option<jiff::Timestamp>| t.map_or_else(|| "never".to_owned(), |t| item::ago(app, t));
+            let number = |n: i64| count(u64::try_from(n).unwrap_or(0));
+            out.push(
+                begin(
+                    app,
+                    source,
+                    &format!("table/{source}/{}", t.oid),
+                    &t.full_name(),
+                    health,
+                )
+                .rank(ratio)
+                .what(ItemRef::Table {
+                    source: source.clone(),
+                    schema: t.schema.clone(),
+                    name: t.name.clone(),
+                })
+                .text(text::clean(&t.full_name()))
+                .number(Some(t.dead as f64), number(t.dead), bad(health))
+                .number(Some(ratio), format!("{ratio:.1}"), bad(health))
+                .number(Some(t.live as f64), number(t.live), Role::Text)
+                .number(
+                    Some(t.bytes as f64),
+                    text::bytes(u64::try_from(t.bytes).unwrap_or(0)),
+                    Role::Text,
+                )
+                .number(
+                    t.vacuumed.map(|t| t.as_second() as f64),
+                    when(t.vacuumed),
+                    Role::TextMuted,
+                )
+                .number(
+                    t.analyzed.map(|t| t.as_second() as f64),
+                    when(t.analyzed),
+                    Role::TextMuted,
+                )
+                .row(),
+            );
+        }
+    }
+    out
+}
+
+pub fn index_columns(app: &App) -> Vec<Column> {
+    with_source(
+        app,
+        vec![
+            Column::new("name", "INDEX", Width::Fill(18), 0),
+            Column::new("finding", "FINDING", Width::Grow(16, 40), 0),
+            Column::new("size", "SIZE", Width::Fixed(8), 1).right(),
+            Column::new("scans", "SCANS", Width::Fixed(10), 3).right(),
+            Column::new("table", "TABLE", Width::Fixed(20), 2),
+        ],
+    )
+}
+
+pub fn indexes(app: &App) -> Vec<Row> {
+    let mut out = Vec::new();
+    for (source, pg) in servers(app) {
+        out.extend(item::trouble(source, "indexes", &pg.indexes, 5, usize::from(many(app))));
+        for i in pg.indexes.last().map(Vec::as_slice).unwrap_or_default() {
+            let (health, finding) = match (i.invalid, &i.duplicate_of, i.unused) {
+                (true, ..) => (Health::Warning, "invalid: rebuild it".to_owned()),
+                (_, Some(of), _) => (Health::Good, format!("the double of {of}")),
+                (_, _, true) => (Health::Good, "never used here".to_owned()),
+                _ => (Health::Good, String::new()),
+            };
+            out.push(
+                begin(app, source, &format!("index/{source}/{}", i.oid), &i.name, health)
+                    .rank(i.bytes as f64)
+                    .what(ItemRef::Index {
+                        source: source.clone(),
+                        schema: i.schema.clone(),
+                        name: i.name.clone(),
+                    })
+                    .text(text::clean(&format!("{}.{}", i.schema, i.name)))
+                    .cell(text::clean(&finding), bad(health))
+                    .number(
+                        Some(i.bytes as f64),
+                        text::bytes(u64::try_from(i.bytes).unwrap_or(0)),
+                        Role::Text,
+                    )
+                    .number(
+                        Some(i.scans as f64),
+                        count(u64::try_from(i.scans).unwrap_or(0)),
+                        Role::TextMuted,
+                    )
+                    .muted(text::clean(&i.table))
+                    .row(),
+            );
+        }
+        for t in pg.scanned.last().map(Vec::as_slice).unwrap_or_default() {
+            let name = format!("{}.{}", t.schema, t.name);
+            let finding = format!("read whole {} times", count(u64::try_from(t.scans).unwrap_or(0)));
+            out.push(
+                begin(app, source, &format!("scanned/{source}/{name}"), &name, Health::Quiet)
+                    .rank(t.rows_read as f64)
+                    .text(text::clean(&name))
+                    .muted(finding)
+                    .number(
+                        Some(t.bytes as f64),
+                        text::bytes(u64::try_from(t.bytes).unwrap_or(0)),
+                        Role::TextMuted,
+                    )
+                    .number(
+                        Some(t.index_scans as f64),
+                        count(u64::try_from(t.index_scans).unwrap_or(0)),
+                        Role::TextMuted,
+                    )
+                    .muted("(no index fits)")
+                    .row(),
+            );
+        }
+    }
+    out
+}
+
+pub fn connection_columns(app: &App) -> Vec<Column> {
+    with_source(
+        app,
+        vec![
+            Column::new("count", "COUNT", Width::Fixed(12), 0).right(),
+            Column::new("state", "STATE", Width::Grow(12, 24), 0),
+            Column::new("user", "ROLE", Width::Fixed(12), 1),
+            Column::new("database", "DATABASE", Width::Fixed(14), 2),
+            Column::new("application", "APPLICATION", Width::Fill(14), 0),
+        ],
+    )
+}
+
+pub fn connections(app: &App) -> Vec<Row> {
+    let mut out = Vec::new();
+    for (source, pg) in servers(app) {
+        out.extend(item::trouble(
+            source,
+            "connections",
+            &pg.connections,
+            5,
+            usize::from(many(app)),
+        ));
+        let Some(c) = pg.connections.last() else { continue };
+        let share = if c.usable > 0 {
+            c.total as f64 / c.usable as f64
+        } else {
+            0.0
+        };
+        let health = match share {
+            s if s > 0.9 => Health::Critical,
+            s if s > 0.8 => Health::Warning,
+            _ => Health::Good,
+        };
+        let states = c
+            .states()
+            .into_iter()
+            .map(|(s, n)| format!("{n} {s}"))
+            .collect::<Vec<_>>();
+        out.push(
+            begin(app, source, &format!("connections/{source}"), "", Health::Critical)
+                .rank(1e12)
+                .cell(format!("{} of {}", c.total, c.usable), bad(health))
+                .cell("in all", bad(health))
+                .muted("")
+                .muted("")
+                .muted(text::clean(&states.join(", ")))
+                .row(),
+        );
+        for b in &c.by {
+            let part = |s: &Option<String>| text::clean(s.as_deref().unwrap_or("–")).into_owned();
+            let uid = format!(
+                "by/{source}/{:?}/{:?}/{:?}/{:?}",
+                b.database, b.user, b.application, b.state
+            );
+            out.push(
+                begin(app, source, &uid, "", Health::Good)
+                    .rank(b.count as f64)
+                    .number(Some(b.count as f64), b.count.to_string(), Role::Text)
+                    .text(part(&b.state))
+                    .text(part(&b.user))
+                    .muted(part(&b.database))
+                    .muted(part(&b.application))
+                    .row(),
+            );
+        }
+        for p in pg.pools.last().map(Vec::as_slice).unwrap_or_default() {
+            let waits = p.clients_waiting > 0;
+            let health = match p.max_wait_s {
+                s if s > 10.0 => Health::Critical,
+                s if s > 1.0 => Health::Warning,
+                _ => Health::Good,
+            };
+            out.push(
+                begin(
+                    app,
+                    source,
+                    &format!("pool/{source}/{}/{}", p.database, p.user),
+                    &p.database,
+                    health,
+                )
+                .rank(p.max_wait_s)
+                .cell(
+                    format!("{} waiting", p.clients_waiting),
+                    if waits { bad(health) } else { Role::TextMuted },
+                )
+                .text(format!("pool, {}", p.mode))
+                .text(text::clean(&p.user))
+                .muted(text::clean(&p.database))
+                .muted(format!(
+                    "{} clients on {} servers, {} idle, longest wait {}",
+                    p.clients_active,
+                    p.servers_active,
+                    p.servers_idle,
+                    lasted(p.max_wait_s)
+                ))
+                .row(),
+            );
+        }
+    }
+    out
+}
+
+pub fn replication_columns(app: &App) -> Vec<Column> {
+    with_source(
+        app,
+        vec![
+            Column::new("name", "NAME", Width::Fill(16), 0),
+            Column::new("what", "WHAT", Width::Fixed(10), 0),
+            Column::new("lag", "LAG", Width::Fixed(8), 0).right(),
+            Column::new("bytes", "BEHIND", Width::Fixed(9), 1).right(),
+            Column::new("state", "STATE", Width::Grow(12, 40), 0),
+        ],
+    )
+}
+
+pub fn replication(app: &App) -> Vec<Row> {
+    let bytes = |n: Option<i64>| n.map_or_else(|| "?".to_owned(), |n| text::bytes(u64::try_from(n).unwrap_or(0)));
+    let mut out = Vec::new();
+    for (source, pg) in servers(app) {
+        for r in pg.replicas.last().map(Vec::as_slice).unwrap_or_default() {
+            let health = match (r.lag_s, r.lag_bytes) {
+                (Some(s), _) if s > 300.0 => Health::Critical,
+                (Some(s), _) if s > 30.0 => Health::Warning,
+                (_, Some(b)) if b > 256 << 20 => Health::Warning,
+                _ => Health::Good,
+            };
+            let lag = r.lag_s.map_or_else(|| "–".to_owned(), lasted);
+            out.push(
+                begin(app, source, &format!("replica/{source}/{}", r.name), &r.name, health)
+                    .text(text::clean(&r.name))
+                    .muted("replica")
+                    .number(r.lag_s, lag, bad(health))
+                    .number(r.lag_bytes.map(|b| b as f64), bytes(r.lag_bytes), bad(health))
+                    .muted(text::clean(&format!(
+                        "{} {}",
+                        r.state.as_deref().unwrap_or(""),
+                        r.sync_state.as_deref().unwrap_or("")
+                    )))
+                    .row(),
+            );
+        }
+        if let Some(s) = pg.standby.last() {
+            out.push(
+                begin(app, source, &format!("standby/{source}"), source, Health::Good)
+                    .text(&**source)
+                    .muted("standby")
+                    .number(s.lag_s, s.lag_s.map_or_else(|| "–".to_owned(), lasted), Role::Text)
+                    .number(s.lag_bytes.map(|b| b as f64), bytes(s.lag_bytes), Role::Text)
+                    .muted(text::clean(s.receiver.as_deref().unwrap_or("no receiver")))
+                    .row(),
+            );
+        }
+        for s in pg.slots.last().map(Vec::as_slice).unwrap_or_default() {
+            let kept = s.retained_bytes.unwrap_or(0);
+            let lost = s.wal_status.as_deref() == Some("lost") || s.invalid.is_some();
+            let health = match (s.active, kept) {
+                _ if lost => Health::Critical,
+                (false, k) if k > 10 << 30 => Health::Critical,
+                (false, k) if k > 1 << 30 => Health::Warning,
+                _ => Health::Good,
+            };
+            let state = if s.active { "in use" } else { "nobody reads it" };
+            out.push(
+                begin(app, source, &format!("slot/{source}/{}", s.name), &s.name, health)
+                    .text(text::clean(&s.name))
+                    .muted("slot")
+                    .number(
+                        s.inactive_s,
+                        s.inactive_s.map_or_else(|| "–".to_owned(), lasted),
+                        bad(health),
+                    )
+                    .number(Some(kept as f64), bytes(s.retained_bytes), bad(health))
+                    .muted(text::clean(&format!(
+                        "{state} {}",
+                        s.wal_status.as_deref().unwrap_or("")
+                    )))
+                    .row(),
+            );
+        }
+    }
+    out
+}

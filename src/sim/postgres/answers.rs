@@ -1,0 +1,418 @@
+//! What the console asks, by the id in the comment of each statement.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::psql;
+use super::world::{Client, Database, Upkeep, seconds};
+
+/// What a statement gives.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    Rows {
+        columns: Vec<&'static str>,
+        rows: Vec<Vec<Option<String>>>,
+    },
+    Done(&'static str),
+    Error {
+        code: &'static str,
+        message: String,
+    },
+    /// Not yet: ask again.
+    Wait,
+}
+
+/// Who asks.
+pub(super) struct Caller {
+    pub pid: i32,
+    pub user: String,
+    pub application: String,
+    pub options: String,
+    pub began: Timestamp,
+}
+
+pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {
+    db.pass(now);
+    let id = sql
+        .split_once("/* qd:")
+        .and_then(|(_, rest)| rest.split_once(" */"))
+        .map_or("", |(id, _)| id);
+    let rows = match id {
+        "" => return plain(db, caller, sql, now),
+        "server" => vec![server(db, caller)],
+        "activity" => db.clients.values().map(|c| activity(c, now)).collect(),
+        "locks" => locks(db, now),
+        "connections" => connections(db),
+        "statements" => statements(db, now),
+        "statement_info" => vec![json!({"thrown_out": 0, "stats_reset": time(db.started)})],
+        "statement_texts" => db
+            .statements
+            .iter()
+            .map(|s| json!({"query_id": s.query_id.to_string(), "query": s.query}))
+            .collect(),
+        "tables" => tables(db, now),
+        "scanned" => scanned(db),
+        "indexes" => vec![json!({
+            "oid": 16_431, "schema": "public", "table": "threads", "name": "threads_status_idx1", "bytes": 4_200_000,
+            "scans": 0, "invalid": false, "unused": true, "duplicate_of": "threads_status_idx",
+        })],
+        "work" => db.upkeep.iter().map(|u| work(db, u, now)).collect(),
+        "horizon" => horizon(db, now),
+        "databases" => ["cortex", "postgres", "template1"]
+            .map(|name| {
+                json!({"name": name, "age": 41_230_118, "multixact_age": 12, "freeze_max_age": 200_000_000,
+                       "multixact_freeze_max_age": 400_000_000})
+            })
+            .to_vec(),
+        "replicas" => vec![json!({
+            "name": "postgres-replica-0", "client": "10.42.2.9", "state": "streaming", "sync_state": "async",
+            "lag_s": 0.021, "lag_bytes": 16_384,
+        })],
+        "standby" => Vec::new(),
+        "slots" => vec![json!({
+            "name": "postgres_replica_0", "kind": "physical", "database": null, "active": true,
+            "wal_status": "reserved", "retained_bytes": 16_384, "safe_bytes": null, "inactive_s": null, "invalid": null,
+        })],
+        "session" => session(db, sql, now),
+        "upkeep" => upkeep(db, sql),
+        "signal" => return signal(db, sql, now),
+        "explain" => {
+            return lines(
+                "QUERY PLAN",
+                &["Limit  (cost=0.42..8.44 rows=1 width=72)", "  ->  Index Scan"],
+            );
+        }
+        "index" | "counted" => Vec::new(),
+        other => return no(format!("the demonstration does not know the view {other}")),
+    };
+    let rows = rows.into_iter().map(|row| vec![Some(row.to_string())]).collect();
+    Answer::Rows {
+        columns: vec!["row"],
+        rows,
+    }
+}
+
+/// Without an id: what is plain enough to be known by its text.
+fn plain(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {
+    let words = psql::normal(sql);
+    match words.as_str() {
+        "select pg_backend_pid()::text" => return lines("pg_backend_pid", &[&caller.pid.to_string()]),
+        "select 1" => return lines("?column?", &["1"]),
+        "begin" | "begin read only" => return Answer::Done("BEGIN"),
+        "commit" => return Answer::Done("COMMIT"),
+        "rollback" => return Answer::Done("ROLLBACK"),
+        _ if words.starts_with("set ") => return Answer::Done("SET"),
+        _ => {}
+    }
+    if words.starts_with("vacuum") || words.starts_with("analyze") {
+        return maintain(db, caller, &words, now);
+    }
+    psql::answer(db, &words, now).unwrap_or_else(|| {
+        no("the demonstration answers what its console and its runbooks ask, and no more".to_owned())
+    })
+}
+
+pub(super) fn no(message: String) -> Answer {
+    Answer::Error { code: "0A000", message }
+}
+
+pub(super) fn lines(column: &'static str, lines: &[&str]) -> Answer {
+    Answer::Rows {
+        columns: vec![column],
+        rows: lines.iter().map(|l| vec![Some((*l).to_owned())]).collect(),
+    }
+}
+
+/// As PostgreSQL writes a time.
+pub(super) fn time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S.%6f+00").to_string()
+}
+
+fn server(db: &Database, caller: &Caller) -> Value {
+    let guest = caller.options.contains("statement_timeout=3000");
+    json!({
+        "version_num": 160_014, "version": "16.14", "in_recovery": false, "started": db.started.to_string(),
+        "database": "cortex", "user": caller.user, "superuser": false, "reads_stats": true, "may_signal": true,
+        "statements_schema": "public", "timescale": null, "max_connections": 100, "reserved_connections": 3,
+        "autovacuum": true, "freeze_max_age": 200_000_000, "encrypted": false,
+        "statement_timeout": if guest { "3s" } else { "0" }, "lock_timeout": if guest { "200ms" } else { "5s" },
+        "read_only": if guest { "on" } else { "off" }, "now_s": 0.0,
+    })
+}
+
+fn activity(c: &Client, now: Timestamp) -> Value {
+    let waits = c.lock.map(|(kind, _, _)| kind);
+    json!({
+        "pid": c.pid, "leader_pid": null, "backend_type": "client backend", "database": "cortex", "user": c.user,
+        "application": c.application, "client": c.address, "state": c.state,
+        "wait_event_type": if waits.is_some() { Some("Lock") } else if c.state == "active" { None } else { Some("Client") },
+        "wait_event": waits.or((c.state != "active").then_some("ClientRead")),
+        "query_id": null, "backend_start": time(c.started), "xact_s": c.xact.map(|x| seconds(now, x)),
+        "query_s": seconds(now, c.query_start), "state_s": seconds(now, c.state_change),
+        "xmin_age": if c.state == "active" { Some(1200) } else { None }, "query": c.query,
+    })
+}
+
+fn locks(db: &Database, now: Timestamp) -> Vec<Value> {
+    let blocks = |pid: i32| db.clients.values().any(|c| c.blocked_by.contains(&pid));
+    db.clients
+        .values()
+        .filter(|c| !c.blocked_by.is_empty() || blocks(c.pid))
+        .map(|c| {
+            let (kind, mode, relation) = c.lock.unzip3();
+            json!({
+                "pid": c.pid, "blocked_by": c.blocked_by, "database": "cortex", "user": c.user,
+                "application": c.application, "client": c.address, "state": c.state, "backend_start": time(c.started),
+                "xact_s": c.xact.map(|x| seconds(now, x)), "query_s": seconds(now, c.query_start),
+                "state_s": seconds(now, c.state_change), "query": c.query, "lock_type": kind, "lock_mode": mode,
+                "relation": relation.filter(|r| !r.is_empty()),
+                "wait_s": c.lock.map(|_| seconds(now, c.query_start)),
+            })
+        })
+        .collect()
+}
+
+/// `Option::unzip` of three.
+trait Unzip<A, B, C> {
+    fn unzip3(self) -> (Option<A>, Option<B>, Option<C>);
+}
+
+impl<A, B, C> Unzip<A, B, C> for Option<(A, B, C)> {
+    fn unzip3(self) -> (Option<A>, Option<B>, Option<C>) {
+        match self {
+            Some((a, b, c)) => (Some(a), Some(b), Some(c)),
+            None => (None, None, None),
+        }
+    }
+}
+
+/// By state, as both the console and psql count them.
+pub(super) fn states(db: &Database) -> Vec<(&'static str, i64)> {
+    let mut all = vec![("idle", db.idle)];
+    for state in ["active", "idle in transaction"] {
+        let n = db.clients.values().filter(|c| c.state == state).count();
+        if n > 0 {
+            all.push((state, i64::try_from(n).unwrap_or_default()));
+        }
+    }
+    all
+}
+
+fn connections(db: &Database) -> Vec<Value> {
+    states(db)
+        .into_iter()
+        .map(
+            |(state, n)| json!({"database": "cortex", "user": "cortex", "application": "", "state": state, "count": n}),
+        )
+        .collect()
+}
+
+fn statements(db: &Database, now: Timestamp) -> Vec<Value> {
+    let total = |s: &super::world::Counted| s.calls(now) * s.mean_ms;
+    let all: f64 = db.statements.iter().map(total).sum();
+    let mut sorted: Vec<_> = db.statements.iter().collect();
+    sorted.sort_by(|a, b| total(b).total_cmp(&total(a)));
+    sorted
+        .into_iter()
+        .map(|s| {
+            let calls = s.calls(now);
+            json!({
+                "user_id": 16_385, "database_id": 16_386, "query_id": s.query_id.to_string(), "top_level": true,
+                "user": "cortex", "database": "cortex", "calls": calls, "total_ms": calls * s.mean_ms, "rows": calls * 4.0,
+                "io_ms": calls * s.mean_ms * 0.3, "blocks_hit": calls * 40.0, "blocks_read": calls * 3.0,
+                "temp_blocks": 0.0, "wal_bytes": 0.0, "max_ms": s.mean_ms * 9.0, "all_ms": all,
+            })
+        })
+        .collect()
+}
+
+fn tables(db: &Database, now: Timestamp) -> Vec<Value> {
+    let mut all: Vec<_> = db.tables.iter().collect();
+    let ratio = |t: &super::world::Table| t.dead(now) as f64 / t.threshold;
+    all.sort_by(|a, b| ratio(b).total_cmp(&ratio(a)));
+    all.into_iter()
+        .map(|t| {
+            json!({
+                "oid": t.oid, "schema": "public", "name": t.name, "live": t.live, "dead": t.dead(now), "modified": 4_000,
+                "threshold": t.threshold, "autovacuum": true, "bytes": t.bytes,
+                "vacuumed": t.vacuumed.max(t.autovacuumed).map(|t| t.to_string()),
+                "analyzed": t.analyzed.map(|t| t.to_string()), "vacuums": t.vacuums + 40, "frozen_age": 41_000_000,
+            })
+        })
+        .collect()
+}
+
+fn scanned(db: &Database) -> Vec<Value> {
+    db.tables
+        .iter()
+        .filter(|t| t.scans > t.index_scans)
+        .map(|t| {
+            json!({"schema": "public", "name": t.name, "scans": t.scans, "rows_read": t.rows_read,
+                   "index_scans": t.index_scans, "live": t.live, "bytes": t.bytes})
+        })
+        .collect()
+}
+
+fn work(db: &Database, u: &Upkeep, now: Timestamp) -> Value {
+    let bytes = db.tables.iter().find(|t| t.name == u.table).map_or(0, |t| t.bytes);
+    let part = (seconds(now, u.began) / u.lasts(bytes)).clamp(0.0, 1.0);
+    let (phase, percent) = match part {
+        _ if !u.vacuum => ("acquiring sample rows", part),
+        p if p < 0.6 => ("scanning heap", p / 0.6),
+        p if p < 0.8 => ("vacuuming indexes", (p - 0.6) / 0.2),
+        p => ("vacuuming heap", (p - 0.8) / 0.2),
+    };
+    json!({
+        "pid": u.pid, "what": if u.vacuum { "vacuum" } else { "analyze" }, "database": "cortex",
+        "table": format!("public.{}", u.table), "phase": phase, "percent": percent * 100.0, "index_rounds": 0,
+        "dead_bytes": null, "dead_bytes_max": null, "indexes_done": null, "indexes": null, "autovacuum": false,
+        "against_wraparound": false, "since_s": seconds(now, u.began), "application": u.application,
+    })
+}
+
+fn horizon(db: &Database, now: Timestamp) -> Vec<Value> {
+    let mut all: Vec<&Client> = db.clients.values().filter(|c| c.state == "active").collect();
+    all.sort_by_key(|c| c.xact);
+    all.into_iter()
+        .map(|c| {
+            json!({
+                "kind": "session", "name": c.pid.to_string(), "age": 900, "database": "cortex", "user": c.user,
+                "state": c.state, "since_s": null, "query": c.query, "xact_s": c.xact.map(|x| seconds(now, x)),
+            })
+        })
+        .collect()
+}
+
+/// The number after a text.
+pub(super) fn number(sql: &str, after: &str) -> Option<i32> {
+    let (_, rest) = sql.split_once(after)?;
+    let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().ok()
+}
+
+/// The first quoted text after another one.
+fn quoted<'a>(sql: &'a str, after: &str) -> Option<&'a str> {
+    let (_, rest) = sql.split_once(after)?;
+    rest.split('\'').nth(1)
+}
+
+/// The session of a pid and the start that goes with it.
+fn named<'a>(db: &'a Database, sql: &str) -> Option<&'a Client> {
+    let client = db.clients.get(&number(sql, "a.pid =")?)?;
+    quoted(sql, "a.backend_start =")
+        .is_some_and(|start| start == time(client.started))
+        .then_some(client)
+}
+
+fn session(db: &Database, sql: &str, now: Timestamp) -> Vec<Value> {
+    let Some(c) = named(db, sql) else { return Vec::new() };
+    let blocks = db.clients.values().filter(|o| o.blocked_by.contains(&c.pid)).count();
+    vec![json!({
+        "user": c.user, "application": c.application, "backend_type": "client backend", "state": c.state,
+        "query": c.query, "query_start": time(c.query_start), "xact_s": c.xact.map(|x| seconds(now, x)),
+        "query_s": seconds(now, c.query_start), "is_super": false, "may": true, "blocks": blocks,
+    })]
+}
+
+fn signal(db: &mut Database, sql: &str, now: Timestamp) -> Answer {
+    let Some(pid) = named(db, sql).map(|c| c.pid) else {
+        return lines("text", &[]);
+    };
+    let terminate = sql.contains("pg_terminate_backend");
+    match db.signal(pid, terminate, now) {
+        Some(_) => lines("text", &["true"]),
+        None => lines("text", &[]),
+    }
+}
+
+fn upkeep(db: &Database, sql: &str) -> Vec<Value> {
+    let name = quoted(sql, "s.relname =");
+    let oid = number(sql, "s.relid =").filter(|_| name.is_none());
+    let wanted = |t: &super::world::Table| match (name, oid) {
+        (Some(name), _) => t.name == name,
+        (None, Some(oid)) => i64::from(t.oid) == i64::from(oid),
+        (None, None) => true,
+    };
+    let now = Timestamp::now();
+    db.tables
+        .iter()
+        .filter(|t| wanted(t))
+        .map(|t| {
+            let runs = db.upkeep.iter().find(|u| u.vacuum && u.table == t.name);
+            json!({
+                "oid": t.oid, "schema": "public", "name": t.name, "live": t.live, "dead": t.dead(now),
+                "vacuums": t.vacuums, "analyzes": t.analyzes, "bytes": t.bytes,
+                "vacuumed": t.vacuumed.map(|t| t.to_string()), "analyzed": t.analyzed.map(|t| t.to_string()),
+                "may": true, "vacuum_pid": runs.map(|u| u.pid),
+            })
+        })
+        .collect()
+}
+
+/// VACUUM and ANALYZE, of a table or of all.
+fn maintain(db: &mut Database, caller: &Caller, words: &str, now: Timestamp) -> Answer {
+    let vacuum = words.starts_with("vacuum");
+    let tag = if vacuum { "VACUUM" } else { "ANALYZE" };
+    if words.starts_with("vacuum full") || words.contains("(full") {
+        return no("the demonstration does not lock its tables for VACUUM FULL".to_owned());
+    }
+    if db.upkeep.iter().any(|u| u.pid == caller.pid) {
+        return Answer::Wait;
+    }
+    let target = words
+        .rsplit(' ')
+        .next()
+        .map(|w| w.replace('"', ""))
+        .and_then(|w| w.rsplit('.').next().map(str::to_owned))
+        .unwrap_or_default();
+    let whole = matches!(target.as_str(), "vacuum" | "analyze" | "verbose") || target.ends_with(')');
+    let finished = db.done.iter().position(|p| *p == caller.pid);
+    if let Some(at) = finished {
+        db.done.remove(at);
+        if !whole {
+            return Answer::Done(tag);
+        }
+    }
+    let next = if whole {
+        let at = db.whole.entry(caller.pid).or_insert(0);
+        let name = db.tables.get(*at).map(|t| t.name);
+        *at += 1;
+        let Some(name) = name else {
+            db.whole.remove(&caller.pid);
+            return Answer::Done(tag);
+        };
+        name
+    } else {
+        match db.tables.iter().find(|t| t.name == target) {
+            Some(t) => t.name,
+            None => {
+                return Answer::Error {
+                    code: "42P01",
+                    message: format!("relation \"{target}\" does not exist"),
+                };
+            }
+        }
+    };
+    db.upkeep.push(Upkeep {
+        pid: caller.pid,
+        table: next,
+        vacuum,
+        analyze: !vacuum || words.contains("analyze"),
+        began: now,
+        application: caller.application.clone(),
+    });
+    Answer::Wait
+}
+
+/// How long ago, as psql shows an interval.
+pub(super) fn interval(now: Timestamp, then: Timestamp) -> String {
+    let all = now.duration_since(then).max(SignedDuration::ZERO);
+    let s = all.as_secs();
+    format!(
+        "{:02}:{:02}:{:02}.{:06}",
+        s / 3600,
+        s / 60 % 60,
+        s % 60,
+        all.subsec_micros()
+    )
+}

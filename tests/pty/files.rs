@@ -1,0 +1,111 @@
+//! No cluster, a dead one, and files that are not as they should be.
+
+use serde_json::{Value, json};
+
+use super::pty_support::{Home, Servers, Start};
+
+const DEAD: &str = "\
+apiVersion: v1
+kind: Config
+current-context: dead
+clusters:
+- name: dead
+  cluster: {server: \"https://127.0.0.1:1\"}
+users:
+- name: nobody
+  user: {token: none}
+contexts:
+- name: dead
+  context: {cluster: dead, user: nobody}
+";
+
+#[test]
+fn without_a_kubeconfig_it_opens_and_says_what_is_missing() {
+    let home = Home::new();
+    let mut console = Start::new(&home, &[]).go();
+    console.see("kubeconfig");
+    console.see("KUBECONFIG");
+    console.send("C");
+    console.see("Context");
+}
+
+#[test]
+fn from_a_cluster_that_is_dead_another_one_is_reached_by_keys() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let dead = home.write("dead.yaml", DEAD);
+    let both = format!("{}:{}", dead.display(), servers.demo.kubeconfig().display());
+    let mut console = Start::new(&home, &[]).env("KUBECONFIG", &both).go();
+    console.see("connection refused");
+    console.send("C");
+    console.see("demo-viewer");
+    console.type_in("demo-viewer\r");
+    console.see("ImagePullBackOff");
+}
+
+#[test]
+fn a_file_with_a_fault_is_named_with_line_and_column_and_the_console_opens() {
+    let home = Home::new();
+    let at = |name: &str, text: &str| home.write(name, text).to_str().unwrap().to_owned();
+    let config = at("bad.toml", "[ui]\nthem = 3\n");
+    let theme = at("bad-theme.toml", "[roles]\ntext = { fg = \"#zzz\" }\n");
+    let kubeconfig = at("bad.yaml", "apiVersion: v1\nclusters:\n- name: x\n  cluster: [\n");
+    let wide = |args: &[&str]| Start::new(&home, args).size(200, 45);
+    let console = wide(&["--config", &config]).go();
+    console.see("bad.toml:2:1");
+    console.see("theme");
+    console.see("? help");
+    drop(console);
+    let console = wide(&["--theme", &theme]).go();
+    console.see("bad-theme.toml:2:");
+    console.see("? help");
+    drop(console);
+    let console = wide(&["--kubeconfig", &kubeconfig]).go();
+    console.see("bad.yaml:");
+    console.see("? help");
+    drop(console);
+    at(".config/quarterdeck/keymap.toml", "[global]\n\"j\" = \"no.such\"\n");
+    at(".config/quarterdeck/runbooks/mine.md", "+++\nid = 3\n+++\n# x\n");
+    let console = wide(&[]).go();
+    console.see("keymap.toml:2:");
+    console.see("mine.md:2:");
+    console.see("? help");
+    drop(console);
+    let ended = Start::new(&home, &["pods", "--config", &config])
+        .size(200, 45)
+        .go()
+        .ended();
+    let text = String::from_utf8(ended.bytes).unwrap();
+    assert!(text.contains("bad.toml:2:1"), "{text}");
+    assert_eq!(ended.code, 2);
+}
+
+#[test]
+fn a_credential_plugin_that_needs_a_person_gets_the_terminal_and_gives_it_back() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let plugin = home.write(
+        "plugin",
+        "#!/bin/sh\ntest -t 0 || { echo 'somebody must sign in' >&2; exit 1; }\nprintf 'your code: ' >&2\nread -r code\n\
+         echo '{\"kind\":\"ExecCredential\",\"apiVersion\":\"client.authentication.k8s.io/v1\",\"status\":{\"token\":\"'\"$code\"'\"}}'\n",
+    );
+    std::fs::set_permissions(&plugin, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut config: Value = serde_yaml_ng::from_str(&servers.demo.server().kubeconfig()).unwrap();
+    let token = config["users"][0]["user"]["token"].as_str().unwrap().to_owned();
+    config["users"][0]["user"] = json!({"exec": {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": plugin,
+        "interactiveMode": "IfAvailable",
+    }});
+    let path = home.write("kubeconfig.json", &config.to_string());
+    let mut console = Start::new(&home, &["--kubeconfig", path.to_str().unwrap()]).go();
+    console.see("asks for a person");
+    console.send("L");
+    console.wait("the plugin asks on the terminal", |s| {
+        !s.alternate_screen() && s.contents().contains("your code: ")
+    });
+    assert!(!console.is_raw());
+    console.type_in(&format!("{token}\n"));
+    console.wait("the console is back and connected", |s| {
+        s.alternate_screen() && s.contents().contains("ImagePullBackOff")
+    });
+    assert!(console.is_raw());
+}

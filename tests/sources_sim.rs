@@ -1,0 +1,342 @@
+//! Prometheus, certificates and the way through the API server against the demonstration platform.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use quarterdeck::action::{
+    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace as Waits, Planner, Policy, Reach, Request, Thing,
+    Undo, Verdict, WriteGrant, execute,
+};
+use quarterdeck::config::Platform;
+use quarterdeck::feed::forward::Forward;
+use quarterdeck::feed::kube::{Access, Cluster, ContextChoice, connect};
+use quarterdeck::feed::prometheus::AlertmanagerWay;
+use quarterdeck::feed::{Pace, SourceContext, certificate, prometheus};
+use quarterdeck::journal::{Journal, Mode, Who};
+use quarterdeck::model::{Problem, SourceId, SourceKind, Trust};
+use quarterdeck::sim::demo::{self, Demo};
+use quarterdeck::sim::kube::Writer;
+use quarterdeck::sim::kube::resources::DEPLOYMENTS;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+struct Stage {
+    demo: Demo,
+    cluster: Cluster,
+    platform: Platform,
+    context: SourceContext,
+}
+
+async fn stage(name: &str, access: Access) -> Stage {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let options = demo::Options {
+        pace: 20,
+        ..demo::Options::default()
+    };
+    let demo = demo::start(options).await.unwrap();
+    let choice = ContextChoice {
+        kubeconfig: Some(demo.kubeconfig().to_path_buf()),
+        context: Some(name.to_owned()),
+        ..ContextChoice::default()
+    };
+    let cluster = connect(choice, access).await.unwrap();
+    let text = std::fs::read_to_string(demo.config()).unwrap();
+    let mut file: std::collections::BTreeMap<String, Vec<Platform>> = toml::from_str(&text).unwrap();
+    let platform = file.remove("platform").unwrap().remove(0);
+    let context = SourceContext {
+        cluster: Some(cluster.clone()),
+        grant: WriteGrant::at_start(access == Access::ReadOnly).map(Arc::new),
+        pace: tokio::sync::watch::channel(Pace::Slow).1,
+    };
+    Stage {
+        demo,
+        cluster,
+        platform,
+        context,
+    }
+}
+
+impl Stage {
+    async fn certificates(&self) -> certificate::Poll {
+        let mut poll = certificate::Poll::new(self.platform.certificates[0].clone(), &self.context);
+        poll.round().await.unwrap();
+        poll
+    }
+
+    fn state_of(poll: &certificate::Poll, name: &str) -> &'static str {
+        let rows = poll.seen.rows();
+        rows.iter().find(|r| r.name() == name).unwrap().state(Timestamp::now())
+    }
+
+    fn actor(&self, folder: &std::path::Path) -> (Actor, Arc<WriteGrant>) {
+        let grant = self.context.grant.clone().unwrap();
+        let endpoint = self.platform.prometheus[0].alertmanager.clone().unwrap();
+        let mut sources = Reach::default();
+        sources
+            .alertmanagers
+            .insert("main".into(), AlertmanagerWay::new(endpoint, &self.context));
+        let planner = Planner {
+            reader: self.cluster.reader().clone(),
+            place: self.cluster.place().clone(),
+            class: Class::Local,
+            user: "operator".into(),
+            policy: Policy::default(),
+            sources,
+        };
+        let journal = Journal::open(&folder.join("journal"), Who::here("operator", Mode::Live)).unwrap();
+        let pace = Waits {
+            deadline: Duration::from_secs(5),
+            poll: Duration::from_millis(50),
+        };
+        let act = self.cluster.act_client(&grant).unwrap();
+        (Actor::new(&grant, planner, act, journal).with_pace(pace), grant)
+    }
+}
+
+async fn carry_out(actor: &Actor, grant: &WriteGrant, request: Request) -> (Outcome, Option<Verdict>, Undo) {
+    let now = Timestamp::now();
+    let plan = actor.plan(request, ActionId(1), now).await.unwrap();
+    assert_eq!(plan.blocked(), None);
+    let typed = match &plan.confirm {
+        Confirm::Typed { word, .. } => word.clone(),
+        Confirm::Button => String::new(),
+    };
+    let by = Confirmation {
+        hash: plan.hash(),
+        typed,
+        reason: "test".into(),
+    };
+    let undo = plan.undo.clone();
+    let (progress, mut stages) = tokio::sync::mpsc::channel(64);
+    tokio::spawn(async move { while stages.recv().await.is_some() {} });
+    let (outcome, verdict) = execute(actor, grant, plan.confirm(by, now).unwrap(), progress).await;
+    (outcome, verdict, undo)
+}
+
+fn thing(kind: SourceKind, source: &str, what: &str, within: &str, name: &str, id: &str) -> Thing {
+    Thing {
+        source: SourceId {
+            kind,
+            name: source.into(),
+        },
+        kind: what.into(),
+        within: within.into(),
+        name: name.into(),
+        id: id.into(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_at_three_days_is_renewed_and_served_after_a_restart() {
+    let stage = stage("demo-operator", Access::Operator).await;
+    let poll = stage.certificates().await;
+    let rows = poll.seen.rows();
+    let row = rows.iter().find(|r| r.name() == "cortex-tls").unwrap();
+    assert_eq!(row.state(Timestamp::now()), "overdue");
+    let left = row.left(Timestamp::now()).unwrap().as_hours();
+    assert!((60..72).contains(&left), "{left}");
+    assert_eq!((row.served.len(), &row.served[0].trust), (1, &Trust::UnknownIssuer));
+    assert_eq!(Stage::state_of(&poll, "memory-tls"), "ok");
+    // An operator of one namespace does not see the cluster's issuers: that is a gap, not a failure.
+    assert!(
+        poll.seen.gaps.iter().all(|g| matches!(g, Problem::Denied { .. })),
+        "{:?}",
+        poll.seen.gaps
+    );
+    let uid = row.managed.unwrap().id.uid.clone();
+    let certificate = thing(
+        SourceKind::Certificates,
+        "cluster",
+        "certificate",
+        "cortex",
+        "cortex-tls",
+        &uid,
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let (actor, grant) = stage.actor(folder.path());
+    let gone = Thing {
+        id: "another".into(),
+        ..certificate.clone()
+    };
+    let refusal = actor
+        .plan(Request::Renew { certificate: gone }, ActionId(2), Timestamp::now())
+        .await
+        .unwrap_err();
+    assert!(refusal.what.contains("another one now"), "{}", refusal.what);
+    let writes = stage.cluster.meter().writes();
+    let (outcome, verdict, _) = carry_out(&actor, &grant, Request::Renew { certificate }).await;
+    assert_eq!(outcome, Outcome::Applied);
+    assert!(
+        matches!(&verdict, Some(Verdict::Healthy(text)) if text.contains("revision 2")),
+        "{verdict:?}"
+    );
+    assert_eq!(stage.cluster.meter().writes(), writes + 1, "one request changed it");
+    // Renewed and stored, but whoever loaded the old one still serves that.
+    let poll = stage.certificates().await;
+    assert_eq!(Stage::state_of(&poll, "cortex-tls"), "not reloaded");
+    assert!(
+        poll.seen.rows()[0]
+            .managed
+            .unwrap()
+            .steps
+            .iter()
+            .any(|s| s.kind == "CertificateRequest" && &*s.state == "ready")
+    );
+    let by = Writer::new("kubectl-rollout");
+    stage
+        .demo
+        .store()
+        .update(&DEPLOYMENTS, "ingress-nginx", "ingress-nginx-controller", &by, |d| {
+            d["spec"]["template"]["metadata"]["annotations"] =
+                serde_json::json!({"kubectl.kubernetes.io/restartedAt": "now"});
+        })
+        .unwrap();
+    let start = std::time::Instant::now();
+    while Stage::state_of(&stage.certificates().await, "cortex-tls") != "ok" {
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "the ingress still serves the old one"
+        );
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_measures_its_incident_and_takes_silences() {
+    let stage = stage("demo", Access::Operator).await;
+    let source = stage.platform.prometheus[0].clone();
+    let mut poll = prometheus::Poll::new(source.clone(), &stage.context);
+    poll.round(Pace::Fast).await.unwrap();
+    let errors = poll.seen.errors.fresh().unwrap();
+    assert!(
+        &*errors[0].service == "cortex-api" && errors[0].value > 0.05,
+        "{errors:?}"
+    );
+    assert_eq!(errors[0].history.len(), 31);
+    assert!(poll.seen.slos.fresh().unwrap()[0].over.minutes_5.unwrap() > 14.4);
+    assert!(
+        poll.seen
+            .hosts
+            .fresh()
+            .unwrap()
+            .iter()
+            .all(|h| h.cpu.is_some() && h.disks.len() == 1)
+    );
+    assert!(poll.seen.certificates.fresh().unwrap().len() >= 2);
+    let alerts = poll.seen.alerts.fresh().unwrap();
+    let names: Vec<&str> = alerts.iter().map(|a| &*a.name).collect();
+    assert!(
+        names.contains(&"HighErrorRate") && names.contains(&"CertificateExpiringSoon"),
+        "{names:?}"
+    );
+
+    let alert = alerts.iter().find(|a| &*a.name == "HighErrorRate").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (actor, grant) = stage.actor(folder.path());
+    let silence = Request::Silence {
+        alert: thing(
+            SourceKind::Prometheus,
+            "main",
+            "alert",
+            "",
+            &alert.name,
+            &alert.fingerprint,
+        ),
+        labels: alert
+            .labels
+            .iter()
+            .map(|(k, v)| (k.to_string(), v.to_string()))
+            .collect(),
+        minutes: 60,
+        comment: "the release is being rolled back".into(),
+    };
+    let (outcome, verdict, undo) = carry_out(&actor, &grant, silence).await;
+    assert_eq!(outcome, Outcome::Applied);
+    assert!(matches!(verdict, Some(Verdict::Healthy(_))), "{verdict:?}");
+    poll.round(Pace::Slow).await.unwrap();
+    let silenced = |poll: &prometheus::Poll| {
+        let all = poll.seen.alerts.fresh().unwrap().iter();
+        all.filter(|a| &*a.name == "HighErrorRate").any(|a| !a.is_active())
+    };
+    assert!(silenced(&poll), "{:?} {:?}", poll.seen.alerts, poll.seen.silences);
+    assert_eq!(poll.seen.silences.fresh().unwrap().len(), 1);
+    let Undo::By { request, .. } = undo else { panic!() };
+    let (outcome, verdict, _) = carry_out(&actor, &grant, request).await;
+    assert_eq!(outcome, Outcome::Applied);
+    assert!(matches!(verdict, Some(Verdict::Healthy(_))), "{verdict:?}");
+    poll.round(Pace::Slow).await.unwrap();
+    assert!(!silenced(&poll));
+
+    // What the runbooks type.
+    for text in [
+        "http_requests_total",
+        "rate(http_requests_total[5m])",
+        "histogram_quantile(0.95,rate(http_request_duration_seconds_bucket[5m]))",
+    ] {
+        let out = std::process::Command::new("promtool")
+            .args(["query", "instant", &stage.demo.prometheus().url(), text])
+            .output()
+            .expect("promtool: install the Debian package prometheus");
+        let said = String::from_utf8_lossy(&out.stdout);
+        assert!(out.status.success() && said.contains("cortex-api"), "{text}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_inside_the_cluster_is_reached_through_the_api_server() {
+    let stage = stage("demo", Access::Operator).await;
+    let mut source = stage.platform.prometheus[0].clone();
+    let direct = stage.demo.prometheus().address();
+    for (app, port) in [("cortex-api", 8080), ("prometheus", 9090)] {
+        let namespace = if app == "prometheus" { "monitoring" } else { "cortex" };
+        stage.demo.server().forwards().add(namespace, app, port, direct);
+    }
+    // By the Service: its port by name and by number, a ready pod behind it, and the pod's named port.
+    for via in [
+        "port-forward:cortex/svc/cortex-api:http",
+        "port-forward:svc/cortex-api:80",
+    ] {
+        let forward = Forward::new(&stage.context, &via.parse().unwrap()).unwrap();
+        assert_eq!(forward.host(), "cortex-api.cortex.svc");
+        let mut streams = (forward.open().await.unwrap(), forward.open().await.unwrap());
+        for stream in [&mut streams.0, &mut streams.1] {
+            stream.write_all(b"GET /-/healthy HTTP/1.0\r\n\r\n").await.unwrap();
+            let mut said = String::new();
+            stream.read_to_string(&mut said).await.unwrap();
+            assert!(said.ends_with("Prometheus Server is Healthy.\n"), "{said}");
+        }
+    }
+    source.url = "http://prometheus.monitoring.svc:9090".into();
+    source.via = Some("port-forward:monitoring/pod/prometheus-0:9090".parse().unwrap());
+    let mut poll = prometheus::Poll::new(source.clone(), &stage.context);
+    poll.round(Pace::Slow).await.unwrap();
+    assert!(poll.seen.errors.fresh().is_some());
+    // What stands in the way is said in the words of the API server or of the kubelet.
+    for (via, expected) in [
+        ("port-forward:svc/nothing:80", "not found"),
+        ("port-forward:svc/cortex-api:81", "no such port"),
+        ("port-forward:pod/nothing:80", "not found"),
+    ] {
+        let forward = Forward::new(&stage.context, &via.parse().unwrap()).unwrap();
+        let why = forward.open().await.unwrap_err().say;
+        assert!(why.contains(expected), "{via}: {why}");
+    }
+    source.via = Some("port-forward:monitoring/pod/prometheus-0:9999".parse().unwrap());
+    let mut poll = prometheus::Poll::new(source.clone(), &stage.context);
+    let Err(Problem::Failed(why)) = poll.round(Pace::Slow).await else {
+        panic!()
+    };
+    assert!(why.contains("connection refused"), "{why}");
+    // A read-only console does not tunnel, and does not read Secrets.
+    let watching = self::stage("demo", Access::ReadOnly).await;
+    let Err(Problem::Denied { what, .. }) =
+        Forward::new(&watching.context, &"port-forward:svc/x:1".parse().unwrap()).map(drop)
+    else {
+        panic!()
+    };
+    assert!(what.contains("needs a direct address"), "{what}");
+    let poll = watching.certificates().await;
+    assert!(matches!(poll.seen.stored.problem, Some(Problem::Denied { .. })));
+    assert_eq!(Stage::state_of(&poll, "cortex-tls"), "overdue");
+    assert_eq!(watching.cluster.meter().writes(), 0);
+}
