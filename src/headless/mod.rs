@@ -19,7 +19,7 @@ mod table;
 
 use std::process::ExitCode;
 
-use crate::model::{Freshness, Kind, SourceKind, World};
+use crate::model::{Freshness, Kind, World};
 
 pub use alerts::alerts;
 pub use certs::certs;
@@ -93,24 +93,6 @@ fn doubts(world: &World, kinds: &[Kind]) -> Vec<String> {
                 Freshness::Absent { why } => format!("the server does not have them: {why}"),
             };
             Some(crate::text::clean(&format!("{}: {why}", kind.plural())).into_owned())
-        })
-        .collect()
-}
-
-/// Why sources of this kind are not fully known, a sentence each.
-fn source_doubts(world: &World, kind: SourceKind) -> Vec<String> {
-    let reach = world.sources.reach.iter().filter(|(id, _)| id.kind == kind);
-    reach
-        .filter_map(|(id, state)| {
-            let why = match state {
-                Freshness::Fresh => return None,
-                Freshness::Off | Freshness::Syncing { .. } => "not read yet".to_owned(),
-                Freshness::Stale { since, why, .. } => format!("not seen since {since}: {why}"),
-                Freshness::Failed { why, .. } => why.to_string(),
-                Freshness::Forbidden { why } => format!("not permitted: {why}"),
-                Freshness::Absent { why } => why.to_string(),
-            };
-            Some(crate::text::clean(&format!("{} {}: {why}", kind.word(), id.name)).into_owned())
         })
         .collect()
 }
