@@ -59,11 +59,9 @@ fn filter_and_sort_keep_the_selection_on_its_object() {
 fn news_put_in_their_places_give_the_list_that_reading_anew_gives() {
     let read_anew = |hands: &Hands| {
         let shown = hands.app.list(hands.app.pane);
-        let mut list = List {
-            sort: shown.sort.clone(),
-            filter: shown.filter.clone(),
-            ..List::default()
-        };
+        let mut list = List::default();
+        list.sort.clone_from(&shown.sort);
+        list.filter.clone_from(&shown.filter);
         crate::panes::refresh(&hands.app, hands.app.active_pane(), &mut list);
         let names = list.rows.iter().map(|r| r.order().1.to_string());
         (names.collect::<Vec<_>>(), list.total)
