@@ -7,6 +7,7 @@
 mod conninfo;
 mod fault;
 mod looks;
+pub mod rights;
 mod session;
 mod tally;
 pub mod views;
