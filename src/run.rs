@@ -3,7 +3,7 @@
 
 mod cluster;
 mod screen;
-mod sources;
+pub(crate) mod sources;
 mod taste;
 
 use std::collections::HashMap;
