@@ -126,6 +126,8 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
         demo::serve(wanted, &mut std::io::stdout()).await?;
         return Ok(());
     }
+    // Its history is lived through first: seconds of silence would look like a fault.
+    complain("making the history of the demonstration platform");
     let demo = demo::start(wanted).await?;
     options.config = Some(demo.config().to_path_buf());
     let result = console(options).await;

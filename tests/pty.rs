@@ -33,11 +33,22 @@ fn image(of: &Value) -> &str {
         .unwrap()
 }
 
+/// Waits until the attention strip is complete: the certificate leads it, and the stalled rollout is next.
+fn ready(console: &Console) {
+    console.see("ImagePullBackOff");
+    console.see("certificate cortex-tls");
+    console.see("n next");
+}
+
 /// From the attention strip to the plan of the roll-back, each key after what it answers is on screen.
 fn to_the_plan(console: &mut Console) {
-    console.see("ImagePullBackOff");
-    console.see("n next");
+    ready(console);
     console.send("!");
+    console.send("j");
+    console.wait("the stalled rollout is the one at hand", |s| {
+        s.rows(0, s.size().1)
+            .any(|row| row.contains("rollout cortex-api") && row.contains("n next"))
+    });
     console.send("r");
     console.see("releasing");
     console.send("\r");
@@ -107,7 +118,19 @@ fn the_incident_is_mended_by_keys_on_a_large_screen() {
 }
 
 /// What mends the incident when each key follows what it answers.
-const FIX: [&str; 10] = ["!", "r", "\r", "\r", "\r", "\r", SHIFT_TAB, "cortex-api", "\r", "\r"];
+const FIX: [&str; 11] = [
+    "!",
+    "j",
+    "r",
+    "\r",
+    "\r",
+    "\r",
+    "\r",
+    SHIFT_TAB,
+    "cortex-api",
+    "\r",
+    "\r",
+];
 
 #[test]
 fn the_same_keys_pasted_or_all_at_once_change_nothing() {
@@ -122,7 +145,7 @@ fn the_same_keys_pasted_or_all_at_once_change_nothing() {
     for (name, writes) in ways {
         let home = Home::new();
         let mut console = Start::on(&servers, &home).go();
-        console.see("n next");
+        ready(&console);
         for bytes in writes {
             console.send(bytes);
         }
@@ -136,7 +159,7 @@ fn the_same_keys_pasted_or_all_at_once_change_nothing() {
 fn keys_sent_blindly_one_after_the_other_change_only_what_was_confirmed() {
     let (servers, home) = (Servers::start(), Home::new());
     let mut console = Start::on(&servers, &home).go();
-    console.see("n next");
+    ready(&console);
     for byte in FIX.concat().bytes() {
         console.send([byte]);
         std::thread::sleep(Duration::from_millis(30));

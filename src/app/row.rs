@@ -110,6 +110,16 @@ impl Row {
         }
     }
 
+    /// Where it lies in memory: tells one reading of an object from another as long as both are held.
+    pub fn address(&self) -> usize {
+        match self {
+            Self::Pod(p) => Arc::as_ptr(p).addr(),
+            Self::Workload(w) => Arc::as_ptr(w).addr(),
+            Self::Event(e) => Arc::as_ptr(e).addr(),
+            Self::Item(i) => Arc::as_ptr(i).addr(),
+        }
+    }
+
     pub fn item(&self) -> Option<&Item> {
         match self {
             Self::Item(item) => Some(item),

@@ -209,6 +209,11 @@ fn mismatch(look: &Look<'_>, source: &Str, row: &CertificateRow<'_>, out: &mut V
 
 /// What only an exporter sees.
 fn measured(look: &Look<'_>, out: &mut Vec<Finding>) {
+    if look.world.sources.prometheus.is_empty() {
+        return;
+    }
+    let ours = look.world.sources.certificates.values();
+    let rows: Vec<CertificateRow<'_>> = ours.flat_map(|c| c.rows()).collect();
     for (source, seen) in &look.world.sources.prometheus {
         if seen.certificates.problem.is_some() && seen.certificates.value.is_some() {
             out.push(Finding::blind("cert.expiring", SourceKind::Prometheus, source));
@@ -216,7 +221,7 @@ fn measured(look: &Look<'_>, out: &mut Vec<Finding>) {
         for m in seen.certificates.fresh().into_iter().flatten() {
             let left = m.not_after.duration_since(look.now);
             let (warning, critical) = limits(look.thresholds, None);
-            if left > warning || known(look, &m.name, m.not_after) {
+            if left > warning || known(&rows, &m.name, m.not_after) {
                 continue;
             }
             let bad = left <= critical;
@@ -238,9 +243,8 @@ fn measured(look: &Look<'_>, out: &mut Vec<Finding>) {
 }
 
 /// Whether we see it ourselves.
-fn known(look: &Look<'_>, name: &str, end: Timestamp) -> bool {
-    let rows = look.world.sources.certificates.values().flat_map(|c| c.rows());
-    rows.into_iter().any(|row| {
+fn known(rows: &[CertificateRow<'_>], name: &str, end: Timestamp) -> bool {
+    rows.iter().any(|row| {
         format!("{}/{}", row.namespace(), row.name()) == name
             || row
                 .stored

@@ -2,6 +2,8 @@
 //! what to install.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod desk;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;

@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal};
 use rustix::termios::{LocalModes, tcgetattr};
 
 /// Longer than anything takes on a busy machine: what is not there by then never comes.
-const PATIENCE: Duration = Duration::from_secs(100);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The demonstration platform, in this process.
 pub struct Servers {

@@ -1,3 +1,5 @@
+//! Connection texts as people write them.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use secrecy::ExposeSecret as _;
