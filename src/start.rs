@@ -1,5 +1,7 @@
 //! What each subcommand does.
 
+mod records;
+
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Rollouts(p)) => return print(cli.options, What::Rollouts, p.output).await,
         Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
         Some(Command::Check(p)) => return check(cli.options, p.output).await,
+        Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
+        Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
         Some(Command::Keys) => {
             let loaded = Config::load(&Inputs::gather(cli.options));
             let (map, _) = crate::run::keymap(&loaded.config);
@@ -71,6 +75,23 @@ async fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             complain(&format!("{why:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints an answer that needed no cluster.
+fn answer(answer: Result<headless::Answer, String>) -> ExitCode {
+    match answer {
+        Ok(answer) => {
+            say(&answer.text);
+            for doubt in &answer.doubts {
+                complain(doubt);
+            }
+            ExitCode::from(answer.verdict.code())
+        }
+        Err(why) => {
+            complain(&why);
             ExitCode::from(2)
         }
     }

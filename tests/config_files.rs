@@ -401,7 +401,7 @@ limit_ms = 500
             "is no way to a server",
         ),
         (
-            "[[platform.prometheus.slo]]\nname = \"x\"\ntarget = 100",
+            "[[platform.prometheus]]\nname = \"x\"\n[[platform.prometheus.slo]]\nname = \"x\"\ntarget = 100",
             "is no objective",
         ),
     ] {

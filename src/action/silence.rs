@@ -335,7 +335,7 @@ impl Deed for Silencing {
                             None => format!("silence {id} has ended"),
                         });
                     }
-                    Ok(_) => last = "the Alertmanager does not show it yet".to_owned(),
+                    Ok(_) => last = String::from("the Alertmanager does not show it yet"),
                     Err(trouble) => last = words(trouble),
                 }
                 tokio::time::sleep(self.poll).await;

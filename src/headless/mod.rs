@@ -6,11 +6,13 @@
 mod alerts;
 mod certs;
 mod check;
+pub mod journal;
 mod pods;
 mod queries;
 mod queues;
 mod redis;
 mod rollouts;
+pub mod runbooks;
 mod signals;
 mod source_doubts;
 mod table;

@@ -130,7 +130,7 @@ fn overdue(look: &Look<'_>, source: &Str, row: &CertificateRow<'_>, out: &mut Ve
     let severity = if near { Severity::Critical } else { Severity::Warning };
     let mut finding = found("cert.overdue", severity, source, row);
     (finding.since, finding.after) = (c.renewal, look.thresholds.cert_overdue_for);
-    finding.title.state = "renewal overdue".to_owned();
+    finding.title.state.push_str("renewal overdue");
     finding.title.cause = left.map(left_words).unwrap_or_default();
     finding.title.about = c.issuer.to_string();
     finding.evidence = c.renewal.map(|r| Evidence::new("renewal", r)).into_iter().collect();
@@ -158,7 +158,7 @@ fn stuck(look: &Look<'_>, source: &Str, row: &CertificateRow<'_>, out: &mut Vec<
             c.issuing.as_ref().and_then(|i| i.since),
             look.thresholds.cert_issuing_for,
         );
-        finding.title.state = "issuing".to_owned();
+        finding.title.state.push_str("issuing");
     }
     // The last object on the way that is not through says why.
     let blocked = c

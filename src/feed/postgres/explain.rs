@@ -20,13 +20,11 @@ pub async fn explain(server: &Server, statement: &str) -> Result<Vec<String>, Fa
             "a plan is not asked for through a pooler".to_owned(),
         ));
     }
-    // The extended protocol takes one statement only, whatever the text holds; its parameters count as unknown.
-    session
-        .texts_with(
-            &format!("/* qd:explain */ EXPLAIN (GENERIC_PLAN) {statement}"),
-            parameters(statement),
-        )
-        .await
+    // The extended protocol takes one statement only, whatever the text holds: that is tried first. It wants a value for
+    // every parameter, though, and plans for that one; the simple protocol then plans for any.
+    let text = format!("/* qd:explain */ EXPLAIN (GENERIC_PLAN) {statement}");
+    session.texts_with(&text, parameters(statement)).await?;
+    session.simple_texts(&text).await
 }
 
 /// The highest `$n` of a normalized statement.

@@ -235,6 +235,11 @@ impl Session {
             .collect()
     }
 
+    /// The first column of every row, by the simple protocol.
+    pub(super) async fn simple_texts(&self, sql: &str) -> Result<Vec<String>, Fault> {
+        Ok(first_column(&self.simple(sql, ANSWER).await?))
+    }
+
     /// The simple protocol.
     pub async fn simple(&self, sql: &str, deadline: Duration) -> Result<Vec<SimpleQueryMessage>, Fault> {
         self.within(deadline, self.client.simple_query(sql).boxed()).await
