@@ -121,7 +121,7 @@ const fn level(config: &Config) -> &'static str {
 }
 
 async fn console(options: Options) -> anyhow::Result<()> {
-    crate::run::console(load(options)).await
+    Box::pin(crate::run::console(load(options))).await
 }
 
 async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
