@@ -76,6 +76,10 @@ pub enum Command {
     Check(Check),
     /// Look at the cluster's namespaces and write a configuration, after asking
     Init(Init),
+    /// Print what is on record, or whether the record is whole
+    Journal(JournalArgs),
+    /// Print the runbooks, one of them, the facts that they may use, or what is wrong with a file
+    Runbook(RunbookArgs),
     /// Print the keys of the keymap in use
     Keys,
     /// Print the themes
@@ -96,6 +100,54 @@ pub struct Demo {
     /// Changes of those pods
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub events_per_second: u32,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct JournalArgs {
+    #[command(subcommand)]
+    pub command: JournalCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum JournalCommand {
+    /// Print the records; exit code 1 when an intent has no result
+    Show(JournalFiles),
+    /// Check the hash chain of every file; names the first bad record, exit code 1 when there is one
+    Verify(JournalFiles),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct JournalFiles {
+    /// Files of a journal instead of those in the state folder
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct RunbookArgs {
+    #[command(subcommand)]
+    pub command: RunbookCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum RunbookCommand {
+    /// Print every runbook with the signals that it answers
+    List(Print),
+    /// Print a runbook as it is written
+    Show {
+        #[arg(value_name = "ID")]
+        id: String,
+    },
+    /// Check files; `file:line:column: what`, exit code 1 when something is wrong
+    Lint {
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the facts over which conditions may speak
+    Facts(Print),
 }
 
 #[derive(Debug, Clone, Default, Args)]

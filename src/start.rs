@@ -2,6 +2,7 @@
 
 mod init;
 mod once;
+mod records;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -58,6 +59,8 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Alerts(p)) => return print(cli.options, What::Alerts, p.output).await,
         Some(Command::Check(args)) => return check(cli.options, args).await,
         Some(Command::Init(args)) => return init::init(cli.options, &args).await,
+        Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
+        Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
         Some(Command::Keys) => {
             let loaded = Config::load(&Inputs::gather(cli.options));
             let (map, _) = crate::run::keymap(&loaded.config);
@@ -80,6 +83,23 @@ async fn run(cli: Cli) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             complain(&format!("{why:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Prints an answer that needed no cluster.
+fn answer(answer: Result<headless::Answer, String>) -> ExitCode {
+    match answer {
+        Ok(answer) => {
+            say(&answer.text);
+            for doubt in &answer.doubts {
+                complain(doubt);
+            }
+            ExitCode::from(answer.verdict.code())
+        }
+        Err(why) => {
+            complain(&why);
             ExitCode::from(2)
         }
     }
@@ -135,6 +155,8 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
         demo::serve(wanted, &mut std::io::stdout()).await?;
         return Ok(());
     }
+    // Its history is lived through first: seconds of silence would look like a fault.
+    complain("making the history of the demonstration platform");
     let demo = demo::start(wanted).await?;
     options.config = Some(demo.config().to_path_buf());
     let result = console(options).await;
@@ -186,7 +208,7 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     };
     let world = opened.look(what.sources(), what.objects()).await;
     let now = jiff::Timestamp::now();
-    tell(&match what {
+    answer(Ok(match what {
         What::Pods => headless::pods(&world, now, output),
         What::Rollouts => headless::rollouts(&world, now, output),
         What::Signals => {
@@ -199,15 +221,7 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
         What::Redis => headless::redis(&world, output),
         What::Certs => headless::certs(&world, &opened.config.signals, now, output),
         What::Alerts => headless::alerts(&world, now, output),
-    })
-}
-
-fn tell(answer: &headless::Answer) -> ExitCode {
-    say(&answer.text);
-    for doubt in &answer.doubts {
-        complain(doubt);
-    }
-    ExitCode::from(answer.verdict.code())
+    }))
 }
 
 async fn check(options: Options, args: Check) -> ExitCode {
@@ -228,7 +242,7 @@ async fn check(options: Options, args: Check) -> ExitCode {
         if opened.cluster.is_none() {
             rows.insert(0, headless::no_cluster());
         }
-        return tell(&headless::check(&rows, args.print.output));
+        return answer(Ok(headless::check(&rows, args.print.output)));
     };
     let role = match role {
         crate::cli::Role::Observer => Role::Observer,
@@ -238,5 +252,5 @@ async fn check(options: Options, args: Check) -> ExitCode {
     let (scope, home) = opened.scope();
     let env = crate::feed::postgres::Env::here();
     let grants = headless::grants(&opened.platform, &scope, &home, role, &env);
-    tell(&grants.print(args.print.output))
+    answer(Ok(grants.print(args.print.output)))
 }

@@ -466,3 +466,67 @@ async fn a_server_that_hangs_or_is_gone_costs_one_deadline_and_keeps_what_was_se
     assert!(!task.is_finished());
     task.abort();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_check_wants_its_status_in_time_and_gets_nothing_but_get() {
+    use quarterdeck::config::HttpSource;
+    use quarterdeck::feed::http_check::Check;
+    let address = serve(|request| async move {
+        assert_eq!(request.method(), "GET");
+        let mut answer = Response::new(Full::new(Bytes::from("hello")));
+        match request.uri().path() {
+            "/slow" => tokio::time::sleep(std::time::Duration::from_millis(60)).await,
+            "/moved" => {
+                *answer.status_mut() = StatusCode::FOUND;
+                answer
+                    .headers_mut()
+                    .insert("location", "https://login/?next=secret".parse().unwrap());
+            }
+            "/down" => *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE,
+            _ => {}
+        }
+        answer
+    })
+    .await;
+    let check = |path: &str| HttpSource {
+        name: "c".into(),
+        url: format!("http://{address}{path}"),
+        ..HttpSource::default()
+    };
+    let tried = async |source: HttpSource| {
+        let mut check = Check::new(source, &SourceContext::alone(Pace::Slow));
+        for _ in 0..3 {
+            check.once().await.unwrap();
+        }
+        check.seen
+    };
+    let seen = tried(check("/health?token=secret")).await;
+    assert_eq!(
+        (seen.failures, seen.slow, seen.reply.fresh().unwrap().status),
+        (0, 0, 200)
+    );
+    assert!(!seen.url.contains("secret") && seen.history.len() == 3);
+    let seen = tried(HttpSource {
+        limit_ms: Some(20),
+        ..check("/slow")
+    })
+    .await;
+    assert!(!seen.is_down() && seen.is_slow() && seen.slow_since.is_some());
+    let seen = tried(check("/moved")).await;
+    assert!(seen.is_down());
+    assert_eq!(&*seen.reply.fresh().unwrap().location, "https://login/");
+    assert!(
+        !tried(HttpSource {
+            status: Some(302),
+            ..check("/moved")
+        })
+        .await
+        .is_down()
+    );
+    assert!(tried(check("/down")).await.is_down());
+    let mut gone = check("/");
+    gone.url = "http://127.0.0.1:1/".into();
+    let seen = tried(gone).await;
+    assert!(seen.is_down() && seen.reply.problem == Some(Problem::Failed("connection refused".into())));
+    assert!(seen.history[0].is_nan());
+}

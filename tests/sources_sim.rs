@@ -340,3 +340,140 @@ async fn a_server_inside_the_cluster_is_reached_through_the_api_server() {
     assert_eq!(Stage::state_of(&poll, "cortex-tls"), "overdue");
     assert_eq!(watching.cluster.meter().writes(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_detail_shows_how_far_an_issuance_came_and_a_missing_cert_manager_is_named() {
+    use quarterdeck::sim::kube::resources::{CERTIFICATEREQUESTS, CERTIFICATES, CHALLENGES, CLUSTERISSUERS, ORDERS};
+    use quarterdeck::sim::kube::{Clock, NoPlatform, Resource, Server, ServerOptions, Store};
+    use serde_json::{Value, json};
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |server: &Server| {
+        let kubeconfig = folder.path().join(format!("kubeconfig-{}", server.address().port()));
+        server.write_kubeconfig(&kubeconfig).unwrap();
+        let choice = ContextChoice {
+            kubeconfig: Some(kubeconfig),
+            ..ContextChoice::default()
+        };
+        let cluster = connect(choice, Access::Operator).await.unwrap();
+        SourceContext {
+            cluster: Some(cluster),
+            grant: WriteGrant::at_start(false).map(Arc::new),
+            pace: SourceContext::alone(Pace::Slow).pace,
+        }
+    };
+    let store = Store::new(Clock::manual(Timestamp::now()));
+    let by = Writer::new("cert-manager");
+    let make = |r: &'static Resource, name: &str, owner: &str, more: Value| {
+        let mut object = json!({"apiVersion": r.api_version(), "kind": r.kind, "metadata": {"name": name}});
+        if r.namespaced {
+            object["metadata"]["namespace"] = json!("cortex");
+        }
+        if !owner.is_empty() {
+            object["metadata"]["ownerReferences"] =
+                json!([{"apiVersion": "v1", "kind": "X", "name": "x", "uid": owner, "controller": true}]);
+        }
+        for (k, v) in more.as_object().unwrap() {
+            object[k] = v.clone();
+        }
+        store.create(r, object, &by).unwrap().meta.uid.to_string()
+    };
+    let issuer = json!({"name": "le", "kind": "ClusterIssuer"});
+    let status = json!({"failedIssuanceAttempts": 2, "lastFailureTime": "2026-11-01T10:00:00Z", "revision": 4, "conditions": [
+        {"type": "Ready", "status": "False", "reason": "Expired", "message": "it has expired"},
+        {"type": "Issuing", "status": "True", "reason": "Renewing", "message": "", "lastTransitionTime": "2026-11-01T12:00:00Z"}]});
+    let spec = json!({"secretName": "web", "dnsNames": ["a.example"], "issuerRef": issuer});
+    let uid = make(&CERTIFICATES, "web", "", json!({"spec": spec, "status": status}));
+    make(
+        &CERTIFICATES,
+        "also-web",
+        "",
+        json!({"spec": spec, "status": {"notAfter": "2027-01-01T00:00:00Z", "conditions": []}}),
+    );
+    make(
+        &CLUSTERISSUERS,
+        "le",
+        "",
+        json!({"status": {"conditions": [{"type": "Ready", "status": "True", "message": "registered"}]}}),
+    );
+    let pending = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Pending", "message": "waiting for order"}]});
+    let request = make(&CERTIFICATEREQUESTS, "web-5", &uid, json!({"status": pending}));
+    let order = make(&ORDERS, "web-5-1", &request, json!({"status": {"state": "pending"}}));
+    make(
+        &CHALLENGES,
+        "web-5-1-1",
+        &order,
+        json!({"spec": {"type": "HTTP-01", "dnsName": "a.example"}, "status": {"state": "invalid", "reason": "404 from a.example"}}),
+    );
+    make(&CERTIFICATEREQUESTS, "other-1", "another-uid", json!({"status": {}}));
+    let server = Server::start(store.clone(), Arc::new(NoPlatform), ServerOptions::default())
+        .await
+        .unwrap();
+    let context = open(&server).await;
+    let source = quarterdeck::config::CertificatesSource {
+        name: "main".into(),
+        ..Default::default()
+    };
+    let mut poll = certificate::Poll::new(source.clone(), &context);
+    poll.round().await.unwrap();
+    let all = poll.seen.managed.fresh().unwrap();
+    let web = all.iter().find(|c| &*c.id.name == "web").unwrap();
+    assert_eq!((web.failed_attempts, web.revision, &*web.ready), (2, 4, "False"));
+    assert_eq!(web.next_try().unwrap().to_string(), "2026-11-01T12:00:00Z");
+    assert!(web.shares_secret_with.iter().map(|n| &**n).eq(["also-web"]));
+    let steps: Vec<String> = web
+        .steps
+        .iter()
+        .map(|s| format!("{} {} {}: {}", s.kind, s.name, s.state, s.says))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "CertificateRequest web-5 Pending: waiting for order",
+            "Order web-5-1 pending: ",
+            "Challenge web-5-1-1 invalid: HTTP-01 a.example: 404 from a.example",
+            "ClusterIssuer le ready: registered",
+        ]
+    );
+    // Already issuing, or a Secret that two write: no renewal.
+    let planner = Planner {
+        reader: context.cluster.as_ref().unwrap().reader().clone(),
+        place: context.cluster.as_ref().unwrap().place().clone(),
+        class: Class::Local,
+        user: String::new(),
+        policy: Policy::default(),
+        sources: Reach::default(),
+    };
+    for (certificate, expected) in [
+        (web, "being issued already"),
+        (
+            all.iter().find(|c| &*c.id.name == "also-web").unwrap(),
+            "uses the same Secret",
+        ),
+    ] {
+        let certificate = thing(
+            SourceKind::Certificates,
+            "main",
+            "certificate",
+            "cortex",
+            &certificate.id.name,
+            &certificate.id.uid,
+        );
+        let refusal = planner
+            .plan(Request::Renew { certificate }, ActionId(3), Timestamp::now())
+            .await
+            .unwrap_err();
+        assert!(refusal.what.contains(expected), "{}", refusal.what);
+    }
+    let hidden = ServerOptions {
+        hidden_groups: vec!["cert-manager.io".into(), "acme.cert-manager.io".into()],
+        ..ServerOptions::default()
+    };
+    let bare = Server::start(store, Arc::new(NoPlatform), hidden).await.unwrap();
+    let mut poll = certificate::Poll::new(source, &open(&bare).await);
+    poll.round().await.unwrap();
+    let Some(Problem::Absent { what, .. }) = &poll.seen.managed.problem else {
+        panic!("{:?}", poll.seen.managed)
+    };
+    assert_eq!(&**what, "the cluster has no cert-manager");
+}

@@ -75,11 +75,7 @@ pub enum Request {
     /// Failed jobs of a BullMQ queue back to where a worker takes them: these, or all that fit the filter.
     RetryJobs {
         queue: Thing,
-        jobs: Vec<String>,
-        /// Only jobs of this name.
-        named: Option<String>,
-        /// Only jobs whose reason of failure contains this.
-        failed_with: Option<String>,
+        which: Box<JobFilter>,
     },
     PauseQueue {
         queue: Thing,
@@ -106,6 +102,17 @@ pub enum Request {
     ExpireSilence {
         silence: Thing,
     },
+}
+
+/// Which failed jobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFilter {
+    /// These; all when empty.
+    pub jobs: Vec<String>,
+    /// Of them, only jobs of this name.
+    pub named: Option<String>,
+    /// Of them, only jobs whose reason of failure contains this.
+    pub failed_with: Option<String>,
 }
 
 impl Request {

@@ -6,12 +6,14 @@
 mod alerts;
 mod certs;
 mod check;
+pub mod journal;
 mod pods;
 mod queries;
 mod queues;
 mod redis;
 mod role;
 mod rollouts;
+pub mod runbooks;
 mod signals;
 mod source_doubts;
 mod sources;

@@ -90,6 +90,9 @@ fn line(query: Option<&str>) -> String {
 }
 
 fn span(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.0}s");
+    }
     age(jiff::SignedDuration::try_from_secs_f64(seconds.clamp(0.0, 1e9)).unwrap_or_default())
 }
 

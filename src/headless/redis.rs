@@ -1,175 +1,102 @@
 //! `qd redis`
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::queries::sentence;
-use super::source_doubts::{doubts, view};
+use super::queues::say;
 use super::table::Table;
-use super::{Answer, Verdict};
+use super::{Answer, Verdict, source_doubts};
 use crate::cli::Output;
-use crate::model::{Redis, RedisInfo, RedisNode, SourceKind, World};
-use crate::text::clean;
+use crate::model::{RedisNode, RedisRole, SourceKind, World};
+use crate::text::{bytes, clean};
 
-/// Used over the limit from which a server counts as full.
-const FULL: f64 = 0.9;
-
-/// Every Redis. Wrong when a server is nearly full, refuses writes to disk, has lost its master, may evict jobs, or
-/// when its Cluster or its Sentinels are not well.
+/// Every Redis server. Wrong when one cannot save, has lost its master, or uses over 90 % of its memory, or when a
+/// Cluster is not whole.
 ///
-/// JSON: `{"redis": [{name, topology, holds_queues, nodes: [{address, state, version, role, memory: {used, max, share,
-/// policy, fragmentation}, clients, blocked, ops_per_second, hits, misses, evicted_keys, rejected_connections, keys,
-/// replicas, slow_log, ping_us, problems: {view: sentence}}], cluster: {ok, slots_ok, slots_fail, nodes}, sentinel:
-/// {master, agreeing, sentinels, no_quorum}}], "gaps": […]}`. Counters are since the server's start.
+/// JSON: `{"redis": [{name, server, topology, version, role, ping_us, used_memory, max_memory, policy, clients,
+/// blocked, ops_per_second, hit_rate, evicted_keys, evicted_per_second, keys, replicas, saves, cluster_ok, sentinels_agreeing,
+/// read, problem}]}`.
 pub fn redis(world: &World, output: Output) -> Answer {
-    let mut doubts = doubts(world, SourceKind::Redis);
+    let mut doubts = source_doubts::doubts(world, SourceKind::Redis);
     let mut wrong = false;
     let mut table = Table::new([
-        "NAME", "ADDRESS", "VERSION", "ROLE", "MEMORY", "POLICY", "CLIENTS", "OPS/s", "KEYS", "STATE",
+        "REDIS",
+        "SERVER",
+        "ROLE",
+        "MEMORY",
+        "OF",
+        "POLICY",
+        "OPS/S",
+        "HITS",
+        "EVICTED/S",
+        "CLIENTS",
+        "PING",
+        "STATE",
     ]);
-    let mut all = Vec::new();
-    for (name, seen) in &world.sources.redis {
-        view(&mut doubts, name, "cluster", &seen.cluster);
-        view(&mut doubts, name, "sentinel", &seen.sentinel);
-        wrong |= is_unwell(seen);
-        let mut nodes = Vec::new();
-        for node in &seen.nodes {
-            for (what, problem) in problems(node) {
-                doubts.push(format!("{name}: {}: {what}: {problem}", clean(&node.address)));
+    let mut rows = Vec::new();
+    for (name, redis) in &world.sources.redis {
+        let cluster_ok = redis.cluster.fresh().map(|c| c.ok);
+        wrong |= cluster_ok == Some(false);
+        for node in &redis.nodes {
+            wrong |= is_wrong(node);
+            let info = node.info.last();
+            let problem = node.trouble.as_ref().or(node.info.problem.as_ref()).map(say);
+            if let Some(why) = &problem {
+                doubts.push(clean(&format!("redis {name} {}: {why}", node.address)).into_owned());
             }
-            let state = state(seen, node);
-            wrong |= !matches!(state, "ok" | "unknown");
-            table.row(cells(name, node, state));
-            nodes.push(document(node, state));
+            let role = info.map(|i| match i.replication.role {
+                RedisRole::Master => "master",
+                RedisRole::Replica => "replica",
+                RedisRole::Sentinel => "sentinel",
+            });
+            let hit_rate = node.rates.and_then(|r| r.hit_rate);
+            let evicted = node.rates.map(|r| r.evicted);
+            let saves = info.map(|i| i.persistence.rdb_ok && i.persistence.aof_write_ok);
+            match output {
+                Output::Table => table.row([
+                    name.to_string(),
+                    node.address.to_string(),
+                    role.unwrap_or_default().to_owned(),
+                    info.map_or_else(String::new, |i| bytes(i.memory.used)),
+                    info.map_or_else(String::new, |i| match i.memory.max {
+                        0 => "no limit".to_owned(),
+                        max => bytes(max),
+                    }),
+                    info.map_or_else(String::new, |i| i.memory.policy.to_string()),
+                    info.map_or_else(String::new, |i| i.stats.ops_per_second.to_string()),
+                    hit_rate.map_or_else(String::new, |h| format!("{:.0}%", h * 100.0)),
+                    evicted.map_or_else(String::new, |e| format!("{e:.0}")),
+                    info.map_or_else(String::new, |i| i.clients.connected.to_string()),
+                    node.ping_us.last().map_or_else(String::new, |us| format!("{:.1}ms", *us as f64 / 1000.0)),
+                    problem.unwrap_or_else(|| if is_wrong(node) { "bad" } else { "ok" }.to_owned()),
+                ]),
+                Output::Json => rows.push(json!({
+                    "name": clean(name), "server": clean(&node.address), "topology": redis.topology.word(),
+                    "version": info.map(|i| clean(&i.version)), "role": role, "ping_us": node.ping_us.last(),
+                    "used_memory": info.map(|i| i.memory.used), "max_memory": info.map(|i| i.memory.max),
+                    "policy": info.map(|i| clean(&i.memory.policy)),
+                    "clients": info.map(|i| i.clients.connected), "blocked": info.map(|i| i.clients.blocked),
+                    "ops_per_second": info.map(|i| i.stats.ops_per_second), "hit_rate": hit_rate,
+                    "evicted_keys": info.map(|i| i.stats.evicted_keys), "evicted_per_second": evicted,
+                    "keys": info.map(|i| i.keyspace.iter().map(|k| k.keys).sum::<u64>()),
+                    "replicas": info.map(|i| i.replication.replicas.len()), "saves": saves,
+                    "cluster_ok": cluster_ok, "sentinels_agreeing": redis.sentinel.fresh().map(crate::model::SentinelHealth::agreeing),
+                    "read": node.info.at, "problem": problem.as_deref().map(clean),
+                })),
+            }
         }
-        all.push(whole(name, seen, &nodes));
     }
+    let verdict = Verdict::of(wrong, &doubts);
     let text = match output {
         Output::Table => table.to_string(),
-        Output::Json => super::json(&json!({ "redis": all, "gaps": doubts })),
+        Output::Json => super::json(&json!({ "redis": rows })),
     };
-    let verdict = Verdict::of(wrong, &doubts);
     Answer { text, doubts, verdict }
 }
 
-fn is_unwell(seen: &Redis) -> bool {
-    let sentinel = seen
-        .sentinel
-        .fresh()
-        .is_some_and(|s| s.no_quorum.is_some() || s.agreeing() * 2 <= s.sentinels.len());
-    sentinel || seen.cluster.fresh().is_some_and(|c| !c.ok)
-}
-
-/// One word for the worst of it.
-fn state(seen: &Redis, node: &RedisNode) -> &'static str {
-    let Some(info) = node.info.fresh() else {
-        return "unknown";
-    };
-    let disk = &info.persistence;
-    let evicts = !matches!(&*info.memory.policy, "noeviction" | "");
-    if disk.loading {
-        "loading"
-    } else if !disk.rdb_ok || disk.aof_on && !disk.aof_write_ok {
-        "cannot save"
-    } else if info.replication.link.as_ref().is_some_and(|l| !l.up) {
-        "no master"
-    } else if info.memory.share().is_some_and(|s| s >= FULL) {
-        "nearly full"
-    } else if seen.holds_queues && evicts {
-        "may evict jobs"
-    } else {
-        "ok"
-    }
-}
-
-fn problems(node: &RedisNode) -> Vec<(&'static str, String)> {
-    if let Some(trouble) = &node.trouble {
-        return vec![("server", sentence(trouble))];
-    }
-    let all = [
-        ("info", &node.info.problem),
-        ("slow log", &node.slow_log.problem),
-        ("latency", &node.latency.problem),
-        ("commands", &node.commands.problem),
-        ("settings", &node.settings.problem),
-    ];
-    all.into_iter()
-        .filter_map(|(view, problem)| match problem.as_ref()? {
-            crate::model::Problem::Absent { .. } => None,
-            problem => Some((view, sentence(problem))),
-        })
-        .collect()
-}
-
-fn mib(bytes: u64) -> String {
-    format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20))
-}
-
-fn keys(info: &RedisInfo) -> u64 {
-    info.keyspace.iter().map(|k| k.keys).sum()
-}
-
-fn role(info: &RedisInfo) -> String {
-    format!("{:?}", info.replication.role).to_lowercase()
-}
-
-fn cells(name: &str, node: &RedisNode, state: &str) -> [String; 10] {
-    let info = node.info.last();
-    let text = |draw: fn(&RedisInfo) -> String| info.map(draw).unwrap_or_default();
-    [
-        name.to_owned(),
-        node.address.to_string(),
-        text(|i| i.version.to_string()),
-        text(role),
-        text(|i| match i.memory.max {
-            0 => format!("{} of no limit", mib(i.memory.used)),
-            max => format!("{} of {}", mib(i.memory.used), mib(max)),
-        }),
-        text(|i| i.memory.policy.to_string()),
-        text(|i| i.clients.connected.to_string()),
-        text(|i| i.stats.ops_per_second.to_string()),
-        text(|i| keys(i).to_string()),
-        state.to_owned(),
-    ]
-}
-
-fn document(node: &RedisNode, state: &str) -> Value {
-    let info = node.info.last();
-    let problems: serde_json::Map<String, Value> = problems(node)
-        .into_iter()
-        .map(|(view, why)| (view.to_owned(), why.into()))
-        .collect();
-    json!({
-        "address": clean(&node.address), "state": state,
-        "version": info.map(|i| clean(&i.version)), "role": info.map(role),
-        "memory": info.map(|i| json!({
-            "used": i.memory.used, "max": i.memory.max, "share": i.memory.share(), "policy": clean(&i.memory.policy),
-            "fragmentation": i.memory.fragmentation(),
-        })),
-        "clients": info.map(|i| i.clients.connected), "blocked": info.map(|i| i.clients.blocked),
-        "ops_per_second": info.map(|i| i.stats.ops_per_second),
-        "hits": info.map(|i| i.stats.hits), "misses": info.map(|i| i.stats.misses),
-        "evicted_keys": info.map(|i| i.stats.evicted_keys),
-        "rejected_connections": info.map(|i| i.stats.rejected_connections),
-        "keys": info.map(keys),
-        "replicas": info.map(|i| i.replication.replicas.iter().map(|r| json!({
-            "address": clean(&r.address), "state": clean(&r.state), "behind_bytes": r.behind, "lag_seconds": r.lag_s,
-        })).collect::<Vec<_>>()),
-        "slow_log": node.slow_log.last().map(|s| s.entries.iter().map(|e| json!({
-            "id": e.id, "at": e.at, "took_us": e.took_us, "command": clean(&e.command),
-        })).collect::<Vec<_>>()),
-        "ping_us": node.ping_us.last(), "problems": problems,
-    })
-}
-
-fn whole(name: &str, seen: &Redis, nodes: &[Value]) -> Value {
-    json!({
-        "name": clean(name), "topology": seen.topology.word(), "holds_queues": seen.holds_queues, "nodes": nodes,
-        "cluster": seen.cluster.last().map(|c| json!({
-            "ok": c.ok, "slots_ok": c.slots_ok, "slots_fail": c.slots_fail, "nodes": c.nodes.len(),
-        })),
-        "sentinel": seen.sentinel.last().map(|s| json!({
-            "master": clean(&s.master), "agreeing": s.agreeing(), "sentinels": s.sentinels.len(),
-            "no_quorum": s.no_quorum.as_deref().map(|q| clean(q).into_owned()),
-        })),
-    })
+fn is_wrong(node: &RedisNode) -> bool {
+    let Some(info) = node.info.fresh() else { return false };
+    !info.persistence.rdb_ok
+        || !info.persistence.aof_write_ok
+        || info.memory.share().is_some_and(|s| s > 0.9)
+        || info.replication.link.as_ref().is_some_and(|l| !l.up)
 }

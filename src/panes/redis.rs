@@ -62,8 +62,8 @@ const VIEWS: &[View] = &[
 
 fn server_columns(_: &App) -> Vec<Column> {
     vec![
-        Column::new("name", "SERVER", Width::Fill(12), 0),
-        Column::new("memory", "MEMORY", Width::Fixed(18), 0),
+        Column::new("name", "SERVER", Width::Fill(10), 0),
+        Column::new("memory", "MEMORY", Width::Grow(12, 18), 0),
         Column::new("hit", "HIT", Width::Fixed(6), 1).right(),
         Column::new("evicted", "EVICT/s", Width::Fixed(7), 1).right(),
         Column::new("ops", "OPS/s", Width::Fixed(6), 2).right(),

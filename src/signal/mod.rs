@@ -17,7 +17,9 @@ mod pdb;
 mod pods;
 mod postgres;
 mod prometheus;
+mod queues;
 mod quota;
+mod redis;
 mod restarts;
 mod rollouts;
 mod thresholds;
@@ -33,6 +35,8 @@ pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 mod judge_tests;
 #[cfg(test)]
 mod postgres_tests;
+#[cfg(test)]
+mod queue_redis_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]

@@ -122,7 +122,9 @@ fn certificates_by_what_is_left_who_renews_and_what_is_served() {
         c
     };
     let mut weak = chain(-1, 89);
-    weak.rest = [link("CN=R3", -700, 2)].into();
+    let mut intermediate = link("CN=R3", -700, 2);
+    intermediate.issuer = "CN=X1".into();
+    weak.rest = [intermediate].into();
     let mut fake = chain(-1, 364);
     fake.leaf.subject = "CN=Kubernetes Ingress Controller Fake Certificate".into();
     let cases: Vec<(&str, Certificates, &[&str])> = vec![
@@ -443,6 +445,39 @@ fn what_can_no_longer_be_seen_stays_and_is_marked() {
     assert!(lines.len() == 1 && lines[0].ends_with("(stale)"), "{lines:?}");
     seen.alerts = Seen::read(vec![], t0());
     put(&mut bench, SourceKind::Prometheus, Source::Prometheus(Arc::new(seen)));
+    bench.later(1);
+    assert!(bench.later(61).is_empty());
+}
+
+#[test]
+fn a_source_that_is_not_reached_is_late_and_then_lost() {
+    let mut bench = Bench::new();
+    let id = SourceId {
+        kind: SourceKind::Prometheus,
+        name: "main".into(),
+    };
+    let stale = Freshness::Stale {
+        since: t0(),
+        why: "connection refused".into(),
+        retry_at: t0(),
+    };
+    bench.world.apply(Batch {
+        reach: vec![(id.clone(), stale)],
+        ..Batch::default()
+    });
+    assert!(bench.look().is_empty());
+    assert_eq!(
+        bench.later(90),
+        ["warning source.lost: source prometheus main late for 1m — connection refused"]
+    );
+    assert_eq!(
+        bench.later(300),
+        ["critical source.lost: source prometheus main unreachable for 6m — connection refused"]
+    );
+    bench.world.apply(Batch {
+        reach: vec![(id, Freshness::Fresh)],
+        ..Batch::default()
+    });
     bench.later(1);
     assert!(bench.later(61).is_empty());
 }

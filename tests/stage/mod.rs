@@ -4,6 +4,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 mod slots;
+mod sources;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -42,6 +43,8 @@ pub struct Setting {
     pub read_only: bool,
     /// A resource that RBAC refuses to list.
     pub refused: Option<&'static str>,
+    /// With databases, Redis, queues, certificates and Prometheus.
+    pub sources: bool,
 }
 
 impl Default for Setting {
@@ -52,6 +55,7 @@ impl Default for Setting {
             class: Class::Production,
             read_only: false,
             refused: None,
+            sources: false,
         }
     }
 }
@@ -93,7 +97,7 @@ pub fn keymap() -> Keymap {
 
 fn start(setting: Setting, now: Timestamp) -> Start {
     Start {
-        sources: Vec::new(),
+        sources: if setting.sources { sources::ids() } else { Vec::new() },
         now,
         size: setting.size,
         access: if setting.read_only {
@@ -157,6 +161,12 @@ impl Stage {
         }
         stage.perform(first).await;
         stage.pass(0).await;
+        if setting.sources {
+            let batch = sources::batch(stage.now());
+            stage.tell(Msg::World(batch)).await;
+            // Signals are judged once a second.
+            stage.pass(2).await;
+        }
         stage
     }
 

@@ -1,6 +1,6 @@
 //! What changes something of a database, a queue, Redis, a certificate or an alert. Each command only asks for a plan.
 
-use crate::action::{PostgresAsk, Relation, Request, Thing};
+use crate::action::{JobFilter, PostgresAsk, Relation, Request, Thing};
 use crate::app::command::Command;
 use crate::app::layers::{Prompt, PromptFor};
 use crate::app::msg::Effect;
@@ -113,10 +113,7 @@ pub(super) const TABLE: &[Command] = &[
 /// What is acted on: it must be fresh, and something must be allowed to change at all.
 fn at_hand(app: &App, kind: SourceKind, fits: impl Fn(&ItemRef) -> bool, what: &str) -> Result<(), String> {
     app.may_mutate()?;
-    let item = app
-        .item_at_hand()
-        .filter(|i| fits(i))
-        .ok_or(format!("no {what} is selected"))?;
+    let item = app.item_at_hand().filter(|i| fits(i)).ok_or(format!("needs {what}"))?;
     let Some(source) = source_of(item) else {
         return Ok(());
     };
@@ -160,7 +157,7 @@ fn thing(kind: SourceKind, source: &Str, what: &str, within: &str, name: &str, i
 
 fn session(app: &App) -> Result<(), String> {
     let fits = |i: &ItemRef| matches!(i, ItemRef::Session { .. });
-    at_hand(app, SourceKind::Postgres, fits, "session")?;
+    at_hand(app, SourceKind::Postgres, fits, "a session")?;
     match app.item_at_hand() {
         Some(ItemRef::Session {
             backend_start: Some(_), ..
@@ -174,7 +171,7 @@ fn table(app: &App) -> Result<(), String> {
         app,
         SourceKind::Postgres,
         |i| matches!(i, ItemRef::Table { .. }),
-        "table (v shows the tables)",
+        "a table: v",
     )
 }
 
@@ -183,7 +180,7 @@ fn index(app: &App) -> Result<(), String> {
         app,
         SourceKind::Postgres,
         |i| matches!(i, ItemRef::Index { .. }),
-        "index (v shows the indexes)",
+        "an index: v",
     )
 }
 
@@ -192,12 +189,17 @@ fn statement(app: &App) -> Result<(), String> {
         app,
         SourceKind::Postgres,
         |i| matches!(i, ItemRef::Statement { .. }),
-        "statement (v shows the statements)",
+        "a statement: v",
     )
 }
 
 fn bull_queue(app: &App) -> Result<(), String> {
-    at_hand(app, SourceKind::Queues, |i| matches!(i, ItemRef::Queue { .. }), "queue")?;
+    at_hand(
+        app,
+        SourceKind::Queues,
+        |i| matches!(i, ItemRef::Queue { .. }),
+        "a queue",
+    )?;
     let Some(ItemRef::Queue { source, queue }) = app.item_at_hand() else {
         return Ok(());
     };
@@ -216,7 +218,12 @@ fn bull_queue(app: &App) -> Result<(), String> {
 }
 
 fn redis(app: &App) -> Result<(), String> {
-    at_hand(app, SourceKind::Redis, |i| matches!(i, ItemRef::Redis { .. }), "server")
+    at_hand(
+        app,
+        SourceKind::Redis,
+        |i| matches!(i, ItemRef::Redis { .. }),
+        "a server",
+    )
 }
 
 fn certificate(app: &App) -> Result<(), String> {
@@ -224,7 +231,7 @@ fn certificate(app: &App) -> Result<(), String> {
         app,
         SourceKind::Certificates,
         |i| matches!(i, ItemRef::Certificate { .. }),
-        "certificate of cert-manager",
+        "a Certificate of cert-manager",
     )
 }
 
@@ -334,9 +341,10 @@ pub(super) fn retry(app: &mut App, queue: Thing, text: &str) -> Vec<Effect> {
     let failed_with = Some(text.to_owned()).filter(|t| !t.is_empty());
     let request = Request::RetryJobs {
         queue,
-        jobs: Vec::new(),
-        named: None,
-        failed_with,
+        which: Box::new(JobFilter {
+            failed_with,
+            ..JobFilter::default()
+        }),
     };
     app.open_plan(request, None)
 }

@@ -116,6 +116,7 @@ fn waiter(app: &App, source: &Str, i: usize, w: &Waiter) -> Row {
         // The tree stays together: the order is its own.
         Health::Critical,
     )
+    .sign(health)
     .rank(1e12 - i as f64)
     .what(ItemRef::Session {
         source: source.clone(),
@@ -462,6 +463,7 @@ pub fn connections(app: &App) -> Vec<Row> {
             .collect::<Vec<_>>();
         out.push(
             begin(app, source, &format!("connections/{source}"), "", Health::Critical)
+                .sign(health)
                 .rank(1e12)
                 .cell(format!("{} of {}", c.total, c.usable), bad(health))
                 .cell("in all", bad(health))
