@@ -74,12 +74,12 @@ pub enum Command {
     Alerts(Print),
     /// Say of each source whether it is reachable and permitted, or which grant is missing
     Check(Check),
-    /// Look at the cluster's namespaces and write a configuration, after asking
-    Init(Init),
     /// Print what is on record, or whether the record is whole
     Journal(JournalArgs),
     /// Print the runbooks, one of them, the facts that they may use, or what is wrong with a file
     Runbook(RunbookArgs),
+    /// Look at the cluster's namespaces and write a configuration, after asking
+    Init(Init),
     /// Print the keys of the keymap in use
     Keys,
     /// Print the themes

@@ -2,6 +2,7 @@
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
 mod cluster;
+mod reads;
 mod screen;
 pub(crate) mod sources;
 mod taste;
@@ -287,7 +288,7 @@ impl Performer {
                     let kubeconfig = self.link.kubeconfig();
                     let sender = self.sender.clone();
                     tokio::spawn(async move {
-                        let answer = cluster::contexts(kubeconfig).await;
+                        let answer = reads::contexts(kubeconfig).await;
                         let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
                     });
                 }

@@ -52,6 +52,8 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Pods(p)) => return print(cli.options, What::Pods, p.output).await,
         Some(Command::Rollouts(p)) => return print(cli.options, What::Rollouts, p.output).await,
         Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
+        Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
+        Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
         Some(Command::Queues(p)) => return print(cli.options, What::Queues, p.output).await,
         Some(Command::Queries(p)) => return print(cli.options, What::Queries, p.output).await,
         Some(Command::Redis(p)) => return print(cli.options, What::Redis, p.output).await,
@@ -59,8 +61,6 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Alerts(p)) => return print(cli.options, What::Alerts, p.output).await,
         Some(Command::Check(args)) => return check(cli.options, args).await,
         Some(Command::Init(args)) => return init::init(cli.options, &args).await,
-        Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
-        Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
         Some(Command::Keys) => {
             let loaded = Config::load(&Inputs::gather(cli.options));
             let (map, _) = crate::run::keymap(&loaded.config);

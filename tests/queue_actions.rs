@@ -8,129 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, JobFilter, Outcome, Pace, Plan, Planner, Policy, QueueWay, REGISTRY,
-    Reach, Refusal, Request, Stage, Thing, Verdict, WriteGrant, execute,
+    ActionId, Confirm, Confirmation, JobFilter, Outcome, Policy, REGISTRY, Request, Stage, Verdict, WriteGrant, execute,
 };
-use quarterdeck::feed::redis::Way;
-use quarterdeck::journal::{Journal, Mode, Who};
-use quarterdeck::model::{Place, Scope, SourceId, SourceKind};
+use quarterdeck::model::SourceKind;
 use redis_support::bull::Bull;
+use redis_support::desk::{Desk, keys, planner, queue, retry, thing};
 use redis_support::{Cluster, Server, eventually, faulty, way};
 use serde_json::json;
-
-struct Desk {
-    grant: WriteGrant,
-    actor: Actor,
-    folder: tempfile::TempDir,
-}
-
-fn planner(way: &Way, set: &str, policy: Policy) -> Planner {
-    let nowhere = tower::service_fn(|_: http::Request<kube::client::Body>| async {
-        Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("no cluster"))
-    });
-    let mut sources = Reach::default();
-    sources.redis.insert("cache".into(), way.clone());
-    let queues = QueueWay {
-        source: toml::from_str(&format!("name = 'jobs'\nredis = 'cache'\n{set}")).unwrap(),
-        way: way.clone(),
-    };
-    sources.queues.insert("jobs".into(), queues);
-    Planner {
-        reader: kube::Client::new(nowhere, "default"),
-        place: Place {
-            platform: "cortex".into(),
-            context: "lab".into(),
-            server: "127.0.0.1".into(),
-            scope: Scope::All,
-        },
-        class: Class::Local,
-        user: "kim".into(),
-        policy,
-        sources,
-    }
-}
-
-impl Desk {
-    fn new(way: &Way, set: &str) -> Self {
-        Self::with(planner(way, set, Policy::default()))
-    }
-
-    fn with(planner: Planner) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let grant = WriteGrant::at_start(false).unwrap();
-        let journal = Journal::open(folder.path(), Who::here("kim", Mode::Live)).unwrap();
-        let act = planner.reader.clone();
-        let actor = Actor::new(&grant, planner, act, journal).with_pace(Pace {
-            deadline: Duration::from_secs(5),
-            poll: Duration::from_millis(20),
-        });
-        Self { grant, actor, folder }
-    }
-
-    async fn plan(&self, request: Request) -> Result<Plan, Refusal> {
-        self.actor.plan(request, ActionId(1), jiff::Timestamp::now()).await
-    }
-
-    async fn carry_out(&self, mut plan: Plan) -> (Outcome, Option<Verdict>, Vec<Stage>) {
-        plan.verify.deadline_s = plan.verify.deadline_s.min(3);
-        let typed = match &plan.confirm {
-            Confirm::Typed { word, .. } => word.clone(),
-            Confirm::Button => String::new(),
-        };
-        let by = Confirmation {
-            hash: plan.hash(),
-            typed,
-            reason: "a test".into(),
-        };
-        let confirmed = plan.confirm(by, jiff::Timestamp::now()).unwrap();
-        let (to, mut from) = tokio::sync::mpsc::channel(1000);
-        let (outcome, verdict) = execute(&self.actor, &self.grant, confirmed, to).await;
-        let mut stages = Vec::new();
-        while let Some(p) = from.recv().await {
-            stages.push(p.stage);
-        }
-        (outcome, verdict, stages)
-    }
-
-    async fn run(&self, request: Request) -> (Outcome, Option<Verdict>) {
-        let plan = self.plan(request).await.unwrap_or_else(|e| panic!("{e}: {}", e.hint));
-        let (outcome, verdict, _) = self.carry_out(plan).await;
-        (outcome, verdict)
-    }
-}
-
-fn thing(kind: SourceKind, source: &str, what: &str, name: &str) -> Thing {
-    Thing {
-        source: SourceId {
-            kind,
-            name: source.into(),
-        },
-        kind: what.into(),
-        within: "".into(),
-        name: name.into(),
-        id: "".into(),
-    }
-}
-
-fn queue(name: &str) -> Thing {
-    thing(SourceKind::Queues, "jobs", "queue", name)
-}
-
-fn keys(prefix: &str) -> Request {
-    Request::DeleteKeys {
-        keys: thing(SourceKind::Redis, "cache", "keys", prefix),
-    }
-}
-
-fn retry(ids: &[String]) -> Request {
-    Request::RetryJobs {
-        queue: queue("q"),
-        which: Box::new(JobFilter {
-            jobs: ids.to_vec(),
-            ..JobFilter::default()
-        }),
-    }
-}
 
 fn failed(bull: &mut Bull) -> u64 {
     bull.counts("q")["failed"].as_u64().unwrap()

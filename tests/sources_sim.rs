@@ -1,130 +1,22 @@
 //! Prometheus, certificates and the way through the API server against the demonstration platform.
 
+mod sources_support;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace as Waits, Planner, Policy, Reach, Request, Thing,
-    Undo, Verdict, WriteGrant, execute,
+    ActionId, Class, Outcome, Planner, Policy, Reach, Request, Thing, Undo, Verdict, WriteGrant,
 };
-use quarterdeck::config::Platform;
 use quarterdeck::feed::forward::Forward;
-use quarterdeck::feed::kube::{Access, Cluster, ContextChoice, connect};
-use quarterdeck::feed::prometheus::AlertmanagerWay;
+use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::feed::{Pace, SourceContext, certificate, prometheus};
-use quarterdeck::journal::{Journal, Mode, Who};
-use quarterdeck::model::{Problem, SourceId, SourceKind, Trust};
-use quarterdeck::sim::demo::{self, Demo};
+use quarterdeck::model::{Problem, SourceKind, Trust};
 use quarterdeck::sim::kube::Writer;
 use quarterdeck::sim::kube::resources::DEPLOYMENTS;
+use sources_support::{Stage, carry_out, stage, thing};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-struct Stage {
-    demo: Demo,
-    cluster: Cluster,
-    platform: Platform,
-    context: SourceContext,
-}
-
-async fn stage(name: &str, access: Access) -> Stage {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let options = demo::Options {
-        pace: 20,
-        ..demo::Options::default()
-    };
-    let demo = demo::start(options).await.unwrap();
-    let choice = ContextChoice {
-        kubeconfig: Some(demo.kubeconfig().to_path_buf()),
-        context: Some(name.to_owned()),
-        ..ContextChoice::default()
-    };
-    let cluster = connect(choice, access).await.unwrap();
-    let text = std::fs::read_to_string(demo.config()).unwrap();
-    let mut file: std::collections::BTreeMap<String, Vec<Platform>> = toml::from_str(&text).unwrap();
-    let platform = file.remove("platform").unwrap().remove(0);
-    let context = SourceContext {
-        cluster: Some(cluster.clone()),
-        grant: WriteGrant::at_start(access == Access::ReadOnly).map(Arc::new),
-        pace: tokio::sync::watch::channel(Pace::Slow).1,
-    };
-    Stage {
-        demo,
-        cluster,
-        platform,
-        context,
-    }
-}
-
-impl Stage {
-    async fn certificates(&self) -> certificate::Poll {
-        let mut poll = certificate::Poll::new(self.platform.certificates[0].clone(), &self.context);
-        poll.round().await.unwrap();
-        poll
-    }
-
-    fn state_of(poll: &certificate::Poll, name: &str) -> &'static str {
-        let rows = poll.seen.rows();
-        rows.iter().find(|r| r.name() == name).unwrap().state(Timestamp::now())
-    }
-
-    fn actor(&self, folder: &std::path::Path) -> (Actor, Arc<WriteGrant>) {
-        let grant = self.context.grant.clone().unwrap();
-        let endpoint = self.platform.prometheus[0].alertmanager.clone().unwrap();
-        let mut sources = Reach::default();
-        sources
-            .alertmanagers
-            .insert("main".into(), AlertmanagerWay::new(endpoint, &self.context));
-        let planner = Planner {
-            reader: self.cluster.reader().clone(),
-            place: self.cluster.place().clone(),
-            class: Class::Local,
-            user: "operator".into(),
-            policy: Policy::default(),
-            sources,
-        };
-        let journal = Journal::open(&folder.join("journal"), Who::here("operator", Mode::Live)).unwrap();
-        let pace = Waits {
-            deadline: Duration::from_secs(5),
-            poll: Duration::from_millis(50),
-        };
-        let act = self.cluster.act_client(&grant).unwrap();
-        (Actor::new(&grant, planner, act, journal).with_pace(pace), grant)
-    }
-}
-
-async fn carry_out(actor: &Actor, grant: &WriteGrant, request: Request) -> (Outcome, Option<Verdict>, Undo) {
-    let now = Timestamp::now();
-    let plan = actor.plan(request, ActionId(1), now).await.unwrap();
-    assert_eq!(plan.blocked(), None);
-    let typed = match &plan.confirm {
-        Confirm::Typed { word, .. } => word.clone(),
-        Confirm::Button => String::new(),
-    };
-    let by = Confirmation {
-        hash: plan.hash(),
-        typed,
-        reason: "test".into(),
-    };
-    let undo = plan.undo.clone();
-    let (progress, mut stages) = tokio::sync::mpsc::channel(64);
-    tokio::spawn(async move { while stages.recv().await.is_some() {} });
-    let (outcome, verdict) = execute(actor, grant, plan.confirm(by, now).unwrap(), progress).await;
-    (outcome, verdict, undo)
-}
-
-fn thing(kind: SourceKind, source: &str, what: &str, within: &str, name: &str, id: &str) -> Thing {
-    Thing {
-        source: SourceId {
-            kind,
-            name: source.into(),
-        },
-        kind: what.into(),
-        within: within.into(),
-        name: name.into(),
-        id: id.into(),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_at_three_days_is_renewed_and_served_after_a_restart() {
@@ -328,7 +220,7 @@ async fn a_server_inside_the_cluster_is_reached_through_the_api_server() {
     };
     assert!(why.contains("connection refused"), "{why}");
     // A read-only console does not tunnel, and does not read Secrets.
-    let watching = self::stage("demo", Access::ReadOnly).await;
+    let watching = sources_support::stage("demo", Access::ReadOnly).await;
     let Err(Problem::Denied { what, .. }) =
         Forward::new(&watching.context, &"port-forward:svc/x:1".parse().unwrap()).map(drop)
     else {

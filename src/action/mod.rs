@@ -30,6 +30,7 @@ pub mod plan;
 mod pods;
 mod policy;
 mod postgres;
+mod progress;
 mod registry;
 mod renew;
 mod restart;

@@ -40,6 +40,8 @@ mod queue_redis_tests;
 #[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
+mod source_loss_tests;
+#[cfg(test)]
 mod source_rule_tests;
 #[cfg(test)]
 mod testing;

@@ -7,6 +7,7 @@ mod codec;
 mod commands;
 mod cortex;
 mod data;
+mod info;
 
 use std::collections::BTreeMap;
 use std::io;
