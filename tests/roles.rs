@@ -221,7 +221,7 @@ async fn kubernetes_turns_green_with_what_is_printed_and_misses_each_line() {
     server.write_kubeconfig(&path).unwrap();
     let qd = Qd::new(&text(&format!("kubeconfig = '{}'\n", path.display())));
     assert_eq!(bad(&qd, "kubernetes", &["--platform", "lab", "--context", "demo"]), []);
-    for (n, rule) in all.iter().enumerate().step_by(5) {
+    for (n, rule) in all.iter().enumerate() {
         let context = format!("demo-without-{n}");
         let missing = bad(&qd, "kubernetes", &["--platform", "lab", "--context", &context]);
         assert_eq!(missing.len(), 1, "{rule:?}: {missing:#?}");

@@ -209,22 +209,17 @@ fn postgres(text: &mut Text, found: &Findings) {
             .count()
             == 1;
         let mut here = urls.iter().filter(|u| u.is_secret && u.namespace == service.namespace);
-        match (here.next().copied(), here.next(), alone) {
-            (Some(url), None, true) => {
-                text.note(
-                    "The application's own user: one with pg_monitor alone is better (`qd check --role observer`).",
-                );
-                text.line(&format!("url = {{ secret = {} }}", quoted(&url.path())));
-                urls.retain(|u| *u != url);
-            }
-            _ => {
-                text.note("Add `?sslmode=disable` for a server without TLS: anything not local is verified otherwise.");
-                text.key(
-                    "dsn",
-                    &format!("postgres://qd@{}:{}/postgres", service.host(), service.port),
-                );
-                text.note("password = { env = \"PGPASSWORD\" }");
-            }
+        if let (Some(url), None, true) = (here.next().copied(), here.next(), alone) {
+            text.note("The application's own user: one with pg_monitor alone is better (`qd check --role observer`).");
+            text.line(&format!("url = {{ secret = {} }}", quoted(&url.path())));
+            urls.retain(|u| *u != url);
+        } else {
+            text.note("Add `?sslmode=disable` for a server without TLS: anything not local is verified otherwise.");
+            text.key(
+                "dsn",
+                &format!("postgres://qd@{}:{}/postgres", service.host(), service.port),
+            );
+            text.note("password = { env = \"PGPASSWORD\" }");
         }
         text.key("via", &service.via());
         for pooler in found

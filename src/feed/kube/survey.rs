@@ -3,10 +3,8 @@
 //! Of Secrets and ConfigMaps only the names of keys are looked at: their values are passed over while the answer is
 //! read, so that none is ever in our memory as a text.
 
-use std::collections::BTreeMap;
-
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::access::{Ask, grant_line};
 use super::connect::Cluster;
@@ -54,9 +52,9 @@ struct Service {
 struct ServiceSpec {
     #[serde(default)]
     ports: Vec<Port>,
-    /// `None`, when the Service has pods of its own to name.
-    #[serde(default)]
-    selector: Option<BTreeMap<String, IgnoredAny>>,
+    /// Of the labels the names alone.
+    #[serde(default, deserialize_with = "keys")]
+    selector: Vec<String>,
     #[serde(default, rename = "clusterIP")]
     cluster_ip: String,
 }
@@ -70,8 +68,33 @@ struct Port {
 #[derive(Deserialize)]
 struct Holder {
     metadata: Meta,
-    #[serde(default)]
-    data: Option<BTreeMap<String, IgnoredAny>>,
+    #[serde(default, deserialize_with = "keys")]
+    data: Vec<String>,
+}
+
+/// The keys of an object; its values are passed over.
+fn keys<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    struct Keys;
+    impl<'de> Visitor<'de> for Keys {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object, or null")
+        }
+
+        fn visit_unit<E>(self) -> Result<Vec<String>, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+            let mut keys = Vec::new();
+            while let Some((key, IgnoredAny)) = map.next_entry()? {
+                keys.push(key);
+            }
+            Ok(keys)
+        }
+    }
+    from.deserialize_any(Keys)
 }
 
 #[derive(Deserialize)]
@@ -110,7 +133,7 @@ pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings
     for service in services {
         // Without pods there is nothing to tunnel to; a headless twin says the same again.
         let headless = service.spec.cluster_ip == "None";
-        if service.spec.selector.is_none_or(|s| s.is_empty()) {
+        if service.spec.selector.is_empty() {
             continue;
         }
         let kinds = service.spec.ports.iter();
@@ -138,7 +161,7 @@ pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings
     let list: Vec<Holder> = look.list(&mut found, "", "api/v1", "configmaps").await;
     holders.extend(list.into_iter().map(|h| (false, h)));
     for (is_secret, holder) in holders {
-        for key in holder.data.unwrap_or_default().into_keys() {
+        for key in holder.data {
             if let Some(kind) = FoundKind::of_key(&key) {
                 found.urls.push(FoundUrl {
                     kind,
