@@ -2,8 +2,9 @@
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
 mod cluster;
+mod reads;
 mod screen;
-mod sources;
+pub(crate) mod sources;
 mod taste;
 
 use std::collections::HashMap;
@@ -287,7 +288,7 @@ impl Performer {
                     let kubeconfig = self.link.kubeconfig();
                     let sender = self.sender.clone();
                     tokio::spawn(async move {
-                        let answer = cluster::contexts(kubeconfig).await;
+                        let answer = reads::contexts(kubeconfig).await;
                         let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
                     });
                 }

@@ -307,3 +307,106 @@ proptest! {
         let _ = load(&text, "", &[]);
     }
 }
+
+#[test]
+fn a_password_in_a_redis_url_is_refused_and_never_repeated() {
+    let user = "[[platform]]\nname = \"eu\"\n[[platform.redis]]\nname = \"cache\"\nurl = \"redis://:hunter2@redis/0\"";
+    let loaded = load("", user, &[]);
+    let problem = loaded.problems[0].to_string();
+    assert!(problem.contains(":5:7: "), "{problem}");
+    assert!(problem.contains("password does not stand in the configuration") && !problem.contains("hunter2"));
+    let user = "[[platform]]\nname = \"eu\"\n[[platform.redis]]\nname = \"cache\"\nurl = \"rediss://qd@redis/0\"\n\
+                password = { file = \"pw\" }\ntrust = { ca = \"ca.pem\" }\n\
+                [[platform.queues]]\nname = \"jobs\"\nredis = \"cache\"\nqueues = [\"default\", { name = \"mail\", workload = \"deployment/a/b\" }]";
+    let loaded = load("", user, &[]);
+    assert_eq!(loaded.problems, []);
+    let platform = &loaded.config.platforms[0];
+    assert_eq!(platform.redis[0].user(), Some("qd"));
+    // Paths are relative to the file in which they stand.
+    assert_eq!(
+        platform.redis[0].trust.ca.as_deref(),
+        Some(Path::new("/home/kim/.config/quarterdeck/ca.pem"))
+    );
+    assert_eq!(
+        platform.redis[0].password,
+        Some(quarterdeck::config::SecretRef::File(
+            "/home/kim/.config/quarterdeck/pw".into()
+        ))
+    );
+    assert_eq!(platform.queues[0].queues.len(), 2);
+    assert_eq!(platform.queues[0].problem(), None);
+}
+
+#[test]
+fn sources_over_http_are_read_whole_and_their_paths_made_absolute() {
+    use quarterdeck::config::{Auth, HeaderValue, Protocol, SecretRef};
+    let user = r#"
+[[platform]]
+name = "eu"
+[[platform.prometheus]]
+name = "main"
+url = "https://prometheus.example.com/prefix"
+auth = { bearer = { file = "token" } }
+tls = { ca = "~/ca.pem", certificate = "client.pem", key = "client.key" }
+headers = { X-Scope-OrgID = "cortex", X-Key = { env = "KEY" } }
+by = "service"
+labels = { namespace = "cortex" }
+queries = { "app.errors" = "my:ratio" }
+alertmanager = { url = "http://am:9093", via = "port-forward:monitoring/svc/alertmanager:9093", auth = { user = "qd", password = { command = ["pass", "am"] } } }
+[[platform.prometheus.slo]]
+name = "api"
+target = 99.9
+service = "api"
+[[platform.certificates]]
+name = "all"
+secrets = false
+probe = [{ address = "db.example.com:5432", protocol = "postgres", secret = "data/db-tls" }]
+[[platform.http]]
+name = "front"
+url = "https://example.com/health"
+status = 204
+limit_ms = 500
+"#;
+    let loaded = load("", user, &[("HOME", "/home/kim")]);
+    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+    let platform = &loaded.config.platforms[0];
+    let p = &platform.prometheus[0];
+    let at = |name: &str| PathBuf::from("/home/kim/.config/quarterdeck").join(name);
+    assert_eq!(
+        p.auth,
+        Some(Auth::Bearer {
+            bearer: SecretRef::File(at("token"))
+        })
+    );
+    assert_eq!(
+        (p.tls.ca.clone(), p.tls.key.clone()),
+        (Some("/home/kim/ca.pem".into()), Some(at("client.key")))
+    );
+    assert_eq!(p.headers["X-Key"], HeaderValue::Secret(SecretRef::Env("KEY".into())));
+    assert!(matches!(
+        p.alertmanager.as_ref().unwrap().auth,
+        Some(Auth::Basic { .. })
+    ));
+    assert_eq!((p.slo[0].days, p.slo[0].target), (30, 99.9));
+    let c = &platform.certificates[0];
+    assert!(c.cert_manager && !c.secrets && c.probe[0].protocol == Protocol::Postgres);
+    assert_eq!(platform.http[0].limit().as_millis(), 500);
+    for (wrong, expected) in [
+        (
+            "[[platform.prometheus]]\nname = \"x\"\nurll = \"y\"",
+            "unknown field `urll`",
+        ),
+        (
+            "[[platform.prometheus]]\nname = \"x\"\nvia = \"svc/a:1\"",
+            "is no way to a server",
+        ),
+        (
+            "[[platform.prometheus]]\nname = \"x\"\n[[platform.prometheus.slo]]\nname = \"x\"\ntarget = 100",
+            "is no objective",
+        ),
+    ] {
+        let loaded = load("", &format!("[[platform]]\nname = \"eu\"\n{wrong}"), &[]);
+        let said: String = loaded.problems.iter().map(ToString::to_string).collect();
+        assert!(said.contains(expected), "{said}");
+    }
+}

@@ -16,56 +16,6 @@ use quarterdeck::feed::prometheus::{Poll, QUERIES, Texts};
 use quarterdeck::feed::{Inbox, Pace, SourceContext};
 use quarterdeck::model::{Freshness, Problem, Source};
 
-const RULES: &str = r#"
-groups:
-- name: test
-  rules:
-  - alert: HighErrorRate
-    expr: sum(rate(http_requests_total{status=~"5.."}[5m])) / sum(rate(http_requests_total[5m])) > 0.05
-    labels: {severity: Critical, team: core}
-    annotations: {summary: "5xx above 5 %", runbook_url: "https://wiki/high-error-rate"}
-  - alert: Watching
-    expr: vector(1) < 0
-"#;
-
-fn source(url: &str) -> PrometheusSource {
-    PrometheusSource {
-        name: "main".into(),
-        url: url.to_owned(),
-        ..PrometheusSource::default()
-    }
-}
-
-fn exporter() -> Exporter {
-    let exporter = Exporter::default();
-    exporter.set("http_requests_total{status=\"200\"}", 1e4, 90.0);
-    exporter.set("http_requests_total{status=\"500\"}", 10.0, 10.0);
-    for (le, share) in [("0.1", 50.0), ("0.5", 80.0), ("1", 100.0), ("+Inf", 100.0)] {
-        let name = format!("http_request_duration_seconds_bucket{{le=\"{le}\"}}");
-        exporter.set(&name, share * 10.0, share);
-    }
-    exporter.set("node_cpu_seconds_total{mode=\"idle\",cpu=\"0\"}", 100.0, 0.15);
-    exporter.set("node_memory_MemAvailable_bytes", 2e9, 0.0);
-    exporter.set("node_memory_MemTotal_bytes", 1e10, 0.0);
-    exporter.set(
-        "node_filesystem_avail_bytes{fstype=\"ext4\",mountpoint=\"/\"}",
-        5e9,
-        -1e6,
-    );
-    exporter.set(
-        "node_filesystem_size_bytes{fstype=\"ext4\",mountpoint=\"/\"}",
-        1e11,
-        0.0,
-    );
-    let name = "certmanager_certificate_expiration_timestamp_seconds{namespace=\"a\",name=\"web\"}";
-    exporter.set(name, 1.8e9, 0.0);
-    exporter
-}
-
-fn close(a: f64, b: f64, by: f64) -> bool {
-    (a - b).abs() <= by
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_views_say_what_the_servers_know() {
     let manager = alertmanager().await;
@@ -205,15 +155,6 @@ async fn the_views_say_what_the_servers_know() {
     );
     assert!(matches!(poll.seen.silences.problem, Some(Problem::Absent { .. })));
     assert!(poll.seen.errors.fresh().unwrap()[0].history.is_empty());
-}
-
-fn no_tls() -> rustls::ClientConfig {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_root_certificates(rustls::RootCertStore::empty())
-        .with_no_client_auth()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -465,4 +406,68 @@ async fn a_server_that_hangs_or_is_gone_costs_one_deadline_and_keeps_what_was_se
     assert!(matches!(seen.errors.problem, Some(Problem::TimedOut(_))));
     assert!(!task.is_finished());
     task.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_check_wants_its_status_in_time_and_gets_nothing_but_get() {
+    use quarterdeck::config::HttpSource;
+    use quarterdeck::feed::http_check::Check;
+    let address = serve(|request| async move {
+        assert_eq!(request.method(), "GET");
+        let mut answer = Response::new(Full::new(Bytes::from("hello")));
+        match request.uri().path() {
+            "/slow" => tokio::time::sleep(std::time::Duration::from_millis(60)).await,
+            "/moved" => {
+                *answer.status_mut() = StatusCode::FOUND;
+                answer
+                    .headers_mut()
+                    .insert("location", "https://login/?next=secret".parse().unwrap());
+            }
+            "/down" => *answer.status_mut() = StatusCode::SERVICE_UNAVAILABLE,
+            _ => {}
+        }
+        answer
+    })
+    .await;
+    let check = |path: &str| HttpSource {
+        name: "c".into(),
+        url: format!("http://{address}{path}"),
+        ..HttpSource::default()
+    };
+    let tried = async |source: HttpSource| {
+        let mut check = Check::new(source, &SourceContext::alone(Pace::Slow));
+        for _ in 0..3 {
+            check.once().await.unwrap();
+        }
+        check.seen
+    };
+    let seen = tried(check("/health?token=secret")).await;
+    assert_eq!(
+        (seen.failures, seen.slow, seen.reply.fresh().unwrap().status),
+        (0, 0, 200)
+    );
+    assert!(!seen.url.contains("secret") && seen.history.len() == 3);
+    let seen = tried(HttpSource {
+        limit_ms: Some(20),
+        ..check("/slow")
+    })
+    .await;
+    assert!(!seen.is_down() && seen.is_slow() && seen.slow_since.is_some());
+    let seen = tried(check("/moved")).await;
+    assert!(seen.is_down());
+    assert_eq!(&*seen.reply.fresh().unwrap().location, "https://login/");
+    assert!(
+        !tried(HttpSource {
+            status: Some(302),
+            ..check("/moved")
+        })
+        .await
+        .is_down()
+    );
+    assert!(tried(check("/down")).await.is_down());
+    let mut gone = check("/");
+    gone.url = "http://127.0.0.1:1/".into();
+    let seen = tried(gone).await;
+    assert!(seen.is_down() && seen.reply.problem == Some(Problem::Failed("connection refused".into())));
+    assert!(seen.history[0].is_nan());
 }

@@ -33,10 +33,19 @@ fn image(of: &Value) -> &str {
         .unwrap()
 }
 
+/// Waits until the stalled rollout leads the attention strip.
+fn ready(console: &Console) {
+    console.wait("the stalled rollout leads the strip", |s| {
+        s.rows(0, s.size().1)
+            .nth(1)
+            .is_some_and(|row| row.contains("rollout cortex-api stalled"))
+    });
+    console.see("n next");
+}
+
 /// From the attention strip to the plan of the roll-back, each key after what it answers is on screen.
 fn to_the_plan(console: &mut Console) {
-    console.see("ImagePullBackOff");
-    console.see("n next");
+    ready(console);
     console.send("!");
     console.send("r");
     console.see("releasing");
@@ -52,8 +61,19 @@ fn to_the_plan(console: &mut Console) {
     std::thread::sleep(Duration::from_millis(400));
 }
 
+/// The built-in runbook with less patience after the change: a person's file of the same id replaces it.
+fn impatient(home: &Home) {
+    let built_in = include_str!("../src/runbook/library/stalled-rollout.md");
+    let book = built_in
+        .replace("soak = \"30s\"", "soak = \"2s\"")
+        .replace("for = \"20s\"", "for = \"2s\"");
+    assert_ne!(book, built_in);
+    home.write(".config/quarterdeck/runbooks/stalled-rollout.md", &book);
+}
+
 fn the_incident_is_mended_by_keys(columns: u16, rows: u16) {
     let (servers, home) = (Servers::start(), Home::new());
+    impatient(&home);
     let bad = image(&deployment(&servers)).to_owned();
     let mut console = Start::on(&servers, &home).size(columns, rows).go();
     to_the_plan(&mut console);
@@ -122,7 +142,7 @@ fn the_same_keys_pasted_or_all_at_once_change_nothing() {
     for (name, writes) in ways {
         let home = Home::new();
         let mut console = Start::on(&servers, &home).go();
-        console.see("n next");
+        ready(&console);
         for bytes in writes {
             console.send(bytes);
         }
@@ -136,7 +156,7 @@ fn the_same_keys_pasted_or_all_at_once_change_nothing() {
 fn keys_sent_blindly_one_after_the_other_change_only_what_was_confirmed() {
     let (servers, home) = (Servers::start(), Home::new());
     let mut console = Start::on(&servers, &home).go();
-    console.see("n next");
+    ready(&console);
     for byte in FIX.concat().bytes() {
         console.send([byte]);
         std::thread::sleep(Duration::from_millis(30));

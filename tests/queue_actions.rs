@@ -8,127 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, QueueWay, REGISTRY, Reach,
-    Refusal, Request, Stage, Thing, Verdict, WriteGrant, execute,
+    ActionId, Confirm, Confirmation, JobFilter, Outcome, Policy, REGISTRY, Request, Stage, Verdict, WriteGrant, execute,
 };
-use quarterdeck::feed::redis::Way;
-use quarterdeck::journal::{Journal, Mode, Who};
-use quarterdeck::model::{Place, Scope, SourceId, SourceKind};
+use quarterdeck::model::SourceKind;
 use redis_support::bull::Bull;
+use redis_support::desk::{Desk, keys, planner, queue, retry, thing};
 use redis_support::{Cluster, Server, eventually, faulty, way};
 use serde_json::json;
-
-struct Desk {
-    grant: WriteGrant,
-    actor: Actor,
-    folder: tempfile::TempDir,
-}
-
-fn planner(way: &Way, set: &str, policy: Policy) -> Planner {
-    let nowhere = tower::service_fn(|_: http::Request<kube::client::Body>| async {
-        Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("no cluster"))
-    });
-    let mut sources = Reach::default();
-    sources.redis.insert("cache".into(), way.clone());
-    let queues = QueueWay {
-        source: toml::from_str(&format!("name = 'jobs'\nredis = 'cache'\n{set}")).unwrap(),
-        way: way.clone(),
-    };
-    sources.queues.insert("jobs".into(), queues);
-    Planner {
-        reader: kube::Client::new(nowhere, "default"),
-        place: Place {
-            platform: "cortex".into(),
-            context: "lab".into(),
-            server: "127.0.0.1".into(),
-            scope: Scope::All,
-        },
-        class: Class::Local,
-        user: "kim".into(),
-        policy,
-        sources,
-    }
-}
-
-impl Desk {
-    fn new(way: &Way, set: &str) -> Self {
-        Self::with(planner(way, set, Policy::default()))
-    }
-
-    fn with(planner: Planner) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let grant = WriteGrant::at_start(false).unwrap();
-        let journal = Journal::open(folder.path(), Who::here("kim", Mode::Live)).unwrap();
-        let act = planner.reader.clone();
-        let actor = Actor::new(&grant, planner, act, journal).with_pace(Pace {
-            deadline: Duration::from_secs(5),
-            poll: Duration::from_millis(20),
-        });
-        Self { grant, actor, folder }
-    }
-
-    async fn plan(&self, request: Request) -> Result<Plan, Refusal> {
-        self.actor.plan(request, ActionId(1), jiff::Timestamp::now()).await
-    }
-
-    async fn carry_out(&self, plan: Plan) -> (Outcome, Option<Verdict>, Vec<Stage>) {
-        let typed = match &plan.confirm {
-            Confirm::Typed { word, .. } => word.clone(),
-            Confirm::Button => String::new(),
-        };
-        let by = Confirmation {
-            hash: plan.hash(),
-            typed,
-            reason: "a test".into(),
-        };
-        let confirmed = plan.confirm(by, jiff::Timestamp::now()).unwrap();
-        let (to, mut from) = tokio::sync::mpsc::channel(1000);
-        let (outcome, verdict) = execute(&self.actor, &self.grant, confirmed, to).await;
-        let mut stages = Vec::new();
-        while let Some(p) = from.recv().await {
-            stages.push(p.stage);
-        }
-        (outcome, verdict, stages)
-    }
-
-    async fn run(&self, request: Request) -> (Outcome, Option<Verdict>) {
-        let plan = self.plan(request).await.unwrap_or_else(|e| panic!("{e}: {}", e.hint));
-        let (outcome, verdict, _) = self.carry_out(plan).await;
-        (outcome, verdict)
-    }
-}
-
-fn thing(kind: SourceKind, source: &str, what: &str, name: &str) -> Thing {
-    Thing {
-        source: SourceId {
-            kind,
-            name: source.into(),
-        },
-        kind: what.into(),
-        within: "".into(),
-        name: name.into(),
-        id: "".into(),
-    }
-}
-
-fn queue(name: &str) -> Thing {
-    thing(SourceKind::Queues, "jobs", "queue", name)
-}
-
-fn keys(prefix: &str) -> Request {
-    Request::DeleteKeys {
-        keys: thing(SourceKind::Redis, "cache", "keys", prefix),
-    }
-}
-
-fn retry(ids: &[String]) -> Request {
-    Request::RetryJobs {
-        queue: queue("q"),
-        jobs: ids.to_vec(),
-        named: None,
-        failed_with: None,
-    }
-}
 
 fn failed(bull: &mut Bull) -> u64 {
     bull.counts("q")["failed"].as_u64().unwrap()
@@ -174,9 +60,11 @@ async fn a_retried_job_is_taken_by_the_real_worker_at_once() {
         // A filter: of the four that are left, those that failed as odd ones.
         let odd = Request::RetryJobs {
             queue: queue("q"),
-            jobs: vec![],
-            named: Some("bad".into()),
-            failed_with: Some("odd".into()),
+            which: Box::new(JobFilter {
+                jobs: vec![],
+                named: Some("bad".into()),
+                failed_with: Some("odd".into()),
+            }),
         };
         let plan = desk.plan(odd).await.unwrap();
         assert!(matches!(&plan.confirm, Confirm::Typed { word, .. } if word == "q"));
@@ -473,18 +361,17 @@ async fn a_read_only_console_sends_no_command_that_changes_anything() {
         let plan = desk.plan(ask.clone()).await.unwrap();
         // What a worker would do, so that the verification has an end.
         let port = server.port;
-        let done = tokio::task::spawn_blocking(move || {
-            eventually("the job waits", || {
-                redis_support::cli(port, &["LLEN", "bull:q:wait"]) == "1"
-            });
-            redis_support::cli(port, &["HSET", "bull:q:1", "processedOn", "1", "finishedOn", "1"]);
+        let worker = (ask.name() == "retry-jobs").then(|| {
+            tokio::task::spawn_blocking(move || {
+                eventually("the job waits", || {
+                    redis_support::cli(port, &["LLEN", "bull:q:wait"]) == "1"
+                });
+                redis_support::cli(port, &["HMSET", "bull:q:1", "processedOn", "1", "finishedOn", "1"]);
+            })
         });
         desk.carry_out(plan).await;
-        if ask.name() == "retry-jobs" {
-            done.await.unwrap();
-        } else {
-            server.cli(&["LPUSH", "bull:q:wait", "1"]);
-            done.await.unwrap();
+        if let Some(worker) = worker {
+            worker.await.unwrap();
         }
         assert!(wrote() > 0, "{ask:?}: the positive control");
     }

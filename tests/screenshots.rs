@@ -47,6 +47,7 @@ impl Album {
 async fn the_pictures_show_what_the_console_draws() {
     let wide = Setting {
         size: (120, 40),
+        sources: true,
         ..Setting::default()
     };
     let mut a = Album::open(wide).await;
@@ -56,7 +57,13 @@ async fn the_pictures_show_what_the_console_draws() {
     a.stage.resize(80, 24).await;
     a.shot("small");
     a.stage.resize(120, 40).await;
-    a.stage.keys("2").await;
+    a.stage.keys("4 z").await;
+    a.shot("queries");
+    a.stage.keys("3 enter").await;
+    a.shot("queue");
+    a.stage.keys("esc 8").await;
+    a.shot("alerts");
+    a.stage.keys("z 2").await;
     a.stage.keys("h").await;
     a.shot("history");
     a.stage.keys("enter").await;

@@ -1,130 +1,22 @@
 //! Prometheus, certificates and the way through the API server against the demonstration platform.
 
+mod sources_support;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace as Waits, Planner, Policy, Reach, Request, Thing,
-    Undo, Verdict, WriteGrant, execute,
+    ActionId, Class, Outcome, Planner, Policy, Reach, Request, Thing, Undo, Verdict, WriteGrant,
 };
-use quarterdeck::config::Platform;
 use quarterdeck::feed::forward::Forward;
-use quarterdeck::feed::kube::{Access, Cluster, ContextChoice, connect};
-use quarterdeck::feed::prometheus::AlertmanagerWay;
+use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::feed::{Pace, SourceContext, certificate, prometheus};
-use quarterdeck::journal::{Journal, Mode, Who};
-use quarterdeck::model::{Problem, SourceId, SourceKind, Trust};
-use quarterdeck::sim::demo::{self, Demo};
+use quarterdeck::model::{Problem, SourceKind, Trust};
 use quarterdeck::sim::kube::Writer;
 use quarterdeck::sim::kube::resources::DEPLOYMENTS;
+use sources_support::{Stage, carry_out, stage, thing};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-struct Stage {
-    demo: Demo,
-    cluster: Cluster,
-    platform: Platform,
-    context: SourceContext,
-}
-
-async fn stage(name: &str, access: Access) -> Stage {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let options = demo::Options {
-        pace: 20,
-        ..demo::Options::default()
-    };
-    let demo = demo::start(options).await.unwrap();
-    let choice = ContextChoice {
-        kubeconfig: Some(demo.kubeconfig().to_path_buf()),
-        context: Some(name.to_owned()),
-        ..ContextChoice::default()
-    };
-    let cluster = connect(choice, access).await.unwrap();
-    let text = std::fs::read_to_string(demo.config()).unwrap();
-    let mut file: std::collections::BTreeMap<String, Vec<Platform>> = toml::from_str(&text).unwrap();
-    let platform = file.remove("platform").unwrap().remove(0);
-    let context = SourceContext {
-        cluster: Some(cluster.clone()),
-        grant: WriteGrant::at_start(access == Access::ReadOnly).map(Arc::new),
-        pace: tokio::sync::watch::channel(Pace::Slow).1,
-    };
-    Stage {
-        demo,
-        cluster,
-        platform,
-        context,
-    }
-}
-
-impl Stage {
-    async fn certificates(&self) -> certificate::Poll {
-        let mut poll = certificate::Poll::new(self.platform.certificates[0].clone(), &self.context);
-        poll.round().await.unwrap();
-        poll
-    }
-
-    fn state_of(poll: &certificate::Poll, name: &str) -> &'static str {
-        let rows = poll.seen.rows();
-        rows.iter().find(|r| r.name() == name).unwrap().state(Timestamp::now())
-    }
-
-    fn actor(&self, folder: &std::path::Path) -> (Actor, Arc<WriteGrant>) {
-        let grant = self.context.grant.clone().unwrap();
-        let endpoint = self.platform.prometheus[0].alertmanager.clone().unwrap();
-        let mut sources = Reach::default();
-        sources
-            .alertmanagers
-            .insert("main".into(), AlertmanagerWay::new(endpoint, &self.context));
-        let planner = Planner {
-            reader: self.cluster.reader().clone(),
-            place: self.cluster.place().clone(),
-            class: Class::Local,
-            user: "operator".into(),
-            policy: Policy::default(),
-            sources,
-        };
-        let journal = Journal::open(&folder.join("journal"), Who::here("operator", Mode::Live)).unwrap();
-        let pace = Waits {
-            deadline: Duration::from_secs(5),
-            poll: Duration::from_millis(50),
-        };
-        let act = self.cluster.act_client(&grant).unwrap();
-        (Actor::new(&grant, planner, act, journal).with_pace(pace), grant)
-    }
-}
-
-async fn carry_out(actor: &Actor, grant: &WriteGrant, request: Request) -> (Outcome, Option<Verdict>, Undo) {
-    let now = Timestamp::now();
-    let plan = actor.plan(request, ActionId(1), now).await.unwrap();
-    assert_eq!(plan.blocked(), None);
-    let typed = match &plan.confirm {
-        Confirm::Typed { word, .. } => word.clone(),
-        Confirm::Button => String::new(),
-    };
-    let by = Confirmation {
-        hash: plan.hash(),
-        typed,
-        reason: "test".into(),
-    };
-    let undo = plan.undo.clone();
-    let (progress, mut stages) = tokio::sync::mpsc::channel(64);
-    tokio::spawn(async move { while stages.recv().await.is_some() {} });
-    let (outcome, verdict) = execute(actor, grant, plan.confirm(by, now).unwrap(), progress).await;
-    (outcome, verdict, undo)
-}
-
-fn thing(kind: SourceKind, source: &str, what: &str, within: &str, name: &str, id: &str) -> Thing {
-    Thing {
-        source: SourceId {
-            kind,
-            name: source.into(),
-        },
-        kind: what.into(),
-        within: within.into(),
-        name: name.into(),
-        id: id.into(),
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_certificate_at_three_days_is_renewed_and_served_after_a_restart() {
@@ -328,7 +220,7 @@ async fn a_server_inside_the_cluster_is_reached_through_the_api_server() {
     };
     assert!(why.contains("connection refused"), "{why}");
     // A read-only console does not tunnel, and does not read Secrets.
-    let watching = self::stage("demo", Access::ReadOnly).await;
+    let watching = sources_support::stage("demo", Access::ReadOnly).await;
     let Err(Problem::Denied { what, .. }) =
         Forward::new(&watching.context, &"port-forward:svc/x:1".parse().unwrap()).map(drop)
     else {
@@ -339,4 +231,141 @@ async fn a_server_inside_the_cluster_is_reached_through_the_api_server() {
     assert!(matches!(poll.seen.stored.problem, Some(Problem::Denied { .. })));
     assert_eq!(Stage::state_of(&poll, "cortex-tls"), "overdue");
     assert_eq!(watching.cluster.meter().writes(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_detail_shows_how_far_an_issuance_came_and_a_missing_cert_manager_is_named() {
+    use quarterdeck::sim::kube::resources::{CERTIFICATEREQUESTS, CERTIFICATES, CHALLENGES, CLUSTERISSUERS, ORDERS};
+    use quarterdeck::sim::kube::{Clock, NoPlatform, Resource, Server, ServerOptions, Store};
+    use serde_json::{Value, json};
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::tempdir().unwrap();
+    let open = async |server: &Server| {
+        let kubeconfig = folder.path().join(format!("kubeconfig-{}", server.address().port()));
+        server.write_kubeconfig(&kubeconfig).unwrap();
+        let choice = ContextChoice {
+            kubeconfig: Some(kubeconfig),
+            ..ContextChoice::default()
+        };
+        let cluster = connect(choice, Access::Operator).await.unwrap();
+        SourceContext {
+            cluster: Some(cluster),
+            grant: WriteGrant::at_start(false).map(Arc::new),
+            pace: SourceContext::alone(Pace::Slow).pace,
+        }
+    };
+    let store = Store::new(Clock::manual(Timestamp::now()));
+    let by = Writer::new("cert-manager");
+    let make = |r: &'static Resource, name: &str, owner: &str, more: Value| {
+        let mut object = json!({"apiVersion": r.api_version(), "kind": r.kind, "metadata": {"name": name}});
+        if r.namespaced {
+            object["metadata"]["namespace"] = json!("cortex");
+        }
+        if !owner.is_empty() {
+            object["metadata"]["ownerReferences"] =
+                json!([{"apiVersion": "v1", "kind": "X", "name": "x", "uid": owner, "controller": true}]);
+        }
+        for (k, v) in more.as_object().unwrap() {
+            object[k] = v.clone();
+        }
+        store.create(r, object, &by).unwrap().meta.uid.to_string()
+    };
+    let issuer = json!({"name": "le", "kind": "ClusterIssuer"});
+    let status = json!({"failedIssuanceAttempts": 2, "lastFailureTime": "2026-11-01T10:00:00Z", "revision": 4, "conditions": [
+        {"type": "Ready", "status": "False", "reason": "Expired", "message": "it has expired"},
+        {"type": "Issuing", "status": "True", "reason": "Renewing", "message": "", "lastTransitionTime": "2026-11-01T12:00:00Z"}]});
+    let spec = json!({"secretName": "web", "dnsNames": ["a.example"], "issuerRef": issuer});
+    let uid = make(&CERTIFICATES, "web", "", json!({"spec": spec, "status": status}));
+    make(
+        &CERTIFICATES,
+        "also-web",
+        "",
+        json!({"spec": spec, "status": {"notAfter": "2027-01-01T00:00:00Z", "conditions": []}}),
+    );
+    make(
+        &CLUSTERISSUERS,
+        "le",
+        "",
+        json!({"status": {"conditions": [{"type": "Ready", "status": "True", "message": "registered"}]}}),
+    );
+    let pending = json!({"conditions": [{"type": "Ready", "status": "False", "reason": "Pending", "message": "waiting for order"}]});
+    let request = make(&CERTIFICATEREQUESTS, "web-5", &uid, json!({"status": pending}));
+    let order = make(&ORDERS, "web-5-1", &request, json!({"status": {"state": "pending"}}));
+    make(
+        &CHALLENGES,
+        "web-5-1-1",
+        &order,
+        json!({"spec": {"type": "HTTP-01", "dnsName": "a.example"}, "status": {"state": "invalid", "reason": "404 from a.example"}}),
+    );
+    make(&CERTIFICATEREQUESTS, "other-1", "another-uid", json!({"status": {}}));
+    let server = Server::start(store.clone(), Arc::new(NoPlatform), ServerOptions::default())
+        .await
+        .unwrap();
+    let context = open(&server).await;
+    let source = quarterdeck::config::CertificatesSource {
+        name: "main".into(),
+        ..Default::default()
+    };
+    let mut poll = certificate::Poll::new(source.clone(), &context);
+    poll.round().await.unwrap();
+    let all = poll.seen.managed.fresh().unwrap();
+    let web = all.iter().find(|c| &*c.id.name == "web").unwrap();
+    assert_eq!((web.failed_attempts, web.revision, &*web.ready), (2, 4, "False"));
+    assert_eq!(web.next_try().unwrap().to_string(), "2026-11-01T12:00:00Z");
+    assert!(web.shares_secret_with.iter().map(|n| &**n).eq(["also-web"]));
+    let steps: Vec<String> = web
+        .steps
+        .iter()
+        .map(|s| format!("{} {} {}: {}", s.kind, s.name, s.state, s.says))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "CertificateRequest web-5 Pending: waiting for order",
+            "Order web-5-1 pending: ",
+            "Challenge web-5-1-1 invalid: HTTP-01 a.example: 404 from a.example",
+            "ClusterIssuer le ready: registered",
+        ]
+    );
+    // Already issuing, or a Secret that two write: no renewal.
+    let planner = Planner {
+        reader: context.cluster.as_ref().unwrap().reader().clone(),
+        place: context.cluster.as_ref().unwrap().place().clone(),
+        class: Class::Local,
+        user: String::new(),
+        policy: Policy::default(),
+        sources: Reach::default(),
+    };
+    for (certificate, expected) in [
+        (web, "being issued already"),
+        (
+            all.iter().find(|c| &*c.id.name == "also-web").unwrap(),
+            "uses the same Secret",
+        ),
+    ] {
+        let certificate = thing(
+            SourceKind::Certificates,
+            "main",
+            "certificate",
+            "cortex",
+            &certificate.id.name,
+            &certificate.id.uid,
+        );
+        let refusal = planner
+            .plan(Request::Renew { certificate }, ActionId(3), Timestamp::now())
+            .await
+            .unwrap_err();
+        assert!(refusal.what.contains(expected), "{}", refusal.what);
+    }
+    let hidden = ServerOptions {
+        hidden_groups: vec!["cert-manager.io".into(), "acme.cert-manager.io".into()],
+        ..ServerOptions::default()
+    };
+    let bare = Server::start(store, Arc::new(NoPlatform), hidden).await.unwrap();
+    let mut poll = certificate::Poll::new(source, &open(&bare).await);
+    poll.round().await.unwrap();
+    let Some(Problem::Absent { what, .. }) = &poll.seen.managed.problem else {
+        panic!("{:?}", poll.seen.managed)
+    };
+    assert_eq!(&**what, "the cluster has no cert-manager");
 }

@@ -83,7 +83,7 @@ async fn count(client: &mut Client, prefix: &str) -> Result<Counted, String> {
                 return Ok(counted);
             }
             // Every tenth step: planning may take seconds, the server's others must not notice.
-            if counted.scanned % u64::from(STEP * 10) == 0 {
+            if counted.scanned.is_multiple_of(u64::from(STEP * 10)) {
                 tokio::time::sleep(PAUSE).await;
             }
         }

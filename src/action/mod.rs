@@ -30,6 +30,7 @@ pub mod plan;
 mod pods;
 mod policy;
 mod postgres;
+mod progress;
 mod registry;
 mod renew;
 mod restart;
@@ -51,8 +52,8 @@ mod wire;
 pub use execute::{Pace, execute};
 pub use grant::{Actor, Planner, WriteGrant};
 pub use plan::{
-    ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, Outcome, Plan, PlanStep,
-    Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
+    ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
+    PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
 };
 pub use policy::{Freeze, Policy};
 pub use postgres::{PostgresAsk, Relation};

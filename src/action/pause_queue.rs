@@ -100,7 +100,7 @@ pub(super) async fn ready(
     queue: &Thing,
     step: &PlanStep,
     to_paused: bool,
-    poll: Duration,
+    (poll, watch): (Duration, Duration),
 ) -> Result<Box<dyn Deed>, Outcome> {
     let bull = Bull::read(reach, queue).await.map_err(|r| Outcome::Conflict(r.what))?;
     let field = |name: &str| step.rests_on.pointer(&format!("/fields/{name}")).cloned();
@@ -115,13 +115,19 @@ pub(super) async fn ready(
             word(bull.paused)
         )));
     }
-    Ok(Box::new(Switch { bull, to_paused, poll }))
+    Ok(Box::new(Switch {
+        bull,
+        to_paused,
+        poll,
+        watch,
+    }))
 }
 
 struct Switch {
     bull: Bull,
     to_paused: bool,
     poll: Duration,
+    watch: Duration,
 }
 
 impl Switch {
@@ -190,7 +196,7 @@ impl Switch {
                     if waiting == 0 || active > 0 || waiting < self.bull.ready {
                         return Verdict::Healthy(format!("resumed; {waiting} wait, {active} at work"));
                     }
-                    if began.elapsed() > WATCH {
+                    if began.elapsed() > self.watch {
                         return Verdict::Failed(format!("resumed, but no worker takes any of the {waiting} that wait"));
                     }
                     if told != Some(waiting) {
@@ -199,7 +205,9 @@ impl Switch {
                             .await;
                     }
                 }
-                Err(e) if began.elapsed() > WATCH => return Verdict::Unknown(format!("the queue cannot be read: {e}")),
+                Err(e) if began.elapsed() > self.watch => {
+                    return Verdict::Unknown(format!("the queue cannot be read: {e}"));
+                }
                 Err(_) => {}
             }
             pause(self.poll).await;

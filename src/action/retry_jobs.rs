@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::bull::{Bull, outcome, pause, seen};
 use super::draft::{Draft, change, refuse, rests_on};
-use super::plan::{Check, Outcome, PlanStep, Refusal, Risk, Verdict, VerifySpec};
+use super::plan::{Check, JobFilter, Outcome, PlanStep, Refusal, Risk, Verdict, VerifySpec};
 use super::sources::{Deed, Reach, Tell};
 use super::{Thing, WriteGrant};
 use crate::feed::redis::command::{Read, Script, Write};
@@ -25,23 +25,16 @@ const LOOKED_AT: u32 = 5000;
 /// How long a batch is watched.
 const WATCH: Duration = Duration::from_secs(30);
 
-pub(super) struct Filter<'a> {
-    pub jobs: &'a [String],
-    pub named: Option<&'a str>,
-    pub failed_with: Option<&'a str>,
-}
-
-impl Filter<'_> {
-    fn say(&self) -> String {
-        let mut words = Vec::new();
-        if let Some(name) = self.named {
-            words.push(format!("named {name}"));
-        }
-        if let Some(reason) = self.failed_with {
-            words.push(format!("failed with “{reason}”"));
-        }
-        clean(&words.join(", ")).into_owned()
+/// The filter in words.
+fn say(filter: &JobFilter) -> String {
+    let mut words = Vec::new();
+    if let Some(name) = &filter.named {
+        words.push(format!("named {name}"));
     }
+    if let Some(reason) = &filter.failed_with {
+        words.push(format!("failed with “{reason}”"));
+    }
+    clean(&words.join(", ")).into_owned()
 }
 
 /// What was chosen.
@@ -53,7 +46,7 @@ struct Chosen {
     more: bool,
 }
 
-async fn choose(bull: &mut Bull, filter: &Filter<'_>) -> Result<Chosen, String> {
+async fn choose(bull: &mut Bull, filter: &JobFilter) -> Result<Chosen, String> {
     let mut chosen = Chosen::default();
     let mut first = 0;
     loop {
@@ -96,12 +89,13 @@ async fn choose(bull: &mut Bull, filter: &Filter<'_>) -> Result<Chosen, String> 
             let field = |n: usize| value::items(job).get(n).and_then(value::text);
             if field(0).is_none() || *score == Value::Nil {
                 chosen.gone += 1;
-            } else if filter.named.is_some_and(|n| field(1).as_deref() != Some(n))
+            } else if filter.named.as_ref().is_some_and(|n| field(1).as_ref() != Some(n))
                 || filter
                     .failed_with
-                    .is_some_and(|r| !field(2).unwrap_or_default().contains(r))
+                    .as_ref()
+                    .is_some_and(|r| !field(2).unwrap_or_default().contains(r.as_str()))
             {
-                continue;
+                // Not meant.
             } else if field(3).is_some() {
                 chosen.flow += 1;
             } else if chosen.ids.len() < MOST {
@@ -121,7 +115,7 @@ async fn choose(bull: &mut Bull, filter: &Filter<'_>) -> Result<Chosen, String> 
     }
 }
 
-pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &Filter<'_>) -> Result<Draft, Refusal> {
+pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &JobFilter) -> Result<Draft, Refusal> {
     let mut bull = Bull::read(reach, queue).await?;
     if filter
         .jobs
@@ -157,7 +151,7 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &Filter<'_>) -> 
         risk,
         verify,
     );
-    let about = filter.say();
+    let about = say(filter);
     if !about.is_empty() {
         draft.impact.push(about);
     }
@@ -237,7 +231,7 @@ pub(super) async fn ready(
     reach: &Reach,
     queue: &Thing,
     step: &PlanStep,
-    poll: Duration,
+    (poll, watch): (Duration, Duration),
 ) -> Result<Box<dyn Deed>, Outcome> {
     let bull = Bull::read(reach, queue).await.map_err(|r| Outcome::Conflict(r.what))?;
     if step.rests_on.pointer("/fields/layout") != Some(&json!(bull.layout.major)) {
@@ -252,13 +246,14 @@ pub(super) async fn ready(
         .cloned()
         .unwrap_or_default();
     let ids = ids.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect();
-    Ok(Box::new(Retry { bull, ids, poll }))
+    Ok(Box::new(Retry { bull, ids, poll, watch }))
 }
 
 struct Retry {
     bull: Bull,
     ids: Vec<String>,
     poll: Duration,
+    watch: Duration,
 }
 
 impl Retry {
@@ -325,7 +320,9 @@ impl Retry {
                 .collect();
             let answers = match self.bull.ask(&asked).await {
                 Ok(answers) => answers,
-                Err(e) if began.elapsed() > WATCH => return Verdict::Unknown(format!("the queue cannot be read: {e}")),
+                Err(e) if began.elapsed() > self.watch => {
+                    return Verdict::Unknown(format!("the queue cannot be read: {e}"));
+                }
                 Err(_) => {
                     pause(self.poll).await;
                     continue;
@@ -357,9 +354,9 @@ impl Retry {
             if matches!(meta.first(), Some(Ok(v)) if *v != Value::Nil) {
                 return Verdict::Paused;
             }
-            if began.elapsed() > WATCH {
+            if began.elapsed() > self.watch {
                 return match (done + running, failed) {
-                    (0, 0) => Verdict::Failed(format!("no worker took any of them within {} s", WATCH.as_secs())),
+                    (0, 0) => Verdict::Failed(format!("no worker took any of them within {} s", self.watch.as_secs())),
                     (_, 0) => Verdict::Healthy(format!("{text}; the others wait")),
                     _ => Verdict::Failed(format!("{text}: {}", clean(&reason))),
                 };

@@ -157,7 +157,8 @@ fn author(planner: &Planner) -> &str {
 fn silence(matchers: &[Matcher], minutes: u32, comment: &str, planner: &Planner, now: Timestamp) -> NewSilence {
     NewSilence {
         matchers: matchers.to_vec(),
-        starts_at: now,
+        // Where our clock is ahead it must not be a silence of the future; what begins in the past begins now.
+        starts_at: now.checked_sub(SignedDuration::from_mins(1)).unwrap_or(now),
         ends_at: now
             .checked_add(SignedDuration::from_mins(i64::from(minutes)))
             .unwrap_or(now),
@@ -334,7 +335,7 @@ impl Deed for Silencing {
                             None => format!("silence {id} has ended"),
                         });
                     }
-                    Ok(_) => last = "the Alertmanager does not show it yet".to_owned(),
+                    Ok(_) => last = String::from("the Alertmanager does not show it yet"),
                     Err(trouble) => last = words(trouble),
                 }
                 tokio::time::sleep(self.poll).await;

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
@@ -54,19 +55,7 @@ pub(super) trait Deed: Send {
 pub(super) async fn draft(planner: &Planner, request: &Request, now: Timestamp) -> Result<Draft, Refusal> {
     match request {
         Request::Postgres { source, ask } => postgres::draft(planner, source, ask, now).await,
-        Request::RetryJobs {
-            queue,
-            jobs,
-            named,
-            failed_with,
-        } => {
-            let filter = retry_jobs::Filter {
-                jobs,
-                named: named.as_deref(),
-                failed_with: failed_with.as_deref(),
-            };
-            retry_jobs::draft(&planner.sources, queue, &filter).await
-        }
+        Request::RetryJobs { queue, which } => retry_jobs::draft(&planner.sources, queue, which).await,
         Request::PauseQueue { queue } => pause_queue::draft(&planner.sources, queue, true).await,
         Request::ResumeQueue { queue } => pause_queue::draft(&planner.sources, queue, false).await,
         Request::DeleteKeys { keys } => delete_keys::draft(&planner.sources, keys).await,
@@ -93,11 +82,12 @@ pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dy
     let name = plan.request.name();
     let none = || Outcome::Refused(format!("step {} of {name}: there is no such action here", n + 1));
     let step = plan.steps.get(n).ok_or_else(none)?;
-    let (reach, poll) = (&actor.planner().sources, actor.pace().poll);
+    let reach = &actor.planner().sources;
+    let pace = (actor.pace().poll, Duration::from_secs(plan.verify.deadline_s));
     match &plan.request {
-        Request::RetryJobs { queue, .. } => retry_jobs::ready(reach, queue, step, poll).await,
-        Request::PauseQueue { queue } => pause_queue::ready(reach, queue, step, true, poll).await,
-        Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, poll).await,
+        Request::RetryJobs { queue, .. } => retry_jobs::ready(reach, queue, step, pace).await,
+        Request::PauseQueue { queue } => pause_queue::ready(reach, queue, step, true, pace).await,
+        Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, pace).await,
         Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step).await,
         Request::Postgres { .. } => postgres::ready(actor, plan, step).await,
         Request::Renew { certificate } => renew::ready(actor, certificate, step).await,

@@ -4,18 +4,21 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Deref;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::row::{Health, Row};
+use super::row::Row;
 use crate::model::{ObjectRef, Uid};
 
 /// How long the order holds after the cursor moved.
 const HOLD: SignedDuration = SignedDuration::from_secs(5);
 
-/// For uids, which are random already: the default hasher would take most of the time that fifty thousand rows need.
+/// For uids and addresses: the default hasher would take most of the time that fifty thousand rows need.
 #[derive(Default)]
 struct UidHasher(u64);
+
+type Places<K> = HashMap<K, usize, BuildHasherDefault<UidHasher>>;
 
 impl Hasher for UidHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -29,7 +32,8 @@ impl Hasher for UidHasher {
     }
 
     fn finish(&self) -> u64 {
-        self.0
+        // Addresses end in zeros, and so does a product of them.
+        self.0 ^ (self.0 >> 32)
     }
 }
 
@@ -40,10 +44,33 @@ pub struct Sort {
     pub reverse: bool,
 }
 
+/// A row, and the number by which it was put into the order: what it counts may have moved on since.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    pub rank: i64,
+    pub row: Row,
+}
+
+impl Deref for Placed {
+    type Target = Row;
+
+    fn deref(&self) -> &Row {
+        &self.row
+    }
+}
+
+/// A row that came, changed or went.
+#[derive(Debug)]
+pub struct Moved {
+    /// [`Row::address`] of the row that it was.
+    pub old: Option<usize>,
+    pub new: Option<Placed>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct List {
     /// Sorted and filtered.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Placed>,
     /// Before the filter.
     pub total: usize,
     pub cursor: usize,
@@ -55,6 +82,15 @@ pub struct List {
     pub wrong_only: bool,
     /// Marked objects by uid: they survive a re-sort, and are cleared with the context.
     pub marks: BTreeMap<Uid, ObjectRef>,
+    /// The whole table, sorted: a filter picks from it, and news are put in their places.
+    all: Vec<Placed>,
+    /// What `all` is sorted by, and of which reading of what is in use.
+    placed: Option<(Sort, u64)>,
+    /// The filter that `rows` were picked by.
+    picked: Option<(String, bool)>,
+    /// `rows` stand in another order than `all`.
+    held: bool,
+    hidden: usize,
     selected: Option<Uid>,
     /// Somebody moved the cursor: the selection is theirs.
     chosen: bool,
@@ -62,24 +98,85 @@ pub struct List {
 }
 
 impl List {
-    /// Takes the new rows of the table, filtered and not sorted, each with how bad it is; `total` is before the filter.
-    pub fn refresh(
+    /// Whether the table is sorted as wanted, so that it need not be read again.
+    pub fn is_placed(&self, usage: u64) -> bool {
+        self.placed
+            .as_ref()
+            .is_some_and(|(s, u)| *s == self.sort && *u == usage)
+    }
+
+    /// Takes the whole table, in any order.
+    pub fn place(
         &mut self,
-        mut rows: Vec<(Health, Row)>,
-        total: usize,
+        mut rows: Vec<Placed>,
+        usage: u64,
         now: Timestamp,
-        compare: impl Fn(&(Health, Row), &(Health, Row)) -> Ordering,
+        compare: impl Fn(&Placed, &Placed) -> Ordering,
+        keep: impl Fn(&Row) -> bool,
     ) {
-        self.total = total;
-        rows.sort_by(&compare);
-        let mut rows: Vec<Row> = rows.into_iter().map(|(_, row)| row).collect();
-        if self.holds(now) {
-            let mut place: HashMap<&Uid, usize, BuildHasherDefault<UidHasher>> =
+        rows.sort_by(compare);
+        self.all = rows;
+        self.placed = Some((self.sort.clone(), usage));
+        self.pick(now, keep);
+    }
+
+    /// Takes what the filter asks for; where it asks for more than before, only from what is there already.
+    pub fn filtered(&mut self, now: Timestamp, keep: impl Fn(&Row) -> bool) {
+        if self.narrows() && !self.held {
+            self.rows.retain(|r| keep(r));
+            self.picked = Some((self.filter.clone(), self.wrong_only));
+            self.settle();
+        } else {
+            self.pick(now, keep);
+        }
+    }
+
+    /// Whether every row that the filter wants was wanted by the one before: words were added, or grew.
+    fn narrows(&self) -> bool {
+        let Some((before, wrong_only)) = &self.picked else {
+            return false;
+        };
+        // A word that must not be there lets more through as it grows.
+        let negative = before
+            .rsplit(char::is_whitespace)
+            .next()
+            .is_some_and(|w| w.starts_with('!'));
+        *wrong_only == self.wrong_only && !negative && self.filter.to_lowercase().starts_with(&before.to_lowercase())
+    }
+
+    fn pick(&mut self, now: Timestamp, keep: impl Fn(&Row) -> bool) {
+        self.total = self.all.len();
+        let mut rows: Vec<Placed> = self.all.iter().filter(|r| keep(r)).cloned().collect();
+        self.held = self.holds(now);
+        if self.held {
+            let mut place: Places<&Uid> =
                 HashMap::with_capacity_and_hasher(self.rows.len(), BuildHasherDefault::default());
             place.extend(self.rows.iter().enumerate().map(|(i, r)| (r.uid(), i)));
             rows.sort_by_cached_key(|r| place.get(r.uid()).copied().unwrap_or(usize::MAX));
         }
         self.rows = rows;
+        self.picked = Some((self.filter.clone(), self.wrong_only));
+        self.settle();
+    }
+
+    /// Takes in what changed. `compare` leaves no two objects equal.
+    pub fn take(
+        &mut self,
+        moved: &[Moved],
+        now: Timestamp,
+        compare: impl Fn(&Placed, &Placed) -> Ordering,
+        keep: impl Fn(&Row) -> bool,
+    ) {
+        merge(&mut self.all, moved, false, &compare, |_| true);
+        self.total = self.all.len();
+        let holds = self.holds(now);
+        if self.held && !holds {
+            self.pick(now, keep);
+            return;
+        }
+        if !merge(&mut self.rows, moved, holds, &compare, keep) {
+            self.held = true;
+        }
         self.settle();
     }
 
@@ -99,18 +196,35 @@ impl List {
             .selected
             .as_ref()
             .filter(|_| self.chosen)
-            .and_then(|uid| self.rows.iter().position(|r| r.uid() == uid));
+            .and_then(|uid| self.find(uid));
         self.cursor = match (self.chosen, found) {
             (false, _) => 0,
             (true, Some(i)) => i,
             (true, None) => self.cursor.min(self.rows.len().saturating_sub(1)),
         };
         self.selected = self.rows.get(self.cursor).map(|r| r.uid().clone());
+        self.hidden = if self.marks.is_empty() || self.rows.len() == self.total {
+            0
+        } else {
+            let seen = self.rows.iter().filter(|r| self.marks.contains_key(r.uid()));
+            self.marks.len().saturating_sub(seen.count())
+        };
         self.scroll();
     }
 
+    /// Where the object stands: most often near to where the cursor is.
+    fn find(&self, uid: &Uid) -> Option<usize> {
+        let is = |i: &usize| self.rows.get(*i).is_some_and(|r| r.uid() == uid);
+        let (down, up) = (
+            self.cursor..self.rows.len(),
+            (0..self.cursor.min(self.rows.len())).rev(),
+        );
+        let near = down.clone().take(64).find(is).or_else(|| up.clone().take(64).find(is));
+        near.or_else(|| down.skip(64).find(is)).or_else(|| up.skip(64).find(is))
+    }
+
     pub fn selected(&self) -> Option<&Row> {
-        self.rows.get(self.cursor)
+        self.rows.get(self.cursor).map(|r| &r.row)
     }
 
     /// Moves by `by` rows.
@@ -161,10 +275,7 @@ impl List {
 
     /// Marked objects that the filter hides now.
     pub fn hidden_marks(&self) -> usize {
-        self.marks
-            .keys()
-            .filter(|uid| !self.rows.iter().any(|r| r.uid() == *uid))
-            .count()
+        self.hidden.min(self.marks.len())
     }
 
     pub fn clear(&mut self) {
@@ -175,4 +286,60 @@ impl List {
             ..Self::default()
         };
     }
+}
+
+/// Puts what changed into sorted rows; where the order is held, in place of what it was, or at the end. Returns
+/// whether the rows are still sorted, given that they were.
+fn merge(
+    rows: &mut Vec<Placed>,
+    moved: &[Moved],
+    hold: bool,
+    compare: &impl Fn(&Placed, &Placed) -> Ordering,
+    keep: impl Fn(&Row) -> bool,
+) -> bool {
+    if moved.is_empty() {
+        return true;
+    }
+    let mut sorted = true;
+    let mut old: Places<usize> = HashMap::default();
+    old.extend(moved.iter().enumerate().filter_map(|(i, m)| Some((m.old?, i))));
+    let mut coming: Vec<Option<&Placed>> = moved
+        .iter()
+        .map(|m| m.new.as_ref().filter(|new| keep(&new.row)))
+        .collect();
+    rows.retain_mut(|row| {
+        let Some(i) = old.get(&row.address()) else { return true };
+        let Some(slot) = coming.get_mut(*i) else { return true };
+        let Some(new) = *slot else { return false };
+        let same_place = compare(row, new).is_eq();
+        sorted &= same_place || !hold;
+        if same_place || hold {
+            *row = new.clone();
+            *slot = None;
+        }
+        same_place || hold
+    });
+    let mut coming: Vec<Placed> = coming.into_iter().flatten().cloned().collect();
+    if coming.is_empty() {
+        return sorted;
+    }
+    coming.sort_by(compare);
+    if hold {
+        rows.extend(coming);
+        return false;
+    }
+    let rest = std::mem::take(rows);
+    rows.reserve_exact(rest.len() + coming.len());
+    let places: Vec<usize> = coming
+        .iter()
+        .map(|new| rest.partition_point(|r| compare(r, new).is_lt()))
+        .collect();
+    let (mut rest, mut taken) = (rest.into_iter(), 0);
+    for (place, new) in places.into_iter().zip(coming) {
+        rows.extend(rest.by_ref().take(place - taken));
+        taken = place;
+        rows.push(new);
+    }
+    rows.extend(rest);
+    sorted
 }

@@ -37,7 +37,7 @@ use crate::theme::Role;
 pub use activity::{Activity, Toast};
 pub(crate) use commands::ways;
 pub use layer::Layer;
-pub use list::{List, Sort};
+pub use list::{List, Moved, Placed, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
@@ -127,6 +127,8 @@ pub struct App {
     states: HashMap<Uid, RolloutState>,
     /// Of each pane, as of the last refresh: counting the pods again at every key would be most of what a key costs.
     summaries: Vec<panes::Summary>,
+    /// Pods counted by what they are, kept up with what changes.
+    pub(crate) pod_tally: panes::Tally,
     judged_at: Option<Timestamp>,
     refreshed: (u64, Option<Timestamp>),
     last_id: u64,
@@ -173,6 +175,7 @@ impl App {
             wanted: Wanted::default(),
             states: HashMap::new(),
             summaries: Vec::new(),
+            pod_tally: panes::Tally::default(),
             judged_at: None,
             refreshed: (u64::MAX, None),
             last_id: 0,
@@ -341,7 +344,7 @@ impl App {
         for pane in &PANES {
             if self.on_screen(pane.id) {
                 wanted.kinds.extend(pane.wants);
-                wanted.metrics |= pane.metrics && self.size.0 >= 100;
+                wanted.metrics |= pane.metrics && panes::shows_usage(self);
                 wanted.sources.extend(pane.sources);
             }
         }
@@ -409,16 +412,26 @@ impl App {
             .workloads()
             .map(|w| (w.meta.uid.clone(), rollout_state(&self.world, w, now)))
             .collect();
+        let news = self.world.take_pod_news();
+        match &news {
+            Some(news) => {
+                for (before, after) in news.values() {
+                    self.pod_tally.change(before.as_deref(), after.as_deref());
+                }
+            }
+            None => self.pod_tally = panes::Tally::of(self.world.pods.values()),
+        }
         self.summaries = PANES.iter().map(|pane| (pane.summary)(self)).collect();
         for pane in &PANES {
-            if !(force || self.on_screen(pane.id) || pane.id == self.pane) {
+            // The pods are many: their list is never read anew while what changed can be put into it.
+            if !(force || self.on_screen(pane.id) || pane.id == self.pane || pane.id == PaneId::Pods) {
                 continue;
             }
             let Some(slot) = self.lists.get_mut(pane.id.index()) else {
                 continue;
             };
             let mut list = std::mem::take(slot);
-            panes::refresh(self, pane, &mut list);
+            panes::renew(self, pane, &mut list, news.as_ref());
             if let Some(slot) = self.lists.get_mut(pane.id.index()) {
                 *slot = list;
             }

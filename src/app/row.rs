@@ -24,6 +24,8 @@ pub struct Item {
     pub group: Str,
     pub name: Str,
     pub health: Health,
+    /// How bad it looks, where a row stands higher than it is bad: a sum on top, a line of a tree.
+    pub sign: Option<Health>,
     /// Orders rows of one health: the highest first.
     pub rank: f64,
     /// One a column of the pane's view.
@@ -105,6 +107,16 @@ impl Row {
             Self::Workload(w) => &w.meta.uid,
             Self::Event(e) => &e.meta.uid,
             Self::Item(i) => &i.uid,
+        }
+    }
+
+    /// Where it lies in memory: tells one reading of an object from another as long as both are held.
+    pub fn address(&self) -> usize {
+        match self {
+            Self::Pod(p) => Arc::as_ptr(p).addr(),
+            Self::Workload(w) => Arc::as_ptr(w).addr(),
+            Self::Event(e) => Arc::as_ptr(e).addr(),
+            Self::Item(i) => Arc::as_ptr(i).addr(),
         }
     }
 

@@ -4,9 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::command;
 use super::layers::{Content, PlanFocus, PromptFor};
-use super::msg::{Connection, Effect, Fetched, Msg, Notice, Token};
+use super::msg::{Connection, Effect, Fetch, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
-use crate::action::{ActionId, Plan, Progress, Refusal};
+use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::keys::{Chord, Key, Resolved};
 use crate::model::{Freshness, Place};
 
@@ -203,11 +203,30 @@ impl App {
         if let Some(run) = activity.run {
             effects.extend(self.run_progress(run, &activity, &progress.stage));
         }
+        // What an open history shows is no longer so.
+        if matches!(progress.stage, Stage::Executed { .. } | Stage::Done { .. }) {
+            effects.extend(self.histories_again(&activity));
+        }
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
             if !self.terminal_focused {
                 effects.push(Effect::Bell);
+            }
+        }
+        effects
+    }
+
+    /// Reads open histories of what was changed again; the old rows stay until the new ones come.
+    fn histories_again(&mut self, activity: &super::Activity) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for at in 0..self.layers.len() {
+            let token = self.next_token();
+            if let Some(Layer::History(h)) = self.layers.get_mut(at)
+                && activity.targets.iter().any(|t| t.object() == Some(&h.object))
+            {
+                h.token = token;
+                effects.push(Effect::Fetch(token, Fetch::History(h.object.clone())));
             }
         }
         effects

@@ -26,6 +26,9 @@ pub fn alerts(world: &World, now: Timestamp, output: Output) -> Answer {
     } else {
         doubts(world, SourceKind::Prometheus)
     };
+    if !world.sources.http.is_empty() {
+        doubts.extend(super::source_doubts::doubts(world, SourceKind::Http));
+    }
     for (source, seen) in sources {
         view(&mut doubts, source, "alerts", &seen.alerts);
         view(&mut doubts, source, "slos", &seen.slos);
@@ -187,7 +190,7 @@ fn document(world: &World, doubts: &[String]) -> String {
         all.extend(services(seen).into_iter().map(|(service, errors, p95, rate)| {
             json!({"source": &**source, "service": service, "errors": errors, "p95_s": p95, "rate": rate})
         }));
-        warnings.extend(seen.warnings.iter().map(|w| w.to_string()));
+        warnings.extend(seen.warnings.iter().map(ToString::to_string));
     }
     let http: Vec<_> = world
         .sources
@@ -200,7 +203,7 @@ fn document(world: &World, doubts: &[String]) -> String {
                 None
             };
             json!({"name": &**name, "url": &*c.url, "status": reply.map(|r| r.status), "state": state(c),
-                "ms": reply.map(|r| r.took.as_millis() as u64), "problem": c.reply.problem.as_ref().map(|p| p.words())})
+                "ms": reply.map(|r| r.took.as_millis() as u64), "problem": c.reply.problem.as_ref().map(crate::model::Problem::words)})
         })
         .collect();
     super::json(

@@ -6,11 +6,17 @@
 mod alerts;
 mod certs;
 mod check;
+pub mod journal;
 mod pods;
 mod queries;
+mod queues;
+mod redis;
+mod role;
 mod rollouts;
+pub mod runbooks;
 mod signals;
 mod source_doubts;
+mod sources;
 mod table;
 
 use std::process::ExitCode;
@@ -19,11 +25,15 @@ use crate::model::{Freshness, Kind, World};
 
 pub use alerts::alerts;
 pub use certs::certs;
-pub use check::check;
+pub use check::{check, no_cluster};
 pub use pods::pods;
 pub use queries::queries;
+pub use queues::queues;
+pub use redis::redis;
+pub use role::{Grants, grants};
 pub use rollouts::rollouts;
 pub use signals::signals;
+pub use sources::source_rows;
 
 /// What a command prints, and what it says of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,10 @@
 //! One line a certificate: what cert-manager says, what is stored and what is served of the same thing, side by side.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Certificate, Certificates, Chain, Endpoint, StoredCertificate, Str};
+use super::{Certificate, Certificates, Chain, Endpoint, StoredCertificate};
 
 /// A certificate from all sides. Only what is fresh is in it.
 #[derive(Clone, Debug)]
@@ -29,38 +31,39 @@ impl Certificates {
         let managed = self.managed.fresh().map_or(&[][..], Vec::as_slice);
         let stored = self.stored.fresh().map_or(&[][..], Vec::as_slice);
         let served = self.served.fresh().map_or(&[][..], Vec::as_slice);
-        let of = |namespace: &Str, secret: &Str| -> Vec<&Endpoint> {
-            let secret = format!("{namespace}/{secret}");
-            served.iter().filter(|e| *e.secret == secret).collect()
-        };
+        // By namespace and name of the Secret: there may be thousands.
+        let mut by_secret: HashMap<(&str, &str), Vec<&Endpoint>> = HashMap::new();
+        for endpoint in served {
+            if let Some(secret) = endpoint.secret.split_once('/') {
+                by_secret.entry(secret).or_default().push(endpoint);
+            }
+        }
+        let secrets: HashMap<(&str, &str), &StoredCertificate> =
+            stored.iter().map(|s| ((&*s.namespace, &*s.name), s)).collect();
+        let kept: HashSet<(&str, &str)> = managed.iter().map(|c| (&*c.id.namespace, &*c.secret)).collect();
+        let of = |secret: (&str, &str)| by_secret.get(&secret).cloned().unwrap_or_default();
         let mut rows: Vec<CertificateRow<'_>> = managed
             .iter()
-            .map(|c| CertificateRow {
-                managed: Some(c),
-                stored: stored
-                    .iter()
-                    .find(|s| s.namespace == c.id.namespace && s.name == c.secret),
-                served: of(&c.id.namespace, &c.secret),
+            .map(|c| {
+                let secret = (&*c.id.namespace, &*c.secret);
+                CertificateRow {
+                    managed: Some(c),
+                    stored: secrets.get(&secret).copied(),
+                    served: of(secret),
+                }
             })
             .collect();
-        let kept = |s: &StoredCertificate| {
-            managed
-                .iter()
-                .any(|c| c.id.namespace == s.namespace && c.secret == s.name)
-        };
-        rows.extend(stored.iter().filter(|s| !kept(s)).map(|s| CertificateRow {
-            managed: None,
-            stored: Some(s),
-            served: of(&s.namespace, &s.name),
+        rows.extend(stored.iter().filter_map(|s| {
+            let secret = (&*s.namespace, &*s.name);
+            (!kept.contains(&secret)).then(|| CertificateRow {
+                managed: None,
+                stored: Some(s),
+                served: of(secret),
+            })
         }));
         let placed = |e: &Endpoint| {
-            let Some((namespace, name)) = e.secret.split_once('/') else {
-                return false;
-            };
-            managed
-                .iter()
-                .any(|c| &*c.id.namespace == namespace && &*c.secret == name)
-                || stored.iter().any(|s| &*s.namespace == namespace && &*s.name == name)
+            let secret = e.secret.split_once('/');
+            secret.is_some_and(|s| kept.contains(&s) || secrets.contains_key(&s))
         };
         rows.extend(served.iter().filter(|e| !placed(e)).map(|e| CertificateRow {
             managed: None,

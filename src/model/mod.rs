@@ -53,4 +53,4 @@ pub use rollout::{RolloutState, Trouble, rollout_state, trouble_of};
 pub use selector::{Requirement, Selector};
 pub use source::{Problem, Seen, Source, SourceId, SourceKind, Sources};
 pub use workload::{Condition, ContainerSpec, IntOrPercent, Revision, Steward, Strategy, Workload};
-pub use world::{Place, Scope, Table, World};
+pub use world::{Place, PodNews, Scope, Table, World};

@@ -86,9 +86,19 @@ pub struct World {
     pub skew: SignedDuration,
     /// Pods by the uid of their direct owner.
     by_owner: HashMap<Arc<str>, Vec<Key>>,
+    /// Counts up with every reading of what pods use.
+    pub usage_version: u64,
+    /// What became of pods since it was last taken; `None` when that is too much to say, or nobody asked yet.
+    pod_news: Option<PodNews>,
     /// Counts up with every change: who caches what follows from a table compares it.
     pub version: u64,
 }
+
+/// Pods that changed: as each was when somebody last looked, and as it is.
+pub type PodNews = BTreeMap<Key, (Option<Arc<Pod>>, Option<Arc<Pod>>)>;
+
+/// With more than so many changes, reading the whole table again is as quick.
+const MOST_NEWS: usize = 4096;
 
 fn put<T>(table: &mut Table<T>, key: Key, row: Option<Arc<T>>) {
     match row {
@@ -134,6 +144,7 @@ impl World {
         }
         if let Some(usage) = batch.pod_usage {
             self.pod_usage = usage.into_iter().collect();
+            self.usage_version += 1;
         }
         if let Some(usage) = batch.node_usage {
             self.node_usage = usage.into_iter().collect();
@@ -143,7 +154,23 @@ impl World {
         }
     }
 
+    /// What became of pods since this was last asked; `None`: look at all of them.
+    pub fn take_pod_news(&mut self) -> Option<PodNews> {
+        self.pod_news.replace(PodNews::new())
+    }
+
     fn put_pod(&mut self, key: Key, row: Option<Arc<Pod>>) {
+        if let Some(news) = &mut self.pod_news {
+            match news.get_mut(&key) {
+                Some((_, now)) => now.clone_from(&row),
+                None => {
+                    news.insert(key.clone(), (self.pods.get(&key).cloned(), row.clone()));
+                }
+            }
+            if news.len() > MOST_NEWS {
+                self.pod_news = None;
+            }
+        }
         let before = match row {
             Some(row) => {
                 let owner = row.meta.owner.as_ref().map(|o| Arc::clone(&o.uid));

@@ -23,6 +23,7 @@ impl Build {
                 group: Arc::clone(group),
                 name: name.into(),
                 health,
+                sign: None,
                 rank: 0.0,
                 cells: Vec::with_capacity(8),
                 numbers: Vec::with_capacity(8),
@@ -35,6 +36,13 @@ impl Build {
     #[must_use]
     pub fn rank(mut self, rank: f64) -> Self {
         self.item.rank = rank;
+        self
+    }
+
+    /// Stands where `health` would put it, and looks as bad as this.
+    #[must_use]
+    pub fn sign(mut self, sign: Health) -> Self {
+        self.item.sign = Some(sign);
         self
     }
 

@@ -10,15 +10,15 @@ mod queues;
 mod redis;
 mod rollouts;
 
-pub use pods::pod_health;
+pub use pods::{Tally, pod_health};
 pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};
 
 use std::cmp::Ordering;
 
 use crate::app::doc::Line;
-use crate::app::{App, Health, ItemRef, List, Row, Sort};
-use crate::model::{Kind, SourceKind};
+use crate::app::{App, Health, ItemRef, List, Moved, Placed, Row, Sort};
+use crate::model::{Kind, PodNews, SourceKind};
 use crate::theme::Role;
 
 /// Which pane.
@@ -193,6 +193,15 @@ pub fn on_deck(app: &App) -> Vec<PaneId> {
         .collect()
 }
 
+/// Whether the pods' table has room for what they use, and does not drop those columns: reading it costs the server
+/// a list of all pods' metrics.
+pub fn shows_usage(app: &App) -> bool {
+    let beside = !app.zoomed && app.shows_all_panes() && on_deck(app).len() > 1;
+    let width = if beside { app.size.0 / 2 } else { app.size.0 };
+    // The frame and the mark before a row take five.
+    app.size.0 >= 100 && pods::least_width_with_usage(app) + 5 <= width
+}
+
 /// The columns of what the pane shows now.
 pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
     item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
@@ -220,10 +229,69 @@ pub fn pane(id: PaneId) -> &'static Pane {
     PANES.get(id.index()).unwrap_or(&PANES[0])
 }
 
-/// Rebuilds a pane's list from the world: sorts, filters, keeps the selection.
+/// Brings a pane's list up to what the world has now. Of pods only what changed is looked at, where that is known.
+pub fn renew(app: &App, pane: &Pane, list: &mut List, news: Option<&PodNews>) {
+    let Some(news) = news.filter(|_| pane.id == PaneId::Pods && list.is_placed(usage(app, &list.sort))) else {
+        read(app, pane, list);
+        return;
+    };
+    let sort = list.sort.clone();
+    let moved: Vec<Moved> = news
+        .values()
+        .map(|(before, after)| Moved {
+            old: before.clone().map(|p| Row::Pod(p).address()),
+            new: after.clone().map(|p| placed(app, pane, &sort, Row::Pod(p))),
+        })
+        .collect();
+    let keep = filter(app, pane, list);
+    list.take(&moved, app.now, |a, b| order(app, pane, &sort, a, b), keep);
+}
+
+/// The same after another order, filter or view was asked for.
 pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
+    if pane.id == PaneId::Pods && list.is_placed(usage(app, &list.sort)) {
+        let keep = filter(app, pane, list);
+        list.filtered(app.now, keep);
+    } else {
+        read(app, pane, list);
+    }
+}
+
+/// Which reading of what is in use the order is of.
+fn usage(app: &App, sort: &Sort) -> u64 {
+    match sort.column {
+        "cpu" | "memory" => app.world.usage_version,
+        _ => 0,
+    }
+}
+
+fn read(app: &App, pane: &Pane, list: &mut List) {
     let rows = item::view(app, pane).map_or_else(|| (pane.rows)(app), |v| (v.rows)(app));
     let sort = list.sort.clone();
+    let rows = rows.into_iter().map(|row| placed(app, pane, &sort, row)).collect();
+    let keep = filter(app, pane, list);
+    // Pods come by namespace and name, and the sort keeps that: fifty thousand names are not compared again.
+    let by_rank = pane.id == PaneId::Pods && matches!(sort.column, "" | "age" | "restarts" | "cpu" | "memory");
+    let compare = |a: &Placed, b: &Placed| match (by_rank, sort.reverse) {
+        (true, false) => a.rank.cmp(&b.rank),
+        (true, true) => b.rank.cmp(&a.rank),
+        _ => order(app, pane, &sort, a, b),
+    };
+    list.place(rows, usage(app, &sort), app.now, compare, keep);
+}
+
+/// Health, or what the column counts, is asked once a row, not once a comparison: it may walk pods.
+fn placed(app: &App, pane: &Pane, sort: &Sort, row: Row) -> Placed {
+    let rank = match &row {
+        Row::Pod(p) => pods::rank(app, sort.column, p),
+        row if sort.column.is_empty() => (pane.health)(app, row) as i64,
+        _ => 0,
+    };
+    Placed { rank, row }
+}
+
+/// What the list's filter lets through.
+fn filter<'a>(app: &'a App, pane: &'a Pane, list: &List) -> impl Fn(&Row) -> bool + use<'a> {
     let terms: Vec<(bool, String)> = list
         .filter
         .split_whitespace()
@@ -234,30 +302,22 @@ pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
         .filter(|(_, t)| !t.is_empty())
         .collect();
     let wrong_only = list.wrong_only;
-    let total = rows.len();
-    // Health is asked once a row, not once a comparison: it may walk pods.
-    let kept = rows
-        .into_iter()
-        .filter(|r| terms.iter().all(|(want, term)| (pane.matches)(r, term) == *want))
-        .map(|r| ((pane.health)(app, &r), r))
-        .filter(|(health, _)| !wrong_only || *health <= Health::Moving)
-        .collect();
-    list.refresh(kept, total, app.now, |a, b| order(app, pane, &sort, a, b));
+    move |row| {
+        terms.iter().all(|(want, term)| (pane.matches)(row, term) == *want)
+            && (!wrong_only || (pane.health)(app, row) <= Health::Moving)
+    }
 }
 
-fn order(app: &App, pane: &Pane, sort: &Sort, (rank_a, a): &(Health, Row), (rank_b, b): &(Health, Row)) -> Ordering {
+fn order(app: &App, pane: &Pane, sort: &Sort, a: &Placed, b: &Placed) -> Ordering {
     let by_name = || a.order().cmp(&b.order());
-    // Pods come by namespace and name, and the sort keeps that: fifty thousand names are not compared again.
-    if sort.column.is_empty() && !sort.reverse && pane.kinds == [Kind::Pod] {
-        return rank_a.cmp(rank_b);
-    }
+    let by_rank = a.rank.cmp(&b.rank);
     let first = match sort.column {
-        "" => rank_a.cmp(rank_b).then_with(|| match (a, b) {
+        "" => by_rank.then_with(|| match (&a.row, &b.row) {
             (Row::Item(a), Row::Item(b)) => b.rank.total_cmp(&a.rank),
             _ => Ordering::Equal,
         }),
         "name" if a.item().is_none() => by_name(),
-        column => (pane.compare)(app, column, a, b),
+        column => by_rank.then_with(|| (pane.compare)(app, column, a, b)),
     };
     let first = if sort.reverse { first.reverse() } else { first };
     first.then_with(by_name)

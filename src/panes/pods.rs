@@ -1,6 +1,7 @@
 //! Pods: ready, the true reason, restarts with the time of the last, node, age, CPU and memory.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -31,6 +32,8 @@ pub const PANE: Pane = Pane {
     empty: "no pods here",
 };
 
+const CPU: Column = Column::new("cpu", "CPU", Width::Fixed(6), 4).right();
+
 fn columns(app: &App) -> Vec<Column> {
     let mut columns = Vec::with_capacity(9);
     if app.many_namespaces() {
@@ -44,12 +47,25 @@ fn columns(app: &App) -> Vec<Column> {
         app.world.feed(FeedId::Metrics),
         Freshness::Fresh | Freshness::Stale { .. }
     ) {
-        columns.push(Column::new("cpu", "CPU", Width::Fixed(6), 4).right());
+        columns.push(CPU);
         columns.push(Column::new("memory", "MEM", Width::Fixed(7), 4).right());
     }
     columns.push(Column::new("node", "NODE", Width::Fixed(16), 5));
     columns.push(Column::new("age", "AGE", Width::Fixed(4), 2).right());
     columns
+}
+
+/// As narrow as the table can be with CPU: what is dropped after it, and itself.
+pub fn least_width_with_usage(app: &App) -> u16 {
+    let least = |c: &Column| match c.width {
+        Width::Fixed(n) | Width::Grow(n, _) | Width::Fill(n) => n + 2,
+    };
+    let others = columns(app)
+        .iter()
+        .filter(|c| c.priority < CPU.priority)
+        .map(least)
+        .sum::<u16>();
+    others + least(&CPU) - 2
 }
 
 fn rows(app: &App) -> Vec<Row> {
@@ -75,16 +91,24 @@ fn health(_: &App, row: &Row) -> Health {
     pod_health(p)
 }
 
-fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
+/// The number that a column orders by, the lowest first; the same for all where it orders by text.
+pub fn rank(app: &App, column: &str, p: &Pod) -> i64 {
+    let usage = || app.world.pod_usage.get(&p.meta.key()).copied().unwrap_or_default();
+    match column {
+        "" => pod_health(p) as i64,
+        "age" => -p.meta.created.as_microsecond(),
+        "restarts" => -i64::from(p.restarts),
+        "cpu" => -i64::try_from(usage().cpu_m).unwrap_or(i64::MAX),
+        "memory" => -i64::try_from(usage().memory).unwrap_or(i64::MAX),
+        _ => 0,
+    }
+}
+
+fn compare(_: &App, column: &str, a: &Row, b: &Row) -> Ordering {
     let (Row::Pod(a), Row::Pod(b)) = (a, b) else {
         return Ordering::Equal;
     };
-    let usage = |p: &Pod| app.world.pod_usage.get(&p.meta.key()).copied().unwrap_or_default();
     match column {
-        "age" => b.meta.created.cmp(&a.meta.created),
-        "restarts" => b.restarts.cmp(&a.restarts),
-        "cpu" => usage(b).cpu_m.cmp(&usage(a).cpu_m),
-        "memory" => usage(b).memory.cmp(&usage(a).memory),
         "node" => a.node.cmp(&b.node),
         "status" => a.status.cmp(&b.status),
         _ => Ordering::Equal,
@@ -152,38 +176,81 @@ fn matches(row: &Row, term: &str) -> bool {
         .any(|t| contains(t, term))
 }
 
-fn summary(app: &App) -> Summary {
-    let (mut ready, mut total) = (0usize, 0usize);
-    let mut wrong: Vec<(Health, &str, usize)> = Vec::new();
-    for p in app.world.pods.values() {
-        if p.phase == Phase::Succeeded {
-            continue;
+/// Why a pod that is wrong is so, in the order in which the summary names reasons of one weight.
+const REASONS: [(Health, &str); 5] = [
+    (Health::Critical, "image not pulled"),
+    (Health::Warning, "crash-looping"),
+    (Health::Warning, "unschedulable"),
+    (Health::Warning, "failed"),
+    (Health::Warning, "not ready"),
+];
+
+/// How many pods there are of what kind, kept by the changes: counting fifty thousand takes longer than a key may.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    ready: usize,
+    total: usize,
+    wrong: [usize; REASONS.len()],
+}
+
+impl Tally {
+    pub fn of<'a>(pods: impl Iterator<Item = &'a Arc<Pod>>) -> Self {
+        let mut tally = Self::default();
+        for p in pods {
+            tally.count(p, |n| *n += 1);
         }
-        total += 1;
-        ready += usize::from(p.is_ready);
-        let health = pod_health(p);
-        if health > Health::Warning {
-            continue;
+        tally
+    }
+
+    /// A pod became another, came (`before` is none) or went (`after` is none).
+    pub fn change(&mut self, before: Option<&Pod>, after: Option<&Pod>) {
+        if let Some(p) = before {
+            self.count(p, |n| *n = n.saturating_sub(1));
         }
-        let what = if p.image_trouble().is_some() {
-            "image not pulled"
-        } else if p.crash_looping().is_some() {
-            "crash-looping"
-        } else if p.unschedulable.is_some() {
-            "unschedulable"
-        } else if p.phase == Phase::Failed {
-            "failed"
-        } else {
-            "not ready"
-        };
-        match wrong.iter_mut().find(|(_, w, _)| *w == what) {
-            Some((_, _, n)) => *n += 1,
-            None => wrong.push((health, what, 1)),
+        if let Some(p) = after {
+            self.count(p, |n| *n += 1);
         }
     }
+
+    fn count(&mut self, p: &Pod, step: impl Fn(&mut usize)) {
+        if p.phase == Phase::Succeeded {
+            return;
+        }
+        step(&mut self.total);
+        if p.is_ready {
+            step(&mut self.ready);
+        }
+        if pod_health(p) > Health::Warning {
+            return;
+        }
+        let why = if p.image_trouble().is_some() {
+            0
+        } else if p.crash_looping().is_some() {
+            1
+        } else if p.unschedulable.is_some() {
+            2
+        } else if p.phase == Phase::Failed {
+            3
+        } else {
+            4
+        };
+        if let Some(n) = self.wrong.get_mut(why) {
+            step(n);
+        }
+    }
+}
+
+fn summary(app: &App) -> Summary {
+    let tally = &app.pod_tally;
+    let mut wrong: Vec<(Health, &str, usize)> = REASONS
+        .iter()
+        .zip(tally.wrong)
+        .filter(|(_, n)| *n > 0)
+        .map(|((health, what), n)| (*health, *what, n))
+        .collect();
     wrong.sort_by_key(|(h, _, n)| (*h, std::cmp::Reverse(*n)));
     Summary {
-        count: format!("{ready}/{total} ready"),
+        count: format!("{}/{} ready", tally.ready, tally.total),
         wrong: wrong
             .into_iter()
             .map(|(h, what, n)| (h, format!("{n} {what}")))

@@ -1,6 +1,7 @@
 //! PostgreSQL: what runs and who waits for whom, what the statements cost, which tables want a vacuum, who is connected.
 
 mod detail;
+mod stored;
 mod views;
 
 use super::item::{self, lasted};
@@ -51,15 +52,15 @@ const VIEWS: &[View] = &[
     View {
         id: "tables",
         title: "tables",
-        columns: views::table_columns,
-        rows: views::tables,
+        columns: stored::table_columns,
+        rows: stored::tables,
         empty: "no table has dead rows worth naming",
     },
     View {
         id: "indexes",
         title: "indexes",
-        columns: views::index_columns,
-        rows: views::indexes,
+        columns: stored::index_columns,
+        rows: stored::indexes,
         empty: "no index is invalid, doubled or unused",
     },
     View {

@@ -9,20 +9,17 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use super::sources::{Means, Sources};
+use super::reads::{labels, line, read};
+use super::sources::{self, Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
     execute,
 };
-use crate::app::msg::{
-    Connection, ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget, Wanted,
-};
+use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
 use crate::app::{Msg, Notice, Token};
 use crate::config::{Config, Target};
 use crate::feed::Inbox;
-use crate::feed::kube::{
-    self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Kubeconfigs, Login, SignedIn,
-};
+use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Login, SignedIn};
 use crate::journal::{Entry, Journal, Mode, RecordKind, Who};
 use crate::model::{Place, Scope};
 
@@ -217,7 +214,7 @@ impl Link {
             class,
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
-            sources: Reach::default(),
+            sources: self.reach(&cluster),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {
             place: place.clone(),
@@ -265,6 +262,14 @@ impl Link {
         });
         self.cluster = Some(cluster);
         msgs
+    }
+
+    /// How the platform's other sources are reached, for plans and changes.
+    fn reach(&self, cluster: &Cluster) -> Reach {
+        let platform = self.target.platform.as_deref().and_then(|n| self.config.platform(n));
+        platform.map_or_else(Reach::default, |platform| {
+            sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
+        })
     }
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
@@ -443,92 +448,4 @@ impl Link {
             let _ = sender.send(Event::Msg(Msg::Logs(token, batch))).await;
         }))
     }
-}
-
-fn line(item: feed::logs::LogItem) -> LogLine {
-    match item {
-        feed::logs::LogItem::Line(l) => LogLine {
-            pod: l.pod,
-            container: l.container,
-            at: l.at,
-            text: l.text,
-            note: false,
-        },
-        feed::logs::LogItem::Note {
-            pod, container, text, ..
-        } => LogLine {
-            pod,
-            container,
-            at: None,
-            text,
-            note: true,
-        },
-    }
-}
-
-/// `app=web,tier!=cache,gpu,!old`, as kubectl takes them.
-fn labels(text: &str) -> Result<crate::model::Selector, String> {
-    use crate::model::{Requirement, Selector};
-    let mut all = Vec::new();
-    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-        let one = |v: &str| -> Arc<[crate::model::Str]> { Arc::from(vec![v.trim().into()]) };
-        all.push(if let Some((k, v)) = part.split_once("!=") {
-            Requirement::NotIn(k.trim().into(), one(v))
-        } else if let Some((k, v)) = part.split_once('=') {
-            Requirement::In(k.trim().into(), one(v.trim_start_matches('=')))
-        } else if let Some(k) = part.strip_prefix('!') {
-            Requirement::Absent(k.trim().into())
-        } else {
-            Requirement::Exists(part.into())
-        });
-    }
-    if all.is_empty() {
-        Err("no label was given".to_owned())
-    } else {
-        Ok(Selector { all: all.into() })
-    }
-}
-
-async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
-    match what {
-        Fetch::Yaml(object) => feed::object::view(cluster, &object)
-            .await
-            .map(|v| Fetched::Text(v.yaml))
-            .map_err(|e| e.to_string()),
-        Fetch::History(object) => {
-            let rows = feed::object::history(cluster, &object)
-                .await
-                .map_err(|e| e.to_string())?;
-            let newest = rows.iter().map(|r| r.number).max().unwrap_or(0);
-            Ok(Fetched::History(
-                rows.into_iter()
-                    .map(|r| HistoryRow {
-                        revision: r.number,
-                        current: r.number == newest,
-                        name: r.name,
-                        created: r.created,
-                        images: r.images,
-                        change_cause: r.change_cause,
-                        template: feed::object::yaml(&r.template),
-                    })
-                    .collect(),
-            ))
-        }
-    }
-}
-
-/// The contexts of the kubeconfig, for the picker.
-pub async fn contexts(kubeconfig: Option<PathBuf>) -> Result<Vec<ContextRow>, String> {
-    let found = Kubeconfigs::load(kubeconfig).await.map_err(|e| e.to_string())?;
-    Ok(found
-        .contexts()
-        .into_iter()
-        .map(|c| ContextRow {
-            name: c.name,
-            cluster: c.cluster,
-            user: c.user,
-            namespace: c.namespace,
-            current: c.current,
-        })
-        .collect())
 }

@@ -123,11 +123,14 @@ fn overdue(look: &Look<'_>, source: &Str, row: &CertificateRow<'_>, out: &mut Ve
         return;
     };
     let left = row.left(look.now);
-    let near = left.is_some_and(|l| l < look.thresholds.cert_overdue_critical);
+    // Of a short life a tenth.
+    let most = look.thresholds.cert_overdue_critical;
+    let limit = row.life().map_or(most, |life| (life / 10).min(most));
+    let near = left.is_some_and(|l| l < limit);
     let severity = if near { Severity::Critical } else { Severity::Warning };
     let mut finding = found("cert.overdue", severity, source, row);
     (finding.since, finding.after) = (c.renewal, look.thresholds.cert_overdue_for);
-    finding.title.state = "renewal overdue".to_owned();
+    finding.title.state.push_str("renewal overdue");
     finding.title.cause = left.map(left_words).unwrap_or_default();
     finding.title.about = c.issuer.to_string();
     finding.evidence = c.renewal.map(|r| Evidence::new("renewal", r)).into_iter().collect();
@@ -155,7 +158,7 @@ fn stuck(look: &Look<'_>, source: &Str, row: &CertificateRow<'_>, out: &mut Vec<
             c.issuing.as_ref().and_then(|i| i.since),
             look.thresholds.cert_issuing_for,
         );
-        finding.title.state = "issuing".to_owned();
+        finding.title.state.push_str("issuing");
     }
     // The last object on the way that is not through says why.
     let blocked = c
@@ -206,6 +209,11 @@ fn mismatch(look: &Look<'_>, source: &Str, row: &CertificateRow<'_>, out: &mut V
 
 /// What only an exporter sees.
 fn measured(look: &Look<'_>, out: &mut Vec<Finding>) {
+    if look.world.sources.prometheus.is_empty() {
+        return;
+    }
+    let ours = look.world.sources.certificates.values();
+    let rows: Vec<CertificateRow<'_>> = ours.flat_map(|c| c.rows()).collect();
     for (source, seen) in &look.world.sources.prometheus {
         if seen.certificates.problem.is_some() && seen.certificates.value.is_some() {
             out.push(Finding::blind("cert.expiring", SourceKind::Prometheus, source));
@@ -213,7 +221,7 @@ fn measured(look: &Look<'_>, out: &mut Vec<Finding>) {
         for m in seen.certificates.fresh().into_iter().flatten() {
             let left = m.not_after.duration_since(look.now);
             let (warning, critical) = limits(look.thresholds, None);
-            if left > warning || known(look, &m.name, m.not_after) {
+            if left > warning || known(&rows, &m.name, m.not_after) {
                 continue;
             }
             let bad = left <= critical;
@@ -235,9 +243,8 @@ fn measured(look: &Look<'_>, out: &mut Vec<Finding>) {
 }
 
 /// Whether we see it ourselves.
-fn known(look: &Look<'_>, name: &str, end: Timestamp) -> bool {
-    let rows = look.world.sources.certificates.values().flat_map(|c| c.rows());
-    rows.into_iter().any(|row| {
+fn known(rows: &[CertificateRow<'_>], name: &str, end: Timestamp) -> bool {
+    rows.iter().any(|row| {
         format!("{}/{}", row.namespace(), row.name()) == name
             || row
                 .stored

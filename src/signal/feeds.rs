@@ -6,6 +6,7 @@ use crate::model::{FeedId, Freshness};
 
 /// The Kubernetes watches are one source: late when some of them are, lost when all are. Metrics are polled apart.
 pub(super) fn look(look: &Look<'_>, out: &mut Vec<Finding>) {
+    polled(look, out);
     let mut lost = Vec::new();
     let mut alive = 0;
     for (id, state) in &look.world.feeds {
@@ -39,6 +40,26 @@ pub(super) fn look(look: &Look<'_>, out: &mut Vec<Finding>) {
         .evidence
         .push(Evidence::new("still seen", format!("{alive} kinds")));
     out.push(finding);
+}
+
+/// Sources that are polled: late at first, lost when that lasts.
+fn polled(look: &Look<'_>, out: &mut Vec<Finding>) {
+    for (id, state) in &look.world.sources.reach {
+        let name = format!("{} {}", id.kind.word(), id.name);
+        let (severity, word, since, why) = match state {
+            Freshness::Stale { since, why, .. } => {
+                let since = look.world.server_now(*since);
+                if look.now.duration_since(since) < look.thresholds.source_for * 5 {
+                    (Severity::Warning, "late", Some(since), why)
+                } else {
+                    (Severity::Critical, "unreachable", Some(since), why)
+                }
+            }
+            Freshness::Failed { why, .. } => (Severity::Critical, "unreachable", None, why),
+            _ => continue,
+        };
+        out.push(source(look, &name, severity, word, since, why));
+    }
 }
 
 fn source(

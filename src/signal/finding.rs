@@ -121,11 +121,15 @@ impl Finding {
             }
             // Between two crashes a container runs for a while: still the same loop.
             ("rollout.stalled", "rollout.unavailable")
-            | ("pod.crashloop" | "pod.oom", "pod.restarts" | "pod.not-ready") => true,
-            ("rollout.stalled", _) => is_pod && other.of_new_revision,
-            ("job.failed", _) => is_pod,
+            | ("pod.crashloop" | "pod.oom", "pod.restarts" | "pod.not-ready")
             // The end is the news; that nobody renews, or cannot, stands in it as the cause.
-            ("cert.expiring", "cert.overdue" | "cert.stuck") => true,
+            | ("cert.expiring", "cert.overdue" | "cert.stuck") => true,
+            ("rollout.stalled", _) => is_pod && other.of_new_revision,
+            // A queue that nobody works, or nobody may work, is full and old for that reason.
+            ("queue.paused" | "queue.no-worker" | "queue.backlog", "queue.oldest")
+            | ("queue.paused" | "queue.no-worker", "queue.backlog")
+            | ("queue.paused", "queue.no-worker") => true,
+            ("job.failed", _) => is_pod,
             _ => false,
         }
     }

@@ -8,7 +8,7 @@ use super::finding::{Finding, Look, Trust};
 use super::pods::Pods;
 use super::{
     Severity, Signal, SignalKey, Snooze, Thresholds, certificates, feeds, hpa, http, jobs, nodes, pdb, postgres,
-    prometheus, quota, rollouts,
+    prometheus, queues, quota, redis, rollouts,
 };
 use crate::model::World;
 use crate::text;
@@ -74,6 +74,8 @@ impl Judge {
         prometheus::look(&look, &mut found);
         http::look(&look, &mut found);
         postgres::look(&look, &mut found);
+        queues::look(&look, &mut found);
+        redis::look(&look, &mut found);
         feeds::look(&look, &mut found);
         found.extend(self.journal.as_deref().map(feeds::journal));
         self.remember(found, &look);

@@ -17,7 +17,9 @@ mod pdb;
 mod pods;
 mod postgres;
 mod prometheus;
+mod queues;
 mod quota;
+mod redis;
 mod restarts;
 mod rollouts;
 mod thresholds;
@@ -34,7 +36,11 @@ mod judge_tests;
 #[cfg(test)]
 mod postgres_tests;
 #[cfg(test)]
+mod queue_redis_tests;
+#[cfg(test)]
 mod rule_tests;
+#[cfg(test)]
+mod source_loss_tests;
 #[cfg(test)]
 mod source_rule_tests;
 #[cfg(test)]

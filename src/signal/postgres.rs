@@ -52,6 +52,15 @@ fn whole(limit: SignedDuration) -> f64 {
     limit.as_secs_f64()
 }
 
+/// Seconds count here, where ages elsewhere begin with a minute.
+fn lasted(seconds: f64) -> String {
+    if seconds < 60.0 {
+        format!("{seconds:.0} s")
+    } else {
+        age(span(seconds))
+    }
+}
+
 /// A statement in one short line.
 fn brief(query: Option<&str>) -> String {
     let line = query
@@ -110,8 +119,8 @@ impl One<'_> {
             f.evidence = vec![
                 Evidence::new("blocker", format!("pid {} {who}", root.row.pid)),
                 Evidence::new("waiting", below.len()),
-                Evidence::new("longest wait", age(span(longest))),
-                Evidence::new("transaction", age(span(root.row.xact_s.unwrap_or_default()))),
+                Evidence::new("longest wait", lasted(longest)),
+                Evidence::new("transaction", lasted(root.row.xact_s.unwrap_or_default())),
             ];
             f.since = self.began(&self.server.locks, longest);
             f.runbook = Some("blocked-queries");
@@ -180,8 +189,8 @@ impl One<'_> {
     fn session_evidence(&self, s: &Session) -> Vec<Evidence> {
         let mut all = vec![
             Evidence::new("pid", s.pid),
-            Evidence::new("for", age(span(s.age_s()))),
-            Evidence::new("transaction", age(span(s.xact_s.unwrap_or_default()))),
+            Evidence::new("for", lasted(s.age_s())),
+            Evidence::new("transaction", lasted(s.xact_s.unwrap_or_default())),
         ];
         if !s.wait().is_empty() {
             all.push(Evidence::new("waits for", s.wait()));
@@ -356,12 +365,12 @@ impl One<'_> {
             );
             f.title = Title {
                 what: format!("{}: replica {}", self.name, clean(name)),
-                state: format!("lags {}", age(span(s))),
+                state: format!("lags {}", lasted(s)),
                 cause: format!("{} behind", bytes(b.unsigned_abs())),
                 about: String::new(),
             };
             f.evidence = vec![
-                Evidence::new("lag", age(span(s))),
+                Evidence::new("lag", lasted(s)),
                 Evidence::new("behind", bytes(b.unsigned_abs())),
             ];
             f.after = t.pg_lag_for;
@@ -425,7 +434,7 @@ impl One<'_> {
             };
             f.evidence = vec![
                 Evidence::new("waiting", p.clients_waiting),
-                Evidence::new("longest wait", age(span(p.max_wait_s))),
+                Evidence::new("longest wait", lasted(p.max_wait_s)),
                 Evidence::new("in use", p.servers_active),
             ];
             f.since = self.began(&self.server.pools, p.max_wait_s);

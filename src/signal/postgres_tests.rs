@@ -165,7 +165,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             },
             0,
             &[
-                "warning pg.blocked: core: 2 sessions waiting on locks blocked for 30s — pid 7 (cortex-import, idle in transaction) UPDATE threads",
+                "warning pg.blocked: core: 2 sessions waiting on locks blocked for <1m — pid 7 (cortex-import, idle in transaction) UPDATE threads",
             ],
         ),
         (
@@ -187,7 +187,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             },
             0,
             &[
-                "critical pg.blocked: core: 11 sessions waiting on locks blocked for 1s — pid 1 (cortex-import, idle in transaction) UPDATE threads",
+                "critical pg.blocked: core: 11 sessions waiting on locks blocked for <1m — pid 1 (cortex-import, idle in transaction) UPDATE threads",
             ],
         ),
         (
@@ -269,14 +269,14 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             |p| p.databases = fresh(vec![database(1_250_000_000)]),
             0,
             &[
-                "critical pg.wraparound: core: database cortex is 1250 million transactions from its last freeze seen for 0s — it stops at 2,147 million",
+                "critical pg.wraparound: core: database cortex is 1250 million transactions from its last freeze seen for <1m — it stops at 2,147 million",
             ],
         ),
         (
             "a slot",
             |p| p.slots = fresh(vec![slot(false, 2 << 30, "reserved"), slot(true, 99 << 30, "reserved")]),
             301,
-            &["warning pg.slot: core: slot s is inactive seen for 5m — it retains 2.0Gi"],
+            &["warning pg.slot: core: slot s is inactive seen for 5m — it retains 2.0 GiB"],
         ),
         (
             "a pool",
@@ -292,7 +292,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             },
             31,
             &[
-                "critical pgbouncer.waiting: core: pool cortex/app 3 clients waiting for 43s — 20 of its connections are in use",
+                "critical pgbouncer.waiting: core: pool cortex/app 3 clients waiting for <1m — 20 of its connections are in use",
             ],
         ),
         (
@@ -308,7 +308,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
                 }])
             },
             61,
-            &["warning pg.replica-lag: core: replica r lags 40s seen for 1m — 1.0Mi behind"],
+            &["warning pg.replica-lag: core: replica r lags 40 s seen for 1m — 1.0 MiB behind"],
         ),
     ];
     for (name, make, after, want) in cases {

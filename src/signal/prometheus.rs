@@ -195,7 +195,7 @@ fn pressure(host: &Host, t: &super::Thresholds) -> (Severity, Vec<String>) {
         let full = disk.full_in.filter(|f| *f < t.host_disk_full_within);
         let mut text = format!("disk {} {}", disk.mount, percent(disk.used));
         if let Some(full) = full {
-            text.push_str(&format!(", full in {}", age(full)));
+            text = format!("{text}, full in {}", age(full));
         }
         if full.is_some() || over(disk.used, t.host_disk_critical_percent) {
             critical.push(text);

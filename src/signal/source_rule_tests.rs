@@ -1,14 +1,13 @@
 //! The rules on certificates, Prometheus and HTTP checks.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::testing::*;
 use crate::model::*;
 
-fn put(bench: &mut Bench, kind: SourceKind, source: Source) {
+pub(super) fn put(bench: &mut Bench, kind: SourceKind, source: Source) {
     let id = SourceId {
         kind,
         name: "main".into(),
@@ -122,7 +121,9 @@ fn certificates_by_what_is_left_who_renews_and_what_is_served() {
         c
     };
     let mut weak = chain(-1, 89);
-    weak.rest = [link("CN=R3", -700, 2)].into();
+    let mut intermediate = link("CN=R3", -700, 2);
+    intermediate.issuer = "CN=X1".into();
+    weak.rest = [intermediate].into();
     let mut fake = chain(-1, 364);
     fake.leaf.subject = "CN=Kubernetes Ingress Controller Fake Certificate".into();
     let cases: Vec<(&str, Certificates, &[&str])> = vec![
@@ -221,7 +222,7 @@ fn reading(value: f64) -> Seen<Vec<Reading>> {
     )
 }
 
-fn alert(name: &str, severity: &str, runbook: &str) -> Alert {
+pub(super) fn alert(name: &str, severity: &str, runbook: &str) -> Alert {
     Alert {
         name: name.into(),
         severity: severity.into(),
@@ -418,78 +419,4 @@ fn prometheus_by_its_limits_and_its_alerts() {
     bench.look();
     let runbooks: Vec<_> = bench.judge.signals().iter().map(|s| s.runbook).collect();
     assert_eq!(runbooks, [Some("high-error-rate"), Some("crash-loop")]);
-}
-
-#[test]
-fn what_can_no_longer_be_seen_stays_and_is_marked() {
-    let mut bench = Bench::new();
-    let mut seen = Prometheus {
-        alerts: Seen::read(vec![alert("X", "page", "")], t0()),
-        ..Prometheus::default()
-    };
-    put(
-        &mut bench,
-        SourceKind::Prometheus,
-        Source::Prometheus(Arc::new(seen.clone())),
-    );
-    assert_eq!(bench.look().len(), 1);
-    seen.alerts.failed(Problem::Failed("connection refused".into()));
-    put(
-        &mut bench,
-        SourceKind::Prometheus,
-        Source::Prometheus(Arc::new(seen.clone())),
-    );
-    let lines = bench.later(3600);
-    assert!(lines.len() == 1 && lines[0].ends_with("(stale)"), "{lines:?}");
-    seen.alerts = Seen::read(vec![], t0());
-    put(&mut bench, SourceKind::Prometheus, Source::Prometheus(Arc::new(seen)));
-    bench.later(1);
-    assert!(bench.later(61).is_empty());
-}
-
-#[test]
-fn an_endpoint_is_down_after_three_tries() {
-    let reply = |status, ms| {
-        Seen::read(
-            HttpReply {
-                status,
-                took: Duration::from_millis(ms),
-                location: "".into(),
-            },
-            t0(),
-        )
-    };
-    let check = |failures, slow, reply| HttpChecks {
-        url: "https://api/health".into(),
-        limit: Duration::from_millis(500),
-        reply,
-        failures,
-        slow,
-        bad_since: (failures > 0).then(|| ago(2)),
-        slow_since: (slow > 0).then(|| ago(2)),
-        ..HttpChecks::default()
-    };
-    let mut refused = reply(200, 1);
-    refused.failed(Problem::Failed("connection refused".into()));
-    for (seen, expected) in [
-        (check(0, 0, reply(200, 1)), None),
-        (check(2, 0, reply(500, 1)), None),
-        (
-            check(3, 0, reply(503, 1)),
-            Some("critical http.down: http main down for 2m — status 503 https://api/health"),
-        ),
-        (
-            check(4, 0, refused),
-            Some("critical http.down: http main down for 2m — connection refused https://api/health"),
-        ),
-        (
-            check(0, 3, reply(200, 900)),
-            Some("warning http.down: http main slow for 2m — 900 ms, limit 500 ms https://api/health"),
-        ),
-    ] {
-        let mut bench = Bench::new();
-        put(&mut bench, SourceKind::Http, Source::Http(Arc::new(seen)));
-        assert_eq!(bench.look(), expected.into_iter().collect::<Vec<_>>());
-    }
-    let _: Timestamp = t0();
 }

@@ -145,6 +145,42 @@ pub struct Thresholds {
     pub pgbouncer_critical: SignedDuration,
     #[serde(with = "lasting")]
     pub pgbouncer_for: SignedDuration,
+    /// Ready jobs from which a queue that grows by `queue_growth_per_hour` is a backlog, and from which any is.
+    pub queue_ready_warning: u64,
+    pub queue_ready_critical: u64,
+    pub queue_growth_per_hour: u64,
+    #[serde(with = "lasting")]
+    pub queue_backlog_for: SignedDuration,
+    #[serde(with = "lasting")]
+    pub queue_oldest_warning: SignedDuration,
+    #[serde(with = "lasting")]
+    pub queue_oldest_critical: SignedDuration,
+    #[serde(with = "lasting")]
+    pub queue_no_worker_for: SignedDuration,
+    /// Failed of finished jobs in ten minutes; fewer than `queue_failed_least` failures prove nothing.
+    pub queue_failed_warning_percent: u32,
+    pub queue_failed_critical_percent: u32,
+    pub queue_failed_least: u64,
+    #[serde(with = "lasting")]
+    pub queue_paused_for: SignedDuration,
+    pub redis_memory_warning_percent: u32,
+    pub redis_memory_critical_percent: u32,
+    #[serde(with = "lasting")]
+    pub redis_memory_for: SignedDuration,
+    /// Keys a second that a cache may evict.
+    pub redis_evictions: u32,
+    #[serde(with = "lasting")]
+    pub redis_evictions_for: SignedDuration,
+    #[serde(with = "lasting")]
+    pub redis_lag: SignedDuration,
+    #[serde(with = "lasting")]
+    pub redis_link_for: SignedDuration,
+    /// New entries of the slow log, a minute.
+    pub redis_slow_per_minute: u32,
+    /// Milliseconds of a PING.
+    pub redis_ping_ms: u32,
+    #[serde(with = "lasting")]
+    pub redis_slow_for: SignedDuration,
 }
 
 impl Default for Thresholds {
@@ -222,6 +258,27 @@ impl Default for Thresholds {
             pgbouncer_warning: SignedDuration::from_secs(1),
             pgbouncer_critical: SignedDuration::from_secs(10),
             pgbouncer_for: SignedDuration::from_secs(30),
+            queue_ready_warning: 500,
+            queue_ready_critical: 5000,
+            queue_growth_per_hour: 1000,
+            queue_backlog_for: minutes(5),
+            queue_oldest_warning: minutes(5),
+            queue_oldest_critical: minutes(15),
+            queue_no_worker_for: SignedDuration::from_secs(30),
+            queue_failed_warning_percent: 5,
+            queue_failed_critical_percent: 25,
+            queue_failed_least: 5,
+            queue_paused_for: minutes(10),
+            redis_memory_warning_percent: 80,
+            redis_memory_critical_percent: 90,
+            redis_memory_for: minutes(2),
+            redis_evictions: 100,
+            redis_evictions_for: minutes(1),
+            redis_lag: SignedDuration::from_secs(10),
+            redis_link_for: SignedDuration::from_secs(30),
+            redis_slow_per_minute: 10,
+            redis_ping_ms: 100,
+            redis_slow_for: minutes(2),
         }
     }
 }

@@ -3,8 +3,11 @@
 //! [`start`] gives a running one, for `qd demo` and for tests; [`serve`] is `qd demo --serve`.
 
 use super::ingress::Ingress;
+use super::kube::resources::DEPLOYMENTS;
 use super::kube::{Server, ServerOptions, Store};
 use super::prometheus::Prometheus;
+use super::resp;
+use super::world::json::int;
 use super::world::{World, WorldPlatform, cortex};
 use anyhow::{Context, Result};
 use jiff::{Timestamp, Unit};
@@ -36,6 +39,8 @@ pub struct Demo {
     server: Server,
     prometheus: Prometheus,
     ingress: Ingress,
+    postgres: super::postgres::Server,
+    redis: resp::Server,
     world: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
 }
 
@@ -63,6 +68,16 @@ impl Demo {
     /// The TLS endpoint of the cluster's hosts.
     pub fn ingress(&self) -> &Ingress {
         &self.ingress
+    }
+
+    /// The database `core`.
+    pub fn postgres(&self) -> &super::postgres::Server {
+        &self.postgres
+    }
+
+    /// The Redis `cache`, with the queues.
+    pub fn redis(&self) -> &resp::Server {
+        &self.redis
     }
 
     /// What the server serves.
@@ -122,11 +137,19 @@ pub async fn start(options: Options) -> Result<Demo> {
     let ingress = Ingress::start(server.store().clone())
         .await
         .context("starting the demonstration's ingress on 127.0.0.1")?;
+    let database = super::postgres::Options { calm: options.calm };
+    let postgres = super::postgres::Server::start(database, Timestamp::now())
+        .await
+        .context("starting the demonstration's PostgreSQL on 127.0.0.1")?;
+    let redis = resp::Server::start(world.store().clock().clone(), options.calm)
+        .await
+        .context("starting the demonstration's Redis on 127.0.0.1")?;
+    server.forwards().add("cortex", "redis", 6379, redis.address());
     let folder = private_folder().context("making a private folder for the demonstration's kubeconfig")?;
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
     let pace = options.pace.max(1);
     clock.run(pace);
-    let world = Some(spawn(world, pace).context("starting the thread of the demonstration platform")?);
+    let world = Some(spawn(world, pace, redis.workers()).context("starting the thread of the demonstration platform")?);
     let demo = Demo {
         folder,
         kubeconfig,
@@ -134,6 +157,8 @@ pub async fn start(options: Options) -> Result<Demo> {
         server,
         prometheus,
         ingress,
+        postgres,
+        redis,
         world,
     };
     let path = &demo.kubeconfig;
@@ -155,6 +180,8 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
     let demo = start(options).await?;
     writeln!(out, "kubeconfig: {}", demo.kubeconfig().display())?;
     writeln!(out, "config: {}", demo.config().display())?;
+    writeln!(out, "postgres core: {}", demo.postgres.url())?;
+    writeln!(out, "redis cache: {}", demo.redis.url())?;
     writeln!(out, "prometheus: {}", demo.prometheus.url())?;
     writeln!(out, "ingress: https://{}", demo.ingress.address())?;
     out.flush()?;
@@ -167,7 +194,11 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
 }
 
 /// The world on a thread of its own, so that a burst of work there delays nobody's screen.
-fn spawn(mut world: World, pace: u32) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
+fn spawn(
+    mut world: World,
+    pace: u32,
+    workers: resp::Workers,
+) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
     let (stop, mut stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
@@ -175,8 +206,14 @@ fn spawn(mut world: World, pace: u32) -> Result<(oneshot::Sender<()>, std::threa
         .spawn(move || {
             runtime.block_on(async move {
                 let clock = world.store().clock().clone();
+                let mut working = None;
                 loop {
                     let next = world.step(clock.now());
+                    let ready = ready_workers(world.store());
+                    if working != Some(ready) {
+                        working = Some(ready);
+                        workers.set("default", ready);
+                    }
                     let wait = next.map_or(Duration::from_secs(3600), |at| {
                         Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO) / pace
                     });
@@ -189,6 +226,13 @@ fn spawn(mut world: World, pace: u32) -> Result<(oneshot::Sender<()>, std::threa
             });
         })?;
     Ok((stop, thread))
+}
+
+/// The ready pods of the deployment that works the queues: as many workers there are.
+fn ready_workers(store: &Store) -> u32 {
+    store
+        .get(&DEPLOYMENTS, "cortex", "cortex-worker")
+        .map_or(0, |d| int(&d.value(), "/status/readyReplicas") as u32)
 }
 
 fn private_folder() -> std::io::Result<PathBuf> {
@@ -232,8 +276,12 @@ fn write_config(demo: &Demo, kubeconfig: &Path) -> Result<()> {
 fn source_tables(demo: &Demo) -> toml::Table {
     let url = demo.prometheus.url();
     let ingress = demo.ingress.address();
+    let (postgres, redis) = (demo.postgres.url(), demo.redis.url());
     let text = format!(
         r#"
+[[postgres]]
+name = "core"
+dsn = "{postgres}"
 [[prometheus]]
 name = "main"
 url = "{url}"
@@ -247,6 +295,13 @@ min_rate = 1.0
 [[certificates]]
 name = "cluster"
 ingress_address = "{ingress}"
+[[redis]]
+name = "cache"
+url = "{redis}"
+[[queues]]
+name = "cortex"
+redis = "cache"
+queues = [{{ name = "default", workload = "deployment/cortex/cortex-worker" }}, "email", "embeddings"]
 "#
     );
     // Written here, so it is TOML.

@@ -5,4 +5,5 @@ pub mod ingress;
 pub mod kube;
 pub mod postgres;
 pub mod prometheus;
+pub mod resp;
 pub mod world;

@@ -7,7 +7,7 @@ use super::{Look, clear, put, select};
 use crate::action::Class;
 use crate::app::{Access, App, Connection, Focus, Layer, Strip, command};
 use crate::keys::{CONTEXTS, Vocabulary, hints};
-use crate::model::Freshness;
+use crate::model::{Freshness, SourceKind};
 use crate::signal::Severity;
 use crate::text;
 use crate::theme::Role;
@@ -35,6 +35,7 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let (light, role) = light(app, look);
     let narrow = area.width < 60;
     right.push((format!("{}{light} ", if narrow { "" } else { "k8s " }), role));
+    right.extend(source_lights(app, look, area.width >= 140, narrow));
     let who = if wide && !app.user.is_empty() {
         format!(" {}", text::truncate_end(&text::clean(&app.user), 24))
     } else {
@@ -79,6 +80,44 @@ fn clock(app: &App) -> String {
 }
 
 /// The light of the API server's feeds: the worst; its age only once it is late.
+/// A light for each kind of source that is configured; where there is no room, only those that are not well.
+fn source_lights(app: &App, look: Look<'_>, wide: bool, narrow: bool) -> Vec<(String, Role)> {
+    let mut kinds: Vec<SourceKind> = app.sources.iter().map(|id| id.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut out = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        let (long, short) = match kind {
+            SourceKind::Postgres => ("pg ", "pg"),
+            SourceKind::Redis => ("redis ", "rd"),
+            SourceKind::Queues => ("queues ", "qu"),
+            SourceKind::Prometheus => ("prom ", "pm"),
+            SourceKind::Certificates => ("certs ", "ce"),
+            SourceKind::Http => ("http ", "ht"),
+        };
+        let state = crate::panes::item::reach(app, &[kind]);
+        if narrow && state.is_fresh() {
+            continue;
+        }
+        let (light, role) = light_of(app, look, &state);
+        out.push((format!("{}{light} ", if wide { long } else { short }), role));
+    }
+    out
+}
+
+fn light_of(app: &App, look: Look<'_>, state: &Freshness) -> (String, Role) {
+    match state {
+        Freshness::Stale { since, .. } => (
+            format!("{} {}", look.symbols.stale, text::age(app.now.duration_since(*since))),
+            Role::Stale,
+        ),
+        Freshness::Failed { .. } => (look.symbols.failed.to_owned(), Role::Error),
+        Freshness::Forbidden { .. } => (look.symbols.failed.to_owned(), Role::Warn),
+        Freshness::Syncing { .. } | Freshness::Off => (look.symbols.waiting.to_owned(), Role::HeaderMuted),
+        Freshness::Fresh | Freshness::Absent { .. } => (look.symbols.live.to_owned(), Role::Ok),
+    }
+}
+
 fn light(app: &App, look: Look<'_>) -> (String, Role) {
     match &app.connection {
         Connection::Starting | Connection::Connecting { .. } => {
@@ -95,13 +134,8 @@ fn light(app: &App, look: Look<'_>) -> (String, Role) {
         .filter(|f| !matches!(f, Freshness::Forbidden { .. }))
         .max_by_key(|f| f.rank());
     match worst {
-        Some(Freshness::Stale { since, .. }) => (
-            format!("{} {}", look.symbols.stale, text::age(app.now.duration_since(*since))),
-            Role::Stale,
-        ),
-        Some(Freshness::Failed { .. }) => (look.symbols.failed.to_owned(), Role::Error),
-        Some(Freshness::Syncing { .. } | Freshness::Off) | None => (look.symbols.waiting.to_owned(), Role::HeaderMuted),
-        Some(_) => (look.symbols.live.to_owned(), Role::Ok),
+        Some(state) => light_of(app, look, state),
+        None => (look.symbols.waiting.to_owned(), Role::HeaderMuted),
     }
 }
 

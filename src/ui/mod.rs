@@ -67,7 +67,11 @@ struct Areas {
 
 fn areas(app: &App, area: Rect) -> Areas {
     let signals = Strip::shown(&app.judge).count() as u16;
-    let room = if app.shows_all_panes() { 4 } else { 1 };
+    let room = match app.size.1 {
+        _ if !app.shows_all_panes() => 1,
+        0..38 => 4,
+        _ => 7,
+    };
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
     let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
     Areas {

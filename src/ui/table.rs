@@ -40,6 +40,8 @@ pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
     let left = body.width / 2;
     let low = match rows {
         2 if shown.len() == 3 => (body.height / 4).max(6),
+        // Pods and rollouts have the most rows.
+        3 => body.height * 3 / 10,
         n => body.height / n.max(1),
     };
     let mut y = body.y;
@@ -94,7 +96,7 @@ fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
         &format!("{} ", pane.id.number()),
         look.style(Role::Key),
     ) + 1;
-    x += put(buf, area, x, 0, &text::pad(pane.title, 9), look.style(Role::Title));
+    x += put(buf, area, x, 0, &text::pad(pane.title, 13), look.style(Role::Title));
     let (count, role) = if known(app, pane) {
         (summary.count, Role::TextMuted)
     } else {
@@ -376,7 +378,10 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
             &columns,
             &cells,
             Marks {
-                health: (pane.health)(app, row),
+                health: row
+                    .item()
+                    .and_then(|i| i.sign)
+                    .unwrap_or_else(|| (pane.health)(app, row)),
                 stale,
                 marked: is_marked(list, row),
             },

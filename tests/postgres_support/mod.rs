@@ -2,6 +2,8 @@
 //! what to install.
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
+pub mod desk;
+
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -109,6 +111,40 @@ impl Pg {
             .await
             .unwrap();
         pg
+    }
+
+    /// A server that follows this one through a slot.
+    pub async fn standby(&self, slot: &str) -> Self {
+        let dir = folder();
+        let done = unprivileged(&bin(self.version).join("pg_basebackup"))
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-U",
+                "postgres",
+                "-R",
+                "-X",
+                "stream",
+                "-c",
+                "fast",
+                "-S",
+                slot,
+                "-p",
+            ])
+            .arg(self.port.to_string())
+            .arg("-D")
+            .arg(dir.path().join("data"))
+            .status()
+            .unwrap();
+        assert!(done.success(), "pg_basebackup of {}", self.version);
+        let mut standby = Self {
+            version: self.version,
+            port: free_port(),
+            dir,
+            child: None,
+        };
+        standby.up().await;
+        standby
     }
 
     pub fn dir(&self) -> &Path {

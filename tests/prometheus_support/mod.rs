@@ -1,6 +1,8 @@
 //! Real servers on free ports, in a folder of their own, stopped when dropped; and an exporter whose numbers a test
 //! sets.
 
+mod setting;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -13,6 +15,7 @@ use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+pub use setting::{RULES, close, exporter, no_tls, source};
 
 /// A program that is stopped with its folder.
 pub struct Server {

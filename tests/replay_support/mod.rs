@@ -1,4 +1,4 @@
-//! What the replay rests on: recordings, a server with clients, comparison, exceptions.
+//! What the replay rests on: recordings, a server with clients, and in `compare` what may differ.
 
 #![allow(dead_code, reason = "each test that uses it needs another part")]
 
@@ -8,16 +8,16 @@ use jiff::Timestamp;
 use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use quarterdeck::sim::kube::resources::PODS;
-use quarterdeck::sim::kube::{
-    Change, Clock, LogLines, LogQuery, Object, Platform, Resource, Server, ServerOptions, Status, Store, Usage,
-    resource,
-};
+use quarterdeck::sim::kube::{Change, Clock, Resource, Server, ServerOptions, Store, resource};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Differences by JSON pointer: what was expected, what came.
-pub type Differences = BTreeMap<String, (Value, Value)>;
+mod compare;
+mod recorded;
+
+pub use compare::*;
+use recorded::Recorded;
 
 fn file(name: &str) -> Value {
     let path = format!("{}/tests/recordings/{name}.json", env!("CARGO_MANIFEST_DIR"));
@@ -106,217 +106,6 @@ fn objects(body: &Value) -> Vec<Value> {
             object
         })
         .collect()
-}
-
-/// Replaces a text wherever it is a whole value.
-pub fn replace_text(value: &mut Value, from: &str, to: &str) {
-    match value {
-        Value::String(s) if s == from => to.clone_into(s),
-        Value::Array(list) => list.iter_mut().for_each(|v| replace_text(v, from, to)),
-        Value::Object(map) => map.values_mut().for_each(|v| replace_text(v, from, to)),
-        _ => {}
-    }
-}
-
-/// Where two documents differ.
-pub fn compare(expected: &Value, got: &Value) -> Differences {
-    let mut out = BTreeMap::new();
-    differ(expected, got, String::new(), &mut out);
-    out
-}
-
-fn differ(expected: &Value, got: &Value, at: String, out: &mut Differences) {
-    match (expected, got) {
-        (Value::Object(a), Value::Object(b)) => {
-            for key in a.keys().chain(b.keys().filter(|k| !a.contains_key(*k))) {
-                let below = format!("{at}/{}", key.replace('~', "~0").replace('/', "~1"));
-                differ(
-                    a.get(key).unwrap_or(&Value::Null),
-                    b.get(key).unwrap_or(&Value::Null),
-                    below,
-                    out,
-                );
-            }
-        }
-        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
-            for (i, (a, b)) in a.iter().zip(b).enumerate() {
-                differ(a, b, format!("{at}/{i}"), out);
-            }
-        }
-        _ if expected == got => {}
-        // A message that quotes an object: the order of its fields is that of Go's structs, and means nothing.
-        (Value::String(a), Value::String(b)) if quoted(a).is_some() && quoted(b).is_some() => {
-            let ((head_a, a, tail_a), (head_b, b, tail_b)) = (quoted(a).unwrap(), quoted(b).unwrap());
-            differ(
-                &json!([head_a, tail_a]),
-                &json!([head_b, tail_b]),
-                format!("{at}/around"),
-                out,
-            );
-            differ(&a, &b, format!("{at}/object"), out);
-        }
-        _ => {
-            out.insert(at, (expected.clone(), got.clone()));
-        }
-    }
-}
-
-/// A message that quotes a JSON object, taken apart: what is before it, the object, what is after it.
-fn quoted(message: &str) -> Option<(&str, Value, &str)> {
-    let at = message.find("Invalid value: \"{")? + "Invalid value: ".len();
-    let (before, rest) = message.split_at_checked(at)?;
-    let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-    let object = serde_json::from_str(&stream.next()?.ok()?).ok()?;
-    Some((before, object, rest.get(stream.byte_offset()..)?))
-}
-
-/// The reviewed exceptions of one scenario, and what controllers did between exchanges that no read shows.
-pub struct Exceptions {
-    scenario: String,
-    list: Vec<(Value, bool)>,
-    steps: Vec<Value>,
-    left: Vec<String>,
-}
-
-impl Exceptions {
-    pub fn read(scenario: &str) -> Self {
-        let all = file("exceptions");
-        let of = |part: &str| -> Vec<Value> {
-            all[part]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|e| e["scenario"] == scenario)
-                .cloned()
-                .collect()
-        };
-        let list = of("exceptions").into_iter().map(|e| (e, false)).collect();
-        Self {
-            scenario: scenario.to_owned(),
-            list,
-            steps: of("steps"),
-            left: Vec::new(),
-        }
-    }
-
-    /// What to do before that exchange.
-    pub fn steps(&self, at: usize) -> Vec<Value> {
-        self.steps.iter().filter(|s| s["before"] == at).cloned().collect()
-    }
-
-    /// Takes the excepted differences out and keeps the rest for the end.
-    pub fn check(&mut self, at: usize, differences: Differences) {
-        for (path, (expected, got)) in differences {
-            let excepted = self.list.iter_mut().find(|(e, _)| {
-                (e["exchange"].is_null() || e["exchange"] == at) && covers(e["path"].as_str().unwrap(), &path)
-            });
-            if let Some((_, used)) = excepted {
-                *used = true;
-                continue;
-            }
-            let (expected, got) = (short(&expected), short(&got));
-            self.left
-                .push(format!("{} {at} {path}: expected {expected}, got {got}", self.scenario));
-        }
-    }
-
-    /// A difference that no exception can cover.
-    pub fn fail(&mut self, what: String) {
-        self.left.push(what);
-    }
-
-    /// What is left over, exceptions that are there for nothing included.
-    pub fn finish(mut self) -> Vec<String> {
-        for (e, used) in self.list {
-            if !used || e["reason"].as_str().is_none_or(|r| r.len() < 20) {
-                self.left
-                    .push(format!("this exception is not needed, or lacks a reason: {e}"));
-            }
-        }
-        self.left
-    }
-}
-
-fn short(v: &Value) -> String {
-    v.to_string().chars().take(300).collect()
-}
-
-/// `*` stands for one step; a path covers what is below it.
-fn covers(pattern: &str, path: &str) -> bool {
-    let mut steps = path.split('/');
-    pattern
-        .split('/')
-        .all(|p| steps.next().is_some_and(|s| p == "*" || p == s))
-}
-
-/// Log lines and measurements as recorded.
-struct Recorded {
-    lines: Vec<(Timestamp, String)>,
-    usage: HashMap<String, Vec<Usage>>,
-}
-
-impl Recorded {
-    fn read() -> Self {
-        let mut lines = BTreeMap::new();
-        for e in recording("logs")
-            .iter()
-            .filter(|e| e.path.contains("limitBytes") || e.path.contains("sinceSeconds"))
-        {
-            for line in e.body.as_str().unwrap().lines() {
-                let at: Timestamp = line.split(' ').next().unwrap().parse().unwrap();
-                lines.insert(at, line.to_owned());
-            }
-        }
-        let number = |v: &Value, unit: &str| v.as_str().unwrap().trim_end_matches(unit).parse::<u64>().unwrap();
-        let mut usage = HashMap::new();
-        for e in recording("lists").iter().filter(|e| e.path.contains("metrics")) {
-            for pod in e.body["items"].as_array().unwrap() {
-                let containers = pod["containers"].as_array().unwrap().iter().map(|c| Usage {
-                    name: c["name"].as_str().unwrap().to_owned(),
-                    cpu_nano: number(&c["usage"]["cpu"], "n"),
-                    memory_bytes: number(&c["usage"]["memory"], "Ki") * 1024,
-                });
-                usage.insert(
-                    pod["metadata"]["name"].as_str().unwrap().to_owned(),
-                    containers.collect(),
-                );
-            }
-        }
-        Self {
-            lines: lines.into_iter().collect(),
-            usage,
-        }
-    }
-}
-
-impl Platform for Recorded {
-    fn logs(&self, _pod: &Value, query: &LogQuery) -> Result<LogLines, Status> {
-        if query.previous {
-            return Ok(Vec::new());
-        }
-        let mut lines: LogLines = self
-            .lines
-            .iter()
-            .filter(|(at, _)| query.since.is_none_or(|since| *at >= since))
-            .cloned()
-            .collect();
-        if let Some(tail) = query.tail {
-            lines.drain(..lines.len().saturating_sub(tail));
-        }
-        Ok(lines)
-    }
-
-    fn pod_metrics(&self, pod: &Object) -> Option<Vec<Usage>> {
-        self.usage.get(&*pod.meta.name).cloned()
-    }
-
-    fn node_metrics(&self, _node: &Object) -> Option<Usage> {
-        None
-    }
-
-    fn has_kubelet(&self) -> bool {
-        false
-    }
 }
 
 /// A server with its clients.

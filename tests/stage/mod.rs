@@ -3,7 +3,9 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+mod setting;
 mod slots;
+mod sources;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
@@ -11,50 +13,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck::action::{
-    Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Stage as Step, Verdict, WriteGrant,
-};
+use quarterdeck::action::{Actor, Confirmed, Outcome, Planner, Policy, Progress, Stage as Step, Verdict, WriteGrant};
 use quarterdeck::app::msg::{ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget};
-use quarterdeck::app::{Access, App, Connection, Effect, Msg, Start, Wanted};
+use quarterdeck::app::{App, Connection, Effect, Msg, Wanted};
 use quarterdeck::feed::Inbox;
 use quarterdeck::feed::kube::logs::{self, LogItem, LogOf};
 use quarterdeck::feed::kube::{self as feed, Cluster, ContextChoice, Demand, Feeds, Kubeconfigs};
 use quarterdeck::journal::{Journal, Mode, Who};
-use quarterdeck::keys::{CONTEXTS, Chord, DEFAULT_KEYMAP, Key, Keymap, Source, Vocabulary};
+use quarterdeck::keys::{Chord, Key};
 use quarterdeck::model::{Batch, Change, FeedId, Freshness, Key as ObjectKey, Kind, Usage};
-use quarterdeck::picture::{self, Drawn, Paper};
-use quarterdeck::runbook::library::Library;
+use quarterdeck::picture::{self, Drawn};
 use quarterdeck::sim::kube::{Clock, Server, ServerOptions};
 use quarterdeck::sim::world::{World, WorldPlatform, cortex};
-use quarterdeck::theme::{Depth, Glyphs, Theme};
+use quarterdeck::theme::Theme;
+use setting::{NOW, start};
+pub use setting::{Setting, alone, keymap, paper};
 use slots::{removal, slot};
-
-/// When the pictures are taken: the incident is six minutes old.
-const NOW: &str = "2026-11-21T14:02:30Z";
-
-/// Who looks, and at what.
-#[derive(Clone, Copy)]
-pub struct Setting {
-    pub size: (u16, u16),
-    /// The kubeconfig's user; `None`: the administrator.
-    pub user: Option<&'static str>,
-    pub class: Class,
-    pub read_only: bool,
-    /// A resource that RBAC refuses to list.
-    pub refused: Option<&'static str>,
-}
-
-impl Default for Setting {
-    fn default() -> Self {
-        Self {
-            size: (80, 24),
-            user: None,
-            class: Class::Production,
-            read_only: false,
-            refused: None,
-        }
-    }
-}
 
 pub struct Stage {
     pub app: App,
@@ -75,48 +49,6 @@ pub struct Stage {
     seen: BTreeMap<(Kind, ObjectKey), Change>,
     /// Confirmed, and not carried out: the test does that.
     pub confirmed: Option<Confirmed>,
-}
-
-/// Built-in keys alone.
-pub fn keymap() -> Keymap {
-    let rows = quarterdeck::app::command::rows();
-    let vocabulary = Vocabulary {
-        commands: &rows,
-        contexts: CONTEXTS,
-    };
-    let source = Source {
-        name: "keymaps/default.toml",
-        text: DEFAULT_KEYMAP,
-    };
-    Keymap::load(&[source], vocabulary).unwrap().0
-}
-
-fn start(setting: Setting, now: Timestamp) -> Start {
-    Start {
-        sources: Vec::new(),
-        now,
-        size: setting.size,
-        access: if setting.read_only {
-            Access::ReadOnly {
-                why: "set by --read-only".to_owned(),
-            }
-        } else {
-            Access::Operator
-        },
-        keys: keymap(),
-        thresholds: quarterdeck::signal::Thresholds::default(),
-        books: Library::built_in(),
-        context: None,
-        scope: None,
-    }
-}
-
-/// The console with no platform at all.
-pub fn alone(setting: Setting, connection: Connection) -> App {
-    let now = NOW.parse().unwrap();
-    let (mut app, _) = App::new(start(setting, now));
-    app.update(Msg::Connection(connection), now);
-    app
 }
 
 impl Stage {
@@ -157,6 +89,12 @@ impl Stage {
         }
         stage.perform(first).await;
         stage.pass(0).await;
+        if setting.sources {
+            let batch = sources::batch(stage.now());
+            stage.tell(Msg::World(batch)).await;
+            // Signals are judged once a second.
+            stage.pass(2).await;
+        }
         stage
     }
 
@@ -474,16 +412,6 @@ impl Stage {
             undo,
         })
         .await;
-    }
-}
-
-/// A dark terminal with all colours.
-pub fn paper(theme: &Theme) -> Paper<'_> {
-    Paper {
-        theme,
-        depth: Depth::True,
-        glyphs: Glyphs::Unicode,
-        title: "qd",
     }
 }
 

@@ -58,7 +58,6 @@ struct Table {
     vacuums: i64,
     analyzes: i64,
     bytes: i64,
-    vacuumed: Option<Timestamp>,
     analyzed: Option<Timestamp>,
     may: bool,
     /// A vacuum that runs on it now.
@@ -84,8 +83,7 @@ fn sql(major: u32, only: &str) -> String {
     format!(
         "SELECT s.relid::bigint AS oid, s.schemaname::text AS schema, s.relname::text AS name, s.n_live_tup AS live, \
                 s.n_dead_tup AS dead, s.vacuum_count AS vacuums, s.analyze_count AS analyzes, \
-                c.relpages::bigint * current_setting('block_size')::bigint AS bytes, s.last_vacuum AS vacuumed, \
-                s.last_analyze AS analyzed, \
+                c.relpages::bigint * current_setting('block_size')::bigint AS bytes, s.last_analyze AS analyzed, \
                 {maintain} OR pg_has_role(session_user, c.relowner, 'USAGE') \
                   OR (SELECT pg_has_role(session_user, d.datdba, 'USAGE') FROM pg_database d \
                        WHERE d.datname = current_database()) AS may, \

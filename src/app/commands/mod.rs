@@ -10,6 +10,7 @@ mod pickers;
 mod plans;
 mod prompts;
 mod runbooks;
+mod sources;
 mod views;
 
 use super::command::Command;
@@ -23,6 +24,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     lists::TABLE,
     objects::TABLE,
     actions::TABLE,
+    sources::TABLE,
     runbooks::TABLE,
     logs::TABLE,
     views::TABLE,

@@ -107,6 +107,14 @@ fn accept(app: &mut App) -> Vec<Effect> {
             ),
             _ => refuse(app, "a whole number from 0 to 10000"),
         },
+        PromptFor::RetryJobs { queue } => super::sources::retry(app, queue, &text),
+        PromptFor::DeleteKeys { source } if text.is_empty() => {
+            let _ = source;
+            refuse(app, "a prefix: all keys are never deleted")
+        }
+        PromptFor::DeleteKeys { source } => super::sources::delete_keys(app, &source, &text),
+        PromptFor::Silence { .. } if text.is_empty() => refuse(app, "a comment: others must know why"),
+        PromptFor::Silence { alert, labels } => super::sources::silence(app, alert, labels, &text),
         PromptFor::HpaBounds {
             target,
             min: seen_min,

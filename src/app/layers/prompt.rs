@@ -1,7 +1,8 @@
 //! One line to be typed, with what it is for.
 
+use crate::action::Thing;
 use crate::app::field::Field;
-use crate::model::ObjectRef;
+use crate::model::{ObjectRef, Str};
 use crate::signal::SignalKey;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,19 @@ pub enum PromptFor {
         target: ObjectRef,
         container: String,
         seen: String,
+    },
+    /// Failed jobs whose reason holds what is written.
+    RetryJobs {
+        queue: Thing,
+    },
+    /// Keys that begin with what is written.
+    DeleteKeys {
+        source: Str,
+    },
+    /// The comment of a silence.
+    Silence {
+        alert: Thing,
+        labels: Vec<(String, String)>,
     },
     SkipReason {
         run: u64,

@@ -120,25 +120,22 @@ impl Poll {
         let mut gaps = Vec::new();
         let reader = self.reader.clone();
         let mut ingresses = Vec::new();
-        match &reader {
-            Some(reader) => {
-                self.managed(reader, &mut gaps).await;
-                self.stored(reader).await;
-                if self.source.ingress {
-                    match hosts(reader, &self.scope, self.source.ingress_address.as_deref()).await {
-                        Ok(targets) => ingresses = targets,
-                        Err(problem) => gaps.push(problem),
-                    }
+        if let Some(reader) = &reader {
+            self.managed(reader, &mut gaps).await;
+            self.stored(reader).await;
+            if self.source.ingress {
+                match hosts(reader, &self.scope, self.source.ingress_address.as_deref()).await {
+                    Ok(targets) => ingresses = targets,
+                    Err(problem) => gaps.push(problem),
                 }
             }
-            None => {
-                let none = Problem::Absent {
-                    what: "no cluster is connected".into(),
-                    how: "give a kubeconfig".into(),
-                };
-                self.seen.managed.failed(none.clone());
-                self.seen.stored.failed(none);
-            }
+        } else {
+            let none = Problem::Absent {
+                what: "no cluster is connected".into(),
+                how: "give a kubeconfig".into(),
+            };
+            self.seen.managed.failed(none.clone());
+            self.seen.stored.failed(none);
         }
         self.probe(ingresses).await;
         if *self.seen.gaps != *gaps {

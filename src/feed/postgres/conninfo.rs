@@ -139,8 +139,6 @@ pub struct Conninfo {
     pub options: Option<String>,
     pub wants: Wants,
     pub passfile: Option<PathBuf>,
-    /// What was asked for and is left out, for the header: never a value.
-    pub ignored: Vec<String>,
 }
 
 /// `channel_binding`
@@ -164,8 +162,7 @@ impl Conninfo {
     /// # Errors
     /// What cannot be understood, or would be less safe than what was asked for if it were passed over.
     pub fn resolve(dsn: Option<&str>, service: Option<&str>, env: &Env, lenient: bool) -> Result<Self, Wrong> {
-        let mut ignored = Vec::new();
-        let mut all = dsn.map_or_else(|| Ok(BTreeMap::new()), |dsn| params(dsn, lenient, &mut ignored))?;
+        let mut all = dsn.map_or_else(|| Ok(BTreeMap::new()), |dsn| params(dsn, lenient))?;
         let service = all
             .remove("service")
             .or_else(|| service.map(str::to_owned))
@@ -180,10 +177,10 @@ impl Conninfo {
                 all.entry((*key).to_owned()).or_insert_with(|| value.to_owned());
             }
         }
-        Self::of(all, env, ignored)
+        Self::of(all, env)
     }
 
-    fn of(mut all: BTreeMap<String, String>, env: &Env, mut ignored: Vec<String>) -> Result<Self, Wrong> {
+    fn of(mut all: BTreeMap<String, String>, env: &Env) -> Result<Self, Wrong> {
         let mut take = |key: &str| all.remove(key).filter(|v| !v.is_empty());
         let hosts = hosts(take("host"), take("hostaddr"), take("port"))?;
         let user = take("user").unwrap_or_else(|| env.user.clone());
@@ -252,7 +249,6 @@ impl Conninfo {
             take("passfile").map(|p| env.path(&p)),
         );
         let options = take("options");
-        ignored.extend(all.into_keys().filter(|k| !QUIET.contains(&k.as_str())));
         Ok(Self {
             hosts,
             user,
@@ -265,7 +261,6 @@ impl Conninfo {
             options,
             wants,
             passfile,
-            ignored,
         })
     }
 
@@ -300,24 +295,6 @@ const VARIABLES: &[(&str, &str)] = &[
     ("PGGSSENCMODE", "gssencmode"),
     ("PGOPTIONS", "options"),
     ("PGTARGETSESSIONATTRS", "target_session_attrs"),
-];
-
-/// What makes no difference here.
-const QUIET: &[&str] = &[
-    "application_name",
-    "fallback_application_name",
-    "client_encoding",
-    "connect_timeout",
-    "keepalives",
-    "keepalives_idle",
-    "keepalives_interval",
-    "keepalives_count",
-    "tcp_user_timeout",
-    "sslcompression",
-    "sslsni",
-    "load_balance_hosts",
-    "krbsrvname",
-    "sslkey",
 ];
 
 fn sslmode(text: &str) -> Result<SslMode, Wrong> {

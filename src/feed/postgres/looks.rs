@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::watch;
-use tokio_postgres::SimpleQueryMessage;
 
-use super::session::{Server, Session, identifier, literal};
+use super::pools::{GRANT, read};
+use super::server::Server;
+use super::session::{Session, identifier, literal};
 use super::tally::{RawStatement, Tally};
 use super::{Fault, Wanted, views};
 use crate::feed::Inbox;
-use crate::model::postgres::{Connections, ConnectionsBy, LockRow, LockTree, Pool, Session as Backend, TableStat};
+use crate::model::postgres::{Connections, ConnectionsBy, LockRow, LockTree, Session as Backend, TableStat};
 use crate::model::{Postgres, Problem, Seen, Source, SourceId, Str};
 
 /// What is read on its own clock.
@@ -328,10 +329,6 @@ impl Looks {
             Ok(None) => return Ok(()),
             Err(why) => return put(&mut self.seen.statements, Err(why), "pg_stat_statements", &grant),
         };
-        #[derive(Deserialize)]
-        struct Info {
-            thrown_out: i64,
-        }
         let info = self.filled::<Info>(session, "statement_info", &fill).await;
         let thrown_out = match info {
             Ok(Some(rows)) => rows.first().map(|i| i.thrown_out),
@@ -343,11 +340,6 @@ impl Looks {
         if session.facts.reads_stats {
             let wanted = self.tally.without_text(Instant::now());
             if !wanted.is_empty() {
-                #[derive(Deserialize)]
-                struct Text {
-                    query_id: String,
-                    query: Option<String>,
-                }
                 let ids = wanted.iter().map(|id| literal(id)).collect::<Vec<_>>().join(",");
                 let ids = format!("SELECT unnest(ARRAY[{ids}]::bigint[])");
                 let fill = [("{schema}", schema.as_str()), ("{ids}", ids.as_str())];
@@ -379,12 +371,6 @@ impl Looks {
 
     /// Puts the chunks of a hypertable together under its name.
     async fn fold(&mut self, session: &Session, rows: Vec<TableStat>) -> Result<Vec<TableStat>, Fault> {
-        #[derive(Deserialize)]
-        struct Chunk {
-            chunk: String,
-            schema: String,
-            name: String,
-        }
         if session.facts.timescale.is_none() || !rows.iter().any(|r| r.schema.starts_with("_timescaledb")) {
             return Ok(rows);
         }
@@ -425,22 +411,39 @@ impl Looks {
                 None => return,
                 Some(Ok(session)) => session,
                 Some(Err(why)) => {
-                    self.seen.pools.failed(why.problem("PgBouncer's pools", POOLS_GRANT));
+                    self.seen.pools.failed(why.problem("PgBouncer's pools", GRANT));
                     return;
                 }
             },
         };
         match session.simple("SHOW POOLS", Duration::from_secs(3)).await {
             Ok(answer) => {
-                self.seen.pools = Seen::read(pools(&answer), Timestamp::now());
+                self.seen.pools = Seen::read(read(&answer), Timestamp::now());
                 self.pooler = Some(session);
             }
-            Err(why) => self.seen.pools.failed(why.problem("PgBouncer's pools", POOLS_GRANT)),
+            Err(why) => self.seen.pools.failed(why.problem("PgBouncer's pools", GRANT)),
         }
     }
 }
 
-const POOLS_GRANT: &str = "stats_users = <user> in pgbouncer.ini";
+#[derive(Deserialize)]
+struct Info {
+    thrown_out: i64,
+}
+
+#[derive(Deserialize)]
+struct Text {
+    query_id: String,
+    query: Option<String>,
+}
+
+/// A part of a hypertable, and of which.
+#[derive(Deserialize)]
+struct Chunk {
+    chunk: String,
+    schema: String,
+    name: String,
+}
 
 /// The grant that shows what other users do.
 fn stats_grant(session: &Session) -> String {
@@ -460,62 +463,4 @@ fn put<T>(view: &mut Seen<T>, found: Result<Option<T>, Fault>, what: &str, grant
         }
     }
     Ok(())
-}
-
-/// By name: columns come and go with every version.
-fn pools(answer: &[SimpleQueryMessage]) -> Vec<Pool> {
-    let mut all = Vec::new();
-    for message in answer {
-        let SimpleQueryMessage::Row(row) = message else {
-            continue;
-        };
-        let text = |name: &str| {
-            let at = row.columns().iter().position(|c| c.name() == name)?;
-            row.try_get(at).ok().flatten()
-        };
-        let number = |name: &str| text(name).and_then(|t| t.parse::<i64>().ok()).unwrap_or_default();
-        let own = |name: &str| {
-            text(name)
-                .map(|t| crate::text::clean(t).into_owned())
-                .unwrap_or_default()
-        };
-        // Its own console is no pool.
-        if own("database") == "pgbouncer" {
-            continue;
-        }
-        all.push(Pool {
-            database: own("database"),
-            user: own("user"),
-            mode: own("pool_mode"),
-            clients_active: number("cl_active"),
-            clients_waiting: number("cl_waiting"),
-            servers_active: number("sv_active"),
-            servers_idle: number("sv_idle"),
-            max_wait_s: number("maxwait") as f64 + number("maxwait_us") as f64 / 1e6,
-        });
-    }
-    all.sort_by(|a, b| {
-        (b.max_wait_s.total_cmp(&a.max_wait_s))
-            .then(b.clients_waiting.cmp(&a.clients_waiting))
-            .then_with(|| (&a.database, &a.user).cmp(&(&b.database, &b.user)))
-    });
-    all
-}
-
-/// The plan of a normalized statement, without running it. From 16 on.
-///
-/// # Errors
-/// Why there is none.
-pub async fn explain(server: &Server, statement: &str) -> Result<Vec<String>, Fault> {
-    let session = server.connect().await?;
-    if session.facts.major() < 16 {
-        return Err(Fault::Unsupported(format!(
-            "a plan without parameters needs PostgreSQL 16, this is {}",
-            session.facts.version
-        )));
-    }
-    // The extended protocol takes one statement only, whatever the text holds.
-    session
-        .texts(&format!("/* qd:explain */ EXPLAIN (GENERIC_PLAN) {statement}"))
-        .await
 }

@@ -5,17 +5,22 @@
 //! while another is in flight; a view that takes a quarter of its period is read half as often.
 
 mod conninfo;
+mod explain;
 mod fault;
 mod looks;
+mod pools;
+pub mod rights;
+mod server;
 mod session;
 mod tally;
 pub mod views;
 mod wire;
 
 pub use conninfo::Env;
+pub use explain::explain;
 pub use fault::Fault;
-pub use looks::explain;
-pub use session::{Note, Server, Session, identifier, literal};
+pub use server::Server;
+pub use session::{Note, Session, identifier, literal};
 pub use wire::{Dialer, Duplex, Wire};
 
 use std::sync::Arc;

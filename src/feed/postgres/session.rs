@@ -1,4 +1,4 @@
-//! One connection to one server: how it is made, how it is asked, and when it is given up.
+//! One connection to one server: how it is asked, and when it is given up.
 //!
 //! Only `query_typed` and the simple protocol are used: a named statement does not survive a pooler. Every view comes
 //! as JSON, one text a row, so that both protocols, every version and the demonstration server give the same.
@@ -11,279 +11,36 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, TryStreamExt as _};
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinHandle;
 use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, CancelToken, Client, Config, SimpleQueryMessage};
 
-use super::conninfo::{Binding, Conninfo, Env, Host, SslMode, Wants, password_of};
+use super::conninfo::{Host, SslMode};
 use super::fault::Fault;
+use super::server::Role;
 use super::views;
 use super::wire::{Dialer, Tls, dial};
-use crate::action::WriteGrant;
-use crate::config::PostgresSource;
-use crate::feed::secret;
 use crate::model::postgres::Server as Facts;
 
-/// To be connected and let in.
-const CONNECT: Duration = Duration::from_secs(5);
 /// The server ends a statement of ours after 3 s; if it does not even say so, this is the end of the connection.
 const ANSWER: Duration = Duration::from_secs(4);
 /// To pass a cancel request on.
 const CANCEL: Duration = Duration::from_secs(2);
 /// As the server writes the limit that we ask for.
 const GUEST_TIMEOUT: &str = "3s";
-/// Ours come last, so that nothing in `options` or `PGOPTIONS` loosens them.
-const GUEST: &str = "-c statement_timeout=3000 -c lock_timeout=200 -c idle_in_transaction_session_timeout=10000 \
-                     -c default_transaction_read_only=on -c jit=off -c search_path=pg_catalog";
-/// An action waits for its locks for 5 s, and then takes as long as it takes.
-const ACTING: &str = "-c statement_timeout=0 -c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000 \
-                      -c search_path=pg_catalog";
 /// Through a pooler no setting of the session may be made: it would be another client's.
 const POOLED: &str = "BEGIN READ ONLY; SET LOCAL statement_timeout = 3000; SET LOCAL lock_timeout = 200; \
-                      SET LOCAL jit = off; SET LOCAL search_path = pg_catalog;";
-
-/// How one server of the configuration is reached.
-pub struct Server {
-    pub source: PostgresSource,
-    /// `kim@bastion`, for `application_name`.
-    who: String,
-    env: Env,
-    cluster: Option<kube::Client>,
-    via: Option<Dialer>,
-}
-
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server")
-            .field("name", &self.source.name)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Server {
-    /// `who` is `user@host`; `cluster` is asked for passwords that stand in Kubernetes Secrets.
-    pub fn new(source: PostgresSource, who: &str, env: Env, cluster: Option<kube::Client>) -> Self {
-        Self {
-            source,
-            who: who.to_owned(),
-            env,
-            cluster,
-            via: None,
-        }
-    }
-
-    /// Reached by another way than its address (`via = …`); the name for TLS stays that of the `dsn`.
-    #[must_use]
-    pub fn through(mut self, via: Dialer) -> Self {
-        self.via = Some(via);
-        self
-    }
-
-    /// A connection that only looks: short limits, read-only, few locks.
-    pub async fn connect(&self) -> Result<Session, Fault> {
-        let info = self.info(self.source.dsn.as_deref()).await?;
-        self.any_host(&info, Role::Guest).await
-    }
-
-    /// A short-lived connection for one change, to the server itself and never through a pooler.
-    pub async fn connect_to_act(&self, _grant: &WriteGrant) -> Result<Session, Fault> {
-        let dsn = self.source.direct.as_deref().or(self.source.dsn.as_deref());
-        let info = self.info(dsn).await?;
-        self.any_host(&info, Role::Acting).await
-    }
-
-    /// PgBouncer's admin console; `None`: not configured.
-    pub(super) async fn pooler(&self) -> Option<Result<Session, Fault>> {
-        let dsn = self.source.pgbouncer.as_deref()?;
-        let connect = async {
-            let mut info = Conninfo::resolve(Some(dsn), None, &self.env, false).map_err(|w| Fault::Configured(w.0))?;
-            if let Some(password) = &self.source.pgbouncer_password {
-                info.password = Some(self.secret(password).await?);
-            }
-            self.any_host(&info, Role::Console).await
-        };
-        Some(connect.await)
-    }
-
-    async fn secret(&self, what: &crate::config::SecretRef) -> Result<SecretString, Fault> {
-        secret::resolve(what, self.cluster.as_ref())
-            .await
-            .map_err(|e| Fault::Configured(e.to_string()))
-    }
-
-    async fn info(&self, dsn: Option<&str>) -> Result<Conninfo, Fault> {
-        let url = match &self.source.url {
-            Some(url) if self.source.direct.is_none() || dsn == self.source.dsn.as_deref() => {
-                Some(self.secret(url).await?)
-            }
-            _ => None,
-        };
-        let (text, lenient) = match &url {
-            Some(url) => (Some(url.expose_secret()), true),
-            None => (dsn, false),
-        };
-        let mut info = Conninfo::resolve(text, self.source.service.as_deref(), &self.env, lenient)
-            .map_err(|w| Fault::Configured(w.0))?;
-        if let Some(password) = &self.source.password {
-            info.password = Some(self.secret(password).await?);
-        }
-        Ok(info)
-    }
-
-    async fn any_host(&self, info: &Conninfo, role: Role) -> Result<Session, Fault> {
-        let mut last = Fault::Configured("no host is named".to_owned());
-        let mut fallback = None;
-        for host in &info.hosts {
-            match self.host(info, host, role).await {
-                Ok(session) if fits(info.wants, &session) => return Ok(session),
-                Ok(session) if info.wants == Wants::PreferStandby => fallback = fallback.or(Some(session)),
-                Ok(session) => {
-                    let is = if session.facts.in_recovery {
-                        "a standby"
-                    } else {
-                        "a primary"
-                    };
-                    last = Fault::Other {
-                        code: "target_session_attrs".to_owned(),
-                        message: format!("{host} is {is}, which is not what was asked for"),
-                    };
-                }
-                Err(why) => last = why,
-            }
-        }
-        fallback.ok_or(last)
-    }
-
-    /// Tries a host, by its TLS mode perhaps twice, as libpq does.
-    async fn host(&self, info: &Conninfo, host: &Host, role: Role) -> Result<Session, Fault> {
-        let mode = info.mode_for(host);
-        match mode {
-            SslMode::Allow => match self.attempt(info, host, SslMode::Disable, role).await {
-                Err(Fault::NotLetIn(_)) => self.attempt(info, host, SslMode::Require, role).await,
-                other => other,
-            },
-            SslMode::Prefer => match self.attempt(info, host, SslMode::Prefer, role).await {
-                Err(Fault::Tls(_)) => self.attempt(info, host, SslMode::Disable, role).await,
-                other => other,
-            },
-            mode => self.attempt(info, host, mode, role).await,
-        }
-    }
-
-    fn attempt<'a>(
-        &'a self,
-        info: &'a Conninfo,
-        host: &'a Host,
-        mode: SslMode,
-        role: Role,
-    ) -> BoxFuture<'a, Result<Session, Fault>> {
-        Box::pin(self.one_attempt(info, host, mode, role))
-    }
-
-    async fn one_attempt(&self, info: &Conninfo, host: &Host, mode: SslMode, role: Role) -> Result<Session, Fault> {
-        let (password, open) = match &info.password {
-            Some(password) => (Some(password.clone()), None),
-            None => password_of(info, host, &self.env),
-        };
-        let (guest, console) = (role == Role::Guest, role == Role::Console);
-        let connect = async move {
-            let way = Way {
-                host: host.clone(),
-                via: self.via.clone(),
-                tls: Tls::of(info, host, mode, &self.env)?,
-            };
-            let options = match role {
-                Role::Guest => Some(GUEST),
-                Role::Acting => Some(ACTING),
-                Role::Console => None,
-            };
-            let config = self.config(info, mode, password.as_ref(), options);
-            let first = Session::open(config, way.clone()).await;
-            // A pooler that refuses our settings: there is another way to keep the limits.
-            let retry = guest && matches!(first, Err(Fault::Startup(_)));
-            let mut session = if retry {
-                let config = self.config(info, mode, password.as_ref(), None);
-                let mut session = Session::open(config, way.clone()).await?;
-                session.pooled = true;
-                session
-            } else {
-                first?
-            };
-            if !console {
-                session.look_around(role).await?;
-            }
-            session.wire = session.describe(host, mode);
-            Ok(session)
-        };
-        let done = tokio::time::timeout(CONNECT, connect)
-            .await
-            .unwrap_or(Err(Fault::TimedOut(CONNECT.as_secs())));
-        match (done, open) {
-            (Err(Fault::NotLetIn(why)), Some(open)) => Err(Fault::NotLetIn(format!("{why} ({open})"))),
-            (done, _) => done,
-        }
-    }
-
-    fn config(&self, info: &Conninfo, mode: SslMode, password: Option<&SecretString>, ours: Option<&str>) -> Config {
-        use tokio_postgres::config as pg;
-        let mut config = Config::new();
-        let mut name = format!("qd/{}", self.who);
-        // The server cuts at 63 bytes, perhaps within a character.
-        while name.len() > 63 {
-            name.pop();
-        }
-        config
-            .user(&info.user)
-            .dbname(&info.database)
-            .application_name(&name)
-            .ssl_mode(match mode {
-                SslMode::Disable => pg::SslMode::Disable,
-                SslMode::Prefer | SslMode::Allow => pg::SslMode::Prefer,
-                SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => pg::SslMode::Require,
-            })
-            .channel_binding(match info.binding {
-                Binding::Disable => pg::ChannelBinding::Disable,
-                Binding::Prefer => pg::ChannelBinding::Prefer,
-                Binding::Require => pg::ChannelBinding::Require,
-            });
-        if let Some(password) = password {
-            config.password(password.expose_secret());
-        }
-        if let Some(ours) = ours {
-            let theirs = info.options.as_deref().unwrap_or_default();
-            config.options(format!("{theirs} {ours}").trim().to_owned());
-        }
-        config
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Guest,
-    Acting,
-    Console,
-}
-
-fn fits(wants: Wants, session: &Session) -> bool {
-    let (standby, read_only) = (session.facts.in_recovery, session.read_only_by_default);
-    match wants {
-        Wants::Any => true,
-        Wants::ReadWrite => !standby && !read_only,
-        Wants::ReadOnly => standby || read_only,
-        Wants::Primary => !standby,
-        Wants::Standby | Wants::PreferStandby => standby,
-    }
-}
+                      SET LOCAL jit = off; SET LOCAL search_path = pg_catalog; SET LOCAL timezone = 'UTC'; \
+                      SET LOCAL datestyle = 'ISO';";
 
 /// How to get to the same server once more, for a cancel request.
 #[derive(Clone)]
-struct Way {
-    host: Host,
-    via: Option<Dialer>,
-    tls: Tls,
+pub(super) struct Way {
+    pub host: Host,
+    pub via: Option<Dialer>,
+    pub tls: Tls,
 }
 
 /// A warning or note of the server.
@@ -307,7 +64,7 @@ pub struct Session {
     /// `TLS, verified`, `not encrypted`.
     pub wire: String,
     encrypted: bool,
-    read_only_by_default: bool,
+    pub(super) read_only_by_default: bool,
     /// A statement was given up: the next one would wait for it.
     poisoned: AtomicBool,
 }
@@ -341,7 +98,7 @@ struct Around {
 
 impl Session {
     /// Boxed: the compiler cannot see otherwise that it may go to another thread.
-    fn open(config: Config, way: Way) -> BoxFuture<'static, Result<Self, Fault>> {
+    pub(super) fn open(config: Config, way: Way) -> BoxFuture<'static, Result<Self, Fault>> {
         Self::opened(config, way).boxed()
     }
 
@@ -393,7 +150,7 @@ impl Session {
     }
 
     /// Reads who answers, and whether our limits hold.
-    async fn look_around(&mut self, role: Role) -> Result<(), Fault> {
+    pub(super) async fn look_around(&mut self, role: Role) -> Result<(), Fault> {
         let sql = views::sql("server", 14).unwrap_or_default();
         let mut found: Vec<Around> = self.rows("server", sql).await?;
         let around = found
@@ -417,7 +174,7 @@ impl Session {
         Ok(())
     }
 
-    fn describe(&self, host: &Host, mode: SslMode) -> String {
+    pub(super) fn describe(&self, host: &Host, mode: SslMode) -> String {
         let mut text = match mode {
             _ if host.is_socket() => "socket",
             SslMode::VerifyFull => "TLS, verified",
@@ -454,6 +211,11 @@ impl Session {
 
     /// The first column of every row.
     pub async fn texts(&self, sql: &str) -> Result<Vec<String>, Fault> {
+        self.texts_with(sql, 0).await
+    }
+
+    /// The same of a statement with so many parameters, each NULL and of the type that the server finds for it.
+    pub async fn texts_with(&self, sql: &str, parameters: usize) -> Result<Vec<String>, Fault> {
         if self.pooled {
             let all = self.simple(&format!("{POOLED} {sql}; COMMIT"), ANSWER).await;
             if all.as_ref().is_err_and(|e| !e.ends()) {
@@ -462,7 +224,7 @@ impl Session {
             }
             return Ok(first_column(&all?));
         }
-        let none: Vec<(i32, Type)> = Vec::new();
+        let none: Vec<(Option<String>, Type)> = vec![(None, Type::UNKNOWN); parameters];
         let asked = async {
             let rows = self.client.query_typed_raw(sql, none).await?;
             rows.try_collect::<Vec<_>>().await
@@ -471,6 +233,11 @@ impl Session {
         rows.iter()
             .map(|row| row.try_get::<_, String>(0).map_err(|e| Fault::of(&e)))
             .collect()
+    }
+
+    /// The first column of every row, by the simple protocol.
+    pub(super) async fn simple_texts(&self, sql: &str) -> Result<Vec<String>, Fault> {
+        Ok(first_column(&self.simple(sql, ANSWER).await?))
     }
 
     /// The simple protocol.

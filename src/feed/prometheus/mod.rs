@@ -160,20 +160,17 @@ impl Poll {
             None => (self.seen.clone(), None),
             Some((seen, outcome)) => (seen, Some(outcome)),
         };
-        match alerts {
-            Some((alerts, silences)) => {
-                let trouble = alerts.as_ref().err().cloned();
-                put(&mut seen.alerts, alerts);
-                put(&mut seen.silences, silences);
-                outcome.get_or_insert(trouble.map_or(Ok(()), Err));
-            }
-            None => {
-                let problem = Problem::Absent {
-                    what: "no Alertmanager is configured: silences are not known".into(),
-                    how: "alertmanager = { url = \"…\" } in [[platform.prometheus]]".into(),
-                };
-                seen.silences.failed(problem);
-            }
+        if let Some((alerts, silences)) = alerts {
+            let trouble = alerts.as_ref().err().cloned();
+            put(&mut seen.alerts, alerts);
+            put(&mut seen.silences, silences);
+            outcome.get_or_insert(trouble.map_or(Ok(()), Err));
+        } else {
+            let problem = Problem::Absent {
+                what: "no Alertmanager is configured: silences are not known".into(),
+                how: "alertmanager = { url = \"…\" } in [[platform.prometheus]]".into(),
+            };
+            seen.silences.failed(problem);
         }
         self.seen = seen;
         outcome.unwrap_or_else(|| {

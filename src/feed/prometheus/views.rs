@@ -35,6 +35,9 @@ enum For {
     Rate(usize),
 }
 
+/// The answer to one question, and the question's id.
+type One = (For, &'static str, Result<Said<Vec<Sample>>, Trouble>);
+
 type Answers = BTreeMap<For, Result<Vec<Sample>, Trouble>>;
 
 /// Asks for all views. One question that fails blanks its view; a server that is not there ends it.
@@ -77,7 +80,6 @@ pub(super) async fn read(
         asks.extend(texts.slo_errors(slo, &whole).map(|t| (For::Budget(i), "slo.errors", t)));
         asks.extend(texts.slo_traffic(slo).map(|t| (For::Rate(i), "slo.traffic", t)));
     }
-    type One = (For, &'static str, Result<Said<Vec<Sample>>, Trouble>);
     let asks: Vec<BoxFuture<'static, One>> = asks
         .into_iter()
         .map(|(what, id, text)| {
@@ -171,7 +173,7 @@ fn some(query: &Query, answer: Result<Vec<Sample>, Trouble>) -> Result<Vec<Sampl
 }
 
 fn label(labels: &BTreeMap<String, String>, name: &str) -> Str {
-    labels.get(name).map(|v| clean(v).into()).unwrap_or_else(|| "".into())
+    labels.get(name).map_or_else(|| "".into(), |v| clean(v).into())
 }
 
 /// The label that tells services apart, else whatever a text of the configuration left.
@@ -236,6 +238,9 @@ async fn history(client: &Client, texts: &Texts<'_>) -> BTreeMap<&'static str, V
 
 type Asked = Result<Vec<Sample>, Trouble>;
 
+/// CPU, memory and disks of one machine.
+type Parts = (Option<f64>, Option<f64>, Vec<Disk>);
+
 fn hosts(cpu: Asked, memory: Asked, disk: Asked, full: Asked) -> Result<Vec<Host>, Problem> {
     let (Ok(cpu), Ok(memory), Ok(disk)) = (&cpu, &memory, &disk) else {
         let bad = [cpu, memory, disk].into_iter().find_map(Result::err);
@@ -248,7 +253,7 @@ fn hosts(cpu: Asked, memory: Asked, disk: Asked, full: Asked) -> Result<Vec<Host
         });
     }
     let full = full.unwrap_or_default();
-    let mut hosts: BTreeMap<Str, (Option<f64>, Option<f64>, Vec<Disk>)> = BTreeMap::new();
+    let mut hosts: BTreeMap<Str, Parts> = BTreeMap::new();
     for s in cpu {
         hosts.entry(label(&s.labels, "instance")).or_default().0 = Some(s.value);
     }

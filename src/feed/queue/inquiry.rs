@@ -1,6 +1,5 @@
 //! How a queue is asked: rounds of plain commands, many queues in one pipeline.
 
-use jiff::Timestamp;
 use redis::Value;
 
 use crate::feed::redis::Client;
@@ -52,21 +51,18 @@ pub(super) struct Heard<'a> {
     pub commands: &'a [Read],
     pub answers: &'a [Answer],
     pub user: Option<&'a str>,
-    pub now: Timestamp,
 }
 
 impl Heard<'_> {
     /// The answer to question `n`; when it was refused, `field` is missing for that reason.
     pub fn get(&self, n: usize, field: &'static str, missing: &mut Missing) -> Option<&Value> {
-        match self.answers.get(n)? {
-            Ok(value) => Some(value),
-            Err(_) => {
-                if !missing.iter().any(|(f, _)| *f == field) {
-                    missing.extend(self.problem(n).map(|p| (field, p)));
-                }
-                None
-            }
+        if let Ok(value) = self.answers.get(n)? {
+            return Some(value);
         }
+        if !missing.iter().any(|(f, _)| *f == field) {
+            missing.extend(self.problem(n).map(|p| (field, p)));
+        }
+        None
     }
 
     /// Why question `n` was refused.
@@ -77,11 +73,7 @@ impl Heard<'_> {
 }
 
 /// Asks all, round by round. A node that does not answer fails its queues and nobody else's.
-pub(super) async fn conduct(
-    client: &mut Client,
-    inquiries: Vec<Box<dyn Inquiry>>,
-    now: Timestamp,
-) -> Vec<Result<Reading, Fault>> {
+pub(super) async fn conduct(client: &mut Client, inquiries: Vec<Box<dyn Inquiry>>) -> Vec<Result<Reading, Fault>> {
     let user = client.way().user().map(str::to_owned);
     let mut homes = Vec::with_capacity(inquiries.len());
     for inquiry in &inquiries {
@@ -138,7 +130,6 @@ pub(super) async fn conduct(
                                     commands,
                                     answers: mine,
                                     user: user.as_deref(),
-                                    now,
                                 });
                             }
                         }
@@ -156,5 +147,5 @@ pub(super) async fn conduct(
             }
         }
     }
-    all.into_iter().map(|i| i.map(|i| i.end())).collect()
+    all.into_iter().map(|i| i.map(Inquiry::end)).collect()
 }

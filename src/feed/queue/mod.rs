@@ -264,7 +264,7 @@ impl Watcher {
                 }
             })
             .collect();
-        let readings = inquiry::conduct(client, inquiries, now).await;
+        let readings = inquiry::conduct(client, inquiries).await;
         let workers = match source.kind {
             QueueKind::Bullmq => Some(bull_workers(client, source.prefix()).await?),
             _ => None,

@@ -191,7 +191,7 @@ impl Run {
             return false;
         }
         let missing = match until {
-            Truth::True => format!("it holds; it must for {}", duration_text(wait.hold)),
+            Truth::True => format!("until that has held for {}", duration_text(wait.hold)),
             Truth::False => format!("{} does not hold yet", wait.until),
             Truth::Unknown(why) => why,
         };

@@ -25,10 +25,13 @@ use super::status::Status;
 /// Of the protocols that clients offer, the one without CLOSE signals: every client has it.
 const PROTOCOL: &str = "v4.channel.k8s.io";
 
+/// By namespace, label `app` and port.
+type Ports = HashMap<(String, String, u16), SocketAddr>;
+
 /// Where the ports of pods really are: servers on loopback, by namespace, the pods' label `app`, and port.
 #[derive(Clone, Debug, Default)]
 pub struct Forwards {
-    ports: Arc<Mutex<HashMap<(String, String, u16), SocketAddr>>>,
+    ports: Arc<Mutex<Ports>>,
 }
 
 impl Forwards {
@@ -130,13 +133,10 @@ async fn carry(mut socket: Socket, target: Option<SocketAddr>, port: u16, pod: &
         format!("error forwarding port {port} to pod {pod}: dial tcp4 127.0.0.1:{port}: connect: connection refused")
     };
     let target = target.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 1)));
-    let server = match TcpStream::connect(target).await {
-        Ok(server) => server,
-        Err(_) => {
-            let _ = socket.send(frame(1, refused().as_bytes())).await;
-            let _ = socket.close(None).await;
-            return;
-        }
+    let Ok(server) = TcpStream::connect(target).await else {
+        let _ = socket.send(frame(1, refused().as_bytes())).await;
+        let _ = socket.close(None).await;
+        return;
     };
     let _ = server.set_nodelay(true);
     let (mut from_server, mut to_server) = server.into_split();

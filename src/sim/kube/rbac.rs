@@ -29,6 +29,32 @@ pub enum Role {
     Edit(Vec<String>),
     /// Nothing beyond asking what it may do.
     Nothing,
+    /// What Roles and ClusterRoles of somebody's own allow.
+    Bound(Vec<BoundRule>),
+}
+
+/// One rule of a Role (in its namespace) or of a ClusterRole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BoundRule {
+    /// `None`: of a ClusterRole, for everything.
+    pub namespace: Option<String>,
+    pub verbs: Vec<String>,
+    pub groups: Vec<String>,
+    /// `pods`, `pods/log`.
+    pub resources: Vec<String>,
+    /// Empty: any object.
+    pub names: Vec<String>,
+}
+
+impl BoundRule {
+    fn allows(&self, access: &Access<'_>, target: &str) -> bool {
+        let has = |list: &[String], word: &str| list.iter().any(|w| w == word);
+        self.namespace.as_deref().is_none_or(|n| n == access.namespace)
+            && has(&self.verbs, access.verb)
+            && has(&self.groups, access.group)
+            && has(&self.resources, target)
+            && (self.names.is_empty() || has(&self.names, access.name))
+    }
 }
 
 /// What is asked for: a verb on a resource.
@@ -398,7 +424,7 @@ impl User {
             Role::Edit(namespaces) if namespaces.iter().any(|n| n == namespace) => {
                 vec![CERT_MANAGER_VIEW, CERT_MANAGER_EDIT]
             }
-            Role::Admin | Role::Nothing | Role::Edit(_) => Vec::new(),
+            Role::Admin | Role::Nothing | Role::Edit(_) | Role::Bound(_) => Vec::new(),
         }
     }
 
@@ -406,7 +432,7 @@ impl User {
         match &self.role {
             Role::View => vec![VIEW],
             Role::Edit(namespaces) if namespaces.iter().any(|n| n == namespace) => vec![VIEW, EDIT],
-            Role::Admin | Role::Nothing | Role::Edit(_) => Vec::new(),
+            Role::Admin | Role::Nothing | Role::Edit(_) | Role::Bound(_) => Vec::new(),
         }
     }
 
@@ -420,6 +446,12 @@ impl User {
             return Some(
                 "RBAC: allowed by ClusterRoleBinding \"system:basic-user\" of ClusterRole \"system:basic-user\" to Group \"system:authenticated\"".into(),
             );
+        }
+        if let Role::Bound(rules) = &self.role {
+            return rules
+                .iter()
+                .any(|r| r.allows(access, &target))
+                .then(|| "RBAC: allowed by a role of its own".to_owned());
         }
         self.rules(access.namespace)
             .iter()

@@ -28,7 +28,6 @@ pub(super) struct Caller {
     pub user: String,
     pub application: String,
     pub options: String,
-    pub began: Timestamp,
 }
 
 pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::world::Firing;
 use super::{Answer, reply};
+use crate::sim::world::json::set;
 
 /// The silences by id.
 #[derive(Default)]
@@ -48,7 +48,7 @@ impl Silences {
             (&Method::POST, ["silences"]) => self.make(body, now),
             (&Method::DELETE, ["silence", id]) => match self.all.get_mut(*id) {
                 Some(silence) => {
-                    silence["endsAt"] = json!(now);
+                    set(silence, "/endsAt", json!(now));
                     reply(200, &Value::Null)
                 }
                 None => reply(404, &json!("silence not found")),
@@ -75,7 +75,7 @@ impl Silences {
             );
         }
         if from < now {
-            silence["startsAt"] = json!(now);
+            set(&mut silence, "/startsAt", json!(now));
         }
         let id = format!(
             "{:08x}-{:04x}-4{:03x}-a{:03x}-{:012x}",
@@ -85,8 +85,8 @@ impl Silences {
             fastrand::u16(..4096),
             fastrand::u64(..1 << 48)
         );
-        silence["id"] = json!(id);
-        silence["updatedAt"] = json!(now);
+        set(&mut silence, "/id", json!(id));
+        set(&mut silence, "/updatedAt", json!(now));
         self.all.insert(id.clone(), silence);
         reply(200, &json!({"silenceID": id}))
     }
@@ -99,11 +99,8 @@ impl Silences {
             .map(|(id, _)| id)
             .collect();
         let state = if by.is_empty() { "active" } else { "suppressed" };
-        let print: String = Sha256::digest(alert.labels.to_string())
-            .iter()
-            .take(8)
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let print = crate::journal::sha256(alert.labels.to_string().as_bytes());
+        let print: String = print.chars().take(16).collect();
         json!({"labels": alert.labels, "annotations": alert.annotations, "fingerprint": print, "startsAt": alert.since,
             "endsAt": now + jiff::SignedDuration::from_mins(4), "updatedAt": now, "receivers": [{"name": "on-call"}],
             "generatorURL": "", "status": {"state": state, "silencedBy": by, "inhibitedBy": [], "mutedBy": []}})
@@ -122,7 +119,8 @@ fn state(silence: &Value, now: Timestamp) -> &'static str {
 
 fn shown(silence: &Value, now: Timestamp) -> Value {
     let mut silence = silence.clone();
-    silence["status"] = json!({"state": state(&silence, now)});
+    let state = state(&silence, now);
+    set(&mut silence, "/status", json!({ "state": state }));
     silence
 }
 

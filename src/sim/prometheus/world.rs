@@ -151,7 +151,7 @@ impl Measures {
         p95 * strain * (1.0 + Self::wave(i as u32 + 3, at))
     }
 
-    fn each(&self, by: &str, of: impl Fn(usize, &'static str, f64, f64) -> f64) -> Series {
+    fn each(by: &str, of: impl Fn(usize, &'static str, f64, f64) -> f64) -> Series {
         SERVICES
             .iter()
             .enumerate()
@@ -173,9 +173,9 @@ impl Measures {
     fn by_id(&self, id: &str, body: &str, at: Timestamp) -> Option<Series> {
         let by = if body.contains("by (service") { "service" } else { "job" };
         Some(match id {
-            "app.errors" => self.each(by, |i, s, _, _| self.errors(i, s, at, 300.0)),
-            "app.latency" => self.each(by, |i, s, _, p95| self.latency(i, s, p95, at)),
-            "app.traffic" => self.each(by, |i, _, rate, _| rate * (1.0 + Self::wave(i as u32, at))),
+            "app.errors" => Self::each(by, |i, s, _, _| self.errors(i, s, at, 300.0)),
+            "app.latency" => Self::each(by, |i, s, _, p95| self.latency(i, s, p95, at)),
+            "app.traffic" => Self::each(by, |i, _, rate, _| rate * (1.0 + Self::wave(i as u32, at))),
             "host.cpu" => self.nodes(|i| 0.41 + 0.07 * i as f64 + Self::wave(i as u32 + 20, at)),
             "host.memory" => self.nodes(|i| 0.55 + 0.06 * i as f64 + Self::wave(i as u32 + 30, at) / 4.0),
             "host.disk" => self.disks(|i| 0.48 + 0.05 * i as f64),
@@ -214,7 +214,7 @@ impl Measures {
                 })
         };
         Some(match plain.as_str() {
-            "up" => self.each("job", |_, _, _, _| 1.0),
+            "up" => Self::each("job", |_, _, _, _| 1.0),
             "http_requests_total" => {
                 let split = |(i, (s, base, _)): (usize, &(&str, f64, f64))| {
                     let bad = self.errors(i, s, at, 300.0);
@@ -252,7 +252,7 @@ impl Measures {
                 vec![(json!({}), 1.0 - bad / all)]
             }
             "histogram_quantile(0.95,rate(http_request_duration_seconds_bucket[5m]))" => {
-                self.each("job", |i, s, _, p95| self.latency(i, s, p95, at))
+                Self::each("job", |i, s, _, p95| self.latency(i, s, p95, at))
             }
             "certmanager_certificate_expiration_timestamp_seconds" => self.certificates(),
             _ => return None,
@@ -272,7 +272,7 @@ impl Measures {
 
     fn disks(&self, of: impl Fn(usize) -> f64) -> Series {
         let all = self.nodes(of).into_iter().map(|(mut labels, v)| {
-            labels["mountpoint"] = json!("/");
+            crate::sim::world::json::set_path(&mut labels, &["mountpoint"], json!("/"));
             (labels, v)
         });
         all.collect()

@@ -172,7 +172,7 @@ fn issue(world: &mut World, key: &Key, certificate: &Value, from: Timestamp, to:
     let by = Writer::new(MANAGER);
     if world.store.get(&SECRETS, &key.ns, &secret).is_some() {
         let _ = world.store.update(&SECRETS, &key.ns, &secret, &by, |s| {
-            set_path(s, &["data"], data.clone())
+            set_path(s, &["data"], data.clone());
         });
     } else {
         let made = json!({"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "data": data,

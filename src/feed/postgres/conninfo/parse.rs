@@ -64,7 +64,7 @@ const KEYWORDS: &[&str] = &[
 ///
 /// # Errors
 /// What cannot be read; never with a value in it.
-pub fn params(dsn: &str, lenient: bool, ignored: &mut Vec<String>) -> Result<BTreeMap<String, String>, Wrong> {
+pub fn params(dsn: &str, lenient: bool) -> Result<BTreeMap<String, String>, Wrong> {
     let dsn = dsn.trim();
     let pairs = match dsn.split_once("://") {
         Some((scheme, rest)) if is_scheme(scheme, lenient) => url(rest)?,
@@ -81,9 +81,7 @@ pub fn params(dsn: &str, lenient: bool, ignored: &mut Vec<String>) -> Result<BTr
             all.insert("sslmode".to_owned(), "require".to_owned());
         } else if KEYWORDS.contains(&key.as_str()) {
             all.insert(key, value);
-        } else if lenient {
-            ignored.push(key);
-        } else {
+        } else if !lenient {
             return Err(Wrong(format!("libpq knows no parameter `{}`", key.escape_debug())));
         }
     }

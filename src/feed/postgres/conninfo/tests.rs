@@ -1,3 +1,5 @@
+//! Connection texts as people write them.
+
 use std::os::unix::fs::PermissionsExt as _;
 
 use secrecy::ExposeSecret as _;
@@ -77,10 +79,7 @@ fn what_cannot_be_done_is_said_and_no_value_is_repeated() {
         true,
     )
     .unwrap();
-    assert_eq!(
-        (c.ignored, c.sslmode),
-        (vec!["schema".to_owned()], Some(SslMode::Require))
-    );
+    assert_eq!((c.user.as_str(), c.sslmode), ("u", Some(SslMode::Require)));
 }
 
 #[test]

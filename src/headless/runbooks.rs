@@ -1,0 +1,97 @@
+//! `qd runbook`: the runbooks there are, one of them as it is written, the facts that they may use, and what is wrong
+//! with a file.
+
+use serde_json::json;
+
+use super::table::Table;
+use super::{Answer, Verdict};
+use crate::cli::Output;
+use crate::runbook::facts::REGISTRY;
+use crate::runbook::format::Problem;
+use crate::runbook::library::Library;
+use crate::text;
+
+fn fine(text: String) -> Answer {
+    Answer {
+        text,
+        doubts: Vec::new(),
+        verdict: Verdict::Fine,
+    }
+}
+
+/// JSON: `{"runbooks": [{id, title, answers, use_when, owner, verified, steps}]}`.
+pub fn list(library: &Library, output: Output) -> Answer {
+    fine(match output {
+        Output::Table => {
+            let mut table = Table::new(["ID", "STEPS", "ANSWERS", "TITLE"]);
+            for book in library.iter() {
+                table.row([
+                    book.id.clone(),
+                    book.steps.len().to_string(),
+                    book.answers.join(","),
+                    book.title.clone(),
+                ]);
+            }
+            table.to_string()
+        }
+        Output::Json => {
+            let rows: Vec<_> = library
+                .iter()
+                .map(|b| {
+                    json!({
+                        "id": b.id, "title": b.title, "answers": b.answers, "use_when": b.use_when, "owner": b.owner,
+                        "verified": b.verified.map(|d| d.to_string()), "steps": b.steps.iter().map(|s| &s.title).collect::<Vec<_>>(),
+                    })
+                })
+                .collect();
+            format!("{}\n", json!({ "runbooks": rows }))
+        }
+    })
+}
+
+/// A runbook as it is written, made harmless line by line.
+pub fn show(source: &str) -> Answer {
+    fine(source.lines().map(|l| format!("{}\n", text::clean(l))).collect())
+}
+
+/// Every fact: its type, what it says, and of what it is made. JSON: `{"facts": [{path, type, doc, from}]}`.
+pub fn facts(output: Output) -> Answer {
+    fine(match output {
+        Output::Table => {
+            let mut table = Table::new(["FACT", "TYPE", "FROM", "WHAT IT SAYS"]);
+            for f in REGISTRY {
+                table.row([
+                    f.path.to_owned(),
+                    format!("{:?}", f.kind).to_lowercase(),
+                    f.from.to_owned(),
+                    f.doc.to_owned(),
+                ]);
+            }
+            table.to_string()
+        }
+        Output::Json => {
+            let rows: Vec<_> = REGISTRY
+                .iter()
+                .map(|f| {
+                    json!({
+                        "path": f.path, "type": format!("{:?}", f.kind).to_lowercase(), "doc": f.doc, "from": f.from,
+                    })
+                })
+                .collect();
+            format!("{}\n", json!({ "facts": rows }))
+        }
+    })
+}
+
+/// `file:line:column: what`, a line each; wrong when there is one.
+pub fn lint(problems: &[Problem]) -> Answer {
+    Answer {
+        text: problems.iter().map(|p| format!("{p}\n")).collect(),
+        doubts: Vec::new(),
+        verdict: if problems.is_empty() {
+            Verdict::Fine
+        } else {
+            Verdict::Wrong
+        },
+    }
+}

@@ -1,0 +1,182 @@
+//! Queues: full, old, unworked, failing, paused.
+
+use super::finding::{Finding, Look, number};
+use super::{Evidence, Severity, Subject, Title};
+use crate::model::{Empties, Queue, QueueCounts};
+use crate::text::age;
+
+const BACKLOG: &str = "worker-backlog";
+
+pub(super) fn look(look: &Look<'_>, out: &mut Vec<Finding>) {
+    for (set, queues) in &look.world.sources.queues {
+        for queue in &queues.queues {
+            // Rows of the past raise nothing.
+            let Some(counts) = queue.counts.fresh() else { continue };
+            let one = One {
+                look,
+                set,
+                queue,
+                counts,
+            };
+            out.extend(one.backlog());
+            out.extend(one.oldest());
+            out.extend(one.no_worker());
+            out.extend(one.failures());
+            out.extend(one.paused());
+        }
+    }
+}
+
+struct One<'a> {
+    look: &'a Look<'a>,
+    set: &'a str,
+    queue: &'a Queue,
+    counts: &'a QueueCounts,
+}
+
+impl One<'_> {
+    fn begin(&self, id: &'static str, severity: Severity, runbook: &'static str) -> Finding {
+        let subject = Subject::named("queue", &format!("{}/{}", self.set, self.queue.name));
+        let mut finding = Finding::new(id, severity, subject, &[]);
+        finding.runbook = Some(runbook);
+        finding.title.what = format!("queue {}", self.queue.name);
+        finding.evidence.push(Evidence::new("ready", self.counts.ready));
+        if let Some(n) = self.counts.active {
+            finding.evidence.push(Evidence::new("active", n));
+        }
+        if let Some(n) = self.counts.workers {
+            finding.evidence.push(Evidence::new("workers", n));
+        }
+        if let Some(oldest) = self.queue.oldest_age(self.look.now) {
+            finding.evidence.push(Evidence::new("oldest job", age(oldest)));
+        }
+        if let Some(rates) = self.queue.rates {
+            let per_minute = |n: Option<f64>| n.map_or_else(|| "?".to_owned(), number);
+            let text = format!(
+                "{} in, {} out a minute",
+                per_minute(rates.added),
+                per_minute(rates.finished)
+            );
+            finding.evidence.push(Evidence::new("rate", text));
+        }
+        if let Some(workload) = &self.queue.workload {
+            finding.evidence.push(Evidence::new("worked by", workload));
+        }
+        finding
+    }
+
+    /// Full and growing, or so full that it matters in any case. Nothing finishes at all: it will never be empty.
+    fn backlog(&self) -> Option<Finding> {
+        let t = self.look.thresholds;
+        let ready = self.counts.ready;
+        let rates = self.queue.rates;
+        let growth = rates.map_or(0.0, |r| r.growth * 60.0);
+        let full = ready > t.queue_ready_warning;
+        let never = full && self.queue.empties() == Some(Empties::Never) && growth >= 0.0;
+        let critical = ready > t.queue_ready_critical || never;
+        if !critical && !(full && growth >= t.queue_growth_per_hour as f64) {
+            return None;
+        }
+        let severity = if critical {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        let mut finding = self.begin("queue.backlog", severity, BACKLOG);
+        finding.after = t.queue_backlog_for;
+        finding.title.state = format!("has a backlog of {ready}");
+        finding.title.cause = match (never, self.queue.empties()) {
+            (true, _) => "nothing finishes".to_owned(),
+            (_, Some(Empties::In(time))) if growth <= 0.0 => format!("empty in {}", age(time)),
+            _ if rates.is_some() => format!("{}{} an hour", if growth < 0.0 { "" } else { "+" }, number(growth)),
+            _ => String::new(),
+        };
+        Some(finding)
+    }
+
+    fn oldest(&self) -> Option<Finding> {
+        let t = self.look.thresholds;
+        let waited = self
+            .queue
+            .oldest_age(self.look.now)
+            .filter(|w| *w > t.queue_oldest_warning)?;
+        let severity = if waited > t.queue_oldest_critical {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        let mut finding = self.begin("queue.oldest", severity, BACKLOG);
+        finding.since = self
+            .counts
+            .oldest
+            .and_then(|o| o.checked_add(t.queue_oldest_warning).ok());
+        finding.title.state = format!("has kept a job waiting {}", age(waited));
+        finding.title.cause = format!("{} ready", self.counts.ready);
+        Some(finding)
+    }
+
+    fn no_worker(&self) -> Option<Finding> {
+        let overdue = self.counts.overdue.unwrap_or(0);
+        let paused = self.counts.paused == Some(true);
+        let unworked = match self.counts.workers {
+            Some(0) => self.counts.ready > 0 || overdue > 0,
+            Some(_) => false,
+            // Nobody tells the workers; but a live one would have taken what is due.
+            None => overdue > 0,
+        };
+        if paused || !unworked {
+            return None;
+        }
+        let mut finding = self.begin("queue.no-worker", Severity::Critical, BACKLOG);
+        finding.after = self.look.thresholds.queue_no_worker_for;
+        finding.title.state = "has no worker".to_owned();
+        finding.title.cause = match (self.counts.ready, overdue) {
+            (ready, 0) => format!("{ready} ready"),
+            (0, overdue) => format!("{overdue} overdue"),
+            (ready, overdue) => format!("{ready} ready, {overdue} overdue"),
+        };
+        Some(finding)
+    }
+
+    fn failures(&self) -> Option<Finding> {
+        let t = self.look.thresholds;
+        let (rates, share) = (self.queue.rates?, self.queue.failure_share()?);
+        let (failed, finished) = (rates.failed_10m?, rates.finished_10m?);
+        let percent = share * 100.0;
+        if failed < t.queue_failed_least || percent <= f64::from(t.queue_failed_warning_percent) {
+            return None;
+        }
+        let severity = if percent > f64::from(t.queue_failed_critical_percent) {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        let mut finding = self.begin("queue.failures", severity, "failed-jobs");
+        finding.title.state = format!("fails {percent:.0} % of its jobs");
+        finding.title.cause = format!("{failed} of {finished} in 10m");
+        if let Some(job) = self.queue.failed_jobs.fresh().and_then(|f| f.jobs.first()) {
+            finding.title.about = job.reason.to_string();
+        }
+        Some(finding)
+    }
+
+    fn paused(&self) -> Option<Finding> {
+        if self.counts.paused != Some(true) {
+            return None;
+        }
+        let t = self.look.thresholds;
+        let severity = if self.counts.ready > t.queue_ready_warning {
+            Severity::Critical
+        } else {
+            Severity::Warning
+        };
+        let mut finding = self.begin("queue.paused", severity, BACKLOG);
+        finding.after = t.queue_paused_for;
+        finding.title = Title {
+            state: "is paused".to_owned(),
+            cause: format!("{} wait", self.counts.ready),
+            ..finding.title
+        };
+        Some(finding)
+    }
+}
