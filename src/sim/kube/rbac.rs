@@ -1,5 +1,9 @@
 //! Who may do what: users, roles, and the access reviews that answer in accord with what requests do.
 
+mod bound;
+
+pub use bound::BoundRule;
+
 use super::status::{Status, details};
 use serde_json::{Value, json};
 
@@ -31,30 +35,6 @@ pub enum Role {
     Nothing,
     /// What Roles and ClusterRoles of somebody's own allow.
     Bound(Vec<BoundRule>),
-}
-
-/// One rule of a Role (in its namespace) or of a ClusterRole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BoundRule {
-    /// `None`: of a ClusterRole, for everything.
-    pub namespace: Option<String>,
-    pub verbs: Vec<String>,
-    pub groups: Vec<String>,
-    /// `pods`, `pods/log`.
-    pub resources: Vec<String>,
-    /// Empty: any object.
-    pub names: Vec<String>,
-}
-
-impl BoundRule {
-    fn allows(&self, access: &Access<'_>, target: &str) -> bool {
-        let has = |list: &[String], word: &str| list.iter().any(|w| w == word);
-        self.namespace.as_deref().is_none_or(|n| n == access.namespace)
-            && has(&self.verbs, access.verb)
-            && has(&self.groups, access.group)
-            && has(&self.resources, target)
-            && (self.names.is_empty() || has(&self.names, access.name))
-    }
 }
 
 /// What is asked for: a verb on a resource.
