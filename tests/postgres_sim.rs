@@ -1,5 +1,11 @@
 //! The demonstration's PostgreSQL, through the console's own feed and actions, and through psql.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::string_slice, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    clippy::panic
+)]
 
 mod postgres_support;
 

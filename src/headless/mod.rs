@@ -106,9 +106,8 @@ fn source_doubts(world: &World, kind: SourceKind) -> Vec<String> {
                 Freshness::Fresh => return None,
                 Freshness::Off | Freshness::Syncing { .. } => "not read yet".to_owned(),
                 Freshness::Stale { since, why, .. } => format!("not seen since {since}: {why}"),
-                Freshness::Failed { why, .. } => why.to_string(),
+                Freshness::Failed { why, .. } | Freshness::Absent { why } => why.to_string(),
                 Freshness::Forbidden { why } => format!("not permitted: {why}"),
-                Freshness::Absent { why } => why.to_string(),
             };
             Some(crate::text::clean(&format!("{} {}: {why}", kind.word(), id.name)).into_owned())
         })
