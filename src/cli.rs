@@ -62,12 +62,24 @@ pub enum Command {
     Rollouts(Print),
     /// Print the signals; exit code 0 none, 1 some, 2 cannot tell
     Signals(Print),
+    /// Print the queues; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Queues(Print),
+    /// Print what PostgreSQL is doing; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Queries(Print),
+    /// Print the Redis servers; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Redis(Print),
+    /// Print the certificates; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Certs(Print),
+    /// Print alerts, objectives and HTTP checks; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Alerts(Print),
     /// Say of each source whether it is reachable and permitted, or which grant is missing
-    Check(Print),
+    Check(Check),
     /// Print what is on record, or whether the record is whole
     Journal(JournalArgs),
     /// Print the runbooks, one of them, the facts that they may use, or what is wrong with a file
     Runbook(RunbookArgs),
+    /// Look at the cluster's namespaces and write a configuration, after asking
+    Init(Init),
     /// Print the keys of the keymap in use
     Keys,
     /// Print the themes
@@ -143,6 +155,34 @@ pub struct Print {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub print: Print,
+    /// Print what a role needs instead: RBAC, GRANTs and ACL for the configured platform
+    #[arg(long, value_enum, value_name = "ROLE")]
+    pub role: Option<Role>,
+}
+
+/// Who somebody is to the servers of a platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Reads everything that the console shows
+    Observer,
+    /// Changes what the console can change, too
+    Operator,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Init {
+    /// Do not ask; a file that is there already is left alone
+    #[arg(long)]
+    pub yes: bool,
+    /// Only print what would be written
+    #[arg(long, conflicts_with = "yes")]
+    pub print: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

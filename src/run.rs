@@ -4,7 +4,7 @@
 mod cluster;
 mod reads;
 mod screen;
-mod sources;
+pub(crate) mod sources;
 mod taste;
 
 use std::collections::HashMap;

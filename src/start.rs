@@ -1,17 +1,19 @@
 //! What each subcommand does.
 
+mod init;
+mod once;
 mod records;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, Demo as DemoArgs, Options, Output};
+use crate::cli::{Check, Cli, Command, Demo as DemoArgs, Options, Output};
 use crate::config::{Config, Inputs, Level, Loaded};
-use crate::feed::Inbox;
-use crate::feed::kube::{self as feed, Access, ContextChoice, Demand, Feeds};
+use crate::feed::kube::rights::Role;
 use crate::headless;
-use crate::model::{FeedId, Freshness, World};
+use crate::model::SourceKind;
 use crate::sim::demo;
+use once::{EVERY, Need, Opened};
 
 /// Says something on the standard output; a closed pipe is no error.
 fn say(text: &str) {
@@ -50,9 +52,15 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Pods(p)) => return print(cli.options, What::Pods, p.output).await,
         Some(Command::Rollouts(p)) => return print(cli.options, What::Rollouts, p.output).await,
         Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
-        Some(Command::Check(p)) => return check(cli.options, p.output).await,
         Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
         Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
+        Some(Command::Queues(p)) => return print(cli.options, What::Queues, p.output).await,
+        Some(Command::Queries(p)) => return print(cli.options, What::Queries, p.output).await,
+        Some(Command::Redis(p)) => return print(cli.options, What::Redis, p.output).await,
+        Some(Command::Certs(p)) => return print(cli.options, What::Certs, p.output).await,
+        Some(Command::Alerts(p)) => return print(cli.options, What::Alerts, p.output).await,
+        Some(Command::Check(args)) => return check(cli.options, args).await,
+        Some(Command::Init(args)) => return init::init(cli.options, &args).await,
         Some(Command::Keys) => {
             let loaded = Config::load(&Inputs::gather(cli.options));
             let (map, _) = crate::run::keymap(&loaded.config);
@@ -156,50 +164,67 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     result
 }
 
-#[derive(Clone, Copy)]
+/// What is printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum What {
     Pods,
     Rollouts,
     Signals,
+    Queues,
+    Queries,
+    Redis,
+    Certs,
+    Alerts,
+}
+
+impl What {
+    const fn sources(self) -> &'static [SourceKind] {
+        match self {
+            Self::Pods | Self::Rollouts => &[],
+            Self::Signals => &EVERY,
+            Self::Queues => &[SourceKind::Queues],
+            Self::Queries => &[SourceKind::Postgres],
+            Self::Redis => &[SourceKind::Redis],
+            Self::Certs => &[SourceKind::Certificates],
+            Self::Alerts => &[SourceKind::Prometheus, SourceKind::Http],
+        }
+    }
+
+    /// Whether it rests on the cluster's objects.
+    const fn objects(self) -> bool {
+        matches!(self, Self::Pods | Self::Rollouts | Self::Signals)
+    }
 }
 
 /// Reads everything once and prints it.
 async fn print(options: Options, what: What, output: Output) -> ExitCode {
-    let cluster = match connect(options).await {
-        Ok(cluster) => cluster,
+    let need = if what.objects() { Need::Always } else { Need::Sources };
+    let opened = match Opened::open(options, what.sources(), need).await {
+        Ok(opened) => opened,
         Err(why) => {
             complain(&why);
             return ExitCode::from(2);
         }
     };
-    let inbox = Inbox::new();
-    let (_demand, wanted) = tokio::sync::watch::channel(Demand::signals());
-    let scope = cluster.place().scope.clone();
-    let _feeds = Feeds::start(cluster, scope, inbox.clone(), wanted);
-    let mut world = World::default();
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
-    let settled = |world: &World| {
-        crate::signal::KINDS.iter().all(|k| {
-            !matches!(
-                world.feed(FeedId::Watch(*k)),
-                Freshness::Off | Freshness::Syncing { .. }
-            )
-        })
-    };
-    while !settled(&world) {
-        tokio::select! {
-            () = inbox.ready() => if let Some(batch) = inbox.drain() { world.apply(batch); },
-            () = tokio::time::sleep_until(deadline) => break,
-        }
-    }
+    let world = opened.look(what.sources(), what.objects()).await;
     let now = jiff::Timestamp::now();
-    let mut judge = crate::signal::Judge::default();
-    judge.update(&world, now);
-    let answer = match what {
+    tell(&match what {
         What::Pods => headless::pods(&world, now, output),
         What::Rollouts => headless::rollouts(&world, now, output),
-        What::Signals => headless::signals(&world, &judge, now, output),
-    };
+        What::Signals => {
+            let mut judge = crate::signal::Judge::new(opened.config.signals.clone());
+            judge.update(&world, now);
+            headless::signals(&world, &judge, now, output)
+        }
+        What::Queues => headless::queues(&world, now, output),
+        What::Queries => headless::queries(&world, output),
+        What::Redis => headless::redis(&world, output),
+        What::Certs => headless::certs(&world, &opened.config.signals, now, output),
+        What::Alerts => headless::alerts(&world, now, output),
+    })
+}
+
+fn tell(answer: &headless::Answer) -> ExitCode {
     say(&answer.text);
     for doubt in &answer.doubts {
         complain(doubt);
@@ -207,37 +232,33 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     ExitCode::from(answer.verdict.code())
 }
 
-async fn connect(options: Options) -> Result<feed::Cluster, String> {
-    let loaded = load(options);
-    for problem in &loaded.problems {
-        complain(&problem.to_string());
-    }
-    let target = loaded.config.target()?;
-    let choice = ContextChoice {
-        kubeconfig: target.kubeconfig,
-        context: target.context,
-        scope: target.scope,
-        platform: target.platform,
-        signed_in: None,
+async fn check(options: Options, args: Check) -> ExitCode {
+    // What a role needs is known without asking anybody; only the context's namespace is not.
+    let need = match args.role {
+        None => Need::Always,
+        Some(_) => Need::Never,
     };
-    feed::connect(choice, Access::ReadOnly).await.map_err(|e| e.to_string())
-}
-
-async fn check(options: Options, output: Output) -> ExitCode {
-    let rows = match connect(options).await {
-        Ok(cluster) => {
-            let scope = cluster.place().scope.clone();
-            feed::access::check(&cluster, &scope).await
-        }
+    let mut opened = match Opened::open(options, &EVERY, need).await {
+        Ok(opened) => opened,
         Err(why) => {
             complain(&why);
             return ExitCode::from(2);
         }
     };
-    let answer = headless::check(&rows, output);
-    say(&answer.text);
-    for doubt in &answer.doubts {
-        complain(doubt);
-    }
-    ExitCode::from(answer.verdict.code())
+    let Some(role) = args.role else {
+        let mut rows = opened.check().await;
+        if opened.cluster.is_none() {
+            rows.insert(0, headless::no_cluster());
+        }
+        return tell(&headless::check(&rows, args.print.output));
+    };
+    let role = match role {
+        crate::cli::Role::Observer => Role::Observer,
+        crate::cli::Role::Operator => Role::Operator,
+    };
+    opened.find_namespace().await;
+    let (scope, home) = opened.scope();
+    let env = crate::feed::postgres::Env::here();
+    let grants = headless::grants(&opened.platform, &scope, &home, role, &env);
+    tell(&grants.print(args.print.output))
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::{Args as _, CommandFactory as _};
-use quarterdeck::cli::{Cli, Demo, Options, Print};
+use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Print};
 use quarterdeck::config::{Config, File, Inputs, Loaded};
 use quarterdeck::keys::{CONTEXTS, Keymap, Vocabulary, hints};
 use quarterdeck::runbook::{format, lint};
@@ -73,6 +73,9 @@ fn keys(section: &str) -> Vec<String> {
         .collect()
 }
 
+/// The lists of sources in a platform.
+const SOURCES: [&str; 6] = ["postgres", "redis", "queues", "prometheus", "certificates", "http"];
+
 const SECTIONS: [&str; 6] = [
     "[[platform]]",
     "[ui]",
@@ -106,9 +109,11 @@ fn the_flags_are_those_of_the_program() {
     for (name, command) in [
         ("qd demo", Demo::augment_args(clap::Command::new("qd demo"))),
         (
-            "qd pods, rollouts, signals, check",
+            "qd pods, rollouts, signals, queues, queries, redis, certs, alerts",
             Print::augment_args(clap::Command::new("qd pods")),
         ),
+        ("qd check", Check::augment_args(clap::Command::new("qd check"))),
+        ("qd init", Init::augment_args(clap::Command::new("qd init"))),
     ] {
         let help = of(command);
         let options = help.split_once("Options:\n").unwrap().1;
@@ -123,8 +128,7 @@ fn the_flags_are_those_of_the_program() {
 fn the_table_of_configuration_keys_is_complete() {
     let mut text = "| section | keys |\n|---|---|\n".to_owned();
     let mut sections: Vec<String> = SECTIONS.map(str::to_owned).to_vec();
-    let lists = ["postgres", "redis", "queues", "prometheus", "certificates", "http"];
-    sections.splice(1..1, lists.map(|l| format!("[[platform.{l}]]")));
+    sections.splice(1..1, SOURCES.map(|l| format!("[[platform.{l}]]")));
     for section in sections {
         let under = if section.starts_with("[[platform.") {
             format!("[[platform]]\nname = \"x\"\n{section}")
@@ -147,7 +151,7 @@ fn the_defaults_are_the_defaults_and_every_key_stands_in_an_example() {
     assert_eq!(load(&block("example")).problems, []);
 
     let text = block("defaults") + &block("example");
-    let sources: BTreeSet<&str> = ["postgres", "redis", "queues", "prometheus", "certificates", "http"].into();
+    let sources: BTreeSet<&str> = SOURCES.into();
     for section in SECTIONS {
         let (_, rest) = text
             .split_once(&format!("{section}\n"))
@@ -162,6 +166,35 @@ fn the_defaults_are_the_defaults_and_every_key_stands_in_an_example() {
                 body.lines().any(|l| l.starts_with(&format!("{key} ="))),
                 "{section} {key}"
             );
+        }
+    }
+}
+
+#[test]
+fn every_key_of_every_source_stands_in_the_example_and_is_right_uncommented() {
+    let text = block("sources");
+    assert_eq!(load(&text).problems, []);
+    for source in SOURCES {
+        let section = format!("[[platform.{source}]]");
+        let (_, rest) = text.split_once(&format!("{section}\n")).unwrap();
+        let body: Vec<&str> = rest.split("\n[[").next().unwrap().lines().collect();
+        for key in keys(&format!("[[platform]]\nname = \"x\"\n{section}")) {
+            let open = body
+                .iter()
+                .map(|l| l.strip_prefix("# ").unwrap_or(l))
+                .find(|l| l.starts_with(&format!("{key} =")))
+                .unwrap_or_else(|| panic!("{section} {key}"));
+            // Alone, and so without what it would contradict.
+            let needed = ["name = \"x\"", "url = \"https://x\""];
+            let needed = if source == "http" { &needed[..] } else { &needed[..1] };
+            let alone: String = needed
+                .iter()
+                .filter(|n| !n.starts_with(&format!("{key} =")))
+                .chain([&open])
+                .map(|l| format!("{l}\n"))
+                .collect();
+            let loaded = load(&format!("[[platform]]\nname = \"x\"\n{section}\n{alone}\n"));
+            assert_eq!(loaded.problems, [], "{section} {open}");
         }
     }
 }

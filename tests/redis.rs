@@ -112,7 +112,7 @@ async fn each_missing_right_blanks_its_own_view_and_names_its_rule() {
         server.port,
         pw.path().display()
     ));
-    set_user(observer_acl());
+    set_user(&observer_acl());
     let seen = look(&mut watcher(way.clone())).await;
     let problems = |seen: &Redis| -> Vec<(&'static str, Problem)> {
         let n = &seen.nodes[0];
@@ -136,7 +136,8 @@ async fn each_missing_right_blanks_its_own_view_and_names_its_rule() {
         ("+ping", vec!["ping"]),
         ("+info", vec!["info", "commands"]),
     ] {
-        let rules: Vec<&str> = observer_acl().split_whitespace().filter(|w| *w != rule).collect();
+        let all = observer_acl();
+        let rules: Vec<&str> = all.split_whitespace().filter(|w| *w != rule).collect();
         set_user(&rules.join(" "));
         let seen = look(&mut watcher(way.clone())).await;
         let found = problems(&seen);
@@ -153,7 +154,7 @@ async fn each_missing_right_blanks_its_own_view_and_names_its_rule() {
         }
     }
     // What the observer may not do, the server refuses too.
-    set_user(observer_acl());
+    set_user(&observer_acl());
     let as_observer = |words: &[&str]| {
         let mut all = vec!["--user", "qd", "--no-auth-warning", "--pass", "pw"];
         all.extend(words);

@@ -297,6 +297,9 @@ fn merge(
     compare: &impl Fn(&Placed, &Placed) -> Ordering,
     keep: impl Fn(&Row) -> bool,
 ) -> bool {
+    if moved.is_empty() {
+        return true;
+    }
     let mut sorted = true;
     let mut old: Places<usize> = HashMap::default();
     old.extend(moved.iter().enumerate().filter_map(|(i, m)| Some((m.old?, i))));

@@ -343,7 +343,7 @@ impl App {
         for pane in &PANES {
             if self.on_screen(pane.id) {
                 wanted.kinds.extend(pane.wants);
-                wanted.metrics |= pane.metrics && self.size.0 >= 100;
+                wanted.metrics |= pane.metrics && panes::shows_usage(self);
                 wanted.sources.extend(pane.sources);
             }
         }

@@ -7,6 +7,7 @@
 //!
 //! [`Config::load`] is pure over [`Inputs`], a snapshot of files, environment and flags.
 
+mod draft;
 mod inputs;
 mod load;
 mod paths;
@@ -14,6 +15,7 @@ mod platform;
 mod policy;
 mod secret;
 mod source;
+mod through;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +25,7 @@ use serde::Deserialize;
 use crate::model::Scope;
 use crate::signal::Thresholds;
 
+pub use draft::{Findings, FoundKind, FoundQueues, FoundService, FoundUrl, Home, draft, problems as draft_problems};
 pub use inputs::{File, Inputs, Layer, Problem, runbooks};
 pub use paths::Paths;
 pub use platform::{Class, Declared, Platform};

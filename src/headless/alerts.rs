@@ -26,6 +26,9 @@ pub fn alerts(world: &World, now: Timestamp, output: Output) -> Answer {
     } else {
         doubts(world, SourceKind::Prometheus)
     };
+    if !world.sources.http.is_empty() {
+        doubts.extend(super::source_doubts::doubts(world, SourceKind::Http));
+    }
     for (source, seen) in sources {
         view(&mut doubts, source, "alerts", &seen.alerts);
         view(&mut doubts, source, "slos", &seen.slos);

@@ -11,7 +11,7 @@ use crate::text::clean;
 /// Of each source: reachable, permitted, or the missing grant. Wrong when a needed one is refused or unreachable.
 ///
 /// JSON: `{"checks": [{source, what, needed, state, detail}]}`; `state` is one of `ok`, `missing`, `unreachable`,
-/// `unknown`; `detail` is the grant that is missing, or why.
+/// `unknown`, `absent` (the server does not have it); `detail` is the grant that is missing, or why.
 pub fn check(rows: &[CheckRow], output: Output) -> Answer {
     let doubts: Vec<String> = rows
         .iter()
@@ -55,11 +55,24 @@ pub fn check(rows: &[CheckRow], output: Output) -> Answer {
     Answer { text, doubts, verdict }
 }
 
+/// That the cluster is not connected.
+pub fn no_cluster() -> CheckRow {
+    CheckRow {
+        source: "kubernetes".to_owned(),
+        what: "connect".to_owned(),
+        needed: true,
+        state: CheckState::Unknown {
+            why: "no kubeconfig that can be used".to_owned(),
+        },
+    }
+}
+
 fn parts(state: &CheckState) -> (&'static str, &str) {
     match state {
         CheckState::Ok => ("ok", ""),
         CheckState::Missing { grant } => ("missing", grant),
         CheckState::Unreachable { why } => ("unreachable", why),
         CheckState::Unknown { why } => ("unknown", why),
+        CheckState::Absent { why } => ("absent", why),
     }
 }

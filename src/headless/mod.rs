@@ -11,25 +11,29 @@ mod pods;
 mod queries;
 mod queues;
 mod redis;
+mod role;
 mod rollouts;
 pub mod runbooks;
 mod signals;
 mod source_doubts;
+mod sources;
 mod table;
 
 use std::process::ExitCode;
 
-use crate::model::{Freshness, Kind, SourceKind, World};
+use crate::model::{Freshness, Kind, World};
 
 pub use alerts::alerts;
 pub use certs::certs;
-pub use check::check;
+pub use check::{check, no_cluster};
 pub use pods::pods;
 pub use queries::queries;
 pub use queues::queues;
 pub use redis::redis;
+pub use role::{Grants, grants};
 pub use rollouts::rollouts;
 pub use signals::signals;
+pub use sources::source_rows;
 
 /// What a command prints, and what it says of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,23 +97,6 @@ fn doubts(world: &World, kinds: &[Kind]) -> Vec<String> {
                 Freshness::Absent { why } => format!("the server does not have them: {why}"),
             };
             Some(crate::text::clean(&format!("{}: {why}", kind.plural())).into_owned())
-        })
-        .collect()
-}
-
-/// Why sources of this kind are not fully known, a sentence each.
-fn source_doubts(world: &World, kind: SourceKind) -> Vec<String> {
-    let reach = world.sources.reach.iter().filter(|(id, _)| id.kind == kind);
-    reach
-        .filter_map(|(id, state)| {
-            let why = match state {
-                Freshness::Fresh => return None,
-                Freshness::Off | Freshness::Syncing { .. } => "not read yet".to_owned(),
-                Freshness::Stale { since, why, .. } => format!("not seen since {since}: {why}"),
-                Freshness::Failed { why, .. } | Freshness::Absent { why } => why.to_string(),
-                Freshness::Forbidden { why } => format!("not permitted: {why}"),
-            };
-            Some(crate::text::clean(&format!("{} {}: {why}", kind.word(), id.name)).into_owned())
         })
         .collect()
 }

@@ -6,7 +6,7 @@ use super::table::Table;
 use super::{Answer, Verdict};
 use crate::cli::Output;
 use crate::model::postgres::{Session, Statements, TableStat};
-use crate::model::{Freshness, Postgres, Problem, Seen, SourceId, SourceKind, Str, World};
+use crate::model::{Postgres, Problem, Seen, SourceId, SourceKind, Str, World};
 use crate::text::{age, clean};
 
 /// What every PostgreSQL of the platform is doing. Wrong when a session waits for a lock.
@@ -17,32 +17,20 @@ use crate::text::{age, clean};
 /// live, dead, threshold, vacuumed, analyzed}], connections: {total, usable, max, states}, work, horizon, databases,
 /// replicas, slots, pools, indexes, problems: {view: sentence}}]}`. A view that could not be read is `null`.
 pub fn queries(world: &World, output: Output) -> Answer {
-    let mut doubts = Vec::new();
+    let mut doubts = super::source_doubts::doubts(world, SourceKind::Postgres);
     let mut blocked = false;
     for (name, server) in &world.sources.postgres {
         let id = SourceId {
             kind: SourceKind::Postgres,
             name: Str::clone(name),
         };
-        match world.sources.reach.get(&id) {
-            Some(Freshness::Failed { why, .. } | Freshness::Stale { why, .. }) => {
-                doubts.push(clean(&format!("{name}: {why}")).into_owned());
-            }
-            _ => doubts.extend(
-                problems(server)
-                    .into_iter()
-                    .map(|(view, why)| format!("{name}: {view}: {why}")),
-            ),
-        }
+        // Of a server that is not reached one sentence is enough.
+        let lost = world.sources.reach.get(&id).is_some_and(|r| !r.is_fresh());
+        let known = if lost { Vec::new() } else { problems(server) };
+        // What the server does not have is no doubt about what it has.
+        let known = known.into_iter().filter(|(_, p)| !matches!(p, Problem::Absent { .. }));
+        doubts.extend(known.map(|(view, why)| format!("{name}: {view}: {}", sentence(why))));
         blocked |= server.locks.fresh().is_some_and(|t| t.waiters().next().is_some());
-    }
-    for (id, reach) in &world.sources.reach {
-        if let Freshness::Failed { why, .. } = reach
-            && id.kind == SourceKind::Postgres
-            && !world.sources.postgres.contains_key(&id.name)
-        {
-            doubts.push(clean(&format!("{}: {why}", id.name)).into_owned());
-        }
     }
     let text = match output {
         Output::Table => table(world),
@@ -70,7 +58,7 @@ pub fn sentence(problem: &Problem) -> String {
     clean(&text).into_owned()
 }
 
-fn problems(p: &Postgres) -> Vec<(&'static str, String)> {
+fn problems(p: &Postgres) -> Vec<(&'static str, &Problem)> {
     let all = [
         ("sessions", &p.activity.problem),
         ("locks", &p.locks.problem),
@@ -88,7 +76,7 @@ fn problems(p: &Postgres) -> Vec<(&'static str, String)> {
         ("pools", &p.pools.problem),
     ];
     all.into_iter()
-        .filter_map(|(view, problem)| Some((view, sentence(problem.as_ref()?))))
+        .filter_map(|(view, problem)| Some((view, problem.as_ref()?)))
         .collect()
 }
 
@@ -180,7 +168,7 @@ fn upkeep(t: &TableStat) -> Value {
 fn document(name: &str, p: &Postgres) -> Value {
     let problems: serde_json::Map<String, Value> = problems(p)
         .into_iter()
-        .map(|(view, why)| (view.to_owned(), why.into()))
+        .map(|(view, why)| (view.to_owned(), sentence(why).into()))
         .collect();
     let server = p.server.last();
     json!({
@@ -265,7 +253,8 @@ mod tests {
             name: "core".into(),
         };
         world.apply(Batch {
-            sources: vec![(id, Source::Postgres(Arc::new(server)))],
+            sources: vec![(id.clone(), Source::Postgres(Arc::new(server)))],
+            reach: vec![(id, crate::model::Freshness::Fresh)],
             ..Batch::default()
         });
         let answer = queries(&world, Output::Json);

@@ -16,7 +16,7 @@ use crate::text::{age, clean};
 /// finished_per_minute, growth_per_minute, failed_10m, finished_10m, empties_seconds, read, problem, missing}]}`;
 /// `empties_seconds` is `null` when it is not known and -1 when nothing finishes; `missing` names fields and why.
 pub fn queues(world: &World, now: Timestamp, output: Output) -> Answer {
-    let mut doubts = source_doubts(world, SourceKind::Queues);
+    let mut doubts = source_doubts::doubts(world, SourceKind::Queues);
     let mut all: Vec<(&str, &Queue)> = world
         .sources
         .queues

@@ -16,7 +16,7 @@ use crate::text::{bytes, clean};
 /// blocked, ops_per_second, hit_rate, evicted_keys, evicted_per_second, keys, replicas, saves, cluster_ok, sentinels_agreeing,
 /// read, problem}]}`.
 pub fn redis(world: &World, output: Output) -> Answer {
-    let mut doubts = source_doubts(world, SourceKind::Redis);
+    let mut doubts = source_doubts::doubts(world, SourceKind::Redis);
     let mut wrong = false;
     let mut table = Table::new([
         "REDIS",

@@ -18,7 +18,8 @@ use crate::signal::{Judge, KINDS};
 /// observed, runbook, related: [{kind, namespace, name, uid}], count, stale}]}`.
 pub fn signals(world: &World, judge: &Judge, now: Timestamp, output: Output) -> Answer {
     let now = world.server_now(now);
-    let doubts = doubts(world, &KINDS);
+    let mut doubts = doubts(world, &KINDS);
+    doubts.extend(super::source_doubts::all(world));
     let verdict = Verdict::of(!judge.signals().is_empty(), &doubts);
     let text = match output {
         Output::Table => {

@@ -1,13 +1,25 @@
 //! Why what is said of polled sources is not complete.
 
-use crate::model::{Freshness, Problem, Seen, SourceKind, World};
+use crate::model::{Freshness, Problem, Seen, SourceId, SourceKind, World};
 use crate::text::clean;
 
 /// The sources of a kind that are not reached, a sentence each; one, too, when there is none.
 pub(super) fn doubts(world: &World, kind: SourceKind) -> Vec<String> {
     let of = world.sources.reach.iter().filter(|(id, _)| id.kind == kind);
-    let mut all: Vec<String> = of
-        .clone()
+    let mut all = sentences(of.clone());
+    if of.count() == 0 {
+        all.push(format!("no source is configured: add [[platform.{}]]", kind.word()));
+    }
+    all
+}
+
+/// The same of every source there is.
+pub(super) fn all(world: &World) -> Vec<String> {
+    sentences(world.sources.reach.iter())
+}
+
+fn sentences<'a>(reach: impl Iterator<Item = (&'a SourceId, &'a Freshness)>) -> Vec<String> {
+    reach
         .filter_map(|(id, state)| {
             let why = match state {
                 Freshness::Fresh => return None,
@@ -18,13 +30,9 @@ pub(super) fn doubts(world: &World, kind: SourceKind) -> Vec<String> {
                     why.to_string()
                 }
             };
-            Some(clean(&format!("{} {}: {why}", kind.word(), id.name)).into_owned())
+            Some(clean(&format!("{} {}: {why}", id.kind.word(), id.name)).into_owned())
         })
-        .collect();
-    if of.count() == 0 {
-        all.push(format!("no source is configured: add [[platform.{}]]", kind.word()));
-    }
-    all
+        .collect()
 }
 
 /// Adds why one view is not known. What the platform does not have, or what is switched off, is no doubt.

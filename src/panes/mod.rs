@@ -196,6 +196,15 @@ pub fn on_deck(app: &App) -> Vec<PaneId> {
         .collect()
 }
 
+/// Whether the pods' table has room for what they use, and does not drop those columns: reading it costs the server
+/// a list of all pods' metrics.
+pub fn shows_usage(app: &App) -> bool {
+    let beside = !app.zoomed && app.shows_all_panes() && on_deck(app).len() > 1;
+    let width = if beside { app.size.0 / 2 } else { app.size.0 };
+    // The frame and the mark before a row take five.
+    app.size.0 >= 100 && pods::least_width_with_usage(app) + 5 <= width
+}
+
 /// The columns of what the pane shows now.
 pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
     item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))

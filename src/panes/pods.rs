@@ -32,6 +32,8 @@ pub const PANE: Pane = Pane {
     empty: "no pods here",
 };
 
+const CPU: Column = Column::new("cpu", "CPU", Width::Fixed(6), 4).right();
+
 fn columns(app: &App) -> Vec<Column> {
     let mut columns = Vec::with_capacity(9);
     if app.many_namespaces() {
@@ -45,12 +47,25 @@ fn columns(app: &App) -> Vec<Column> {
         app.world.feed(FeedId::Metrics),
         Freshness::Fresh | Freshness::Stale { .. }
     ) {
-        columns.push(Column::new("cpu", "CPU", Width::Fixed(6), 4).right());
+        columns.push(CPU);
         columns.push(Column::new("memory", "MEM", Width::Fixed(7), 4).right());
     }
     columns.push(Column::new("node", "NODE", Width::Fixed(16), 5));
     columns.push(Column::new("age", "AGE", Width::Fixed(4), 2).right());
     columns
+}
+
+/// As narrow as the table can be with CPU: what is dropped after it, and itself.
+pub fn least_width_with_usage(app: &App) -> u16 {
+    let least = |c: &Column| match c.width {
+        Width::Fixed(n) | Width::Grow(n, _) | Width::Fill(n) => n + 2,
+    };
+    let others = columns(app)
+        .iter()
+        .filter(|c| c.priority < CPU.priority)
+        .map(least)
+        .sum::<u16>();
+    others + least(&CPU) - 2
 }
 
 fn rows(app: &App) -> Vec<Row> {

@@ -21,6 +21,8 @@ use crate::model::{Freshness, Problem, SourceId, SourceKind, Str};
 /// Running sources. Dropping it ends them.
 pub struct Sources {
     tasks: JoinSet<()>,
+    /// At the start.
+    pace: Pace,
     /// How often each kind is looked at.
     paces: BTreeMap<SourceKind, watch::Sender<Pace>>,
     postgres: watch::Sender<postgres::Wanted>,
@@ -49,28 +51,53 @@ impl Means {
             who: format!("{user}@{host}"),
         }
     }
+
+    /// For one look.
+    pub fn context(&self) -> SourceContext {
+        SourceContext {
+            cluster: self.cluster.clone(),
+            grant: self.grant.clone(),
+            pace: watch::channel(Pace::Fast).1,
+        }
+    }
 }
 
 impl Sources {
     /// Starts every source of the platform.
     pub fn start(platform: &Platform, means: &Means, inbox: &Inbox) -> Self {
+        Self::begin(platform, means, inbox, Pace::Slow, |_| true)
+    }
+
+    /// Starts those of these kinds, with everything that a pane would show.
+    pub fn look(platform: &Platform, means: &Means, inbox: &Inbox, kinds: &[SourceKind]) -> Self {
+        Self::begin(platform, means, inbox, Pace::Fast, |kind| kinds.contains(&kind))
+    }
+
+    fn begin(
+        platform: &Platform,
+        means: &Means,
+        inbox: &Inbox,
+        pace: Pace,
+        wanted: impl Fn(SourceKind) -> bool,
+    ) -> Self {
         let mut all = Self {
             tasks: JoinSet::new(),
+            pace,
             paces: BTreeMap::new(),
             postgres: watch::Sender::new(postgres::Wanted::default()),
             queues: BTreeMap::new(),
         };
-        for source in &platform.postgres {
+        for source in platform.postgres.iter().filter(|_| wanted(SourceKind::Postgres)) {
             all.postgres(source, means, inbox);
         }
-        for source in &platform.redis {
+        for source in platform.redis.iter().filter(|_| wanted(SourceKind::Redis)) {
             let context = all.context(SourceKind::Redis, means);
             let named = |q: &QueueSource| q.redis.as_deref() == Some(source.name.as_str());
             let holds = source.holds_queues || platform.queues.iter().any(named);
             let way = Way::new(source.clone(), &context);
             all.tasks.spawn(redis::run(way, holds, context, inbox.also()));
         }
-        for source in &platform.queues {
+        for source in platform.queues.iter().filter(|_| wanted(SourceKind::Queues)) {
             let context = all.context(SourceKind::Queues, means);
             let place = place(platform, source, &context);
             let (looked_at, wanted) = watch::channel(None);
@@ -78,15 +105,19 @@ impl Sources {
             all.tasks
                 .spawn(queue::run(source.clone(), place, context, wanted, inbox.also()));
         }
-        for source in &platform.prometheus {
+        for source in platform.prometheus.iter().filter(|_| wanted(SourceKind::Prometheus)) {
             let context = all.context(SourceKind::Prometheus, means);
             all.tasks.spawn(prometheus::run(source.clone(), context, inbox.also()));
         }
-        for source in &platform.certificates {
+        for source in platform
+            .certificates
+            .iter()
+            .filter(|_| wanted(SourceKind::Certificates))
+        {
             let context = all.context(SourceKind::Certificates, means);
             all.tasks.spawn(certificate::run(source.clone(), context, inbox.also()));
         }
-        for source in &platform.http {
+        for source in platform.http.iter().filter(|_| wanted(SourceKind::Http)) {
             let context = all.context(SourceKind::Http, means);
             all.tasks.spawn(http_check::run(source.clone(), context, inbox.also()));
         }
@@ -94,7 +125,8 @@ impl Sources {
     }
 
     fn context(&mut self, kind: SourceKind, means: &Means) -> SourceContext {
-        let pace = self.paces.entry(kind).or_insert_with(|| watch::Sender::new(Pace::Slow));
+        let start = self.pace;
+        let pace = self.paces.entry(kind).or_insert_with(|| watch::Sender::new(start));
         SourceContext {
             cluster: means.cluster.clone(),
             grant: means.grant.clone(),

@@ -11,6 +11,7 @@ use super::world::json::int;
 use super::world::{World, WorldPlatform, cortex};
 use anyhow::{Context, Result};
 use jiff::{Timestamp, Unit};
+use serde_json::Value;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -144,6 +145,7 @@ pub async fn start(options: Options) -> Result<Demo> {
     let redis = resp::Server::start(world.store().clock().clone(), options.calm)
         .await
         .context("starting the demonstration's Redis on 127.0.0.1")?;
+    server.forwards().add("cortex", "redis", 6379, redis.address());
     let folder = private_folder().context("making a private folder for the demonstration's kubeconfig")?;
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
     let pace = options.pace.max(1);
@@ -281,14 +283,6 @@ fn source_tables(demo: &Demo) -> toml::Table {
 [[postgres]]
 name = "core"
 dsn = "{postgres}"
-[[redis]]
-name = "cache"
-url = "{redis}"
-[[queues]]
-name = "jobs"
-kind = "bullmq"
-redis = "cache"
-workload = "deployment/cortex/cortex-worker"
 [[prometheus]]
 name = "main"
 url = "{url}"
@@ -302,6 +296,13 @@ min_rate = 1.0
 [[certificates]]
 name = "cluster"
 ingress_address = "{ingress}"
+[[redis]]
+name = "cache"
+url = "{redis}"
+[[queues]]
+name = "cortex"
+redis = "cache"
+queues = [{{ name = "default", workload = "deployment/cortex/cortex-worker" }}, "email", "embeddings"]
 "#
     );
     // Written here, so it is TOML.

@@ -2,8 +2,10 @@
 
 use super::lab::{Lab, PODS_PATH, cortex};
 use quarterdeck::action::WriteGrant;
+use quarterdeck::config::Platform;
 use quarterdeck::feed::kube::access::{Ask, CheckState};
 use quarterdeck::feed::kube::object::Side;
+use quarterdeck::feed::kube::rights::{Role, rights};
 use quarterdeck::feed::kube::{Access, access, object};
 use quarterdeck::model::{Kind, ObjectRef};
 use quarterdeck::sim::kube::Fault;
@@ -66,7 +68,8 @@ async fn rights_are_asked_for_and_a_missing_one_is_a_rule_to_paste() {
     let answers = access::review(&operator, &asks).await;
     assert_eq!(answers[0], access::Allowed::Yes);
     assert!(matches!(answers[1], access::Allowed::No(_)), "{answers:?}");
-    let rows = access::check(&operator, &cortex()).await;
+    let wants = rights(&Platform::default(), &cortex(), "cortex", Role::Observer);
+    let rows = access::check(&operator, &wants).await;
     let state = |what: &str| {
         &rows
             .iter()
@@ -74,16 +77,16 @@ async fn rights_are_asked_for_and_a_missing_one_is_a_rule_to_paste() {
             .unwrap_or_else(|| panic!("{rows:#?}"))
             .state
     };
-    assert_eq!(*state("list and watch pods in cortex"), CheckState::Ok);
-    let CheckState::Missing { grant } = state("list and watch nodes everywhere") else {
+    assert_eq!(*state("get, list, watch pods in cortex"), CheckState::Ok);
+    let CheckState::Missing { grant } = state("get, list, watch nodes everywhere") else {
         panic!("{rows:#?}")
     };
     assert_eq!(
         grant,
-        r#"{apiGroups: [""], resources: ["nodes"], verbs: ["list", "watch"]} in a ClusterRole"#
+        r#"{apiGroups: [""], resources: ["nodes"], verbs: ["get", "list", "watch"]} in a ClusterRole"#
     );
     lab.server.stop().await;
-    let rows = access::check(&operator, &cortex()).await;
+    let rows = access::check(&operator, &wants).await;
     assert!(
         matches!(&rows[..], [r] if matches!(r.state, CheckState::Unreachable { .. })),
         "{rows:?}"

@@ -3,12 +3,14 @@
 /// The first thing in the bytes that the console has no business sending, in words.
 ///
 /// Allowed are: printable text without controls or marks that turn the reading order, CR, LF, BEL, and those CSI
-/// sequences that place the cursor, clear, colour and switch modes. Strings (OSC, DCS, …) are not.
+/// sequences that place the cursor, clear, colour and switch modes. Strings (OSC, DCS, …) are not, but for the question
+/// what colour the background has.
 pub fn harm(bytes: &[u8]) -> Option<String> {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => return Some(format!("not UTF-8 at byte {}", e.valid_up_to())),
     };
+    let text = text.replace("\u{1b}]11;?\u{1b}\\", "");
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let near = || {

@@ -342,9 +342,8 @@ pub(super) fn retry(app: &mut App, queue: Thing, text: &str) -> Vec<Effect> {
     let request = Request::RetryJobs {
         queue,
         which: Box::new(JobFilter {
-            jobs: Vec::new(),
-            named: None,
             failed_with,
+            ..JobFilter::default()
         }),
     };
     app.open_plan(request, None)

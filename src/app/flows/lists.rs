@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Hands, batch, rows};
 use crate::app::command;
 use crate::app::layers::Palette;
-use crate::app::{Effect, Layer, Msg, Strip};
+use crate::app::{Effect, Layer, List, Msg, Strip};
 use crate::model::{Batch, Change, Pod};
 
 fn pods(hands: &Hands) -> Vec<Arc<Pod>> {
@@ -53,6 +53,63 @@ fn filter_and_sort_keep_the_selection_on_its_object() {
     hands.press("esc");
     assert_eq!(hands.names().len(), names.len());
     assert!(hands.app.list(hands.app.pane).filter.is_empty());
+}
+
+#[test]
+fn news_put_in_their_places_give_the_list_that_reading_anew_gives() {
+    let read_anew = |hands: &Hands| {
+        let shown = hands.app.list(hands.app.pane);
+        let mut list = List::default();
+        list.sort.clone_from(&shown.sort);
+        list.filter.clone_from(&shown.filter);
+        crate::panes::refresh(&hands.app, hands.app.active_pane(), &mut list);
+        let names = list.rows.iter().map(|r| r.order().1.to_string());
+        (names.collect::<Vec<_>>(), list.total)
+    };
+    for (keys, filter) in [
+        ("", ""),
+        ("s t", "e"),
+        ("s t s r", "!worker"),
+        ("s a", "r"),
+        ("s n s r", "cortex"),
+    ] {
+        let mut hands = Hands::operator();
+        let all = pods(&hands);
+        hands.press(keys);
+        hands.press("/");
+        let mut random = fastrand::Rng::with_seed(7);
+        for round in 0..60 {
+            // Typing goes on while news arrive.
+            if let Some(c) = filter.get(round..=round) {
+                hands.types(c);
+                assert_eq!(hands.names(), read_anew(&hands).0, "{keys} {filter} typed {c}");
+            }
+            let news = (0..random.usize(0..4)).map(|_| {
+                let pod = &all[random.usize(..all.len())];
+                match random.u8(0..4) {
+                    0 => Change::Pod(pod.meta.key(), None),
+                    1 => Change::Pod(pod.meta.key(), Some(Arc::clone(pod))),
+                    _ => {
+                        let mut pod = Pod::clone(pod);
+                        pod.restarts = random.u32(0..9);
+                        pod.is_ready = random.bool();
+                        Change::Pod(pod.meta.key(), Some(pod.into()))
+                    }
+                }
+            });
+            let news = changes(news.collect());
+            hands.wait(6_000);
+            hands.tell(news);
+            let shown = hands.app.list(hands.app.pane);
+            assert_eq!(
+                (hands.names(), shown.total),
+                read_anew(&hands),
+                "{keys} {filter} {round}"
+            );
+            let counted = crate::panes::Tally::of(hands.app.world.pods.values());
+            assert_eq!(hands.app.pod_tally, counted);
+        }
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use super::connect::Cluster;
 use super::fault::{Fault, FaultKind};
+use super::rights::Right;
 use super::wire;
-use crate::model::{Kind, Scope};
 
 /// Reviews asked at the same time.
 const AT_ONCE: usize = 8;
@@ -157,6 +157,10 @@ pub enum CheckState {
     Unknown {
         why: String,
     },
+    /// The server does not have it: nothing that a right would change.
+    Absent {
+        why: String,
+    },
 }
 
 /// One line of `qd check`.
@@ -179,15 +183,30 @@ pub fn grant_line(ask: &Ask, verbs: &[&str]) -> String {
     } else {
         format!("a Role in {}", ask.namespace)
     };
+    format!("{} in {place}", rule(ask, &verbs))
+}
+
+/// The rule itself, as it stands in a role: `{apiGroups: [""], resources: ["pods"], verbs: ["list"]}`.
+pub fn rule_line(ask: &Ask, verbs: &[&str]) -> String {
+    let verbs = verbs.iter().map(|v| format!("{v:?}")).collect::<Vec<_>>().join(", ");
+    rule(ask, &verbs)
+}
+
+fn rule(ask: &Ask, verbs: &str) -> String {
+    let names = if ask.name.is_empty() {
+        String::new()
+    } else {
+        format!("resourceNames: [{:?}], ", ask.name)
+    };
     format!(
-        "{{apiGroups: [{:?}], resources: [{:?}], verbs: [{verbs}]}} in {place}",
+        "{{apiGroups: [{:?}], resources: [{:?}], {names}verbs: [{verbs}]}}",
         ask.group,
         ask.full_resource()
     )
 }
 
-/// Asks for everything that the console reads: is the server there, who are we, and may we list and watch each kind.
-pub async fn check(cluster: &Cluster, scope: &Scope) -> Vec<CheckRow> {
+/// Asks for all of `wants`: is the server there, who are we, and may we do each of them.
+pub async fn check(cluster: &Cluster, wants: &[Right]) -> Vec<CheckRow> {
     let source = format!("kubernetes {}", cluster.place().platform);
     let row = |what: String, needed: bool, state: CheckState| CheckRow {
         source: source.clone(),
@@ -234,49 +253,24 @@ pub async fn check(cluster: &Cluster, scope: &Scope) -> Vec<CheckRow> {
             return rows;
         }
     }
-    let namespaces: Vec<String> = match scope {
-        Scope::All => vec![String::new()],
-        Scope::Namespaces(list) => list.clone(),
-    };
-    let mut wants: Vec<(Ask, &'static [&'static str], bool)> = Vec::new();
-    for kind in Kind::ALL {
-        let places = if kind.namespaced() {
-            namespaces.clone()
-        } else {
-            vec![String::new()]
-        };
-        for ns in places {
-            let needed = matches!(kind, Kind::Pod | Kind::Deployment | Kind::ReplicaSet);
-            wants.push((
-                Ask::new("", kind.group(), kind.plural(), "", &ns),
-                &["list", "watch"],
-                needed,
-            ));
-        }
-    }
-    for ns in &namespaces {
-        wants.push((Ask::new("", "", "pods", "log", ns), &["get"], false));
-        wants.push((Ask::new("", "metrics.k8s.io", "pods", "", ns), &["list"], false));
-    }
-    wants.push((Ask::new("", "metrics.k8s.io", "nodes", "", ""), &["list"], false));
     let asks: Vec<Ask> = wants
         .iter()
-        .flat_map(|(ask, verbs, _)| {
-            verbs.iter().map(|verb| Ask {
+        .flat_map(|right| {
+            right.verbs.iter().map(|verb| Ask {
                 verb: (*verb).to_owned(),
-                ..ask.clone()
+                ..right.ask.clone()
             })
         })
         .collect();
     let mut answers = review(cluster, &asks).await.into_iter();
-    for (ask, verbs, needed) in &wants {
+    for Right { ask, verbs, needed } in wants {
         let answers: Vec<Allowed> = answers.by_ref().take(verbs.len()).collect();
         let place = if ask.namespace.is_empty() {
             "everywhere".to_owned()
         } else {
             format!("in {}", ask.namespace)
         };
-        let what = format!("{} {} {place}", verbs.join(" and "), ask.full_resource());
+        let what = format!("{} {} {place}", verbs.join(", "), ask.full_resource());
         rows.push(row(what, *needed, state_of(ask, verbs, &answers)));
     }
     rows

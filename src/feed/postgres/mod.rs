@@ -9,6 +9,7 @@ mod explain;
 mod fault;
 mod looks;
 mod pools;
+pub mod rights;
 mod server;
 mod session;
 mod tally;

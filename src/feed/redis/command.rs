@@ -5,6 +5,7 @@
 
 use redis::Cmd;
 
+pub use super::rights::{observer_acl, operator_acl};
 use crate::action::WriteGrant;
 
 /// Sections of INFO.
@@ -35,6 +36,8 @@ pub enum Read {
     SentinelMaster(String),
     SentinelAddress(String),
     SentinelQuorum(String),
+    /// Whether a user may send a command: it is not carried out.
+    AclDryrun(String, Vec<String>),
     Scan {
         cursor: u64,
         pattern: String,
@@ -109,6 +112,7 @@ impl Read {
             Self::SentinelMaster(name) => c.arg("SENTINEL").arg("MASTER").arg(name),
             Self::SentinelAddress(name) => c.arg("SENTINEL").arg("GET-MASTER-ADDR-BY-NAME").arg(name),
             Self::SentinelQuorum(name) => c.arg("SENTINEL").arg("CKQUORUM").arg(name),
+            Self::AclDryrun(user, words) => c.arg("ACL").arg("DRYRUN").arg(user).arg(words),
             Self::Scan {
                 cursor,
                 pattern,
@@ -189,6 +193,7 @@ impl Read {
             Self::SentinelMaster(_) => "+sentinel|master",
             Self::SentinelAddress(_) => "+sentinel|get-master-addr-by-name",
             Self::SentinelQuorum(_) => "+sentinel|ckquorum",
+            Self::AclDryrun(..) => "+acl|dryrun",
             Self::Scan { .. } => "+scan",
             Self::Exists(_) => "+exists",
             Self::Type(_) => "+type",
@@ -320,23 +325,6 @@ impl Script {
     }
 }
 
-/// The ACL of an observer, as `ACL SETUSER` takes it: everything that is read here and nothing else. For 7.0 and later;
-/// older servers write `~*` for `%R~*`.
-pub fn observer_acl() -> &'static str {
-    "resetchannels -@all +ping +auth +select +client|setname +info +role +dbsize +config|get +slowlog|get +slowlog|len \
-     +latency|latest +client|list +cluster|info +cluster|nodes +scan +exists +type +get +llen +lindex +lrange +zcard \
-     +zcount +zrange +zrangebyscore +zscore +hget +hmget +hlen +scard +sscan +xinfo|stream +xinfo|groups +xpending \
-     +xrange %R~*"
-}
-
-/// What an operator has beside it: the scripts' commands on the queues' keys, and UNLINK. `prefix` is the queues'.
-pub fn operator_acl(prefix: &str) -> String {
-    format!(
-        "{} +eval +unlink +zrem +hset +hdel +lpush +rpush +ltrim +rename +zadd +incr +del +xadd ~{prefix}:*",
-        observer_acl()
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,7 +362,8 @@ mod tests {
             Read::XinfoGroups(k()),
             Read::XpendingOldest(k(), k()),
         ];
-        let words: Vec<&str> = observer_acl().split_whitespace().collect();
+        let acl = observer_acl();
+        let words: Vec<&str> = acl.split_whitespace().collect();
         for read in all {
             assert!(words.contains(&read.acl()), "{}", read.acl());
         }

@@ -6,6 +6,7 @@
 pub mod command;
 pub mod connection;
 pub(crate) mod parse;
+pub mod rights;
 mod way;
 
 use std::collections::HashMap;

@@ -1,0 +1,90 @@
+//! `qd queues`, `queries`, `redis`, `alerts`, `certs` against real servers, without Kubernetes where it is not needed.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod postgres_support;
+mod qd_support;
+mod redis_support;
+
+use postgres_support::Pg;
+use qd_support::Qd;
+use quarterdeck::sim::demo;
+use redis_support::Server;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_source_prints_without_a_cluster() {
+    let pg = Pg::start(15, "").await;
+    let redis = Server::start(&[]);
+    redis.cli(&["HSET", "bull:mail:meta", "version", "bullmq:5.81.5"]);
+    redis.cli(&["RPUSH", "bull:mail:wait", "1"]);
+    redis.cli(&["HSET", "bull:mail:1", "timestamp", "1700000000000"]);
+    let qd = Qd::new(&format!(
+        "[[platform]]\nname = 'lab'\n[[platform.postgres]]\nname = 'core'\ndsn = '{}'\n\
+         [[platform.redis]]\nname = 'cache'\nurl = '{}'\n\
+         [[platform.queues]]\nname = 'jobs'\nredis = 'cache'\n\
+         [[platform.prometheus]]\nname = 'main'\nurl = 'http://127.0.0.1:1'\n",
+        pg.dsn("qd"),
+        redis.url()
+    ));
+    let (code, json, said) = qd.json(&["queries"]);
+    assert_eq!(
+        (code, json["postgres"][0]["database"].as_str()),
+        (0, Some("postgres")),
+        "{said}"
+    );
+    let (code, json, said) = qd.json(&["redis"]);
+    assert_eq!(
+        (code, json["redis"][0]["nodes"][0]["state"].as_str()),
+        (0, Some("ok")),
+        "{said}"
+    );
+    assert_eq!(json["redis"][0]["nodes"][0]["keys"], 3);
+    // A job waits and nobody works.
+    let (code, json, said) = qd.json(&["queues"]);
+    assert_eq!(code, 1, "{said}");
+    assert_eq!(
+        (
+            json["queues"][0]["name"].as_str(),
+            json["queues"][0]["ready"].as_u64(),
+            json["queues"][0]["state"].as_str()
+        ),
+        (Some("mail"), Some(1), Some("no worker")),
+        "{json:#}"
+    );
+    // What is not reached cannot be told.
+    let (code, json, said) = qd.json(&["alerts"]);
+    assert!(
+        code == 2 && json["gaps"].as_array().unwrap().len() >= 1 && said.contains("main"),
+        "{said}"
+    );
+    let (code, text, _) = qd.run(&["queues"]);
+    assert!(
+        code == 1 && text.starts_with("SOURCE") && text.contains("no worker"),
+        "{text}"
+    );
+    // No source of that kind: nobody can tell.
+    assert_eq!(qd.json(&["certs"]).0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demonstration_prints_its_alerts_certificates_and_signals() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let demo = demo::start(demo::Options::default()).await.unwrap();
+    let qd = Qd::at(demo.config());
+    let (code, json, said) = qd.json(&["alerts"]);
+    assert!(code == 1 && json["alerts"].as_array().unwrap().len() > 1, "{said}");
+    let (code, json, said) = qd.json(&["certs"]);
+    assert_eq!(code, 1, "{said}");
+    let rows = json["certificates"].as_array().unwrap();
+    assert!(
+        rows.iter()
+            .any(|c| c["name"] == "cortex-tls" && c["state"] == "overdue"),
+        "{json:#}"
+    );
+    let (code, json, said) = qd.json(&["signals"]);
+    let signals = json["signals"].as_array().unwrap();
+    assert!(
+        code == 1 && signals.iter().any(|s| s["id"].as_str().unwrap().starts_with("cert.")),
+        "{said} {json:#}"
+    );
+    demo.stop().await;
+}
