@@ -329,7 +329,7 @@ impl App {
             at: self.now,
             stage: stage.clone(),
         };
-        self.run_event(number, Event::Progress(progress))
+        self.run_event(number, Event::Progress(Box::new(progress)))
     }
 
     fn open_for_run(&mut self, number: u64, open: Open) -> Vec<Effect> {

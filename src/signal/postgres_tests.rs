@@ -161,7 +161,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
                     waiter(7, &[], 0.0),
                     waiter(8, &[7], 30.0),
                     waiter(9, &[8], 12.0),
-                ]))
+                ]));
             },
             0,
             &[
@@ -288,7 +288,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
                     servers_active: 20,
                     max_wait_s: 12.0,
                     ..Pool::default()
-                }])
+                }]);
             },
             31,
             &[
@@ -305,7 +305,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
                     sync_state: None,
                     lag_s: Some(40.0),
                     lag_bytes: Some(1 << 20),
-                }])
+                }]);
             },
             61,
             &["warning pg.replica-lag: core: replica r lags 40 s seen for 1m — 1.0 MiB behind"],

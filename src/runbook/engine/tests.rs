@@ -111,11 +111,11 @@ fn done(plan: u64, outcome: Outcome, verdict: Option<crate::action::Verdict>) ->
         request: Request::Restart { target: target() },
         valid_for_s: 600,
     });
-    Event::Progress(Progress {
+    Event::Progress(Box::new(Progress {
         id: ActionId(plan),
         at: at(0),
         stage: Stage::Done { outcome, verdict, undo },
-    })
+    }))
 }
 
 fn healthy(plan: u64) -> Event {
@@ -288,10 +288,10 @@ fn fitting(event: Event, run: &Run, asks: &[AskId]) -> Event {
         Event::PlanRefused { ask: given, why } => Event::PlanRefused { ask: ask(given), why },
         Event::PlanCancelled { ask: given, why } => Event::PlanCancelled { ask: ask(given), why },
         Event::Confirmed { plan } => Event::Confirmed { plan: id(plan) },
-        Event::Progress(progress) => Event::Progress(Progress {
+        Event::Progress(progress) => Event::Progress(Box::new(Progress {
             id: id(progress.id),
-            ..progress
-        }),
+            ..*progress
+        })),
         other => other,
     }
 }
