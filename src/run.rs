@@ -210,7 +210,7 @@ fn in_one(notices: Vec<Notice>) -> Vec<Notice> {
     let more = notices.len().saturating_sub(1);
     let mut first: Vec<Notice> = notices.into_iter().take(1).collect();
     if let Some(notice) = first.first_mut().filter(|_| more > 0) {
-        notice.text.push_str(&format!(" (and {more} more: see the log)"));
+        notice.text = format!("{} (and {more} more: see the log)", notice.text);
     }
     first
 }

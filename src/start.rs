@@ -47,8 +47,8 @@ pub fn main(cli: Cli) -> ExitCode {
 
 async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        None => console(cli.options).await,
-        Some(Command::Demo(args)) => play(cli.options, args).await,
+        None => Box::pin(console(cli.options)).await,
+        Some(Command::Demo(args)) => Box::pin(play(cli.options, args)).await,
         Some(Command::Pods(p)) => return print(cli.options, What::Pods, p.output).await,
         Some(Command::Rollouts(p)) => return print(cli.options, What::Rollouts, p.output).await,
         Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
@@ -159,7 +159,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     complain("making the history of the demonstration platform");
     let demo = demo::start(wanted).await?;
     options.config = Some(demo.config().to_path_buf());
-    let result = console(options).await;
+    let result = Box::pin(console(options)).await;
     demo.stop().await;
     result
 }

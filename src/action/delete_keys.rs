@@ -220,7 +220,7 @@ pub(super) async fn draft(reach: &Reach, keys: &Thing) -> Result<Draft, Refusal>
     Ok(draft)
 }
 
-pub(super) async fn ready(reach: &Reach, keys: &Thing, step: &PlanStep) -> Result<Box<dyn Deed>, Outcome> {
+pub(super) fn ready(reach: &Reach, keys: &Thing, step: &PlanStep) -> Result<Box<dyn Deed>, Outcome> {
     let client = client(reach, keys).map_err(|r| Outcome::Refused(r.what))?;
     let prefix = step
         .body

@@ -147,8 +147,8 @@ impl Request {
             Self::RetryJobs { queue: thing, .. }
             | Self::PauseQueue { queue: thing }
             | Self::ResumeQueue { queue: thing }
-            | Self::DeleteKeys { keys: thing } => Some(&thing.source),
-            Self::Renew { certificate: thing }
+            | Self::DeleteKeys { keys: thing }
+            | Self::Renew { certificate: thing }
             | Self::Silence { alert: thing, .. }
             | Self::ExpireSilence { silence: thing } => Some(&thing.source),
             _ => None,

@@ -263,13 +263,13 @@ fn outcome_of(fault: &Fault) -> Outcome {
 }
 
 /// For the journal: PostgreSQL has no status numbers, and its texts are clean.
-fn response(ok: bool, reason: &str, message: String) -> Option<ResponseSeen> {
-    Some(ResponseSeen {
+fn response(ok: bool, reason: &str, message: String) -> ResponseSeen {
+    ResponseSeen {
         code: if ok { 200 } else { 0 },
         reason: reason.to_owned(),
         message,
         ..ResponseSeen::default()
-    })
+    }
 }
 
 /// Between two looks at what became of it.

@@ -88,7 +88,7 @@ pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dy
         Request::RetryJobs { queue, .. } => retry_jobs::ready(reach, queue, step, pace).await,
         Request::PauseQueue { queue } => pause_queue::ready(reach, queue, step, true, pace).await,
         Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, pace).await,
-        Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step).await,
+        Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step),
         Request::Postgres { .. } => postgres::ready(actor, plan, step).await,
         Request::Renew { certificate } => renew::ready(actor, certificate, step).await,
         request @ (Request::Silence { .. } | Request::ExpireSilence { .. }) => {

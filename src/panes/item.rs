@@ -94,15 +94,14 @@ pub(super) fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
     let Some(at) = columns.iter().position(|c| c.id == column) else {
         return Ordering::Equal;
     };
-    match (
+    if let (Some(x), Some(y)) = (
         a.numbers.get(at).copied().flatten(),
         b.numbers.get(at).copied().flatten(),
     ) {
-        (Some(x), Some(y)) => y.total_cmp(&x),
-        _ => {
-            let text = |i: &Item| i.cells.get(at).map(|c| c.text.clone());
-            text(a).cmp(&text(b))
-        }
+        y.total_cmp(&x)
+    } else {
+        let text = |i: &Item| i.cells.get(at).map(|c| c.text.clone());
+        text(a).cmp(&text(b))
     }
 }
 

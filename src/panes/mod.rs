@@ -126,6 +126,9 @@ pub struct View {
     pub empty: &'static str,
 }
 
+/// The title and the lines of an opened row.
+pub type Detail = fn(&App, &ItemRef) -> Option<(String, Vec<Line>)>;
+
 /// A pane of the deck.
 pub struct Pane {
     pub id: PaneId,
@@ -141,7 +144,7 @@ pub struct Pane {
     /// Its tables, where it has more than one; then `columns` and `rows` are theirs.
     pub views: &'static [View],
     /// What an opened row of a source says: title and lines.
-    pub detail: fn(&App, &ItemRef) -> Option<(String, Vec<Line>)>,
+    pub detail: Detail,
     /// Kinds that it wants while it is on screen, beyond what the signals need.
     pub wants: &'static [Kind],
     pub metrics: bool,

@@ -71,7 +71,7 @@ pub enum Event {
         plan: ActionId,
     },
     /// What the pipeline says of a plan. Those of other plans are ignored.
-    Progress(Progress),
+    Progress(Box<Progress>),
 }
 
 /// What is to be done.

@@ -147,7 +147,7 @@ impl One<'_> {
         let critical = worst.age_s() > whole(t.pg_long_critical);
         let mut f = self.find("pg.long-query", severity(critical), "postgres", "");
         f.title = self.sessions_title(worst, all.len(), "running");
-        f.evidence = self.session_evidence(worst);
+        f.evidence = Self::session_evidence(worst);
         f.since = self.began(&self.server.activity, worst.age_s());
         f.runbook = Some("slow-queries");
         f.count = all.len();
@@ -168,7 +168,7 @@ impl One<'_> {
         let critical = worst.age_s() > whole(t.pg_idle_critical);
         let mut f = self.find("pg.idle-in-tx", severity(critical), "postgres", "");
         f.title = self.sessions_title(worst, all.len(), "idle in transaction");
-        f.evidence = self.session_evidence(worst);
+        f.evidence = Self::session_evidence(worst);
         f.since = self.began(&self.server.activity, worst.age_s());
         f.runbook = Some("blocked-queries");
         f.count = all.len();
@@ -186,7 +186,7 @@ impl One<'_> {
         }
     }
 
-    fn session_evidence(&self, s: &Session) -> Vec<Evidence> {
+    fn session_evidence(s: &Session) -> Vec<Evidence> {
         let mut all = vec![
             Evidence::new("pid", s.pid),
             Evidence::new("for", lasted(s.age_s())),

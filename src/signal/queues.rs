@@ -74,7 +74,8 @@ impl One<'_> {
         let full = ready > t.queue_ready_warning;
         let never = full && self.queue.empties() == Some(Empties::Never) && growth >= 0.0;
         let critical = ready > t.queue_ready_critical || never;
-        if !critical && !(full && growth >= t.queue_growth_per_hour as f64) {
+        let growing = full && growth >= t.queue_growth_per_hour as f64;
+        if !critical && !growing {
             return None;
         }
         let severity = if critical {
@@ -129,7 +130,7 @@ impl One<'_> {
         }
         let mut finding = self.begin("queue.no-worker", Severity::Critical, BACKLOG);
         finding.after = self.look.thresholds.queue_no_worker_for;
-        finding.title.state = "has no worker".to_owned();
+        "has no worker".clone_into(&mut finding.title.state);
         finding.title.cause = match (self.counts.ready, overdue) {
             (ready, 0) => format!("{ready} ready"),
             (0, overdue) => format!("{overdue} overdue"),

@@ -59,15 +59,12 @@ impl One<'_> {
         };
         let mut finding = self.begin("redis.memory", severity, Some("redis-memory"));
         finding.after = t.redis_memory_for;
-        match percent {
-            Some(p) => {
-                finding.title.state = format!("uses {p:.0} % of its memory");
-                finding.title.cause = format!("{} of {}", bytes(m.used), bytes(m.max));
-            }
-            None => {
-                "has no memory limit".clone_into(&mut finding.title.state);
-                "queues live there".clone_into(&mut finding.title.cause);
-            }
+        if let Some(p) = percent {
+            finding.title.state = format!("uses {p:.0} % of its memory");
+            finding.title.cause = format!("{} of {}", bytes(m.used), bytes(m.max));
+        } else {
+            "has no memory limit".clone_into(&mut finding.title.state);
+            "queues live there".clone_into(&mut finding.title.cause);
         }
         finding.evidence.push(Evidence::new("used", bytes(m.used)));
         finding.evidence.push(Evidence::new("policy", &m.policy));
@@ -117,12 +114,12 @@ impl One<'_> {
         } else {
             "could not save".to_owned()
         };
-        finding.title.cause = match (p.rdb_ok, p.aof_write_ok) {
+        let cause = match (p.rdb_ok, p.aof_write_ok) {
             (_, false) => "the append-only file cannot be written",
             (false, true) => "the last dump failed",
             (true, true) => "the append-only file cannot be rewritten",
-        }
-        .to_owned();
+        };
+        cause.clone_into(&mut finding.title.cause);
         if let Some(at) = p.rdb_last_save {
             finding.evidence.push(Evidence::new(
                 "last dump",

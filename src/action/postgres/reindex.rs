@@ -152,7 +152,7 @@ impl Deed for Reindex {
                 }
             };
             match done {
-                Ok(_) => (Outcome::Applied, response(true, "", String::new())),
+                Ok(_) => (Outcome::Applied, Some(response(true, "", String::new()))),
                 Err(e) => {
                     let mut outcome = outcome_of(&e);
                     // Broken off half way: something may have been left behind.
@@ -165,7 +165,7 @@ impl Deed for Reindex {
                     if let (Some(name), Outcome::Refused(why)) = (left.first(), &outcome) {
                         outcome = Outcome::Refused(format!("{why}; {name} is left invalid: drop it"));
                     }
-                    (outcome, response(false, "", e.to_string()))
+                    (outcome, Some(response(false, "", e.to_string())))
                 }
             }
         })

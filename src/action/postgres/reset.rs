@@ -125,8 +125,8 @@ impl Deed for Reset {
             };
             let text = format!("/* qd:reset */ {}", self.statement);
             match act.simple(&text, std::time::Duration::from_secs(10)).await {
-                Ok(_) => (Outcome::Applied, response(true, "", String::new())),
-                Err(e) => (outcome_of(&e), response(false, "", e.to_string())),
+                Ok(_) => (Outcome::Applied, Some(response(true, "", String::new()))),
+                Err(e) => (outcome_of(&e), Some(response(false, "", e.to_string()))),
             }
         })
     }

@@ -215,16 +215,16 @@ impl Deed for Signal {
             };
             let text = format!("/* qd:signal */ {}", self.statement);
             match act.texts(&text).await.map(|rows| rows.into_iter().next()) {
-                Ok(Some(answer)) if answer == "true" => (Outcome::Applied, response(true, "", String::new())),
+                Ok(Some(answer)) if answer == "true" => (Outcome::Applied, Some(response(true, "", String::new()))),
                 Ok(Some(answer)) => (
                     Outcome::Refused("the server did not signal it".into()),
-                    response(false, &answer, String::new()),
+                    Some(response(false, &answer, String::new())),
                 ),
                 Ok(None) => (
                     Outcome::Conflict(format!("session {} has ended meanwhile", self.pid)),
-                    response(true, "no such session", String::new()),
+                    Some(response(true, "no such session", String::new())),
                 ),
-                Err(e) => (outcome_of(&e), response(false, "", e.to_string())),
+                Err(e) => (outcome_of(&e), Some(response(false, "", e.to_string()))),
             }
         })
     }

@@ -348,12 +348,12 @@ impl Deed for Upkeep {
                 .map(|n| n.message)
                 .collect();
             match done {
-                Ok(_) if warnings.is_empty() => (Outcome::Applied, response(true, "", String::new())),
+                Ok(_) if warnings.is_empty() => (Outcome::Applied, Some(response(true, "", String::new()))),
                 Ok(_) => {
                     let why = warnings.join("; ");
-                    (Outcome::Skipped(why.clone()), response(true, "WARNING", why))
+                    (Outcome::Skipped(why.clone()), Some(response(true, "WARNING", why)))
                 }
-                Err(e) => (outcome_of(&e), response(false, "", e.to_string())),
+                Err(e) => (outcome_of(&e), Some(response(false, "", e.to_string()))),
             }
         })
     }

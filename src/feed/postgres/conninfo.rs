@@ -92,20 +92,20 @@ pub enum Wants {
 /// One address. A host that begins with `/` is the folder of a socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
-    pub host: String,
-    /// Connect there, but the name (for TLS and the password file) is `host`.
+    pub name: String,
+    /// Connect there, but the name (for TLS and the password file) is `name`.
     pub address: Option<String>,
     pub port: u16,
 }
 
 impl Host {
     pub fn is_socket(&self) -> bool {
-        self.host.starts_with('/') || self.host.starts_with('@')
+        self.name.starts_with('/') || self.name.starts_with('@')
     }
 
     /// Whether nothing that is sent there leaves this machine.
     pub fn is_local(&self) -> bool {
-        let name = self.address.as_deref().unwrap_or(&self.host);
+        let name = self.address.as_deref().unwrap_or(&self.name);
         self.is_socket() || name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|a| a.is_loopback())
     }
 }
@@ -113,11 +113,11 @@ impl Host {
 impl std::fmt::Display for Host {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.is_socket() {
-            write!(f, "{}/.s.PGSQL.{}", self.host, self.port)
-        } else if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
+            write!(f, "{}/.s.PGSQL.{}", self.name, self.port)
+        } else if self.name.contains(':') {
+            write!(f, "[{}]:{}", self.name, self.port)
         } else {
-            write!(f, "{}:{}", self.host, self.port)
+            write!(f, "{}:{}", self.name, self.port)
         }
     }
 }
@@ -340,10 +340,10 @@ fn hosts(host: Option<String>, address: Option<String>, port: Option<String>) ->
                 .filter(|p| *p > 0)
                 .ok_or_else(|| Wrong("the port is no number from 1 to 65535".to_owned()))?,
         };
-        let host = name
+        let name = name
             .or_else(|| address.clone())
             .unwrap_or_else(|| default_socket(port).unwrap_or_else(|| "localhost".to_owned()));
-        all.push(Host { host, address, port });
+        all.push(Host { name, address, port });
     }
     Ok(all)
 }

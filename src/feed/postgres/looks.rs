@@ -332,9 +332,8 @@ impl Looks {
         let info = self.filled::<Info>(session, "statement_info", &fill).await;
         let thrown_out = match info {
             Ok(Some(rows)) => rows.first().map(|i| i.thrown_out),
-            Ok(None) => None,
             Err(why) if why.ends() => return Err(why),
-            Err(_) => None,
+            Ok(None) | Err(_) => None,
         };
         self.tally.take(rows, Instant::now());
         if session.facts.reads_stats {
@@ -379,7 +378,7 @@ impl Looks {
             Err(why) if why.ends() => return Err(why),
             Err(_) => Vec::new(),
         };
-        let of: HashMap<String, (String, String)> = chunks.into_iter().map(|c| (c.chunk, (c.schema, c.name))).collect();
+        let of: HashMap<String, (String, String)> = chunks.into_iter().map(|c| (c.whole, (c.schema, c.name))).collect();
         let mut folded: Vec<TableStat> = Vec::with_capacity(rows.len());
         for mut row in rows {
             if let Some((schema, name)) = of.get(&row.full_name()) {
@@ -440,7 +439,8 @@ struct Text {
 /// A part of a hypertable, and of which.
 #[derive(Deserialize)]
 struct Chunk {
-    chunk: String,
+    #[serde(rename = "chunk")]
+    whole: String,
     schema: String,
     name: String,
 }

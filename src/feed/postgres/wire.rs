@@ -69,10 +69,10 @@ async fn dialled(host: Host, via: Option<Dialer>) -> Result<Wire, Fault> {
         return via().await.map_err(lost);
     }
     if host.is_socket() {
-        let path = Path::new(&host.host).join(format!(".s.PGSQL.{}", host.port));
+        let path = Path::new(&host.name).join(format!(".s.PGSQL.{}", host.port));
         return Ok(Wire::new(UnixStream::connect(path).await.map_err(lost)?));
     }
-    let name = host.address.clone().unwrap_or_else(|| host.host.clone());
+    let name = host.address.clone().unwrap_or_else(|| host.name.clone());
     let stream = TcpStream::connect((name, host.port)).await.map_err(lost)?;
     // What is sent is small and waited for.
     let _ = stream.set_nodelay(true);
@@ -128,8 +128,8 @@ impl Tls {
         if mode == SslMode::Disable {
             return Ok(Self(None));
         }
-        let name = ServerName::try_from(host.host.clone())
-            .map_err(|_| Fault::Configured(format!("{} is no name that a certificate can have", host.host)))?;
+        let name = ServerName::try_from(host.name.clone())
+            .map_err(|_| Fault::Configured(format!("{} is no name that a certificate can have", host.name)))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()

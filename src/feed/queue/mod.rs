@@ -209,27 +209,24 @@ impl Watcher {
 
     fn take(&mut self, queue: &mut Queue, reading: Reading, workers: Option<&Workers>, now: Timestamp) {
         let memory = self.memory.entry(Arc::clone(&queue.name)).or_default();
-        match reading.counts.clone() {
-            Some(mut counts) => {
-                queue.system = reading.system.clone();
-                queue.rates = memory.rates(&reading, &counts, now);
-                queue.missing = reading.missing;
-                match workers {
-                    Some(Ok(workers)) => counts.workers = Some(workers.get(&*queue.name).copied().unwrap_or(0)),
-                    Some(Err(problem)) => queue.missing.push(("workers", problem.clone())),
-                    None => {}
-                }
-                queue.counts = crate::model::Seen::read(counts, now);
-                queue.history = memory.history();
+        if let Some(mut counts) = reading.counts.clone() {
+            queue.system = reading.system.clone();
+            queue.rates = memory.rates(&reading, &counts, now);
+            queue.missing = reading.missing;
+            match workers {
+                Some(Ok(workers)) => counts.workers = Some(workers.get(&*queue.name).copied().unwrap_or(0)),
+                Some(Err(problem)) => queue.missing.push(("workers", problem.clone())),
+                None => {}
             }
-            None => {
-                queue.rates = None;
-                queue.counts.failed(
-                    reading
-                        .problem
-                        .unwrap_or_else(|| Problem::Failed("it was not answered".into())),
-                );
-            }
+            queue.counts = crate::model::Seen::read(counts, now);
+            queue.history = memory.history();
+        } else {
+            queue.rates = None;
+            queue.counts.failed(
+                reading
+                    .problem
+                    .unwrap_or_else(|| Problem::Failed("it was not answered".into())),
+            );
         }
     }
 

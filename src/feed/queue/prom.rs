@@ -49,7 +49,7 @@ pub(super) async fn reading(prom: &dyn Prom, entry: &QueueEntry, now: Timestamp)
             Ok(s) => {
                 counts.oldest = now
                     .checked_sub(SignedDuration::from_secs(s.clamp(0.0, 1e9) as i64))
-                    .ok()
+                    .ok();
             }
             Err(problem) => reading.missing.push(("oldest", problem)),
         }

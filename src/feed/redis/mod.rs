@@ -219,16 +219,13 @@ impl Watcher {
             Some(events) => node.latency = Seen::read(parse::latency(events), now),
             None => node.latency.problem = problem(3),
         }
-        match ok(0).and_then(value::text) {
-            Some(text) => {
-                let info = parse::info(&text);
-                node.rates = self.rates(&at, &info, node.slow_log.fresh().and_then(|s| s.newest), now);
-                node.info = Seen::read(info, now);
-            }
-            None => {
-                node.rates = None;
-                node.info.problem = problem(0);
-            }
+        if let Some(text) = ok(0).and_then(value::text) {
+            let info = parse::info(&text);
+            node.rates = self.rates(&at, &info, node.slow_log.fresh().and_then(|s| s.newest), now);
+            node.info = Seen::read(info, now);
+        } else {
+            node.rates = None;
+            node.info.problem = problem(0);
         }
         if whole {
             match ok(4).and_then(value::text) {
@@ -333,20 +330,17 @@ impl Watcher {
             Err(fault) => return self.seen.cluster.failed(fault.problem(user.as_deref())),
         };
         let text = |a: Option<&Answer>| a.and_then(|a| a.as_ref().ok()).and_then(value::text);
-        match (text(answers.first()), text(answers.get(1))) {
-            (Some(info), Some(nodes)) => {
-                let health: ClusterHealth = parse::cluster(&info, &nodes);
-                self.seen.cluster = Seen::read(health, now);
-            }
-            _ => {
-                let refused = answers
-                    .iter()
-                    .zip(&commands)
-                    .find_map(|(a, c)| Some((a.as_ref().err()?, c)));
-                if let Some((refused, command)) = refused {
-                    let problem = refused.problem(&command.name(), command.acl(), None, user.as_deref());
-                    self.seen.cluster.failed(problem);
-                }
+        if let (Some(info), Some(nodes)) = (text(answers.first()), text(answers.get(1))) {
+            let health: ClusterHealth = parse::cluster(&info, &nodes);
+            self.seen.cluster = Seen::read(health, now);
+        } else {
+            let refused = answers
+                .iter()
+                .zip(&commands)
+                .find_map(|(a, c)| Some((a.as_ref().err()?, c)));
+            if let Some((refused, command)) = refused {
+                let problem = refused.problem(&command.name(), command.acl(), None, user.as_deref());
+                self.seen.cluster.failed(problem);
             }
         }
     }

@@ -161,16 +161,15 @@ impl Way {
                 Ok::<_, Fault>(answer.into_iter().next())
             };
             let (names, trouble) = match asked.await {
-                Ok(Some(Ok(answer))) => match value::items(&answer) {
-                    [host, port] => {
+                Ok(Some(Ok(answer))) => {
+                    if let [host, port] = value::items(&answer) {
                         let named = value::text(host).zip(value::int(port).and_then(|p| u16::try_from(p).ok()));
                         (named.map(|(h, p)| address(&h, p).as_str().into()), None)
-                    }
-                    _ => {
+                    } else {
                         let why = format!("does not know a master `{master}`");
                         (None, Some(Problem::Failed(why.into())))
                     }
-                },
+                }
                 Ok(Some(Err(refused))) => {
                     let user = self.source.sentinel_username.as_deref();
                     let acl = "+sentinel|get-master-addr-by-name";
@@ -336,14 +335,13 @@ impl Client {
         let answers = self.read(at, &[Read::Role]).await?;
         match answers.first() {
             Some(Ok(role)) => match value::items(role).first().and_then(value::text).as_deref() {
-                Some("master") => Ok(()),
+                Some("master") | None => Ok(()),
                 Some(other) => {
                     self.connections.remove(at);
                     Err(Fault::Lost(format!(
                         "{at} is {other}, not master: a failover is under way"
                     )))
                 }
-                None => Ok(()),
             },
             // Without the right to ask ROLE the Sentinels are believed; INFO says the same.
             _ => Ok(()),
@@ -426,16 +424,15 @@ impl Client {
             Ok(at) => at,
             Err(fault) => return Written::NotSent(fault),
         };
-        let connection = match kept.filter(|c| c.address() == at) {
-            Some(connection) => connection,
-            None => {
-                let Some((host, port)) = split(&at) else {
-                    return Written::NotSent(Fault::Ours(format!("`{at}` is no address")));
-                };
-                match self.way.connect(&host, port).await {
-                    Ok(connection) => connection,
-                    Err(fault) => return Written::NotSent(fault),
-                }
+        let connection = if let Some(connection) = kept.filter(|c| c.address() == at) {
+            connection
+        } else {
+            let Some((host, port)) = split(&at) else {
+                return Written::NotSent(Fault::Ours(format!("`{at}` is no address")));
+            };
+            match self.way.connect(&host, port).await {
+                Ok(connection) => connection,
+                Err(fault) => return Written::NotSent(fault),
             }
         };
         let (written, kept) = connection.write(command).await;

@@ -212,27 +212,29 @@ fn statement(query: Option<&str>, lines: &mut Vec<Line>) {
     }
 }
 
+/// What begins a line.
+const CLAUSES: [&str; 14] = [
+    "FROM",
+    "WHERE",
+    "GROUP",
+    "ORDER",
+    "HAVING",
+    "LIMIT",
+    "RETURNING",
+    "SET",
+    "VALUES",
+    "UNION",
+    "LEFT",
+    "JOIN",
+    "INNER",
+    "ON",
+];
+
 /// One clause a line. Text that already has lines keeps them.
 fn laid_out(query: &str) -> Vec<String> {
     if query.trim().contains('\n') {
         return query.lines().map(|l| l.trim_end().replace('\t', "    ")).collect();
     }
-    const CLAUSES: [&str; 14] = [
-        "FROM",
-        "WHERE",
-        "GROUP",
-        "ORDER",
-        "HAVING",
-        "LIMIT",
-        "RETURNING",
-        "SET",
-        "VALUES",
-        "UNION",
-        "LEFT",
-        "JOIN",
-        "INNER",
-        "ON",
-    ];
     let mut out = vec![String::new()];
     for word in query.split_whitespace() {
         let clause = CLAUSES.contains(&word.to_ascii_uppercase().as_str());

@@ -344,12 +344,12 @@ impl Database {
         } else {
             return Some(true);
         }
-        self.let_go(pid, now);
+        self.let_go(pid);
         Some(true)
     }
 
     /// Nobody waits for `pid` any more; those that now wait for nobody do what they came for, and go.
-    fn let_go(&mut self, pid: i32, now: Timestamp) {
+    fn let_go(&mut self, pid: i32) {
         let mut free = Vec::new();
         for c in self.clients.values_mut() {
             c.blocked_by.retain(|by| *by != pid);
@@ -360,7 +360,7 @@ impl Database {
         for pid in free {
             self.clients.remove(&pid);
             self.idle += 1;
-            self.let_go(pid, now);
+            self.let_go(pid);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
 use super::world::Firing;
 use super::{Answer, reply};
@@ -99,8 +100,12 @@ impl Silences {
             .map(|(id, _)| id)
             .collect();
         let state = if by.is_empty() { "active" } else { "suppressed" };
-        let print = crate::journal::sha256(alert.labels.to_string().as_bytes());
-        let print: String = print.chars().take(16).collect();
+        let print = Sha256::digest(alert.labels.to_string());
+        let print = print
+            .iter()
+            .take(8)
+            .fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+        let print = format!("{print:016x}");
         json!({"labels": alert.labels, "annotations": alert.annotations, "fingerprint": print, "startsAt": alert.since,
             "endsAt": now + jiff::SignedDuration::from_mins(4), "updatedAt": now, "receivers": [{"name": "on-call"}],
             "generatorURL": "", "status": {"state": state, "silencedBy": by, "inhibitedBy": [], "mutedBy": []}})

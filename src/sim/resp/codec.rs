@@ -37,7 +37,9 @@ impl Reply {
             Self::Nil => out.extend_from_slice(if resp3 { b"_\r\n" } else { b"$-1\r\n" }),
             Self::Array(items) => {
                 out.extend_from_slice(format!("*{}\r\n", items.len()).as_bytes());
-                items.iter().for_each(|i| i.write(out, resp3));
+                for item in items {
+                    item.write(out, resp3);
+                }
             }
             Self::Map(pairs) => {
                 let head = if resp3 {

@@ -1,5 +1,7 @@
 //! What the demonstration's Redis answers: everything that the console asks, and what a person asks by `redis-cli`.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -132,7 +134,7 @@ fn refuse(name: &str) -> Reply {
 fn client(world: &Cortex, session: &mut Session, others: &[Session], sub: &str, args: &[&str]) -> Reply {
     match (sub, args) {
         ("SETNAME", [_, name]) => {
-            session.name = (*name).to_owned();
+            (*name).clone_into(&mut session.name);
             Reply::Ok
         }
         ("SETINFO" | "NO-EVICT" | "NO-TOUCH", _) => Reply::Ok,
@@ -143,18 +145,20 @@ fn client(world: &Cortex, session: &mut Session, others: &[Session], sub: &str, 
             for line in &world.lines {
                 for n in 0..line.workers {
                     let queue = STANDARD.encode(line.name);
-                    list.push_str(&format!(
+                    let _ = write!(
+                        list,
                         "id={} addr=10.244.1.{n}:4{n}012 name={PREFIX}:{queue}:w:{}-{n} age=900 idle=1 flags=b db=0 cmd=bzpopmin user=default\n",
                         9000 + n,
                         line.name
-                    ));
+                    );
                 }
             }
             for other in others {
-                list.push_str(&format!(
+                let _ = write!(
+                    list,
                     "id={} addr=127.0.0.1:0 name={} age=1 idle=0 flags=N db=0 cmd=client|list user=default\n",
                     other.id, other.name
-                ));
+                );
             }
             Reply::Bulk(list)
         }
@@ -302,6 +306,9 @@ fn members<'a>(part: impl Iterator<Item = (&'a str, f64)>, with_scores: bool) ->
     Reply::Array(all)
 }
 
+const RETRY: &str = include_str!("../../action/bull_retry.lua");
+const PAUSE: &str = include_str!("../../action/bull_pause.lua");
+
 /// The two scripts of the console, and no other.
 fn eval(world: &mut Cortex, script: &str, n: &str, rest: &[&str], now: Timestamp) -> Reply {
     let Some(n) = n.parse().ok().filter(|n| *n <= rest.len()) else {
@@ -309,8 +316,8 @@ fn eval(world: &mut Cortex, script: &str, n: &str, rest: &[&str], now: Timestamp
     };
     let (keys, args) = rest.split_at(n);
     match script {
-        s if s == include_str!("../../action/bull_retry.lua") => retry(world, keys, args),
-        s if s == include_str!("../../action/bull_pause.lua") => switch(world, keys, args, now),
+        RETRY => retry(world, keys, args),
+        PAUSE => switch(world, keys, args, now),
         _ => refuse("eval"),
     }
 }
@@ -331,9 +338,9 @@ fn retry(world: &mut Cortex, keys: &[&str], args: &[&str]) -> Reply {
         } else if !world.keys.zrem(failed, id) {
             other += 1;
         } else {
-            ["finishedOn", "processedOn", "failedReason"]
-                .iter()
-                .for_each(|f| world.keys.hdel(job, f));
+            for field in ["finishedOn", "processedOn", "failedReason"] {
+                world.keys.hdel(job, field);
+            }
             world.keys.lpush(target, id);
             moved += 1;
         }

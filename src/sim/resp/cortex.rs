@@ -76,7 +76,13 @@ impl Cortex {
             commands: 4_000_000,
         };
         for n in 0..cortex.lines.len() {
-            cortex.begin(n, if calm { 0 } else { [2300, 0, 3][n.min(2)] }, now);
+            let waiting = match n {
+                _ if calm => 0,
+                0 => 2300,
+                1 => 0,
+                _ => 3,
+            };
+            cortex.begin(n, waiting, now);
         }
         let pages = if calm { PAGES / 3 } else { PAGES };
         for n in 0..pages {

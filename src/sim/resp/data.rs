@@ -227,7 +227,9 @@ mod tests {
         loop {
             let (next, found) = keys.scan(cursor, 10);
             let found: Vec<String> = found.into_iter().map(str::to_owned).collect();
-            found.iter().for_each(|k| drop(keys.remove(k)));
+            for key in &found {
+                keys.remove(key);
+            }
             seen.extend(found);
             cursor = next;
             if cursor == 0 {

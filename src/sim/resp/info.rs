@@ -34,13 +34,13 @@ fn human(n: u64) -> String {
 
 pub fn info(world: &Cortex, others: &[Session], sections: &[&str], now: Timestamp) -> String {
     let want = |section: &str, by_default: bool| {
-        let named = |s: &&str| {
+        let named = |s: &str| {
             s.eq_ignore_ascii_case(section) || ["all", "everything"].iter().any(|a| s.eq_ignore_ascii_case(a))
         };
         if sections.is_empty() || sections.iter().any(|s| s.eq_ignore_ascii_case("default")) {
             by_default
         } else {
-            sections.iter().any(|s| named(&s))
+            sections.iter().any(|s| named(s))
         }
     };
     let used = world.used();
@@ -49,7 +49,7 @@ pub fn info(world: &Cortex, others: &[Session], sections: &[&str], now: Timestam
     let mut out = String::new();
     let mut section = |name: &str, by_default: bool, text: String| {
         if want(name, by_default) {
-            out.push_str(&format!("# {name}\r\n{text}\r\n"));
+            out.extend(["# ", name, "\r\n", &text, "\r\n"]);
         }
     };
     section(

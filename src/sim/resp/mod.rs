@@ -141,7 +141,7 @@ async fn serve(mut stream: TcpStream, shared: Arc<Shared>) {
         state.sessions.insert(id, session);
         id
     };
-    let _ = talk(&mut stream, &shared, id).await;
+    let _ = Box::pin(talk(&mut stream, &shared, id)).await;
     shared.state().sessions.remove(&id);
 }
 

@@ -82,10 +82,10 @@ pub fn password_of(info: &Conninfo, host: &Host, env: &Env) -> (Option<SecretStr
         return (None, Some(format!("{} cannot be read", path.display())));
     };
     // libpq: a socket in the default folder, or no host at all, is `localhost`.
-    let name = if matches!(host.host.as_str(), "/var/run/postgresql" | "/tmp") {
+    let name = if matches!(host.name.as_str(), "/var/run/postgresql" | "/tmp") {
         "localhost"
     } else {
-        &host.host
+        &host.name
     };
     let port = host.port.to_string();
     let want = [name, &port, &info.database, &info.user];
