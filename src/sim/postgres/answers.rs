@@ -317,7 +317,7 @@ fn signal(db: &mut Database, sql: &str, now: Timestamp) -> Answer {
         return lines("text", &[]);
     };
     let terminate = sql.contains("pg_terminate_backend");
-    match db.signal(pid, terminate, now) {
+    match db.signal(pid, terminate) {
         Some(_) => lines("text", &["true"]),
         None => lines("text", &[]),
     }
