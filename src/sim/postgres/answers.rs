@@ -73,7 +73,7 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
         })],
         "session" => session(db, sql, now),
         "upkeep" => upkeep(db, sql),
-        "signal" => return signal(db, sql, now),
+        "signal" => return signal(db, sql),
         "explain" => {
             return lines(
                 "QUERY PLAN",
@@ -312,7 +312,7 @@ fn session(db: &Database, sql: &str, now: Timestamp) -> Vec<Value> {
     })]
 }
 
-fn signal(db: &mut Database, sql: &str, now: Timestamp) -> Answer {
+fn signal(db: &mut Database, sql: &str) -> Answer {
     let Some(pid) = named(db, sql).map(|c| c.pid) else {
         return lines("text", &[]);
     };
