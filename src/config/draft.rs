@@ -209,22 +209,17 @@ fn postgres(text: &mut Text, found: &Findings) {
             .count()
             == 1;
         let mut here = urls.iter().filter(|u| u.is_secret && u.namespace == service.namespace);
-        match (here.next().copied(), here.next(), alone) {
-            (Some(url), None, true) => {
-                text.note(
-                    "The application's own user: one with pg_monitor alone is better (`qd check --role observer`).",
-                );
-                text.line(&format!("url = {{ secret = {} }}", quoted(&url.path())));
-                urls.retain(|u| *u != url);
-            }
-            _ => {
-                text.note("Add `?sslmode=disable` for a server without TLS: anything not local is verified otherwise.");
-                text.key(
-                    "dsn",
-                    &format!("postgres://qd@{}:{}/postgres", service.host(), service.port),
-                );
-                text.note("password = { env = \"PGPASSWORD\" }");
-            }
+        if let (Some(url), None, true) = (here.next().copied(), here.next(), alone) {
+            text.note("The application's own user: one with pg_monitor alone is better (`qd check --role observer`).");
+            text.line(&format!("url = {{ secret = {} }}", quoted(&url.path())));
+            urls.retain(|u| *u != url);
+        } else {
+            text.note("Add `?sslmode=disable` for a server without TLS: anything not local is verified otherwise.");
+            text.key(
+                "dsn",
+                &format!("postgres://qd@{}:{}/postgres", service.host(), service.port),
+            );
+            text.note("password = { env = \"PGPASSWORD\" }");
         }
         text.key("via", &service.via());
         for pooler in found
@@ -419,15 +414,16 @@ mod tests {
         assert_eq!((platform.redis.len(), platform.queues.len()), (2, 1));
         assert_eq!(platform.ways().len(), 5);
         // What is offered as a comment is right, too.
-        let offered: String = text
+        let offered: Vec<&str> = text
             .lines()
             .map(|l| {
                 let bare = l.strip_prefix("# ").unwrap_or(l);
                 let is_toml =
                     bare.starts_with("[[") || bare.split_once(" = ").is_some_and(|(k, _)| !k.contains([' ', '`']));
-                format!("{}\n", if is_toml { bare } else { l })
+                if is_toml { bare } else { l }
             })
             .collect();
+        let offered = offered.join("\n");
         assert_eq!(problems(&offered), [], "{offered}");
     }
 

@@ -91,8 +91,7 @@ pub fn show(leaves: &[Leaf], output: Output) -> Answer {
         }
         Output::Json => records
             .filter_map(|r| serde_json::to_string(r).ok())
-            .map(|line| format!("{}\n", text::clean(&line)))
-            .collect(),
+            .fold(String::new(), |all, line| all + &text::clean(&line) + "\n"),
     };
     Answer { text, doubts, verdict }
 }

@@ -51,7 +51,11 @@ pub fn list(library: &Library, output: Output) -> Answer {
 
 /// A runbook as it is written, made harmless line by line.
 pub fn show(source: &str) -> Answer {
-    fine(source.lines().map(|l| format!("{}\n", text::clean(l))).collect())
+    fine(
+        source
+            .lines()
+            .fold(String::new(), |all, l| all + &text::clean(l) + "\n"),
+    )
 }
 
 /// Every fact: its type, what it says, and of what it is made. JSON: `{"facts": [{path, type, doc, from}]}`.
@@ -86,7 +90,9 @@ pub fn facts(output: Output) -> Answer {
 /// `file:line:column: what`, a line each; wrong when there is one.
 pub fn lint(problems: &[Problem]) -> Answer {
     Answer {
-        text: problems.iter().map(|p| format!("{p}\n")).collect(),
+        text: problems
+            .iter()
+            .fold(String::new(), |all, p| all + &p.to_string() + "\n"),
         doubts: Vec::new(),
         verdict: if problems.is_empty() {
             Verdict::Fine

@@ -123,12 +123,12 @@ impl Finding {
             ("rollout.stalled", "rollout.unavailable")
             | ("pod.crashloop" | "pod.oom", "pod.restarts" | "pod.not-ready")
             // The end is the news; that nobody renews, or cannot, stands in it as the cause.
-            | ("cert.expiring", "cert.overdue" | "cert.stuck") => true,
-            ("rollout.stalled", _) => is_pod && other.of_new_revision,
+            | ("cert.expiring", "cert.overdue" | "cert.stuck")
             // A queue that nobody works, or nobody may work, is full and old for that reason.
-            ("queue.paused" | "queue.no-worker" | "queue.backlog", "queue.oldest")
+            | ("queue.paused" | "queue.no-worker" | "queue.backlog", "queue.oldest")
             | ("queue.paused" | "queue.no-worker", "queue.backlog")
             | ("queue.paused", "queue.no-worker") => true,
+            ("rollout.stalled", _) => is_pod && other.of_new_revision,
             ("job.failed", _) => is_pod,
             _ => false,
         }

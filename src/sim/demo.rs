@@ -11,7 +11,6 @@ use super::world::json::int;
 use super::world::{World, WorldPlatform, cortex};
 use anyhow::{Context, Result};
 use jiff::{Timestamp, Unit};
-use serde_json::Value;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};

@@ -97,17 +97,16 @@ impl Opened {
 
     /// The namespaces that are looked at, as far as they are known.
     pub fn scope(&self) -> (crate::model::Scope, String) {
-        match &self.cluster {
-            Some(cluster) => (cluster.place().scope.clone(), cluster.namespace().to_owned()),
-            None => {
-                let none = crate::model::Scope::Namespaces(vec!["default".to_owned()]);
-                let scope = self.target.scope.clone().unwrap_or(none);
-                let home = match &scope {
-                    crate::model::Scope::Namespaces(list) => list.first().cloned(),
-                    crate::model::Scope::All => None,
-                };
-                (scope, home.unwrap_or_else(|| "default".to_owned()))
-            }
+        if let Some(cluster) = &self.cluster {
+            (cluster.place().scope.clone(), cluster.namespace().to_owned())
+        } else {
+            let none = crate::model::Scope::Namespaces(vec!["default".to_owned()]);
+            let scope = self.target.scope.clone().unwrap_or(none);
+            let home = match &scope {
+                crate::model::Scope::Namespaces(list) => list.first().cloned(),
+                crate::model::Scope::All => None,
+            };
+            (scope, home.unwrap_or_else(|| "default".to_owned()))
         }
     }
 

@@ -3,10 +3,8 @@
 //! Of Secrets and ConfigMaps only the names of keys are looked at: their values are passed over while the answer is
 //! read, so that none is ever in our memory as a text.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use super::access::{Ask, grant_line};
 use super::connect::Cluster;
@@ -56,7 +54,7 @@ struct ServiceSpec {
     ports: Vec<Port>,
     /// `None`, when the Service has pods of its own to name.
     #[serde(default)]
-    selector: Option<BTreeMap<String, IgnoredAny>>,
+    selector: Option<Keys>,
     #[serde(default, rename = "clusterIP")]
     cluster_ip: String,
 }
@@ -66,12 +64,38 @@ struct Port {
     port: u16,
 }
 
+/// The keys of a map; its values are passed over.
+#[derive(Default)]
+struct Keys(Vec<String>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct KeysOnly;
+        impl<'de> Visitor<'de> for KeysOnly {
+            type Value = Keys;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a map")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Keys, M::Error> {
+                let mut keys = Vec::new();
+                while let Some((key, IgnoredAny)) = map.next_entry()? {
+                    keys.push(key);
+                }
+                Ok(Keys(keys))
+            }
+        }
+        from.deserialize_map(KeysOnly)
+    }
+}
+
 /// A Secret or a ConfigMap without its values.
 #[derive(Deserialize)]
 struct Holder {
     metadata: Meta,
     #[serde(default)]
-    data: Option<BTreeMap<String, IgnoredAny>>,
+    data: Option<Keys>,
 }
 
 #[derive(Deserialize)]
@@ -110,7 +134,7 @@ pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings
     for service in services {
         // Without pods there is nothing to tunnel to; a headless twin says the same again.
         let headless = service.spec.cluster_ip == "None";
-        if service.spec.selector.is_none_or(|s| s.is_empty()) {
+        if service.spec.selector.is_none_or(|s| s.0.is_empty()) {
             continue;
         }
         let kinds = service.spec.ports.iter();
@@ -138,7 +162,7 @@ pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings
     let list: Vec<Holder> = look.list(&mut found, "", "api/v1", "configmaps").await;
     holders.extend(list.into_iter().map(|h| (false, h)));
     for (is_secret, holder) in holders {
-        for key in holder.data.unwrap_or_default().into_keys() {
+        for key in holder.data.unwrap_or_default().0 {
             if let Some(kind) = FoundKind::of_key(&key) {
                 found.urls.push(FoundUrl {
                     kind,

@@ -73,7 +73,7 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
         })],
         "session" => session(db, sql, now),
         "upkeep" => upkeep(db, sql),
-        "signal" => return signal(db, sql, now),
+        "signal" => return signal(db, sql),
         "explain" => {
             return lines(
                 "QUERY PLAN",
@@ -312,12 +312,12 @@ fn session(db: &Database, sql: &str, now: Timestamp) -> Vec<Value> {
     })]
 }
 
-fn signal(db: &mut Database, sql: &str, now: Timestamp) -> Answer {
+fn signal(db: &mut Database, sql: &str) -> Answer {
     let Some(pid) = named(db, sql).map(|c| c.pid) else {
         return lines("text", &[]);
     };
     let terminate = sql.contains("pg_terminate_backend");
-    match db.signal(pid, terminate, now) {
+    match db.signal(pid, terminate) {
         Some(_) => lines("text", &["true"]),
         None => lines("text", &[]),
     }

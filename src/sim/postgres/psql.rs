@@ -28,11 +28,11 @@ fn maybe(at: Option<Timestamp>) -> String {
 
 pub(super) fn answer(db: &mut Database, sql: &str, now: Timestamp) -> Option<Answer> {
     if let Some(pid) = number(sql, "select pg_terminate_backend(") {
-        let ended = db.signal(pid, true, now).unwrap_or(false);
+        let ended = db.signal(pid, true).unwrap_or(false);
         return Some(lines("pg_terminate_backend", &[if ended { "t" } else { "f" }]));
     }
     if let Some(pid) = number(sql, "select pg_cancel_backend(") {
-        let ended = db.signal(pid, false, now).unwrap_or(false);
+        let ended = db.signal(pid, false).unwrap_or(false);
         return Some(lines("pg_cancel_backend", &[if ended { "t" } else { "f" }]));
     }
     Some(match sql {

@@ -329,7 +329,7 @@ impl Database {
     }
 
     /// Cancels what a session runs, or ends the session. `None`: no such session.
-    pub(super) fn signal(&mut self, pid: i32, terminate: bool, now: Timestamp) -> Option<bool> {
+    pub(super) fn signal(&mut self, pid: i32, terminate: bool) -> Option<bool> {
         if let Some(at) = self.upkeep.iter().position(|u| u.pid == pid) {
             self.upkeep.remove(at);
             return Some(true);
