@@ -208,7 +208,7 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     };
     let world = opened.look(what.sources(), what.objects()).await;
     let now = jiff::Timestamp::now();
-    tell(&match what {
+    answer(Ok(match what {
         What::Pods => headless::pods(&world, now, output),
         What::Rollouts => headless::rollouts(&world, now, output),
         What::Signals => {
@@ -221,15 +221,7 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
         What::Redis => headless::redis(&world, output),
         What::Certs => headless::certs(&world, &opened.config.signals, now, output),
         What::Alerts => headless::alerts(&world, now, output),
-    })
-}
-
-fn tell(answer: &headless::Answer) -> ExitCode {
-    say(&answer.text);
-    for doubt in &answer.doubts {
-        complain(doubt);
-    }
-    ExitCode::from(answer.verdict.code())
+    }))
 }
 
 async fn check(options: Options, args: Check) -> ExitCode {
@@ -250,7 +242,7 @@ async fn check(options: Options, args: Check) -> ExitCode {
         if opened.cluster.is_none() {
             rows.insert(0, headless::no_cluster());
         }
-        return tell(&headless::check(&rows, args.print.output));
+        return answer(Ok(headless::check(&rows, args.print.output)));
     };
     let role = match role {
         crate::cli::Role::Observer => Role::Observer,
@@ -260,5 +252,5 @@ async fn check(options: Options, args: Check) -> ExitCode {
     let (scope, home) = opened.scope();
     let env = crate::feed::postgres::Env::here();
     let grants = headless::grants(&opened.platform, &scope, &home, role, &env);
-    tell(&grants.print(args.print.output))
+    answer(Ok(grants.print(args.print.output)))
 }

@@ -32,12 +32,8 @@ async fn every_source_prints_without_a_cluster() {
         "{said}"
     );
     let (code, json, said) = qd.json(&["redis"]);
-    assert_eq!(
-        (code, json["redis"][0]["nodes"][0]["state"].as_str()),
-        (0, Some("ok")),
-        "{said}"
-    );
-    assert_eq!(json["redis"][0]["nodes"][0]["keys"], 3);
+    assert_eq!((code, json["redis"][0]["role"].as_str()), (0, Some("master")), "{said}");
+    assert_eq!(json["redis"][0]["keys"], 3);
     // A job waits and nobody works.
     let (code, json, said) = qd.json(&["queues"]);
     assert_eq!(code, 1, "{said}");
@@ -45,9 +41,9 @@ async fn every_source_prints_without_a_cluster() {
         (
             json["queues"][0]["name"].as_str(),
             json["queues"][0]["ready"].as_u64(),
-            json["queues"][0]["state"].as_str()
+            json["queues"][0]["workers"].as_u64(),
         ),
-        (Some("mail"), Some(1), Some("no worker")),
+        (Some("mail"), Some(1), Some(0)),
         "{json:#}"
     );
     // What is not reached cannot be told.
@@ -58,7 +54,7 @@ async fn every_source_prints_without_a_cluster() {
     );
     let (code, text, _) = qd.run(&["queues"]);
     assert!(
-        code == 1 && text.starts_with("SOURCE") && text.contains("no worker"),
+        code == 1 && text.starts_with("QUEUE") && text.contains("no worker"),
         "{text}"
     );
     // No source of that kind: nobody can tell.

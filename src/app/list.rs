@@ -117,7 +117,7 @@ impl List {
         rows.sort_by(compare);
         self.all = rows;
         self.placed = Some((self.sort.clone(), usage));
-        self.pick(now, keep);
+        self.pick(now, false, keep);
     }
 
     /// Takes what the filter asks for; where it asks for more than before, only from what is there already.
@@ -127,34 +127,48 @@ impl List {
             self.picked = Some((self.filter.clone(), self.wrong_only));
             self.settle();
         } else {
-            self.pick(now, keep);
+            let sure = self.widens() && !self.held;
+            self.pick(now, sure, keep);
         }
     }
 
     /// Whether every row that the filter wants was wanted by the one before: words were added, or grew.
     fn narrows(&self) -> bool {
-        let Some((before, wrong_only)) = &self.picked else {
-            return false;
-        };
-        // A word that must not be there lets more through as it grows.
-        let negative = before
-            .rsplit(char::is_whitespace)
-            .next()
-            .is_some_and(|w| w.starts_with('!'));
-        *wrong_only == self.wrong_only && !negative && self.filter.to_lowercase().starts_with(&before.to_lowercase())
+        self.picked
+            .as_ref()
+            .is_some_and(|(before, wrong_only)| *wrong_only == self.wrong_only && is_part(before, &self.filter))
     }
 
-    fn pick(&mut self, now: Timestamp, keep: impl Fn(&Row) -> bool) {
+    /// Whether every row that the filter before wanted is wanted still: words were shortened, or taken away.
+    fn widens(&self) -> bool {
+        self.picked
+            .as_ref()
+            .is_some_and(|(before, wrong_only)| *wrong_only == self.wrong_only && is_part(&self.filter, before))
+    }
+
+    /// Picks the rows from the whole table. With `sure`, those that show are among the wanted and need no look.
+    fn pick(&mut self, now: Timestamp, sure: bool, keep: impl Fn(&Row) -> bool) {
         self.total = self.all.len();
-        let mut rows: Vec<Placed> = self.all.iter().filter(|r| keep(r)).cloned().collect();
         self.held = self.holds(now);
         if self.held {
+            let mut rows: Vec<Placed> = self.all.iter().filter(|r| keep(r)).cloned().collect();
             let mut place: Places<&Uid> =
                 HashMap::with_capacity_and_hasher(self.rows.len(), BuildHasherDefault::default());
             place.extend(self.rows.iter().enumerate().map(|(i, r)| (r.uid(), i)));
             rows.sort_by_cached_key(|r| place.get(r.uid()).copied().unwrap_or(usize::MAX));
+            self.rows = rows;
+        } else {
+            // What shows is most often in the table's order, and is moved over: to count its owners would be to fetch
+            // every row from memory.
+            let mut shown = std::mem::take(&mut self.rows).into_iter().peekable();
+            for row in &self.all {
+                match shown.next_if(|s| s.address() == row.address()) {
+                    Some(same) if sure || keep(&same) => self.rows.push(same),
+                    None if keep(row) => self.rows.push(row.clone()),
+                    _ => {}
+                }
+            }
         }
-        self.rows = rows;
         self.picked = Some((self.filter.clone(), self.wrong_only));
         self.settle();
     }
@@ -171,7 +185,7 @@ impl List {
         self.total = self.all.len();
         let holds = self.holds(now);
         if self.held && !holds {
-            self.pick(now, keep);
+            self.pick(now, false, keep);
             return;
         }
         if !merge(&mut self.rows, moved, holds, &compare, keep) {
@@ -286,6 +300,13 @@ impl List {
             ..Self::default()
         };
     }
+}
+
+/// Whether a filter's words are among those of one that goes on after it.
+fn is_part(filter: &str, longer: &str) -> bool {
+    // A word that must not be there lets more through as it grows.
+    let last = filter.rsplit(char::is_whitespace).next();
+    !last.is_some_and(|w| w.starts_with('!')) && longer.to_lowercase().starts_with(&filter.to_lowercase())
 }
 
 /// Puts what changed into sorted rows; where the order is held, in place of what it was, or at the end. Returns

@@ -17,6 +17,7 @@ pub mod msg;
 mod row;
 pub mod runs;
 pub mod strip;
+mod subjects;
 mod update;
 
 use std::collections::HashMap;
@@ -361,8 +362,11 @@ impl App {
                         wanted.queue = Some((source.clone(), queue.clone()));
                     }
                 }
-                Layer::Runbook(_) => {
+                Layer::Runbook(view) => {
                     wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);
+                    if let Some(entry) = self.runs.iter().find(|r| r.number == view.run) {
+                        subjects::wants(entry.run.subject(), &mut wanted);
+                    }
                 }
                 Layer::Picker(p) if p.purpose == layers::PickerFor::Namespaces => {
                     wanted.kinds.insert(Kind::Namespace);

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use jiff::SignedDuration;
 
-use super::layers::{PlanLayer, PlanState, RunView};
+use super::layers::{ItemView, PlanLayer, PlanState, RunView};
 use super::msg::Effect;
-use super::{Activity, App, Layer, commands};
+use super::{Activity, App, Layer, commands, subjects};
 use crate::action::{ActionId, Plan, Progress, Refusal, Request, Stage};
 use crate::model::{Kind, ObjectRef};
 use crate::runbook::engine::{self, AskId, Event, Phase, Run, Start};
@@ -40,17 +40,8 @@ impl RunEntry {
 
 /// Whether two runs are about the same thing, whatever signal led there.
 fn same(a: &Subject, b: &Subject) -> bool {
-    a.workload == b.workload && (a.workload.is_some() || a.pod == b.pod)
-}
-
-/// What a runbook is told of the signal that it answers.
-fn seen(app: &App, signal: &Signal) -> SignalSeen {
-    SignalSeen {
-        id: signal.id.to_owned(),
-        severity: signal.severity.word().to_owned(),
-        since: signal.since,
-        text: signal.line(app.server_now()),
-    }
+    let known = a.workload.is_some() || a.about.is_some();
+    a.about == b.about && a.workload == b.workload && (known || a.pod == b.pod)
 }
 
 impl App {
@@ -70,7 +61,9 @@ impl App {
                     || s.related.contains(&object)
             })
         });
-        of_row.or_else(|| self.strip.current(&self.judge))
+        of_row
+            .or_else(|| self.signal_of_item())
+            .or_else(|| self.strip.current(&self.judge))
     }
 
     fn facts(&self, subject: &Subject) -> Facts {
@@ -115,28 +108,14 @@ impl App {
         self.perform(number, effects)
     }
 
-    /// The best runbook for what is at hand.
-    pub fn best_run(&self) -> Result<(String, Subject), String> {
-        let signal = self.signal_at_hand();
-        if let Some(signal) = signal
-            && let Some(book) = signal.runbook
-        {
-            if self.books.get(book).is_none() {
-                return Err(format!("the runbook {book} is not on this console yet"));
-            }
-            let object = signal
-                .subject
-                .object()
-                .cloned()
-                .ok_or("the signal is not about one object")?;
-            let mut subject = Subject::of(&self.world, &object);
-            subject.signal = Some(seen(self, signal));
-            return Ok((book.to_owned(), subject));
+    /// What a runbook is told of the signal that it answers.
+    pub(super) fn seen(&self, signal: &Signal) -> SignalSeen {
+        SignalSeen {
+            id: signal.id.to_owned(),
+            severity: signal.severity.word().to_owned(),
+            since: signal.since,
+            text: signal.line(self.server_now()),
         }
-        Err(match signal {
-            Some(s) => format!("no runbook answers {}", s.id),
-            None => "there is no signal here: choose a runbook from the list (g r)".to_owned(),
-        })
     }
 
     /// Tells a run what happened.
@@ -362,6 +341,12 @@ impl App {
         else {
             return Vec::new();
         };
+        if open == Open::Detail
+            && let Some((pane, what)) = subject.about.as_ref().and_then(|a| subjects::item(&self.world, a))
+        {
+            self.layers.push(Layer::Item(ItemView::new(pane, what)));
+            return Vec::new();
+        }
         let (pod, workload) = self.pod_and_workload(&subject);
         commands::open_evidence(self, open, pod, workload)
     }

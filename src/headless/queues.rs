@@ -29,6 +29,9 @@ pub fn queues(world: &World, now: Timestamp, output: Output) -> Answer {
         Some(clean(&format!("queue {set}/{}: {}", q.name, say(problem))).into_owned())
     });
     doubts.extend(of_queue);
+    for (set, queues) in &world.sources.queues {
+        source_doubts::view(&mut doubts, set, "search", &queues.found);
+    }
     let wrong = |q: &Queue| {
         let Some(c) = q.counts.fresh() else { return false };
         c.paused == Some(true) || c.workers == Some(0) && (c.ready > 0 || c.overdue.unwrap_or(0) > 0)

@@ -72,6 +72,10 @@ impl Rows {
 
     fn problem(&mut self, what: &str, needed: bool, problem: &Problem) {
         let state = match problem {
+            // A read-only console does without by itself: no grant would change it.
+            Problem::Denied { what, grant } if grant.starts_with("nothing") => {
+                CheckState::Absent { why: what.to_string() }
+            }
             Problem::Denied { grant, .. } => CheckState::Missing {
                 grant: grant.to_string(),
             },

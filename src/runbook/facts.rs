@@ -1,13 +1,20 @@
 //! Facts: the documented names over which runbooks speak, and how well each is known.
 //!
 //! A fact is computed from what the console observes, for the subject of the run: the workload or pod that the signal
-//! named. For a pod, `rollout.*` speaks of the workload that owns it; for a workload, `pod.*` speaks of its worst pod.
+//! named. For a pod, `rollout.*` speaks of the workload that owns it; for a workload, `pod.*` speaks of its worst pod; for
+//! a queue or a service, `rollout.*` speaks of the workload behind it. `pg.*` and `redis.*` speak of the run's server, else
+//! of the only one that there is; `queue.*` of the run's queue, else of the worst.
 
 mod observed;
 mod registry;
+mod subject;
 
-pub use observed::{SignalSeen, Subject, of, target_text};
-pub use registry::{REGISTRY, Spec};
+#[cfg(test)]
+pub(super) use observed::tests as testing;
+pub use observed::{of, target_text};
+pub use registry::{Spec, listing, registry};
+pub(super) use subject::session_target;
+pub use subject::{About, SignalSeen, Subject};
 
 use super::cel::Scope;
 use super::value::{Type, Value, duration_text};
@@ -97,7 +104,7 @@ impl Facts {
 
 /// Every fact's name and type, for checking expressions.
 pub fn names() -> BTreeMap<String, Type> {
-    REGISTRY.iter().map(|spec| (spec.path.to_owned(), spec.kind)).collect()
+    registry().map(|spec| (spec.path.to_owned(), spec.kind)).collect()
 }
 
 /// The names with those of `params` added, as `params.NAME` and as `NAME`.

@@ -103,15 +103,29 @@ pub enum ParamKind {
     Int,
     Text,
     Bool,
+    /// Something of a source, as facts and actions write it; the first word of it: `queue`, `table`, `session`, …
+    Thing(&'static str),
     /// Seconds; written `90s`, `2m`.
     Duration,
     Choice(Vec<String>),
 }
 
 impl ParamKind {
+    /// What a parameter can name beside Kubernetes objects, as files write the type.
+    pub const THINGS: [&'static str; 8] = [
+        "queue",
+        "postgres",
+        "session",
+        "table",
+        "index",
+        "redis",
+        "certificate",
+        "alert",
+    ];
+
     pub fn value_type(&self) -> Type {
         match self {
-            Self::Workload | Self::Pod | Self::Namespace | Self::Text | Self::Choice(_) => Type::Text,
+            Self::Workload | Self::Pod | Self::Namespace | Self::Thing(_) | Self::Text | Self::Choice(_) => Type::Text,
             Self::Revision | Self::Int => Type::Int,
             Self::Bool => Type::Bool,
             Self::Duration => Type::Seconds,
@@ -233,7 +247,7 @@ pub enum OnFail {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionStep {
     pub action: ActionName,
-    /// `kind/namespace/name`.
+    /// `kind/namespace/name`; of what is no Kubernetes object, the forms at [`ActionName`].
     pub target: Template,
     /// The action's own arguments, by name.
     pub args: Vec<(&'static str, Template)>,
@@ -257,6 +271,44 @@ pub enum ActionName {
     Resume,
     DeletePod,
     EvictPod,
+    /// `table/SOURCE/schema.name`
+    Vacuum,
+    /// `postgres/SOURCE`: every table of its database, one after the other.
+    VacuumDatabase,
+    Analyze,
+    /// `index/SOURCE/schema.name`
+    Reindex,
+    /// `session/SOURCE/PID@START`
+    CancelQuery,
+    TerminateSession,
+    /// `queue/SOURCE/NAME`
+    RetryJobs,
+    PauseQueue,
+    ResumeQueue,
+    /// `redis/SOURCE`, and the prefix as an argument.
+    DeleteKeys,
+    /// `certificate/NAMESPACE/NAME`
+    Renew,
+    /// `alert/SOURCE/NAME`
+    Silence,
+}
+
+impl ActionName {
+    /// Whether its target is a Kubernetes object that the console watches.
+    pub const fn is_of_kubernetes(self) -> bool {
+        matches!(
+            self,
+            Self::Scale
+                | Self::HpaBounds
+                | Self::Restart
+                | Self::Rollback
+                | Self::SetImage
+                | Self::Pause
+                | Self::Resume
+                | Self::DeletePod
+                | Self::EvictPod
+        )
+    }
 }
 
 /// Waiting for a condition. Times are seconds.

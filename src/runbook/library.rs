@@ -6,8 +6,30 @@ use std::sync::Arc;
 
 /// The built-in files, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
+    ("backup-restore.md", include_str!("library/backup-restore.md")),
+    ("bloated-table.md", include_str!("library/bloated-table.md")),
+    ("blocked-queries.md", include_str!("library/blocked-queries.md")),
+    ("cache-clear.md", include_str!("library/cache-clear.md")),
+    ("certificate-renewal.md", include_str!("library/certificate-renewal.md")),
+    (
+        "connections-exhausted.md",
+        include_str!("library/connections-exhausted.md"),
+    ),
     ("crash-loop.md", include_str!("library/crash-loop.md")),
+    ("failed-jobs.md", include_str!("library/failed-jobs.md")),
+    ("high-error-rate.md", include_str!("library/high-error-rate.md")),
+    ("high-latency.md", include_str!("library/high-latency.md")),
+    ("incident-response.md", include_str!("library/incident-response.md")),
+    ("node-drain.md", include_str!("library/node-drain.md")),
+    ("out-of-memory.md", include_str!("library/out-of-memory.md")),
+    ("pending-pods.md", include_str!("library/pending-pods.md")),
+    ("redis-memory.md", include_str!("library/redis-memory.md")),
+    ("rolling-restart.md", include_str!("library/rolling-restart.md")),
+    ("scale-for-load.md", include_str!("library/scale-for-load.md")),
+    ("slow-queries.md", include_str!("library/slow-queries.md")),
     ("stalled-rollout.md", include_str!("library/stalled-rollout.md")),
+    ("worker-backlog.md", include_str!("library/worker-backlog.md")),
+    ("wraparound.md", include_str!("library/wraparound.md")),
 ];
 
 /// Runbooks by id.
@@ -68,7 +90,10 @@ impl Library {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod own_tests {
     use super::*;
 
     #[test]

@@ -117,6 +117,16 @@ mod tests {
                 "x.md:11:11: `{{` is not closed",
             ),
             (
+                step("kind = \"action\"\naction = \"delete-keys\"\ntarget = \"redis/cache\""),
+                "x.md:9:1: `prefix` is missing",
+            ),
+            (
+                step(
+                    "kind = \"action\"\naction = \"vacuum\"\ntarget = \"{{ pg.table.target }}\"\nanalyze = \"{{ pg.table.dead }}\"",
+                ),
+                "x.md:12:15: the expression gives an integer; expected true or false",
+            ),
+            (
                 step("kind = \"wait\"\nuntil = \"true\""),
                 "x.md:9:1: `deadline` is missing",
             ),
@@ -194,8 +204,8 @@ mod tests {
                 "x.md:7:9: there is no type `integer`",
             ),
             (
-                problems("[params.n]\ntype = \"queue\"\n", ""),
-                "x.md:7:9: type `queue` is not available in this version",
+                problems("[params.n]\ntype = \"quantity\"\n", ""),
+                "x.md:7:9: type `quantity` is not available in this version",
             ),
             (
                 problems("[params.n]\ntype = \"int\"\nmin = 5\nmax = 1\n", ""),
@@ -208,6 +218,10 @@ mod tests {
             (
                 problems("[params.rollout]\ntype = \"int\"\n", ""),
                 "x.md:6:9: `rollout` cannot name a parameter",
+            ),
+            (
+                problems("[params.queue]\ntype = \"queue\"\n", ""),
+                "x.md:6:9: `queue` cannot name a parameter",
             ),
             (
                 problems("[params.c]\ntype = \"choice\"\n", ""),

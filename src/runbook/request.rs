@@ -1,5 +1,7 @@
 //! From what a step asks for to the pipeline's request: the target is frozen, and what is seen now goes along.
 
+mod things;
+
 use super::engine::ActionAsk;
 use super::facts::Subject;
 use super::format::ActionName;
@@ -13,6 +15,9 @@ use std::sync::Arc;
 /// # Errors
 /// One sentence for the operator: what of it cannot be, and so why there is no plan.
 pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Request, String> {
+    if !ask.action.is_of_kubernetes() {
+        return things::resolve(world, ask);
+    }
     let object = find(world, &ask.target)?;
     // The run looked at one object all along; another of the same name is not what its evidence spoke of.
     let replaced =
@@ -85,6 +90,7 @@ pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Requ
         ActionName::Resume => Request::Resume { target },
         ActionName::DeletePod => Request::DeletePod { target, force: false },
         ActionName::EvictPod => Request::EvictPod { target },
+        other => return Err(format!("{} does not act on a {}", other.name(), object.kind.api())),
     })
 }
 

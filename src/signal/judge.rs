@@ -10,7 +10,7 @@ use super::{
     Severity, Signal, SignalKey, Snooze, Thresholds, certificates, feeds, hpa, http, jobs, nodes, pdb, postgres,
     prometheus, queues, quota, redis, rollouts,
 };
-use crate::model::World;
+use crate::model::{Freshness, SourceKind, World};
 use crate::text;
 
 /// Judges one [`World`]; another platform's world needs another judge.
@@ -34,6 +34,19 @@ struct Memory {
     raised: bool,
     stale: bool,
     good_since: Option<Timestamp>,
+}
+
+/// Whether a source of the family that a rule looks at does not answer: then that nothing is found says nothing.
+fn source_is_lost(id: &str, world: &World) -> bool {
+    let kind = match id.split('.').next() {
+        Some("pg" | "pgbouncer") => SourceKind::Postgres,
+        Some("queue") => SourceKind::Queues,
+        Some("redis") => SourceKind::Redis,
+        _ => return false,
+    };
+    world.sources.reach.iter().any(|(source, state)| {
+        source.kind == kind && matches!(state, Freshness::Stale { .. } | Freshness::Failed { .. })
+    })
 }
 
 impl Judge {
@@ -139,7 +152,8 @@ impl Judge {
             }
             // Not found. That says something only when what it rests on is known.
             let f = &memory.finding;
-            let unseen = f.source.is_some() && blind.iter().any(|b| b.id == f.id && b.source == f.source);
+            let unseen = (f.source.is_some() && blind.iter().any(|b| b.id == f.id && b.source == f.source))
+                || source_is_lost(f.id, look.world);
             let trust = if unseen { Trust::Stale } else { look.trust(f.needs) };
             memory.stale = trust == Trust::Stale;
             if trust != Trust::Full {

@@ -10,7 +10,7 @@ use crate::model::postgres::{
     Connections, ConnectionsBy, Counters, DatabaseAge, Holder, LockRow, LockTree, Pool, Replica, Session, Slot,
     Statement, StatementId, Statements, TableStat,
 };
-use crate::model::{Batch, Postgres, Problem, Seen, Source, SourceId, SourceKind, World};
+use crate::model::{Batch, Freshness, Postgres, Problem, Seen, Source, SourceId, SourceKind, World};
 
 fn fresh<T>(value: T) -> Seen<T> {
     Seen::read(value, t0())
@@ -326,4 +326,50 @@ fn a_view_that_could_not_be_read_raises_nothing() {
     };
     server.locks.failed(Problem::TimedOut("locks".into()));
     assert!(judged(server, secs(0)).is_empty());
+}
+
+#[test]
+fn what_was_raised_stays_and_is_stale_while_its_server_does_not_answer() {
+    let id = SourceId {
+        kind: SourceKind::Postgres,
+        name: "core".into(),
+    };
+    let mut world = World::default();
+    let mut judge = Judge::new(Thresholds::default());
+    let say = |world: &mut World, pg: Postgres, state: Freshness| {
+        world.apply(Batch {
+            sources: vec![(id.clone(), Source::Postgres(Arc::new(pg)))],
+            reach: vec![(id.clone(), state)],
+            ..Batch::default()
+        });
+    };
+    let blocked = Postgres {
+        locks: fresh(LockTree::of(vec![waiter(1, &[], 0.0), waiter(2, &[1], 90.0)])),
+        ..Postgres::default()
+    };
+    say(&mut world, blocked, Freshness::Fresh);
+    judge.update(&world, t0());
+    assert_eq!(judge.signals().first().map(|s| s.id), Some("pg.blocked"));
+    // The server goes away: nothing is read any more, and nothing is over.
+    let mut gone = Postgres::default();
+    gone.locks.failed(Problem::Failed("connection refused".into()));
+    let lost = Freshness::Stale {
+        since: t0(),
+        why: "connection refused".into(),
+        retry_at: t0(),
+    };
+    say(&mut world, gone, lost);
+    judge.update(&world, t0() + secs(1));
+    judge.update(&world, t0() + secs(600));
+    let signal = judge.signals().iter().find(|s| s.id == "pg.blocked");
+    assert!(signal.is_some_and(|s| s.stale), "{signal:?}");
+    // It comes back without the wait: a minute of good clears it.
+    let free = Postgres {
+        locks: fresh(LockTree::default()),
+        ..Postgres::default()
+    };
+    say(&mut world, free, Freshness::Fresh);
+    judge.update(&world, t0() + secs(601));
+    judge.update(&world, t0() + secs(700));
+    assert!(judge.signals().iter().all(|s| s.id != "pg.blocked"));
 }

@@ -14,7 +14,7 @@ use crate::feed::kube::access::{CheckRow, CheckState};
 use crate::feed::kube::{self as feed, Access, Cluster, ContextChoice, Demand, Feeds};
 use crate::feed::redis;
 use crate::headless;
-use crate::model::{FeedId, Freshness, Problem, SourceId, SourceKind, World};
+use crate::model::{FeedId, Freshness, Problem, Scope, SourceId, SourceKind, World};
 use crate::run::sources::{Means, Sources, server};
 
 /// As long as a look may take.
@@ -96,18 +96,17 @@ impl Opened {
     }
 
     /// The namespaces that are looked at, as far as they are known.
-    pub fn scope(&self) -> (crate::model::Scope, String) {
+    pub fn scope(&self) -> (Scope, String) {
         if let Some(cluster) = &self.cluster {
-            (cluster.place().scope.clone(), cluster.namespace().to_owned())
-        } else {
-            let none = crate::model::Scope::Namespaces(vec!["default".to_owned()]);
-            let scope = self.target.scope.clone().unwrap_or(none);
-            let home = match &scope {
-                crate::model::Scope::Namespaces(list) => list.first().cloned(),
-                crate::model::Scope::All => None,
-            };
-            (scope, home.unwrap_or_else(|| "default".to_owned()))
+            return (cluster.place().scope.clone(), cluster.namespace().to_owned());
         }
+        let none = Scope::Namespaces(vec!["default".to_owned()]);
+        let scope = self.target.scope.clone().unwrap_or(none);
+        let home = match &scope {
+            Scope::Namespaces(list) => list.first().cloned(),
+            Scope::All => None,
+        };
+        (scope, home.unwrap_or_else(|| "default".to_owned()))
     }
 
     fn means(&self) -> Means {

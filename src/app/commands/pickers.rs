@@ -114,11 +114,10 @@ fn picked(app: &mut App) -> Vec<Effect> {
             None => Vec::new(),
         },
         PickerFor::Runbook(subject) => match (value, subject) {
-            (Some(book), Some(object)) => {
-                let subject = Subject::of(&app.world, &object);
-                app.start_run(&book, subject)
-            }
-            (Some(_), None) => app.complain("select the object that the runbook is for first"),
+            (Some(book), Some(subject)) => app.start_run(&book, *subject),
+            // Some are about no one thing.
+            (Some(book), None) if book == "incident-response" => app.start_run(&book, Subject::default()),
+            (Some(_), None) => app.complain("select what the runbook is for first"),
             _ => Vec::new(),
         },
     }

@@ -209,8 +209,7 @@ fn list(app: &mut App) -> Vec<Effect> {
             hint: b.use_when.clone(),
         })
         .collect();
-    let workload = app.subject_workload().map(|w| w.meta.object(w.kind));
-    let purpose = PickerFor::Runbook(workload.or_else(|| app.subject()));
+    let purpose = PickerFor::Runbook(app.run_subject().map(Box::new));
     app.layers.push(Layer::Picker(Picker::new("Runbook", purpose, choices)));
     Vec::new()
 }

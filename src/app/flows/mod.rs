@@ -5,6 +5,7 @@ mod places;
 mod plans;
 mod read_only;
 mod rollback;
+mod sources;
 mod streams;
 
 use std::sync::OnceLock;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::app::field::Field;
 use crate::model::ObjectRef;
+use crate::runbook::facts::Subject;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -13,7 +14,7 @@ pub struct Choice {
 }
 
 /// What the choice is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum PickerFor {
     Context,
     /// Several may be marked. Who marked none here takes the one under the cursor.
@@ -21,8 +22,8 @@ pub enum PickerFor {
     LogContainer,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
-    /// For the object that was selected when the list was opened.
-    Runbook(Option<ObjectRef>),
+    /// For what was selected when the list was opened.
+    Runbook(Option<Box<Subject>>),
 }
 
 #[derive(Clone, Debug)]

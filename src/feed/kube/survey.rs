@@ -3,8 +3,8 @@
 //! Of Secrets and ConfigMaps only the names of keys are looked at: their values are passed over while the answer is
 //! read, so that none is ever in our memory as a text.
 
-use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::access::{Ask, grant_line};
 use super::connect::Cluster;
@@ -52,9 +52,9 @@ struct Service {
 struct ServiceSpec {
     #[serde(default)]
     ports: Vec<Port>,
-    /// `None`, when the Service has pods of its own to name.
-    #[serde(default)]
-    selector: Option<Keys>,
+    /// Of the labels the names alone.
+    #[serde(default, deserialize_with = "keys")]
+    selector: Vec<String>,
     #[serde(default, rename = "clusterIP")]
     cluster_ip: String,
 }
@@ -64,38 +64,37 @@ struct Port {
     port: u16,
 }
 
-/// The keys of a map; its values are passed over.
-#[derive(Default)]
-struct Keys(Vec<String>);
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct KeysOnly;
-        impl<'de> Visitor<'de> for KeysOnly {
-            type Value = Keys;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a map")
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Keys, M::Error> {
-                let mut keys = Vec::new();
-                while let Some((key, IgnoredAny)) = map.next_entry()? {
-                    keys.push(key);
-                }
-                Ok(Keys(keys))
-            }
-        }
-        from.deserialize_map(KeysOnly)
-    }
-}
-
 /// A Secret or a ConfigMap without its values.
 #[derive(Deserialize)]
 struct Holder {
     metadata: Meta,
-    #[serde(default)]
-    data: Option<Keys>,
+    #[serde(default, deserialize_with = "keys")]
+    data: Vec<String>,
+}
+
+/// The keys of an object; its values are passed over.
+fn keys<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    struct Keys;
+    impl<'de> Visitor<'de> for Keys {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object, or null")
+        }
+
+        fn visit_unit<E>(self) -> Result<Vec<String>, E> {
+            Ok(Vec::new())
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<String>, A::Error> {
+            let mut keys = Vec::new();
+            while let Some((key, IgnoredAny)) = map.next_entry()? {
+                keys.push(key);
+            }
+            Ok(keys)
+        }
+    }
+    from.deserialize_any(Keys)
 }
 
 #[derive(Deserialize)]
@@ -134,7 +133,7 @@ pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings
     for service in services {
         // Without pods there is nothing to tunnel to; a headless twin says the same again.
         let headless = service.spec.cluster_ip == "None";
-        if service.spec.selector.is_none_or(|s| s.0.is_empty()) {
+        if service.spec.selector.is_empty() {
             continue;
         }
         let kinds = service.spec.ports.iter();
@@ -162,7 +161,7 @@ pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings
     let list: Vec<Holder> = look.list(&mut found, "", "api/v1", "configmaps").await;
     holders.extend(list.into_iter().map(|h| (false, h)));
     for (is_secret, holder) in holders {
-        for key in holder.data.unwrap_or_default().0 {
+        for key in holder.data {
             if let Some(kind) = FoundKind::of_key(&key) {
                 found.urls.push(FoundUrl {
                     kind,

@@ -147,6 +147,13 @@ fn from_subject(param: &Param, subject: &crate::runbook::facts::Subject) -> Answ
     let object = match param.kind {
         ParamKind::Workload => subject.workload.as_ref(),
         ParamKind::Pod => subject.pod.as_ref(),
+        ParamKind::Thing(kind) => {
+            let target = subject.about.as_ref().and_then(crate::runbook::facts::About::target);
+            return target.filter(|target| is_thing(kind, target)).map_or_else(
+                || Answer::Unknown(format!("the run is about no {kind}")),
+                |target| Answer::Known(Value::Text(target)),
+            );
+        }
         ParamKind::Namespace => {
             let object = subject.workload.as_ref().or(subject.pod.as_ref());
             return object.map_or_else(
@@ -160,6 +167,14 @@ fn from_subject(param: &Param, subject: &crate::runbook::facts::Subject) -> Answ
         || Answer::Unknown("the run is about no such object".to_owned()),
         |object| Answer::Known(Value::Text(target_text(object))),
     )
+}
+
+/// Whether a target is written as one of that kind.
+fn is_thing(kind: &str, target: &str) -> bool {
+    target
+        .strip_prefix(kind)
+        .and_then(|rest| rest.strip_prefix('/'))
+        .is_some_and(|rest| !rest.is_empty())
 }
 
 /// A value as the parameter's type, or why not.
@@ -198,6 +213,14 @@ fn coerce(param: &Param, value: &Value) -> Result<Value, String> {
                 Ok(Value::Text(text))
             } else {
                 wrong("kind/namespace/name")
+            }
+        }
+        (ParamKind::Thing(kind), _) => {
+            let text = value.to_string();
+            if is_thing(kind, &text) {
+                Ok(Value::Text(text))
+            } else {
+                wrong(&format!("{kind}/…"))
             }
         }
         (ParamKind::Namespace | ParamKind::Text, _) => Ok(Value::Text(value.to_string())),

@@ -1,62 +1,21 @@
 //! Facts from the observed world, for one subject at one time.
 
-use super::{Fact, Facts, REGISTRY};
+mod certificate;
+mod cluster;
+mod horizon;
+mod postgres;
+mod queue;
+mod redis;
+mod service;
+
+use super::{About, Fact, Facts, Subject, registry};
 use crate::model::{
-    Container, ContainerState, Ended, FeedId, Freshness, Kind, ObjectRef, Pod, Revision, RolloutState, Steward,
-    Workload, World, rollout_state, trouble_of,
+    Container, ContainerState, Ended, FeedId, Freshness, HpaMetric, Kind, ObjectRef, Pod, Problem, Revision,
+    RolloutState, Seen, SourceId, SourceKind, Steward, Str, Workload, World, rollout_state, trouble_of,
 };
 use crate::runbook::value::Value;
 use jiff::Timestamp;
 use std::sync::Arc;
-
-/// What a run is about. It keeps the workload, so that it still knows where to look once a bad pod is gone.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Subject {
-    pub workload: Option<ObjectRef>,
-    pub pod: Option<ObjectRef>,
-    pub signal: Option<SignalSeen>,
-}
-
-/// The signal that began the run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SignalSeen {
-    pub id: String,
-    pub severity: String,
-    pub since: Timestamp,
-    pub text: String,
-}
-
-impl Subject {
-    /// The subject that an object of a signal or of a pane's row stands for: a pod brings its workload along.
-    pub fn of(world: &World, object: &ObjectRef) -> Self {
-        if Kind::WORKLOADS.contains(&object.kind) {
-            return Self {
-                workload: Some(object.clone()),
-                ..Self::default()
-            };
-        }
-        if object.kind != Kind::Pod {
-            return Self::default();
-        }
-        let workload = world
-            .pod(object)
-            .and_then(|pod| world.top_owner(pod))
-            .filter(|owner| Kind::WORKLOADS.contains(&owner.kind));
-        Self {
-            workload,
-            pod: Some(object.clone()),
-            signal: None,
-        }
-    }
-
-    /// `deployment cortex/cortex-api`, for titles.
-    pub fn name(&self) -> String {
-        self.workload
-            .as_ref()
-            .or(self.pod.as_ref())
-            .map_or_else(String::new, ToString::to_string)
-    }
-}
 
 /// The object as facts and parameters write it: `deployment/cortex/cortex-api`.
 pub fn target_text(object: &ObjectRef) -> String {
@@ -79,6 +38,14 @@ pub fn of(world: &World, subject: &Subject, now: Timestamp) -> Facts {
     maker.workload(subject);
     maker.pod(subject);
     maker.signal(subject);
+    maker.cluster(subject);
+    maker.queue(subject);
+    maker.postgres(subject);
+    maker.redis(subject);
+    maker.certificate(subject);
+    maker.service(subject);
+    maker.alert(subject);
+    maker.http(subject);
     maker.facts
 }
 
@@ -94,7 +61,31 @@ fn seconds(now: Timestamp, then: Timestamp) -> i64 {
     now.duration_since(then).as_secs().max(0)
 }
 
+/// A fact's name, its value, and why it is absent when there is none.
+type Row = (&'static str, Option<Value>, &'static str);
+
+/// A value that there is.
+#[allow(clippy::unnecessary_wraps)] // it stands in a row beside those that may be missing
+fn known(value: impl Into<Value>) -> Option<Value> {
+    Some(value.into())
+}
+
+fn maybe(value: Option<impl Into<Value>>) -> Option<Value> {
+    value.map(Into::into)
+}
+
+fn count(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
 impl Maker<'_> {
+    /// Sets several facts that rest on the same.
+    fn many(&mut self, blocked: Option<&Fact>, rows: Vec<Row>) {
+        for (name, value, absent) in rows {
+            self.put(name, blocked, value, absent);
+        }
+    }
+
     /// Why facts that rest on these kinds are not known now, if they are not.
     fn blocked(&self, kinds: &[Kind]) -> Option<Fact> {
         let worst = kinds
@@ -116,6 +107,38 @@ impl Maker<'_> {
         })
     }
 
+    /// Why facts that rest on this view of a source are not known now, if they are not.
+    fn unread<T>(&self, kind: SourceKind, name: &Str, seen: &Seen<T>) -> Option<Fact> {
+        let id = SourceId {
+            kind,
+            name: name.clone(),
+        };
+        match self.world.sources.reach.get(&id) {
+            Some(Freshness::Stale { since, .. }) => {
+                return Some(Fact::Stale {
+                    seconds: seconds(self.ours, *since),
+                    last: None,
+                });
+            }
+            Some(Freshness::Failed { why, .. } | Freshness::Forbidden { why }) => {
+                return Some(Fact::Denied(why.to_string()));
+            }
+            Some(Freshness::Absent { why }) => return Some(Fact::Absent(why.to_string())),
+            _ => {}
+        }
+        match (&seen.problem, &seen.value) {
+            (None, Some(_)) => None,
+            (None, None) => Some(Fact::Denied("it is still being read".to_owned())),
+            (Some(_), Some(_)) => Some(Fact::Stale {
+                seconds: seen.at.map_or(0, |at| seconds(self.ours, at)),
+                last: None,
+            }),
+            (Some(Problem::Absent { what, .. }), None) => Some(Fact::Absent(what.to_string())),
+            (Some(Problem::Denied { what, grant }), None) => Some(Fact::Denied(format!("{what}; {grant}"))),
+            (Some(other), None) => Some(Fact::Denied(other.words().to_owned())),
+        }
+    }
+
     /// Sets a fact that rests on kinds which may be blocked. `None` is absent, because of `absent`.
     fn put<V: Into<Value>>(&mut self, name: &str, blocked: Option<&Fact>, value: Option<V>, absent: &str) {
         let value = value.map(Into::into);
@@ -133,7 +156,7 @@ impl Maker<'_> {
 
     /// Sets all facts of a family to one that is not known.
     fn all(&mut self, family: &str, fact: &Fact) {
-        for spec in REGISTRY.iter().filter(|spec| spec.path.starts_with(family)) {
+        for spec in registry().filter(|spec| spec.path.starts_with(family)) {
             self.facts.set(spec.path, fact.clone());
         }
     }
@@ -185,6 +208,45 @@ impl Maker<'_> {
         );
         self.put("rollout.hpa.min", blocked.as_ref(), min, "no HPA sets its replicas");
         self.put("rollout.hpa.max", blocked.as_ref(), max, "no HPA sets its replicas");
+        let wanted = hpa.as_ref().map(|h| i64::from(h.desired));
+        self.put(
+            "rollout.hpa.desired",
+            blocked.as_ref(),
+            wanted,
+            "no HPA sets its replicas",
+        );
+        let keda = hpa.as_ref().map(|h| h.keda.is_some());
+        self.put("rollout.hpa.keda", blocked.as_ref(), keda, "no HPA sets its replicas");
+        let metric = hpa.as_ref().and_then(|h| {
+            let of = |m: &HpaMetric| Some((m.current? / m.target.max(f64::EPSILON), m.name.clone()));
+            h.metrics.iter().filter_map(of).max_by(|a, b| a.0.total_cmp(&b.0))
+        });
+        let unread = "its metric is not read";
+        self.put(
+            "rollout.hpa.load",
+            blocked.as_ref(),
+            metric.as_ref().map(|m| m.0),
+            unread,
+        );
+        let name = metric.map(|m| m.1.to_string());
+        self.put("rollout.hpa.metric", blocked.as_ref(), name, unread);
+        let why = hpa.as_ref().and_then(|h| {
+            let bad = |c: &&crate::model::Condition| {
+                matches!(&*c.kind, "AbleToScale" | "ScalingActive") && &*c.status == "False"
+            };
+            h.conditions
+                .iter()
+                .find(bad)
+                .map(|c| format!("{}: {}", c.reason, c.message))
+        });
+        let able = hpa.as_ref().map(|_| why.is_none());
+        self.put("rollout.hpa.able", blocked.as_ref(), able, "no HPA sets its replicas");
+        self.put(
+            "rollout.hpa.trouble",
+            blocked.as_ref(),
+            why,
+            "the HPA says nothing of trouble",
+        );
     }
 
     fn progress(&mut self, w: &Workload) {
@@ -357,6 +419,10 @@ impl Maker<'_> {
         self.put("pod.age", blocked, Some(seconds(self.now, pod.meta.created)), "");
         let node = Some(pod.node.to_string()).filter(|node| !node.is_empty());
         self.put("pod.node", blocked, node, "no node was found for it");
+        let stuck = pod.unschedulable.as_ref().map(|_| true).or(Some(false));
+        self.put("pod.unschedulable", blocked, stuck, "");
+        let says = Some(pod.message.to_string()).filter(|m| !m.is_empty());
+        self.put("pod.message", blocked, says, "it says nothing more");
         self.put("pod.owned", blocked, Some(owner.is_some()), "");
         self.put("pod.owner", blocked, Some(owner.unwrap_or_default()), "");
         let newest = workload.map(|w| is_newest(self.world, &w, &pod));
@@ -428,4 +494,4 @@ fn steward_text(steward: Option<&Steward>) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::runbook) mod tests;

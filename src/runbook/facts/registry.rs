@@ -1,6 +1,11 @@
 //! The list of facts, from which the documentation, the lint and the tests are made.
 
+mod postgres;
+mod services;
+mod sources;
+
 use crate::runbook::value::Type;
+use std::fmt::Write as _;
 
 /// What is written about one fact.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +23,23 @@ const fn fact(path: &'static str, kind: Type, doc: &'static str, from: &'static 
 }
 
 /// Every fact there is.
-pub const REGISTRY: &[Spec] = &[
+pub fn registry() -> impl Iterator<Item = &'static Spec> {
+    [KUBERNETES, postgres::FACTS, sources::FACTS, services::FACTS]
+        .into_iter()
+        .flatten()
+}
+
+/// The list for people: a line a fact, `name`, type, what it says, and what it is computed from.
+pub fn listing() -> String {
+    let width = registry().map(|spec| spec.path.len()).max().unwrap_or_default();
+    registry().fold(String::new(), |mut text, spec| {
+        let (path, kind) = (spec.path, spec.kind.name());
+        let _ = writeln!(text, "{path:width$}  {kind:15}  {} [{}]", spec.doc, spec.from);
+        text
+    })
+}
+
+const KUBERNETES: &[Spec] = &[
     fact(
         "rollout.target",
         Type::Text,
@@ -178,6 +199,32 @@ pub const REGISTRY: &[Spec] = &[
     fact("rollout.hpa.min", Type::Int, "the HPA's minimum", "HPA"),
     fact("rollout.hpa.max", Type::Int, "the HPA's maximum", "HPA"),
     fact(
+        "rollout.hpa.desired",
+        Type::Int,
+        "the replicas that the HPA wants",
+        "HPA: status",
+    ),
+    fact(
+        "rollout.hpa.load",
+        Type::Float,
+        "its worst metric in units of its target: 1 is on target",
+        "HPA: metrics",
+    ),
+    fact("rollout.hpa.metric", Type::Text, "which metric that is", "HPA: metrics"),
+    fact(
+        "rollout.hpa.able",
+        Type::Bool,
+        "it can read its metrics and scale",
+        "HPA: conditions",
+    ),
+    fact("rollout.hpa.trouble", Type::Text, "why it cannot", "HPA: conditions"),
+    fact(
+        "rollout.hpa.keda",
+        Type::Bool,
+        "KEDA made it: it is changed in the ScaledObject, not here",
+        "HPA: owner",
+    ),
+    fact(
         "pod.target",
         Type::Text,
         "the pod as pod/namespace/name, the form that actions take",
@@ -247,6 +294,13 @@ pub const REGISTRY: &[Spec] = &[
         Type::Bool,
         "it is of the workload's newest revision",
         "pod, workload",
+    ),
+    fact("pod.unschedulable", Type::Bool, "no node takes it", "pod: conditions"),
+    fact(
+        "pod.message",
+        Type::Text,
+        "what the scheduler or the kubelet says of it",
+        "pod: conditions",
     ),
     fact("signal.id", Type::Text, "the signal that began the run", "signal"),
     fact("signal.severity", Type::Text, "critical or warning", "signal"),

@@ -226,7 +226,8 @@ fn verified(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Option<jiff
     date
 }
 
-const PARAM_TYPES: &str = "workload, pod, namespace, revision, int, string, bool, duration or choice";
+const PARAM_TYPES: &str = "workload, pod, namespace, revision, int, string, bool, duration, choice, queue, postgres, \
+                           session, table, index, redis, certificate or alert";
 
 fn read_params(source: &mut Source<'_>, table: &Fields<'_, '_>) -> Vec<Param> {
     let mut params: Vec<Param> = Vec::new();
@@ -238,9 +239,10 @@ fn read_params(source: &mut Source<'_>, table: &Fields<'_, '_>) -> Vec<Param> {
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
             && name.value.starts_with(|c: char| c.is_ascii_lowercase());
         // A parameter that hides a family of facts would make the same word mean two things.
-        let hides = ["rollout", "pod", "signal", "params"].contains(&name.value.as_str());
+        let family = |spec: &facts::Spec| spec.path.split('.').next() == Some(name.value.as_str());
+        let hides = name.value == "params" || facts::registry().any(family);
         if !valid || hides {
-            let expected = "lower-case letters, digits and _, and not rollout, pod, signal or params";
+            let expected = "lower-case letters, digits and _, and no family of facts such as rollout or queue";
             source.problem(name.at, format!("`{}` cannot name a parameter", name.value), expected);
         }
         let kind = param_kind(source, &mut fields);
@@ -333,7 +335,10 @@ fn param_kind(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Option<Pa
             return None;
         }
         "choice" => ParamKind::Choice(choices.into_iter().map(|choice| choice.value).collect()),
-        "queue" | "database" | "quantity" | "redis" | "certificate" => {
+        thing if ParamKind::THINGS.contains(&thing) => {
+            ParamKind::Thing(ParamKind::THINGS.into_iter().find(|known| *known == thing)?)
+        }
+        "database" | "quantity" => {
             source.problem(
                 name.at,
                 format!("type `{}` is not available in this version", name.value),

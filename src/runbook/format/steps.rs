@@ -33,6 +33,26 @@ const ACTIONS: &[(&str, ActionName, &[Arg])] = &[
     ("resume", ActionName::Resume, &[]),
     ("delete-pod", ActionName::DeletePod, &[]),
     ("evict-pod", ActionName::EvictPod, &[]),
+    ("vacuum", ActionName::Vacuum, &[("analyze", Type::Bool, false)]),
+    ("vacuum-database", ActionName::VacuumDatabase, &[]),
+    ("analyze", ActionName::Analyze, &[]),
+    ("reindex", ActionName::Reindex, &[]),
+    ("cancel-query", ActionName::CancelQuery, &[]),
+    ("terminate-session", ActionName::TerminateSession, &[]),
+    (
+        "retry-jobs",
+        ActionName::RetryJobs,
+        &[("named", Type::Text, false), ("failed_with", Type::Text, false)],
+    ),
+    ("pause-queue", ActionName::PauseQueue, &[]),
+    ("resume-queue", ActionName::ResumeQueue, &[]),
+    ("delete-keys", ActionName::DeleteKeys, &[("prefix", Type::Text, true)]),
+    ("renew-certificate", ActionName::Renew, &[]),
+    (
+        "silence-alert",
+        ActionName::Silence,
+        &[("minutes", Type::Int, true), ("comment", Type::Text, true)],
+    ),
 ];
 
 const KINDS: &str = "note, diagnose, gate, action, wait, branch or ask";

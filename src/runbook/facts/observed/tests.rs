@@ -93,8 +93,32 @@ fn pod(name: &str, of: u64, good: bool) -> Change {
     Change::Pod(row.meta.key(), Some(Arc::new(row)))
 }
 
+/// A Deployment that nobody else holds, with so many pods that are well, and every feed fresh.
+pub(in crate::runbook) fn world(name: &str, pods: u32) -> World {
+    let (mut world, object) = stalled();
+    let Some(row) = world.workload(&object) else {
+        return world;
+    };
+    let row = Workload {
+        meta: meta(name, None),
+        desired: pods,
+        replicas: pods,
+        updated: pods,
+        ready: pods,
+        available: pods,
+        steward: None,
+        ..(**row).clone()
+    };
+    let change = Change::Workload(Kind::Deployment, row.meta.key(), Some(Arc::new(row)));
+    world.apply(Batch {
+        changes: vec![change],
+        ..Batch::default()
+    });
+    world
+}
+
 /// A Deployment that is stalled on revision 14, with 13 still serving.
-fn world() -> (World, ObjectRef) {
+fn stalled() -> (World, ObjectRef) {
     let meta = meta("api", None);
     let object = meta.object(Kind::Deployment);
     let key = meta.key();
@@ -146,7 +170,7 @@ fn world() -> (World, ObjectRef) {
 
 #[test]
 fn a_stalled_rollout_is_told_by_its_facts() {
-    let (world, object) = world();
+    let (world, object) = stalled();
     let facts = of(&world, &Subject::of(&world, &object), at(370));
     for (name, value) in [
         ("rollout.target", Value::text("deployment/cortex/api")),
@@ -166,7 +190,7 @@ fn a_stalled_rollout_is_told_by_its_facts() {
         assert_eq!(facts.get(name), Some(&Fact::Known(value)), "{name}");
     }
     assert!(matches!(facts.get("rollout.hpa.min"), Some(Fact::Absent(_))));
-    for spec in REGISTRY {
+    for spec in registry() {
         let fact = facts
             .get(spec.path)
             .unwrap_or_else(|| panic!("{} is not computed", spec.path));
@@ -175,16 +199,14 @@ fn a_stalled_rollout_is_told_by_its_facts() {
         }
     }
     assert!(
-        facts
-            .iter()
-            .all(|(name, _)| REGISTRY.iter().any(|spec| spec.path == name)),
+        facts.iter().all(|(name, _)| registry().any(|spec| spec.path == name)),
         "undocumented fact"
     );
 }
 
 #[test]
 fn a_silent_or_forbidden_source_makes_its_facts_unknown() {
-    let (mut world, object) = world();
+    let (mut world, object) = stalled();
     let subject = Subject::of(&world, &object);
     let stale = Freshness::Stale {
         since: at(100),
@@ -216,7 +238,7 @@ fn a_silent_or_forbidden_source_makes_its_facts_unknown() {
 
 #[test]
 fn a_request_names_the_object_that_the_run_looked_at_and_no_other() {
-    let (world, object) = world();
+    let (world, object) = stalled();
     let subject = Subject::of(&world, &object);
     let mut ask = ActionAsk {
         ask: AskId(1),

@@ -1,0 +1,101 @@
+//! From a signal or a row of a source to the runbook that answers it.
+
+use super::{Hands, start};
+use crate::app::{Layer, Msg};
+use crate::model::postgres::{LockRow, LockTree, TableStat};
+use crate::model::{Batch, Freshness, Postgres, Seen, Source, SourceId, SourceKind};
+use crate::panes::PaneId;
+use crate::runbook::facts::About;
+
+fn row(pid: i32, by: &[i32]) -> LockRow {
+    LockRow {
+        pid,
+        blocked_by: by.to_vec(),
+        state: Some("active".to_owned()),
+        backend_start: Some(format!("start-{pid}")),
+        wait_s: (!by.is_empty()).then_some(90.0),
+        ..LockRow::default()
+    }
+}
+
+/// One session blocks another, and a table is bloated.
+fn database(hands: &mut Hands) {
+    let table = TableStat {
+        oid: 1,
+        schema: "public".to_owned(),
+        name: "jobs".to_owned(),
+        live: 1000,
+        dead: 900_000,
+        modified: 0,
+        threshold: 250.0,
+        autovacuum: true,
+        bytes: 1 << 20,
+        vacuumed: None,
+        analyzed: None,
+        vacuums: 0,
+        frozen_age: None,
+    };
+    let postgres = Postgres {
+        locks: Seen::read(LockTree::of(vec![row(7, &[]), row(8, &[7])]), start()),
+        tables: Seen::read(vec![table], start()),
+        ..Postgres::default()
+    };
+    let id = SourceId {
+        kind: SourceKind::Postgres,
+        name: "core".into(),
+    };
+    hands.tell(Msg::World(Batch {
+        sources: vec![(id.clone(), Source::Postgres(postgres.into()))],
+        reach: vec![(id, Freshness::Fresh)],
+        ..Batch::default()
+    }));
+    // Signals are judged at most once a second.
+    hands.wait(2000);
+    hands.tell(Msg::Tick);
+}
+
+#[test]
+fn a_signal_about_a_session_opens_its_runbook_about_that_session() {
+    let mut hands = Hands::operator();
+    database(&mut hands);
+    hands.press("!");
+    for _ in 0..20 {
+        let signal = hands.app.strip.current(&hands.app.judge).unwrap();
+        if signal.id == "pg.blocked" {
+            break;
+        }
+        hands.press("j");
+    }
+    hands.press("r");
+    assert!(matches!(hands.app.layers.last(), Some(Layer::Runbook(_))));
+    let run = &hands.app.runs[0].run;
+    assert_eq!(run.book().id, "blocked-queries");
+    let about = run.subject().about.clone().unwrap();
+    assert!(matches!(about, About::Session { pid: 7, .. }), "{about:?}");
+    assert_eq!(run.subject().signal.as_ref().unwrap().id, "pg.blocked");
+}
+
+#[test]
+fn the_selected_row_of_a_source_opens_the_usual_runbook_about_it() {
+    let mut hands = Hands::operator();
+    database(&mut hands);
+    hands.app.pane = PaneId::Queries;
+    let about = About::Table {
+        source: "core".into(),
+        schema: "public".to_owned(),
+        name: "jobs".to_owned(),
+    };
+    let what = crate::app::ItemRef::Table {
+        source: "core".into(),
+        schema: "public".to_owned(),
+        name: "jobs".to_owned(),
+    };
+    let view = crate::app::layers::ItemView::new(PaneId::Queries, what);
+    hands.app.layers.push(Layer::Item(view));
+    let (book, subject) = hands.app.best_run().unwrap();
+    assert_eq!(book, "bloated-table");
+    assert_eq!(subject.about, Some(about));
+    hands.app.start_run(&book, subject);
+    let wanted = hands.app.needed();
+    assert!(wanted.sources.contains(&SourceKind::Postgres) && wanted.tables);
+}
