@@ -418,8 +418,8 @@ mod tests {
             .lines()
             .map(|l| {
                 let bare = l.strip_prefix("# ").unwrap_or(l);
-                let is_toml =
-                    bare.starts_with("[[") || bare.split_once(" = ").is_some_and(|(k, _)| !k.contains([' ', '`']));
+                let key = bare.split_once(" = ").map_or("", |(k, _)| k);
+                let is_toml = bare.starts_with("[[") || !key.is_empty() && !key.contains([' ', '`']);
                 if is_toml { bare } else { l }
             })
             .collect();

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::table::Table;
 use super::{Answer, Verdict};
 use crate::cli::Output;
-use crate::runbook::facts::REGISTRY;
+use crate::runbook::facts::registry;
 use crate::runbook::format::Problem;
 use crate::runbook::library::Library;
 use crate::text;
@@ -63,7 +63,7 @@ pub fn facts(output: Output) -> Answer {
     fine(match output {
         Output::Table => {
             let mut table = Table::new(["FACT", "TYPE", "FROM", "WHAT IT SAYS"]);
-            for f in REGISTRY {
+            for f in registry() {
                 table.row([
                     f.path.to_owned(),
                     format!("{:?}", f.kind).to_lowercase(),
@@ -74,8 +74,7 @@ pub fn facts(output: Output) -> Answer {
             table.to_string()
         }
         Output::Json => {
-            let rows: Vec<_> = REGISTRY
-                .iter()
+            let rows: Vec<_> = registry()
                 .map(|f| {
                     json!({
                         "path": f.path, "type": format!("{:?}", f.kind).to_lowercase(), "doc": f.doc, "from": f.from,

@@ -111,7 +111,7 @@ impl Walk {
             undo: None,
         };
         let at = at(self.now);
-        self.tell(Event::Progress(Progress { id: plan, at, stage }));
+        self.tell(Event::Progress(Box::new(Progress { id: plan, at, stage })));
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::engine::ActionAsk;
 use super::super::format::ActionName;
 use super::{argument, count, text};
-use crate::action::{PostgresAsk, Relation, Request, Thing};
+use crate::action::{JobFilter, PostgresAsk, Relation, Request, Thing};
 use crate::model::{Alert, Certificate, Postgres, SourceId, SourceKind, Str, World};
 use crate::runbook::value::Value;
 use std::sync::Arc;
@@ -58,9 +58,11 @@ pub(super) fn resolve(world: &World, ask: &ActionAsk) -> Result<Request, String>
         }
         ActionName::RetryJobs => Request::RetryJobs {
             queue: queue(world, target)?,
-            jobs: Vec::new(),
-            named: optional(ask, "named")?,
-            failed_with: optional(ask, "failed_with")?,
+            which: Box::new(JobFilter {
+                jobs: Vec::new(),
+                named: optional(ask, "named")?,
+                failed_with: optional(ask, "failed_with")?,
+            }),
         },
         ActionName::PauseQueue => Request::PauseQueue {
             queue: queue(world, target)?,
