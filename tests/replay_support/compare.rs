@@ -63,7 +63,7 @@ fn differ(expected: &Value, got: &Value, at: String, out: &mut Differences) {
 }
 
 /// A message that quotes a JSON object, taken apart: what is before it, the object, what is after it.
-fn quoted(message: &str) -> Option<(&str, Value, &str)> {
+pub fn quoted(message: &str) -> Option<(&str, Value, &str)> {
     let at = message.find("Invalid value: \"{")? + "Invalid value: ".len();
     let (before, rest) = message.split_at_checked(at)?;
     let mut stream = serde_json::Deserializer::from_str(rest).into_iter::<String>();
