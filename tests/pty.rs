@@ -1,5 +1,5 @@
 //! The real binary in a real pseudo-terminal: the incident mended by keys, and that nothing but a confirmation mends it.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 #[path = "pty/files.rs"]
 mod files;

@@ -1,6 +1,7 @@
 //! Read-only is a type for the sources beside the cluster too: no certificate is renewed and no alert silenced without a
 //! grant. PostgreSQL has its test in `postgres_actions`, Redis and the queues in `queue_actions`, both against real
 //! servers.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod sources_support;
 

@@ -1,4 +1,5 @@
 //! Prometheus, certificates and the way through the API server against the demonstration platform.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod sources_support;
 

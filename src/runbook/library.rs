@@ -90,10 +90,10 @@ impl Library {
 }
 
 #[cfg(test)]
-mod tests;
+mod run_tests;
 
 #[cfg(test)]
-mod own_tests {
+mod tests {
     use super::*;
 
     #[test]

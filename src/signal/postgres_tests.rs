@@ -183,7 +183,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
                     (1..=12)
                         .map(|n| waiter(n, if n == 1 { &[] } else { &[1] }, 1.0))
                         .collect(),
-                ))
+                ));
             },
             0,
             &[

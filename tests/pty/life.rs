@@ -67,7 +67,7 @@ fn a_panic_gives_the_terminal_back_and_says_where_the_log_is() {
 fn slow(server: &Server, by: Duration) {
     let path = "/apis/apps/v1/namespaces/cortex/deployments/cortex-api";
     let mut rule = Rule::new("PATCH", path, 1, Fault::Delay(by));
-    rule.contains = "fieldManager".to_owned();
+    "fieldManager".clone_into(&mut rule.contains);
     server.faults().set(rule);
 }
 

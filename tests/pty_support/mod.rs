@@ -204,7 +204,7 @@ impl Console {
         let mut reader = pair.master.try_clone_reader().unwrap();
         let ears = Arc::clone(&heard);
         std::thread::spawn(move || {
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = vec![0; 1 << 16];
             while let Ok(n @ 1..) = reader.read(&mut buffer) {
                 let mut heard = ears.0.lock().unwrap();
                 heard.bytes.extend_from_slice(&buffer[..n]);
@@ -262,7 +262,7 @@ impl Console {
             if still >= quiet {
                 return;
             }
-            heard = news.wait_timeout(heard, quiet - still).unwrap().0;
+            heard = news.wait_timeout(heard, quiet.saturating_sub(still)).unwrap().0;
         }
     }
 
@@ -276,7 +276,7 @@ impl Console {
     }
 
     pub fn contents(&self) -> String {
-        self.with(|s| s.contents())
+        self.with(vt100::Screen::contents)
     }
 
     /// Looks at the terminal as it is now.
@@ -343,10 +343,10 @@ impl Console {
     /// Waits for its end, and for the last of its bytes.
     #[track_caller]
     pub fn ended(mut self) -> Ended {
+        const MARK: &[u8] = b"\x1b[0m<the end>";
         let code = eventually("the console ends", || self.child.try_wait().unwrap()).exit_code();
         let raw = self.is_raw();
         // Whatever it wrote comes before this.
-        const MARK: &[u8] = b"\x1b[0m<the end>";
         self.tty.write_all(MARK).unwrap();
         let (lock, news) = &*self.heard;
         let mut heard = lock.lock().unwrap();

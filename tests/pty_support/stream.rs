@@ -14,9 +14,9 @@ pub fn harm(bytes: &[u8]) -> Option<String> {
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         let near = || {
-            let from = text.floor_char_boundary(at.saturating_sub(40));
-            let to = text.floor_char_boundary((at + 40).min(text.len()));
-            format!("{:?}", &text[from..to])
+            let bytes = text.as_bytes();
+            let part = bytes.get(at.saturating_sub(40)..(at + 40).min(bytes.len()));
+            format!("{:?}", String::from_utf8_lossy(part.unwrap_or_default()))
         };
         match c {
             '\u{1b}' => {

@@ -145,18 +145,18 @@ fn client(world: &Cortex, session: &mut Session, others: &[Session], sub: &str, 
             for line in &world.lines {
                 for n in 0..line.workers {
                     let queue = STANDARD.encode(line.name);
-                    let _ = write!(
+                    let _ = writeln!(
                         list,
-                        "id={} addr=10.244.1.{n}:4{n}012 name={PREFIX}:{queue}:w:{}-{n} age=900 idle=1 flags=b db=0 cmd=bzpopmin user=default\n",
+                        "id={} addr=10.244.1.{n}:4{n}012 name={PREFIX}:{queue}:w:{}-{n} age=900 idle=1 flags=b db=0 cmd=bzpopmin user=default",
                         9000 + n,
                         line.name
                     );
                 }
             }
             for other in others {
-                let _ = write!(
+                let _ = writeln!(
                     list,
-                    "id={} addr=127.0.0.1:0 name={} age=1 idle=0 flags=N db=0 cmd=client|list user=default\n",
+                    "id={} addr=127.0.0.1:0 name={} age=1 idle=0 flags=N db=0 cmd=client|list user=default",
                     other.id, other.name
                 );
             }
