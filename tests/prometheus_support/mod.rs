@@ -1,5 +1,6 @@
 //! Real servers on free ports, in a folder of their own, stopped when dropped; and an exporter whose numbers a test
 //! sets.
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 mod setting;
 
