@@ -6,7 +6,7 @@ use serde_json::json;
 use super::table::Table;
 use super::{Answer, Verdict};
 use crate::cli::Output;
-use crate::runbook::facts::REGISTRY;
+use crate::runbook::facts;
 use crate::runbook::format::Problem;
 use crate::runbook::library::Library;
 use crate::text;
@@ -59,7 +59,7 @@ pub fn facts(output: Output) -> Answer {
     fine(match output {
         Output::Table => {
             let mut table = Table::new(["FACT", "TYPE", "FROM", "WHAT IT SAYS"]);
-            for f in REGISTRY {
+            for f in facts::registry() {
                 table.row([
                     f.path.to_owned(),
                     format!("{:?}", f.kind).to_lowercase(),
@@ -70,8 +70,7 @@ pub fn facts(output: Output) -> Answer {
             table.to_string()
         }
         Output::Json => {
-            let rows: Vec<_> = REGISTRY
-                .iter()
+            let rows: Vec<_> = facts::registry()
                 .map(|f| {
                     json!({
                         "path": f.path, "type": format!("{:?}", f.kind).to_lowercase(), "doc": f.doc, "from": f.from,

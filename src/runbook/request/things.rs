@@ -3,13 +3,21 @@
 use super::super::engine::ActionAsk;
 use super::super::format::ActionName;
 use super::{argument, count, text};
-use crate::action::{PostgresAsk, Relation, Request, Thing};
+use crate::action::{JobFilter, PostgresAsk, Relation, Request, Thing};
 use crate::model::{Alert, Certificate, Postgres, SourceId, SourceKind, Str, World};
 use crate::runbook::value::Value;
 use std::sync::Arc;
 
 /// Makes the request.
 pub(super) fn resolve(world: &World, ask: &ActionAsk) -> Result<Request, String> {
+    let request = make(world, ask)?;
+    if let Some(source) = request.source() {
+        fresh(world, source.kind, &source.name)?;
+    }
+    Ok(request)
+}
+
+fn make(world: &World, ask: &ActionAsk) -> Result<Request, String> {
     let target = &ask.target;
     Ok(match ask.action {
         ActionName::Vacuum | ActionName::Analyze => {
@@ -58,9 +66,11 @@ pub(super) fn resolve(world: &World, ask: &ActionAsk) -> Result<Request, String>
         }
         ActionName::RetryJobs => Request::RetryJobs {
             queue: queue(world, target)?,
-            jobs: Vec::new(),
-            named: optional(ask, "named")?,
-            failed_with: optional(ask, "failed_with")?,
+            which: Box::new(JobFilter {
+                jobs: Vec::new(),
+                named: optional(ask, "named")?,
+                failed_with: optional(ask, "failed_with")?,
+            }),
         },
         ActionName::PauseQueue => Request::PauseQueue {
             queue: queue(world, target)?,
@@ -104,6 +114,21 @@ pub(super) fn resolve(world: &World, ask: &ActionAsk) -> Result<Request, String>
         }
         _ => return Err(format!("{} needs a Kubernetes object", ask.action.name())),
     })
+}
+
+/// Nothing is changed by what was seen of a source that does not answer now.
+fn fresh(world: &World, kind: SourceKind, name: &str) -> Result<(), String> {
+    let id = SourceId {
+        kind,
+        name: name.into(),
+    };
+    match world.sources.reach.get(&id) {
+        Some(reach) if !reach.is_fresh() => Err(format!(
+            "{} {name} is not fresh: wait until it answers, then plan again",
+            kind.word()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// `KIND/A/B` as A and B; B may hold slashes.
