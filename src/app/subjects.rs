@@ -216,6 +216,10 @@ impl App {
             (Some(book), Some(about), _) => (book, Subject::about(&self.world, about)),
             (None, Some(about), _) => (usual_book(&self.world, &about), Subject::about(&self.world, about)),
             (Some(book), None, Some(signal)) => (book, of_signal(&self.world, signal)),
+            // An alert that names no runbook of ours is still somebody's to look at.
+            (None, None, Some(signal)) if signal.id == "alert.firing" => {
+                ("incident-response", of_signal(&self.world, signal))
+            }
             (None, None, Some(signal)) => return Err(format!("no runbook answers {}", signal.id)),
             (_, None, None) => {
                 return Err("there is no signal here: choose a runbook from the list (g r)".to_owned());

@@ -12,7 +12,7 @@ mod subject;
 #[cfg(test)]
 pub(super) use observed::tests as testing;
 pub use observed::{of, target_text};
-pub use registry::{Spec, listing, registry};
+pub use registry::{Spec, registry};
 pub(super) use subject::session_target;
 pub use subject::{About, SignalSeen, Subject};
 

@@ -266,20 +266,23 @@ fn alerts(_: &Look<'_>, seen: &Prometheus, out: &mut Vec<Finding>) {
 }
 
 /// The built-in runbooks that an alert may name.
-const RUNBOOKS: [&str; 18] = [
+const RUNBOOKS: [&str; 21] = [
     "backup-restore",
     "bloated-table",
     "blocked-queries",
+    "cache-clear",
     "certificate-renewal",
     "connections-exhausted",
     "crash-loop",
     "failed-jobs",
     "high-error-rate",
     "high-latency",
+    "incident-response",
     "node-drain",
     "out-of-memory",
     "pending-pods",
     "redis-memory",
+    "rolling-restart",
     "scale-for-load",
     "slow-queries",
     "stalled-rollout",

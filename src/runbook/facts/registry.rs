@@ -5,7 +5,6 @@ mod services;
 mod sources;
 
 use crate::runbook::value::Type;
-use std::fmt::Write as _;
 
 /// What is written about one fact.
 #[derive(Debug, Clone, Copy)]
@@ -27,16 +26,6 @@ pub fn registry() -> impl Iterator<Item = &'static Spec> {
     [KUBERNETES, postgres::FACTS, sources::FACTS, services::FACTS]
         .into_iter()
         .flatten()
-}
-
-/// The list for people: a line a fact, `name`, type, what it says, and what it is computed from.
-pub fn listing() -> String {
-    let width = registry().map(|spec| spec.path.len()).max().unwrap_or_default();
-    registry().fold(String::new(), |mut text, spec| {
-        let (path, kind) = (spec.path, spec.kind.name());
-        let _ = writeln!(text, "{path:width$}  {kind:15}  {} [{}]", spec.doc, spec.from);
-        text
-    })
 }
 
 const KUBERNETES: &[Spec] = &[

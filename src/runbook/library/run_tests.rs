@@ -4,12 +4,12 @@ use super::Library;
 use crate::action::{ActionId, Outcome, PostgresAsk, Progress, Request, Stage, Verdict};
 use crate::model::postgres::{Connections, Holder, LockRow, LockTree, Server, TableStat};
 use crate::model::{
-    Batch, BullLayout, Postgres, Queue, QueueCounts, QueueRates, QueueSystem, Queues, Seen, Source, SourceId,
-    SourceKind, World,
+    Batch, BullLayout, Freshness, Postgres, Queue, QueueCounts, QueueRates, QueueSystem, Queues, Seen, Source,
+    SourceId, SourceKind, World,
 };
-use crate::runbook::engine::{AskId, Effect, Event, Phase, Run, Start, Status, StepState};
+use crate::runbook::engine::{ActionAsk, AskId, Effect, Event, Phase, Run, Start, Status, StepState};
 use crate::runbook::facts::{self, About, Subject};
-use crate::runbook::format::StepKind;
+use crate::runbook::format::{ActionName, StepKind};
 use crate::runbook::request;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -212,6 +212,44 @@ fn a_queue_that_was_read_long_ago_is_not_scaled_by() {
     let (walk, _) = Walk::begin("worker-backlog", world, about);
     assert!(matches!(walk.state("Is there a backlog?"), StepState::Unknown(_)));
     assert_eq!(walk.run.phase(), &Phase::Undecided);
+}
+
+#[test]
+fn nothing_is_planned_by_a_source_that_does_not_answer() {
+    let chain = vec![row(1, &[], "active"), row(2, &[1], "active")];
+    let mut world = locked(chain);
+    let ask = ActionAsk {
+        ask: AskId(1),
+        step: String::new(),
+        action: ActionName::TerminateSession,
+        target: "session/core/1@2026-11-21 11:01:00+00".to_owned(),
+        args: Vec::new(),
+        reason: String::new(),
+        verify_for: None,
+        soak: None,
+    };
+    assert!(request::resolve(&world, &Subject::default(), &ask).is_ok());
+    let another = ActionAsk {
+        target: "session/core/1@2026-11-21 12:00:00+00".to_owned(),
+        ..ask.clone()
+    };
+    let ended = request::resolve(&world, &Subject::default(), &another).unwrap_err();
+    assert!(ended.contains("has ended"), "the pid alone is not enough: {ended}");
+    let id = SourceId {
+        kind: SourceKind::Postgres,
+        name: "core".into(),
+    };
+    let lost = Freshness::Stale {
+        since: at(0),
+        why: "cut".into(),
+        retry_at: at(9),
+    };
+    world.apply(Batch {
+        reach: vec![(id, lost)],
+        ..Batch::default()
+    });
+    let stale = request::resolve(&world, &Subject::default(), &ask).unwrap_err();
+    assert!(stale.contains("not fresh"), "{stale}");
 }
 
 fn server() -> Server {

@@ -10,6 +10,14 @@ use std::sync::Arc;
 
 /// Makes the request.
 pub(super) fn resolve(world: &World, ask: &ActionAsk) -> Result<Request, String> {
+    let request = make(world, ask)?;
+    if let Some(source) = request.source() {
+        fresh(world, source.kind, &source.name)?;
+    }
+    Ok(request)
+}
+
+fn make(world: &World, ask: &ActionAsk) -> Result<Request, String> {
     let target = &ask.target;
     Ok(match ask.action {
         ActionName::Vacuum | ActionName::Analyze => {
@@ -106,6 +114,21 @@ pub(super) fn resolve(world: &World, ask: &ActionAsk) -> Result<Request, String>
         }
         _ => return Err(format!("{} needs a Kubernetes object", ask.action.name())),
     })
+}
+
+/// Nothing is changed by what was seen of a source that does not answer now.
+fn fresh(world: &World, kind: SourceKind, name: &str) -> Result<(), String> {
+    let id = SourceId {
+        kind,
+        name: name.into(),
+    };
+    match world.sources.reach.get(&id) {
+        Some(reach) if !reach.is_fresh() => Err(format!(
+            "{} {name} is not fresh: wait until it answers, then plan again",
+            kind.word()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// `KIND/A/B` as A and B; B may hold slashes.
