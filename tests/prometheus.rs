@@ -1,4 +1,5 @@
 //! Prometheus and Alertmanager: Debian's servers, scraping an exporter whose numbers the tests set.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 mod prometheus_support;
 
