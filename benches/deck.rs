@@ -1,6 +1,6 @@
 //! What the console costs by itself: `cargo bench`. The rows are real: the demonstration platform serves them over TLS and
 //! the feeds read them, once; then only the state, the drawing and the bytes are measured.
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout, missing_docs)]
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -45,9 +45,11 @@ fn main() {
     divan::main();
 }
 
+type Rows = Arc<(Place, Vec<Batch>)>;
+
 /// All rows of a platform with so many pods, as they arrived. Read once.
-fn rows(pods: usize) -> Arc<(Place, Vec<Batch>)> {
-    static READ: OnceLock<Mutex<BTreeMap<usize, Arc<(Place, Vec<Batch>)>>>> = OnceLock::new();
+fn rows(pods: usize) -> Rows {
+    static READ: OnceLock<Mutex<BTreeMap<usize, Rows>>> = OnceLock::new();
     let mut read = READ.get_or_init(Mutex::default).lock().unwrap();
     Arc::clone(read.entry(pods).or_insert_with(|| {
         let runtime = tokio::runtime::Runtime::new().unwrap();

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use quarterdeck::action::{
-    ActionId, Confirm, Confirmation, JobFilter, Outcome, Policy, REGISTRY, Request, Stage, Verdict, WriteGrant, execute,
+    Confirm, Confirmation, JobFilter, Outcome, Policy, REGISTRY, Request, Stage, Verdict, WriteGrant, execute,
 };
 use quarterdeck::model::SourceKind;
 use redis_support::bull::Bull;
-use redis_support::desk::{Desk, keys, planner, queue, retry, thing};
+use redis_support::desk::{Desk, keys, planner, queue, retry};
 use redis_support::{Cluster, Server, eventually, faulty, way};
 use serde_json::json;
 
@@ -52,7 +52,7 @@ async fn a_retried_job_is_taken_by_the_real_worker_at_once() {
         assert!(took < Duration::from_secs(3), "version {version}: {took:?}");
         assert_eq!((bull.processed("q", &ids[0]), failed(&mut bull)), (2, 5));
         // The prioritized one goes back among its like.
-        let (outcome, verdict) = desk.run(retry(&[urgent.clone()])).await;
+        let (outcome, verdict) = desk.run(retry(std::slice::from_ref(&urgent))).await;
         assert_eq!(
             (outcome, verdict),
             (Outcome::Applied, Some(Verdict::Healthy("1 of 1 done".into())))
@@ -250,7 +250,7 @@ async fn a_write_without_an_answer_is_unknown_and_never_sent_again() {
         match (happened, &outcome) {
             (true, Outcome::Applied) => {}
             (false, Outcome::Unknown(why)) => {
-                assert!(why.contains("may have happened") && why.contains("running so far"))
+                assert!(why.contains("may have happened") && why.contains("running so far"));
             }
             other => panic!("{other:?}"),
         }

@@ -271,10 +271,11 @@ async fn five_hundred_queues_are_cheap_for_the_server() {
     let server = Server::start(&[]);
     let mut script = String::new();
     for n in 0..500 {
-        script.push_str(&format!(
+        let more = format!(
             "HSET bull:q{n}:meta version bullmq:5.1.0\nLPUSH bull:q{n}:wait 1 2 3\nHSET bull:q{n}:1 timestamp 1700000000000\n\
              ZADD bull:q{n}:prioritized 4294967297 4 8589934593 5\nHSET bull:q{n}:4 timestamp 1690000000000\nHSET bull:q{n}:5 timestamp 1680000000000\n"
-        ));
+        );
+        script.push_str(&more);
     }
     let mut child = std::process::Command::new("redis-cli")
         .args(["-p", &server.port.to_string()])

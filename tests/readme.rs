@@ -191,8 +191,7 @@ fn every_key_of_every_source_stands_in_the_example_and_is_right_uncommented() {
                 .iter()
                 .filter(|n| !n.starts_with(&format!("{key} =")))
                 .chain([&open])
-                .map(|l| format!("{l}\n"))
-                .collect();
+                .fold(String::new(), |all, l| all + l + "\n");
             let loaded = load(&format!("[[platform]]\nname = \"x\"\n{section}\n{alone}\n"));
             assert_eq!(loaded.problems, [], "{section} {open}");
         }

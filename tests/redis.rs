@@ -294,7 +294,7 @@ async fn sentinels_are_asked_and_a_failover_is_followed() {
     assert_eq!(seen.nodes.len(), 1);
     assert!(seen.nodes[0].info.fresh().is_some());
     // One Sentinel less: two of three still agree, and the third says why not.
-    set.sentinels[0].kill();
+    set.watchers[0].kill();
     let seen = look(&mut watcher).await;
     let health = seen.sentinel.last().unwrap();
     assert_eq!(health.agreeing(), 2);

@@ -1,4 +1,5 @@
 //! Endpoints that serve what a test wants, and certificates of every kind.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -86,12 +87,6 @@ impl Identity {
             )
         };
         self.chain.iter().map(encode).collect()
-    }
-
-    pub fn key_pem(&self) -> String {
-        use base64::Engine as _;
-        let text = base64::engine::general_purpose::STANDARD.encode(&self.key);
-        format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n")
     }
 }
 

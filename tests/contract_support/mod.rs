@@ -1,4 +1,5 @@
 //! One namespace of a cluster, with the console's own feeds and actions on it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
 
 use http::{Method, Request as HttpRequest, header};
 use jiff::Timestamp;

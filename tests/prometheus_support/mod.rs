@@ -1,10 +1,17 @@
 //! Real servers on free ports, in a folder of their own, stopped when dropped; and an exporter whose numbers a test
 //! sets.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used
+)]
 
 mod setting;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -138,11 +145,17 @@ pub async fn prometheus_in(
 ) -> Server {
     let mut config = "global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [rules.yml]\n".to_owned();
     if let Some(port) = alertmanager {
-        config += &format!("alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]}}\n");
+        let _ = writeln!(
+            config,
+            "alerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}]}}"
+        );
     }
     config += "scrape_configs:\n";
     for (job, target) in targets {
-        config += &format!("- {{job_name: {job}, static_configs: [{{targets: ['{target}']}}]}}\n");
+        let _ = writeln!(
+            config,
+            "- {{job_name: {job}, static_configs: [{{targets: ['{target}']}}]}}"
+        );
     }
     write(folder.path(), "prometheus.yml", &config);
     write(folder.path(), "rules.yml", rules);
@@ -230,7 +243,7 @@ impl Exporter {
             };
             for at in (now - hours * 3600..=now).step_by(15) {
                 let value = value + growth * (at - now) as f64 + growth.max(0.0) * hours as f64 * 3600.0;
-                text += &format!("{metric}{{{labels}{kept}}} {value} {at}\n");
+                let _ = writeln!(text, "{metric}{{{labels}{kept}}} {value} {at}");
             }
         }
         text += "# EOF\n";
@@ -249,8 +262,10 @@ impl Exporter {
         state
             .series
             .iter()
-            .map(|(name, (value, growth))| format!("{name} {}\n", value + growth * t))
-            .collect()
+            .fold(String::new(), |mut all, (name, (value, growth))| {
+                let _ = writeln!(all, "{name} {}", value + growth * t);
+                all
+            })
     }
 
     pub async fn serve(&self) -> SocketAddr {

@@ -180,7 +180,7 @@ pub fn way(toml: &str) -> Way {
 
 /// Three Sentinels over a master and a replica.
 pub struct Sentinels {
-    pub sentinels: Vec<Server>,
+    pub watchers: Vec<Server>,
     pub master: Server,
     pub replica: Server,
 }
@@ -192,7 +192,7 @@ impl Sentinels {
         eventually("the replica follows", || {
             replica.cli(&["INFO", "replication"]).contains("master_link_status:up")
         });
-        let sentinels: Vec<Server> = (0..3)
+        let watchers: Vec<Server> = (0..3)
             .map(|_| {
                 let monitor = format!("sentinel monitor main 127.0.0.1 {} 2", master.port);
                 let settings = [
@@ -203,7 +203,7 @@ impl Sentinels {
                 Server::launch(tempfile::tempdir().unwrap(), free_port(), &settings, true)
             })
             .collect();
-        for sentinel in &sentinels {
+        for sentinel in &watchers {
             eventually("the Sentinels know each other", || {
                 let text = sentinel.cli(&["SENTINEL", "MASTER", "main"]);
                 let field = |name: &str| {
@@ -215,7 +215,7 @@ impl Sentinels {
             });
         }
         Self {
-            sentinels,
+            watchers,
             master,
             replica,
         }
@@ -223,7 +223,7 @@ impl Sentinels {
 
     pub fn way(&self) -> Way {
         let list: Vec<String> = self
-            .sentinels
+            .watchers
             .iter()
             .map(|s| format!("'127.0.0.1:{}'", s.port))
             .collect();

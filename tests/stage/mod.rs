@@ -27,6 +27,7 @@ use quarterdeck::sim::kube::{Clock, Server, ServerOptions};
 use quarterdeck::sim::world::{World, WorldPlatform, cortex};
 use quarterdeck::theme::Theme;
 use setting::{NOW, start};
+#[allow(unused_imports, reason = "each test uses its part")]
 pub use setting::{Setting, alone, keymap, paper};
 use slots::{removal, slot};
 
