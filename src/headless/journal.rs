@@ -89,11 +89,18 @@ pub fn show(leaves: &[Leaf], output: Output) -> Answer {
             }
             table.to_string()
         }
-        Output::Json => records
-            .filter_map(|r| serde_json::to_string(r).ok())
-            .fold(String::new(), |all, line| all + &text::clean(&line) + "\n"),
+        Output::Json => lines(records.filter_map(|r| serde_json::to_string(r).ok())),
     };
     Answer { text, doubts, verdict }
+}
+
+/// Each on a line of its own, made harmless.
+fn lines(all: impl Iterator<Item = String>) -> String {
+    all.fold(String::new(), |mut out, line| {
+        out.push_str(&text::clean(&line));
+        out.push('\n');
+        out
+    })
 }
 
 fn broken(leaf: &Leaf) -> String {

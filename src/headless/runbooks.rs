@@ -19,6 +19,14 @@ fn fine(text: String) -> Answer {
     }
 }
 
+fn lines(all: impl Iterator<Item = String>) -> String {
+    all.fold(String::new(), |mut out, line| {
+        out.push_str(&line);
+        out.push('\n');
+        out
+    })
+}
+
 /// JSON: `{"runbooks": [{id, title, answers, use_when, owner, verified, steps}]}`.
 pub fn list(library: &Library, output: Output) -> Answer {
     fine(match output {
@@ -51,11 +59,7 @@ pub fn list(library: &Library, output: Output) -> Answer {
 
 /// A runbook as it is written, made harmless line by line.
 pub fn show(source: &str) -> Answer {
-    fine(
-        source
-            .lines()
-            .fold(String::new(), |all, l| all + &text::clean(l) + "\n"),
-    )
+    fine(lines(source.lines().map(|l| text::clean(l).into_owned())))
 }
 
 /// Every fact: its type, what it says, and of what it is made. JSON: `{"facts": [{path, type, doc, from}]}`.
@@ -89,9 +93,7 @@ pub fn facts(output: Output) -> Answer {
 /// `file:line:column: what`, a line each; wrong when there is one.
 pub fn lint(problems: &[Problem]) -> Answer {
     Answer {
-        text: problems
-            .iter()
-            .fold(String::new(), |all, p| all + &p.to_string() + "\n"),
+        text: lines(problems.iter().map(ToString::to_string)),
         doubts: Vec::new(),
         verdict: if problems.is_empty() {
             Verdict::Fine

@@ -1,6 +1,12 @@
 //! Real servers on free ports, in a folder of their own, stopped when dropped; and an exporter whose numbers a test
 //! sets.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::expect_used
+)]
 
 mod setting;
 

@@ -67,7 +67,7 @@ fn news_put_in_their_places_give_the_list_that_reading_anew_gives() {
         (names.collect::<Vec<_>>(), list.total)
     };
     for (keys, filter) in [
-        ("", ""),
+        ("s w", ""),
         ("s t", "e"),
         ("s t s r", "!worker"),
         ("s a", "r"),
