@@ -1,11 +1,5 @@
 //! Real Redis servers, Sentinels and Clusters on free ports, in a temporary folder, stopped at drop.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::expect_used,
-    clippy::struct_field_names
-)]
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
 pub mod bull;
 pub mod desk;

@@ -238,7 +238,14 @@ fn the_way_through_a_plan_does_change_something() {
         Act::Type('x'),
         Act::Press("enter"),
     ]);
-    acts.extend([Act::TypeWord(0), Act::Press("enter"), Act::Press("enter")]);
+    // As fast as a person: what comes faster than that is taken for a paste.
+    acts.extend([
+        Act::TypeWord(0),
+        Act::Wait(400),
+        Act::Press("enter"),
+        Act::Wait(100),
+        Act::Press("enter"),
+    ]);
     for act in acts {
         watcher.act(&mut hands, act).unwrap();
     }

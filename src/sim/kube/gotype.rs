@@ -80,7 +80,18 @@ fn culprit(value: &mut Value, path: &[Step], check: &impl Fn(&Value) -> Result<(
             Value::Null
         };
         let taken = std::mem::replace(member, absent);
-        let would_do = check(value).is_ok();
+        let mut would_do = check(value).is_ok();
+        // A map of texts has no null in it: there the member must not be there at all.
+        if let (false, Step::Field(name)) = (would_do, &step)
+            && let Some(map) = value.pointer_mut(&at).and_then(Value::as_object_mut)
+        {
+            map.remove(name);
+            would_do = check(value).is_ok();
+            value
+                .pointer_mut(&at)?
+                .as_object_mut()?
+                .insert(name.clone(), Value::Null);
+        }
         *value.pointer_mut(&below)? = taken;
         if would_do {
             return Some(step);
