@@ -33,6 +33,8 @@ async fn a_backlog_grows_until_more_workers_run() {
     let clock = Clock::manual(Timestamp::now());
     let server = Server::start(clock.clone(), false).await.unwrap();
     let mut set = queues(&server);
+    // Workers take their first jobs.
+    clock.advance(SignedDuration::from_secs(2));
     let first = look(&mut set, &clock).await;
     assert_eq!(set.seen().queues.len(), 3);
     assert_eq!(first.missing, []);

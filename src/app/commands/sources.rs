@@ -23,7 +23,7 @@ pub(super) const TABLE: &[Command] = &[
     Command {
         id: "action.terminate_session",
         doc: "end the session, and roll back what it has open",
-        short: "terminate session",
+        short: "end session",
         group: MUTATE,
         when: session,
         run: |app| end(app, true),
@@ -71,7 +71,7 @@ pub(super) const TABLE: &[Command] = &[
     Command {
         id: "action.retry_jobs",
         doc: "give failed jobs of the queue back to its workers, all or those whose reason holds a text",
-        short: "retry failed jobs",
+        short: "retry jobs",
         group: MUTATE,
         when: bull_queue,
         run: ask_retry,
