@@ -119,7 +119,8 @@ impl Stage {
     /// Presses keys, named as in keymaps and parted by blanks. A little time passes before each.
     pub async fn keys(&mut self, chords: &str) {
         for chord in chords.split_whitespace() {
-            self.hold(10).await;
+            // As a person does: what comes faster is taken for a paste.
+            self.hold(60).await;
             self.tell(Msg::Key(chord.parse::<Chord>().unwrap())).await;
             self.catch_up().await;
         }
@@ -135,6 +136,7 @@ impl Stage {
     /// Types text into the field that has the focus.
     pub async fn write(&mut self, text: &str) {
         for c in text.chars() {
+            self.hold(40).await;
             self.tell(Msg::Key(Chord::plain(Key::Char(c)))).await;
         }
     }
