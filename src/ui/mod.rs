@@ -70,7 +70,7 @@ fn areas(app: &App, area: Rect) -> Areas {
     let room = match app.size.1 {
         _ if !app.shows_all_panes() => 1,
         0..38 => 4,
-        _ => 7,
+        _ => 8,
     };
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
     let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);

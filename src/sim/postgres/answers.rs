@@ -296,7 +296,7 @@ fn quoted<'a>(sql: &'a str, after: &str) -> Option<&'a str> {
 
 /// The session of a pid and the start that goes with it.
 fn named<'a>(db: &'a Database, sql: &str) -> Option<&'a Client> {
-    let client = db.clients.get(&number(sql, "a.pid =")?)?;
+    let client = db.clients.get(&number(sql, "WHERE a.pid =")?)?;
     quoted(sql, "a.backend_start =")
         .is_some_and(|start| start == time(client.started))
         .then_some(client)
