@@ -50,17 +50,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let mut notices = in_one(loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect());
     notices.extend(in_one(theme_problems));
     notices.extend(in_one(key_notices));
-    let mut books = crate::runbook::library::Library::built_in();
-    for file in crate::config::runbooks(&config.paths) {
-        let name = file.path.display().to_string();
-        match file.text {
-            Ok(text) => {
-                let problems = books.add(&name, &text.unwrap_or_default());
-                notices.extend(in_one(problems.iter().map(|p| Notice::error(p.to_string())).collect()));
-            }
-            Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
-        }
-    }
     let target = config.target();
     let (context, scope) = match &target {
         Ok(t) => (t.context.clone(), t.scope.clone()),
@@ -82,7 +71,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         access,
         keys,
         thresholds: config.signals.clone(),
-        books,
+        // Read once the first frame is on the screen.
+        books: crate::runbook::library::Library::default(),
         sources: target
             .as_ref()
             .ok()
@@ -109,6 +99,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         bell: false,
     };
     painter.draw(&mut app)?;
+    let (books, troubles) = runbooks(&config);
+    app.books = books;
+    for notice in troubles {
+        app.update(Msg::Notice(notice), Timestamp::now());
+    }
     performer.perform(&mut app, first).await;
     let mut last_draw = tokio::time::Instant::now();
     while !performer.quit {
@@ -200,6 +195,23 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     painter.leave();
     settle(performer.link.in_flight(), &mut signals).await;
     Ok(())
+}
+
+/// The built-in runbooks and the user's, and what is wrong with the latter.
+fn runbooks(config: &crate::config::Config) -> (crate::runbook::Library, Vec<Notice>) {
+    let mut books = crate::runbook::Library::built_in();
+    let mut notices = Vec::new();
+    for file in crate::config::runbooks(&config.paths) {
+        let name = file.path.display().to_string();
+        match file.text {
+            Ok(text) => {
+                let problems = books.add(&name, &text.unwrap_or_default());
+                notices.extend(in_one(problems.iter().map(|p| Notice::error(p.to_string())).collect()));
+            }
+            Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
+        }
+    }
+    (books, notices)
 }
 
 /// One note of what is wrong with a file, so that the next file's has room too; the log has them all.
