@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use crate::app::{Access, App, Effect, Msg, Notice, Start, Token};
 use crate::config::Loaded;
 use crate::feed::Inbox;
-use crate::journal::{Entry, Journal, RecordKind};
+use crate::journal::{Entry, Journal};
 use cluster::{Link, LinkEvent};
 use screen::Painter;
 pub use taste::keymap;
@@ -333,11 +333,9 @@ impl Performer {
                         task.abort();
                     }
                 }
-                Effect::Record { kind, subject, text } => {
+                Effect::Record(entry) => {
                     if let Some(journal) = self.link.journal() {
-                        let mut entry = Entry::new(RecordKind::Note, format!("{kind} {subject}"));
-                        entry.reason = text;
-                        record(journal, entry);
+                        record(journal, *entry);
                     }
                 }
             }

@@ -168,13 +168,15 @@ fn data_flows_from_feed_to_screen_and_intent_the_other_way() {
         ("runbook", &["model", "action", "text"]),
         (
             "app",
-            &["action", "keys", "model", "panes", "runbook", "signal", "text", "theme"],
+            &[
+                "action", "journal", "keys", "model", "panes", "runbook", "signal", "text", "theme",
+            ],
         ),
         ("panes", &["app", "model", "text", "theme"]),
         (
             "ui",
             &[
-                "action", "app", "keys", "model", "panes", "runbook", "signal", "text", "theme",
+                "action", "app", "journal", "keys", "model", "panes", "runbook", "signal", "text", "theme",
             ],
         ),
         ("journal", &["text"]),

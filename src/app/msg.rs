@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
+use crate::journal::Entry;
 use crate::keys::Chord;
 use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceKind, Str};
 
@@ -216,11 +217,7 @@ pub enum Effect {
     CloseLogs(Token),
     /// To the terminal's clipboard.
     Copy(String),
-    /// Runbook notes, snoozes: recorded, changes nothing.
-    Record {
-        kind: &'static str,
-        subject: String,
-        text: String,
-    },
+    /// To the journal: runs, notes, snoozes. It changes nothing on any server.
+    Record(Box<Entry>),
     Bell,
 }

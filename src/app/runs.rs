@@ -8,6 +8,7 @@ use super::layers::{ItemView, PlanLayer, PlanState, RunView};
 use super::msg::Effect;
 use super::{Activity, App, Layer, commands, subjects};
 use crate::action::{ActionId, Plan, Progress, Refusal, Request, Stage};
+use crate::journal::{Entry, RecordKind, RunbookRef};
 use crate::model::{Kind, ObjectRef};
 use crate::runbook::engine::{self, AskId, Event, Phase, Run, Start};
 use crate::runbook::facts::{self, Facts, SignalSeen, Subject};
@@ -194,23 +195,23 @@ impl App {
                     Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask, why })),
                 },
                 engine::Effect::Open(open) => out.extend(self.open_for_run(number, open)),
-                engine::Effect::Record(record) => {
-                    let subject = self
-                        .runs
-                        .iter()
-                        .find(|r| r.number == number)
-                        .map(|r| format!("{} {}", r.run.book().id, r.run.id()))
-                        .unwrap_or_default();
-                    let step = record.step.as_deref().unwrap_or("run");
-                    out.push(Effect::Record {
-                        kind: "runbook",
-                        subject,
-                        text: format!("{step} {}: {}", record.what.name(), record.text),
-                    });
-                }
+                engine::Effect::Record(record) => out.push(Effect::Record(Box::new(self.run_entry(number, &record)))),
             }
         }
         out
+    }
+
+    /// The line of the journal for what happened in a run.
+    fn run_entry(&self, number: u64, record: &engine::Record) -> Entry {
+        let mut entry = Entry::new(RecordKind::Run, record.what.name());
+        entry.outcome.clone_from(&record.text);
+        entry.runbook = self.runs.iter().find(|r| r.number == number).map(|r| RunbookRef {
+            id: r.run.book().id.clone(),
+            sha256: r.run.book().digest.clone(),
+            step: record.step.clone().unwrap_or_default(),
+            run: record.run.clone(),
+        });
+        entry
     }
 
     fn plan_for_run(

@@ -21,6 +21,13 @@ pub enum RecordKind {
     Approval,
     Param,
     Note,
+    /// A run of a runbook: `what` says what happened to it, `runbook` which run and step, `data` holds what it takes to
+    /// go on with the run.
+    Run,
+    /// Of an incident: `what` says what happened to it (`opened`, `severity`, `note`, `closed` …), `incident` which one.
+    Incident,
+    /// A change that must not stay: `what` is `opened` or `closed`, `data` how to take it back and until when.
+    Temporary,
     Export,
     Error,
     /// The journal found a line that was cut off, and closed it.
@@ -137,6 +144,9 @@ pub struct Entry {
     /// `seq` of the record that this one answers (the intent of a result).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refers: Option<u64>,
+    /// What replay needs, by kind; never a value that came from a Secret, a payload or a literal.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub data: Value,
     /// Parts were left out to stay within the size limit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub shortened: bool,
@@ -160,6 +170,7 @@ impl Entry {
             runbook: None,
             incident: String::new(),
             refers: None,
+            data: Value::Null,
             shortened: false,
         }
     }

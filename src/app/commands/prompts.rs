@@ -6,6 +6,7 @@ use crate::app::command::{Command, always};
 use crate::app::layers::PromptFor;
 use crate::app::msg::{Effect, LogQuery, LogTarget};
 use crate::app::{App, Layer};
+use crate::journal::{Entry, RecordKind};
 use crate::model::Scope;
 use crate::runbook::engine::Event;
 
@@ -185,11 +186,9 @@ fn accept(app: &mut App) -> Vec<Effect> {
             app.judge.snooze(signal, until, text.clone());
             app.judge_now();
             app.say("snoozed for 30 minutes");
-            vec![Effect::Record {
-                kind: "snooze",
-                subject: line,
-                text,
-            }]
+            let mut entry = Entry::new(RecordKind::Note, format!("snooze {line}"));
+            entry.reason = text;
+            vec![Effect::Record(Box::new(entry))]
         }
     }
 }

@@ -166,7 +166,8 @@ fn a_snoozed_signal_is_the_one_that_was_asked_about_and_comes_back() {
     hands.app.strip.select(first);
     hands.types("known, INC-9");
     let effects = hands.press("enter");
-    let recorded = |e: &Effect| matches!(e, Effect::Record { kind: "snooze", text, .. } if text == "known, INC-9");
+    let recorded =
+        |e: &Effect| matches!(e, Effect::Record(r) if r.what.starts_with("snooze ") && r.reason == "known, INC-9");
     assert!(effects.iter().any(recorded), "{effects:?}");
     let mut left = before.clone();
     left.remove(1);

@@ -17,7 +17,7 @@ fn a_switch_drops_rows_marks_plans_logs_and_runs_of_the_old_cluster() {
     assert!(matches!(effects.as_slice(), [Effect::OpenLogs(..), ..]), "{effects:?}");
     let effects = hands.go_to("prod-us");
     assert!(effects.iter().any(|e| matches!(e, Effect::CloseLogs(_))), "{effects:?}");
-    let ended = |e: &Effect| matches!(e, Effect::Record { kind: "runbook", text, .. } if text.contains("prod-us"));
+    let ended = |e: &Effect| matches!(e, Effect::Record(r) if r.runbook.is_some() && r.outcome.contains("prod-us"));
     assert!(
         effects.iter().any(ended),
         "the end of the run is on record: {effects:?}"

@@ -47,8 +47,11 @@ fn one_key_on_the_strip_opens_the_runbook_which_leads_to_a_verified_roll_back() 
     assert_eq!(executed(&effects).unwrap().plan().id, id);
 
     let records = |effects: &[Effect], what: &str| {
-        let of = |e: &&Effect| matches!(e, Effect::Record { kind: "runbook", text, .. } if text.contains(what));
-        effects.iter().filter(of).count()
+        let steps = effects.iter().filter_map(|e| match e {
+            Effect::Record(r) => r.runbook.as_ref().map(|run| format!("{} {}", run.step, r.what)),
+            _ => None,
+        });
+        steps.filter(|s| s.contains(what)).count()
     };
     hands.progress(id, Stage::Recorded);
     let outcome = Outcome::Applied;
