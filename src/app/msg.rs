@@ -102,7 +102,7 @@ pub enum Connection {
     },
 }
 
-/// A context of the kubeconfig, for the picker.
+/// A context of the kubeconfig, or a platform of the configuration, for the picker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextRow {
     pub name: String,
@@ -110,6 +110,8 @@ pub struct ContextRow {
     pub user: String,
     pub namespace: String,
     pub current: bool,
+    /// A platform, with a kubeconfig and a context of its own; `name` is its.
+    pub platform: bool,
 }
 
 /// What a layer asks to be read.
@@ -119,6 +121,8 @@ pub enum Fetch {
     Yaml(ObjectRef),
     /// Revisions with their templates.
     History(ObjectRef),
+    /// How a PostgreSQL, by its source's name, would run a statement.
+    Plan { source: Str, statement: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -208,6 +212,8 @@ pub enum Effect {
     Want(Wanted),
     /// Try the feeds again now rather than at the next back-off.
     Retry,
+    /// Look at the sources beside Kubernetes now: something was changed there.
+    LookAgain,
     /// Suspend the screen and run the credential plugin attached.
     Login,
     ListContexts,
@@ -215,6 +221,8 @@ pub enum Effect {
         context: Option<String>,
         scope: Option<Scope>,
     },
+    /// Leaves for a platform of the configuration, by its name.
+    GoTo(String),
     Plan(ActionId, Request),
     Execute(Box<Confirmed>),
     Fetch(Token, Fetch),

@@ -47,10 +47,17 @@ fn another_context_brings_the_sources_of_its_own_platform() {
     let (servers, home) = (Servers::start(), Home::new());
     let (file, redis) = (servers.demo.kubeconfig().display(), servers.demo.redis().url());
     let platform = |name: &str, context: &str| {
-        format!("[[platform]]\nname = '{name}'\ncontext = '{context}'\nkubeconfig = '{file}'\nnamespaces = ['cortex']\n")
+        format!(
+            "[[platform]]\nname = '{name}'\ncontext = '{context}'\nkubeconfig = '{file}'\nnamespaces = ['cortex']\n"
+        )
     };
+    let third = home.write("third.yaml", &servers.demo.server().kubeconfig());
     let source = format!("[[platform.redis]]\nname = 'cache-of-one'\nurl = '{redis}'\n");
-    let text = format!("{}{source}{}", platform("one", "demo"), platform("two", "demo-operator"));
+    let text = format!(
+        "{}{source}{}",
+        platform("one", "demo"),
+        platform("two", "demo-operator")
+    );
     let path = home.write("two.toml", &text);
     let mut console = Start::new(&home, &["--config", path.to_str().unwrap()]).go();
     console.see("ImagePullBackOff");
@@ -65,6 +72,11 @@ fn another_context_brings_the_sources_of_its_own_platform() {
     console.see("demo-viewer");
     console.type_in("admin\x15demo\r");
     console.see("cache-of-one");
+    // A platform with a kubeconfig of its own is a choice too.
+    console.send("C");
+    console.see("three");
+    console.type_in("three\r");
+    console.see("cache-of-three");
 }
 
 #[test]

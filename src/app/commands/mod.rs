@@ -11,6 +11,7 @@ mod plans;
 mod prompts;
 mod runbooks;
 mod sources;
+mod statements;
 mod views;
 
 use super::command::Command;
@@ -23,6 +24,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
     objects::TABLE,
+    statements::TABLE,
     actions::TABLE,
     sources::TABLE,
     runbooks::TABLE,

@@ -92,7 +92,9 @@ pub(super) struct Index {
 /// What takes its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    Vacuum { analyze: bool },
+    Vacuum {
+        analyze: bool,
+    },
     Analyze,
     /// The index by its name.
     Reindex(&'static str),
@@ -119,7 +121,7 @@ impl Upkeep {
         match self.what {
             What::Vacuum { .. } => (1.0 + 4.0 * size).min(12.0),
             What::Analyze => 0.3,
-            What::Reindex(_) => 3.0,
+            What::Reindex(_) => 8.0,
         }
     }
 }
