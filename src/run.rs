@@ -28,6 +28,9 @@ pub use taste::keymap;
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
+/// How often the screen is drawn while it has no rows at all: often enough that the first come at once.
+const FIRST_ROWS: Duration = Duration::from_millis(20);
+
 /// Something for the loop.
 #[allow(clippy::large_enum_variant)] // few are in flight
 pub(crate) enum Event {
@@ -105,7 +108,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
     performer.perform(&mut app, first).await;
-    let mut last_draw = tokio::time::Instant::now();
+    let mut last_data = tokio::time::Instant::now();
     while !performer.quit {
         let now = Timestamp::now();
         let tick = app
@@ -113,8 +116,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             .duration_since(now)
             .max(jiff::SignedDuration::from_millis(50))
             .unsigned_abs();
-        // Data waits for its interval; keys do not.
-        let data_due = last_draw + painter.interval();
+        // Data waits for its interval; keys do not, and neither do the first rows.
+        let interval = if app.has_rows() { painter.interval() } else { FIRST_ROWS };
+        let data_due = last_data + interval;
         let mut effects = Vec::new();
         tokio::select! {
             biased;
@@ -149,6 +153,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             }
             () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
                 if let Some(batch) = inbox.drain() {
+                    last_data = tokio::time::Instant::now();
                     effects = app.update(Msg::World(batch), Timestamp::now());
                 }
             }
@@ -187,7 +192,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 tracing::warn!("the terminal is gone: {why}");
                 break;
             }
-            last_draw = tokio::time::Instant::now();
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.

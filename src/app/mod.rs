@@ -299,6 +299,15 @@ impl App {
         self.world.workload(&owner).map(|w| &**w)
     }
 
+    /// Whether any pod has been read yet.
+    pub fn has_rows(&self) -> bool {
+        match self.world.feed(FeedId::Watch(Kind::Pod)) {
+            Freshness::Syncing { rows } => *rows > 0,
+            Freshness::Off => matches!(self.connection, Connection::Missing { .. } | Connection::Failed { .. }),
+            _ => true,
+        }
+    }
+
     /// Whether anything may be changed now; if not, why.
     pub fn may_mutate(&self) -> Result<(), String> {
         if let Access::ReadOnly { why } = &self.access {
