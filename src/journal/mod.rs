@@ -10,6 +10,7 @@ mod chain;
 mod clean;
 mod read;
 mod record;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -18,6 +19,7 @@ pub use chain::sha256;
 pub use clean::redact_body;
 pub use read::{Reading, Torn, read};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
+pub use tail::{News, Tail};
 pub use write::{Journal, JournalError, Ticket, Who};
 
 /// No record is longer: what does not fit is left out, and the record says so.
