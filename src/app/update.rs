@@ -77,6 +77,7 @@ impl App {
                 self.dirty = true;
                 Vec::new()
             }
+            Msg::Journal(news) => self.recorded(&news),
             Msg::WhoAmI(user) => {
                 self.user = user;
                 self.dirty = true;

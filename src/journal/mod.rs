@@ -13,6 +13,7 @@ mod record;
 pub mod replay;
 #[cfg(test)]
 mod replay_tests;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -21,6 +22,7 @@ pub use chain::sha256;
 pub use clean::redact_body;
 pub use read::{Bad, Leaf, Reading, Torn, files, merged, read, unlinked};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
+pub use tail::{News, Tail};
 pub use write::{Journal, JournalError, Ticket, Who};
 
 /// No record is longer: what does not fit is left out, and the record says so.
