@@ -15,6 +15,7 @@ pub mod layers;
 mod list;
 pub mod msg;
 mod recorded;
+mod place;
 mod row;
 pub mod runs;
 pub mod strip;

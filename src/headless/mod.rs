@@ -46,6 +46,19 @@ pub struct Answer {
     pub verdict: Verdict,
 }
 
+impl Answer {
+    /// Something is wrong, too, when the rules whose ids begin so say it: with the configuration's thresholds, so that
+    /// a script hears what the screen shows.
+    #[must_use]
+    pub fn judged(mut self, judge: &crate::signal::Judge, rules: &[&str]) -> Self {
+        let speaks = |id: &str| rules.iter().any(|rule| id.starts_with(rule));
+        if judge.signals().iter().any(|s| speaks(s.id)) {
+            self.verdict = Verdict::Wrong;
+        }
+        self
+    }
+}
+
 /// The exit code, worst last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
