@@ -10,6 +10,7 @@ mod chain;
 mod clean;
 mod read;
 mod record;
+pub mod spool;
 #[cfg(test)]
 mod tests;
 mod write;
