@@ -14,6 +14,7 @@ pub mod replay;
 #[cfg(test)]
 mod replay_tests;
 mod tail;
+pub mod spool;
 #[cfg(test)]
 mod tests;
 mod write;
