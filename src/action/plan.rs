@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
 use super::{PostgresAsk, Target, Thing};
+use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -371,6 +372,7 @@ impl Plan {
             plan: self,
             by,
             at: now,
+            run: None,
         })
     }
 }
@@ -407,6 +409,7 @@ pub struct Confirmed {
     plan: Plan,
     by: Confirmation,
     at: Timestamp,
+    run: Option<RunbookRef>,
 }
 
 impl Confirmed {
@@ -420,6 +423,17 @@ impl Confirmed {
 
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The same, as a step of a run: its records say so.
+    #[must_use]
+    pub fn in_run(mut self, run: Option<RunbookRef>) -> Self {
+        self.run = run;
+        self
+    }
+
+    pub const fn run(&self) -> Option<&RunbookRef> {
+        self.run.as_ref()
     }
 }
 
