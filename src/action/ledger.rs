@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::FieldChange;
 use super::outcome::outcome_text;
@@ -25,6 +25,23 @@ pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
     entry
 }
 
+/// Who confirmed what: on disk before the first intent.
+pub(super) fn confirm(confirmed: &Confirmed) -> Option<Entry> {
+    let plan = confirmed.plan();
+    let mut entry = about(plan, RecordKind::Confirm, plan.steps.first()?);
+    entry.outcome.clone_from(&plan.title);
+    entry.reason.clone_from(&confirmed.by().reason);
+    entry.runbook = confirmed.run().cloned();
+    entry.data = json!({
+        "steps": plan.steps.len(), "risk": plan.risk, "class": plan.class, "at": confirmed.at(),
+        "typed": !confirmed.by().typed.is_empty(),
+    });
+    if plan.risk == Risk::R3 {
+        entry.approval = "solo".into();
+    }
+    Some(entry)
+}
+
 pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> Entry {
     let plan = confirmed.plan();
     let mut entry = about(plan, RecordKind::Intent, step);
@@ -42,6 +59,7 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
     entry.before = side(|c| &c.before);
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
+    entry.runbook = confirmed.run().cloned();
     entry.approval = match confirmed.second() {
         Some(second) => second.text(),
         None if plan.risk == Risk::R3 => "solo".into(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
 use super::second::{Second, SecondPerson, accepts};
 use super::{PostgresAsk, Target, Thing};
+use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -387,6 +388,7 @@ impl Plan {
             by,
             second,
             at: now,
+            run: None,
         })
     }
 }
@@ -428,6 +430,7 @@ pub struct Confirmed {
     by: Confirmation,
     second: Option<Second>,
     at: Timestamp,
+    run: Option<RunbookRef>,
 }
 
 impl Confirmed {
@@ -446,6 +449,17 @@ impl Confirmed {
 
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The same, as a step of a run: its records say so.
+    #[must_use]
+    pub fn in_run(mut self, run: Option<RunbookRef>) -> Self {
+        self.run = run;
+        self
+    }
+
+    pub const fn run(&self) -> Option<&RunbookRef> {
+        self.run.as_ref()
     }
 }
 

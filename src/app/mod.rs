@@ -14,6 +14,7 @@ pub mod layer;
 pub mod layers;
 mod list;
 pub mod msg;
+mod entries;
 mod recorded;
 mod place;
 mod row;
