@@ -3,6 +3,7 @@
 
 mod cluster;
 mod reads;
+mod records;
 mod screen;
 pub(crate) mod sources;
 mod taste;
@@ -22,6 +23,7 @@ use crate::config::Loaded;
 use crate::feed::Inbox;
 use crate::journal::{Entry, Journal};
 use cluster::{Link, LinkEvent};
+use records::Records;
 use screen::Painter;
 pub use taste::keymap;
 
@@ -94,6 +96,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         sender: sender.clone(),
         logs: HashMap::new(),
         journal_dir: config.paths.journal(),
+        records: None,
         quit: false,
         repaint: false,
         copies: Vec::new(),
@@ -102,6 +105,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         bell: false,
     };
     painter.draw(&mut app)?;
+    performer.records = Some(Records::start(config.paths.journal().into_iter().collect(), sender));
     let (books, troubles) = runbooks(&config);
     app.books = books;
     for notice in troubles {
@@ -264,6 +268,7 @@ struct Performer {
     sender: mpsc::Sender<Event>,
     logs: HashMap<Token, JoinHandle<()>>,
     journal_dir: Option<PathBuf>,
+    records: Option<Records>,
     quit: bool,
     repaint: bool,
     suspend: bool,
@@ -350,7 +355,7 @@ impl Performer {
                 }
                 Effect::Record(entry) => {
                     if let Some(journal) = self.link.journal() {
-                        record(journal, *entry);
+                        record(journal, *entry, self.records.as_ref());
                     }
                 }
             }
@@ -359,10 +364,10 @@ impl Performer {
 }
 
 /// Notes are written beside the loop; only mutations wait for the disk.
-fn record(journal: Arc<Journal>, entry: Entry) {
-    tokio::task::spawn_blocking(move || {
-        if let Err(why) = journal.append(entry) {
-            tracing::warn!("a note is not on record: {why}");
-        }
+fn record(journal: Arc<Journal>, entry: Entry, records: Option<&Records>) {
+    let wake = records.map(Records::wake);
+    tokio::task::spawn_blocking(move || match journal.append(entry) {
+        Ok(_) => wake.iter().for_each(|w| w.notify_one()),
+        Err(why) => tracing::warn!("a note is not on record: {why}"),
     });
 }

@@ -35,6 +35,10 @@ pub struct Activity {
     pub targets: Vec<Target>,
     pub reason: String,
     pub same_as: Vec<String>,
+    /// What the confirmation was bound to: every record of this change carries it.
+    pub plan_hash: String,
+    /// How the plan would have it taken back, whatever became of it.
+    pub planned_undo: Undo,
     pub started: Timestamp,
     /// The newest sentence about it.
     pub line: String,
@@ -59,6 +63,8 @@ impl Activity {
             targets: plan.steps.iter().map(|s| s.target.clone()).collect(),
             reason: reason.to_owned(),
             same_as: plan.steps.iter().map(|s| s.same_as.clone()).collect(),
+            plan_hash: plan.hash(),
+            planned_undo: plan.undo.clone(),
             started: now,
             line: "recording the intent".to_owned(),
             worrying: false,

@@ -14,6 +14,8 @@ pub mod layer;
 pub mod layers;
 mod list;
 pub mod msg;
+mod entries;
+mod recorded;
 mod place;
 mod row;
 pub mod runs;
@@ -40,6 +42,7 @@ pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Moved, Placed, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
+pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
@@ -114,6 +117,7 @@ pub struct App {
     pub activities: Vec<Activity>,
     pub runs: Vec<RunEntry>,
     pub books: crate::runbook::library::Library,
+    pub recorded: Recorded,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
@@ -166,6 +170,7 @@ impl App {
             activities: Vec::new(),
             runs: Vec::new(),
             books: start.books,
+            recorded: Recorded::default(),
             journal_broken: None,
             contexts: None,
             dirty: true,

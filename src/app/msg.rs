@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
-use crate::journal::Entry;
+use crate::journal::{Entry, News};
 use crate::keys::Chord;
 use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
 
@@ -41,6 +41,9 @@ pub enum Msg {
     Notice(Notice),
     /// Mutations are off: the journal cannot be written.
     JournalBroken(Option<String>),
+    /// What is on record: at first all that the journal's files hold, then each record as it is written, by this console
+    /// or by another.
+    Journal(News),
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
     /// SIGTERM or SIGHUP: leave without asking.

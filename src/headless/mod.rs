@@ -6,6 +6,7 @@
 mod alerts;
 mod certs;
 mod check;
+pub mod export;
 pub mod journal;
 mod pods;
 mod queries;

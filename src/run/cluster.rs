@@ -243,7 +243,7 @@ impl Link {
                 Ok(journal) => {
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
-                    super::record(Arc::new(journal.clone()), entry);
+                    super::record(Arc::new(journal.clone()), entry, None);
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
