@@ -65,7 +65,7 @@ pub async fn execute(
         },
     };
     let (outcome, verdict) = match run.allowed() {
-        Ok(()) if run.plan.request.source().is_some() => run.all_deeds(grant).await,
+        Ok(()) if !run.plan.request.is_of_cluster() => run.all_deeds(grant).await,
         Ok(()) => run.all_steps(grant).await,
         Err(outcome) => (outcome, None),
     };

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
-use super::{PostgresAsk, Target, Thing};
+use super::{Command, PostgresAsk, Target, Thing};
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -99,6 +99,10 @@ pub enum Request {
         minutes: u32,
         comment: String,
     },
+    /// A command on this machine.
+    Run {
+        command: Box<Command>,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -137,10 +141,16 @@ impl Request {
             Self::Renew { .. } => "renew-certificate",
             Self::Silence { .. } => "silence-alert",
             Self::ExpireSilence { .. } => "expire-silence",
+            Self::Run { .. } => "run",
         }
     }
 
-    /// The source that it is about; `None`: the Kubernetes cluster.
+    /// Whether it goes to the Kubernetes cluster.
+    pub const fn is_of_cluster(&self) -> bool {
+        self.source().is_none() && !matches!(self, Self::Run { .. })
+    }
+
+    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),

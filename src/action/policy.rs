@@ -27,6 +27,8 @@ pub struct Policy {
     pub max_risk: Option<Risk>,
     /// From this risk on, a second person must approve.
     pub two_person: Option<Risk>,
+    /// Runbooks may start local commands.
+    pub run_steps: bool,
     pub freeze: Vec<Freeze>,
 }
 
@@ -37,6 +39,7 @@ impl Policy {
         Self {
             read_only: configured.is_read_only(),
             two_person: configured.two_person.then_some(Risk::R3),
+            run_steps: configured.run_steps && !configured.is_read_only(),
             freeze: configured
                 .freezes
                 .iter()
@@ -56,6 +59,7 @@ impl Policy {
         self.read_only |= other.read_only;
         self.production |= other.production;
         self.require_reason |= other.require_reason;
+        self.run_steps &= other.run_steps;
         self.max_risk = [self.max_risk, other.max_risk].into_iter().flatten().min();
         self.two_person = [self.two_person, other.two_person].into_iter().flatten().min();
         for f in &other.freeze {
@@ -116,6 +120,7 @@ mod tests {
             require_reason: true,
             max_risk: Some(Risk::R1),
             two_person: Some(Risk::R2),
+            run_steps: false,
             freeze: vec![Freeze {
                 name: "release week".into(),
                 from: Timestamp::MIN,
@@ -125,6 +130,7 @@ mod tests {
         let loose = Policy {
             max_risk: Some(Risk::R3),
             two_person: Some(Risk::R3),
+            run_steps: true,
             ..Policy::default()
         };
         let mut policy = strict.clone();

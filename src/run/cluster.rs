@@ -356,6 +356,25 @@ impl Link {
         self.in_flight.subscribe()
     }
 
+    /// Ends a local command before its time.
+    pub fn stop(&self, id: ActionId) {
+        if let Some(actor) = &self.actor {
+            actor.stop(id);
+        }
+    }
+
+    /// Why no second person is asked, and whether one may go on without.
+    pub fn alone(&self) -> (String, bool) {
+        if self.config.policy.two_person {
+            (
+                "policy asks for a second person, and there is no way to ask one".to_owned(),
+                false,
+            )
+        } else {
+            ("no policy asks for a second person here".to_owned(), true)
+        }
+    }
+
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
     pub fn execute(&self, confirmed: Confirmed) {
         let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
