@@ -7,6 +7,7 @@ pub mod activity;
 pub mod command;
 mod commands;
 pub mod doc;
+mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
@@ -14,9 +15,8 @@ pub mod layer;
 pub mod layers;
 mod list;
 pub mod msg;
-mod entries;
-mod recorded;
 mod place;
+mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;

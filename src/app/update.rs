@@ -53,6 +53,7 @@ impl App {
             }
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
+            Msg::Approval { run, event } => self.run_event(run, event),
             Msg::Fetched(token, answer) => {
                 self.fetched(token, answer);
                 Vec::new()
@@ -408,7 +409,9 @@ impl App {
         match self.layers.pop() {
             Some(Layer::Logs(logs)) => vec![Effect::CloseLogs(logs.token)],
             Some(Layer::Plan(plan)) => {
-                let given_up = plan.plan().and_then(|p| self.plan_record(RecordKind::Abort, p, plan.run));
+                let given_up = plan
+                    .plan()
+                    .and_then(|p| self.plan_record(RecordKind::Abort, p, plan.run));
                 let of_run = self.run_plan_closed(&plan);
                 given_up.into_iter().chain(of_run).collect()
             }

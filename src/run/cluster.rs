@@ -149,7 +149,10 @@ impl Link {
         self.dial();
         let context = self.target.context.clone().filter(|_| goes);
         let sources = self.platform().map(Platform::sources).unwrap_or_default();
-        context.map(|context| Msg::Leaving { context, sources }).into_iter().collect()
+        context
+            .map(|context| Msg::Leaving { context, sources })
+            .into_iter()
+            .collect()
     }
 
     /// The platform to which the new context belongs, if any, and its namespaces.
@@ -384,6 +387,25 @@ impl Link {
     /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
     pub fn in_flight(&self) -> watch::Receiver<usize> {
         self.in_flight.subscribe()
+    }
+
+    /// Ends a local command before its time.
+    pub fn stop(&self, id: ActionId) {
+        if let Some(actor) = &self.actor {
+            actor.stop(id);
+        }
+    }
+
+    /// Why no second person is asked, and whether one may go on without.
+    pub fn alone(&self) -> (String, bool) {
+        if self.config.policy.two_person {
+            (
+                "policy asks for a second person, and there is no way to ask one".to_owned(),
+                false,
+            )
+        } else {
+            ("no policy asks for a second person here".to_owned(), true)
+        }
     }
 
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
