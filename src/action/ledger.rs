@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::FieldChange;
 use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
+use super::{FieldChange, temporary};
+use crate::journal::temporary::{MARK, TOOK};
 use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, sha256};
 
 /// A record about one step of a plan.
@@ -41,6 +42,9 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
     entry.before = side(|c| &c.before);
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
+    if let Some(mark) = temporary::mark(plan, step) {
+        entry.data = json!({ MARK: mark });
+    }
     if plan.risk == Risk::R3 {
         entry.approval = "solo".into();
     }
@@ -59,6 +63,7 @@ pub(super) fn result(
     let mut entry = about(plan, RecordKind::Result, step);
     entry.request = Some(request(step, body));
     entry.outcome = outcome_text(outcome);
+    entry.data = json!({ TOOK: temporary::took(outcome) });
     entry.response = answer;
     entry.duration_ms = u64::try_from(took.as_millis()).ok();
     entry

@@ -8,18 +8,28 @@
 
 mod chain;
 mod clean;
+pub mod incident;
+mod level;
+pub mod message;
 mod read;
 mod record;
+pub mod report;
 mod tail;
+pub mod temporary;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 mod write;
 
 pub use chain::sha256;
 pub use clean::redact_body;
+pub use incident::{Fact, Incident, Incidents, Status};
+pub use level::{Level, Levels};
 pub use read::{Reading, Torn, read};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
 pub use tail::{News, Tail};
+pub use temporary::{Ledger, Temporary};
+pub use timeline::{Moment, Timeline};
 pub use write::{Journal, JournalError, Ticket, Who};
 
 /// No record is longer: what does not fit is left out, and the record says so.
