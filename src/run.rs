@@ -338,8 +338,10 @@ impl Performer {
                         task.abort();
                     }
                 }
+                Effect::Incident(id) => self.link.set_incident(id),
+                Effect::Report(of) => self.report(of),
                 Effect::Record(entry) => {
-                    if let Some(journal) = self.link.journal() {
+                    if let Some(journal) = self.link.journal(self.journal_dir.as_deref()) {
                         record(journal, *entry, self.records.as_ref());
                     }
                 }
