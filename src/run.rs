@@ -4,6 +4,7 @@
 mod cluster;
 mod reads;
 mod records;
+mod report;
 mod screen;
 pub(crate) mod sources;
 mod taste;
@@ -29,6 +30,9 @@ pub use taste::keymap;
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often the screen is drawn while it has no rows at all: often enough that the first come at once.
+const FIRST_ROWS: Duration = Duration::from_millis(20);
 
 /// Something for the loop.
 #[allow(clippy::large_enum_variant)] // few are in flight
@@ -109,7 +113,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
     performer.perform(&mut app, first).await;
-    let mut last_draw = tokio::time::Instant::now();
+    let mut last_data = tokio::time::Instant::now();
     while !performer.quit {
         let now = Timestamp::now();
         let tick = app
@@ -117,8 +121,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             .duration_since(now)
             .max(jiff::SignedDuration::from_millis(50))
             .unsigned_abs();
-        // Data waits for its interval; keys do not.
-        let data_due = last_draw + painter.interval();
+        // Data waits for its interval; keys do not, and neither do the first rows.
+        let interval = if app.has_rows() { painter.interval() } else { FIRST_ROWS };
+        let data_due = last_data + interval;
         let mut effects = Vec::new();
         tokio::select! {
             biased;
@@ -153,6 +158,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             }
             () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
                 if let Some(batch) = inbox.drain() {
+                    last_data = tokio::time::Instant::now();
                     effects = app.update(Msg::World(batch), Timestamp::now());
                 }
             }
@@ -191,7 +197,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 tracing::warn!("the terminal is gone: {why}");
                 break;
             }
-            last_draw = tokio::time::Instant::now();
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.
@@ -280,6 +285,23 @@ impl Performer {
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    /// Writes the report beside the loop, and says where it is.
+    fn report(&self, incident: Option<String>) {
+        let (folder, sender) = (self.journal_dir.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let written = tokio::task::spawn_blocking(move || {
+                let folder = folder.ok_or("there is no state folder: set XDG_STATE_HOME or HOME")?;
+                report::write(&folder, incident.as_deref(), Timestamp::now())
+            });
+            let notice = match written.await {
+                Ok(Ok(path)) => Notice::info(format!("the report is in {}", path.display())),
+                Ok(Err(why)) => Notice::error(format!("no report: {why}")),
+                Err(_) => Notice::error("no report: its writer stopped"),
+            };
+            let _ = sender.send(Event::Msg(Msg::Notice(notice))).await;
+        });
     }
 
     fn tell(&self, msg: Msg) {

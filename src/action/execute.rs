@@ -64,7 +64,7 @@ pub async fn execute(
             progress,
         },
     };
-    let (outcome, verdict) = match run.allowed() {
+    let (outcome, verdict) = match run.allowed().await {
         Ok(()) if run.plan.request.source().is_some() => run.all_deeds(grant).await,
         Ok(()) => run.all_steps(grant).await,
         Err(outcome) => (outcome, None),
@@ -113,7 +113,7 @@ impl Run<'_> {
         self.tell.stage(stage).await;
     }
 
-    fn allowed(&self) -> Result<(), Outcome> {
+    async fn allowed(&self) -> Result<(), Outcome> {
         let planner = self.actor.planner();
         if planner.policy.read_only {
             return Err(Outcome::Refused("this console only reads".into()));
@@ -128,6 +128,13 @@ impl Run<'_> {
                 "it was confirmed more than a minute ago: plan again".into(),
             ));
         }
+        match ledger::second(self.confirmed) {
+            Some(entry) => self
+                .record(move |j| j.append(entry))
+                .await
+                .map_err(Outcome::NotRecorded)?,
+            None => 0,
+        };
         Ok(())
     }
 

@@ -39,6 +39,7 @@ mod revisions;
 mod roll_back;
 mod scale;
 mod scalers;
+mod second;
 mod set_image;
 mod silence;
 mod sources;
@@ -59,6 +60,7 @@ pub use plan::{
 pub use policy::{Freeze, Policy};
 pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
+pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
 pub use target::{Target, Thing};
 

@@ -14,6 +14,7 @@ pub mod layer;
 pub mod layers;
 mod list;
 pub mod msg;
+mod place;
 mod recorded;
 mod row;
 pub mod runs;
@@ -301,6 +302,15 @@ impl App {
             subject
         };
         self.world.workload(&owner).map(|w| &**w)
+    }
+
+    /// Whether any pod has been read yet.
+    pub fn has_rows(&self) -> bool {
+        match self.world.feed(FeedId::Watch(Kind::Pod)) {
+            Freshness::Syncing { rows } => *rows > 0,
+            Freshness::Off => matches!(self.connection, Connection::Missing { .. } | Connection::Failed { .. }),
+            _ => true,
+        }
     }
 
     /// Whether anything may be changed now; if not, why.

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
-use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceKind, Str};
+use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +27,11 @@ pub enum Msg {
     Tick,
     World(Batch),
     Connection(Connection),
+    /// Another context was chosen, and this is its platform beside Kubernetes: nothing of the old one counts any more.
+    Leaving {
+        context: String,
+        sources: Vec<SourceId>,
+    },
     Contexts(Result<Vec<ContextRow>, String>),
     Planned(ActionId, Result<Box<Plan>, Refusal>),
     Progress(Progress),

@@ -316,7 +316,12 @@ fn moment(r: &Record) -> Option<Moment> {
             (About::Console, "mended the journal".to_owned())
         }
         // Part of another line.
-        RecordKind::Plan | RecordKind::Confirm | RecordKind::Param | RecordKind::Result | RecordKind::Verify => {
+        RecordKind::Plan
+        | RecordKind::Confirm
+        | RecordKind::Param
+        | RecordKind::Result
+        | RecordKind::Verify
+        | RecordKind::Rotate => {
             return None;
         }
     };

@@ -8,10 +8,12 @@ mod choices;
 mod params;
 mod pipeline;
 mod progress;
+mod saved;
 mod shown;
 
 pub use choices::{Offer, OfferKind};
 pub use params::ParamView;
+pub use saved::{Came, Return, Saved};
 pub use shown::{Evidence, Shown, TextBlock, Verdict};
 
 use super::cel::Scope;
