@@ -49,6 +49,7 @@ mod status;
 mod steward;
 mod survey;
 mod target;
+mod temporary;
 pub mod verify;
 mod wire;
 
