@@ -69,7 +69,7 @@ pub async fn execute(
         refused => refused,
     };
     let (outcome, verdict) = match allowed {
-        Ok(()) if run.plan.request.source().is_some() => run.all_deeds(grant).await,
+        Ok(()) if !run.plan.request.is_of_cluster() => run.all_deeds(grant).await,
         Ok(()) => run.all_steps(grant).await,
         Err(outcome) => (outcome, None),
     };
@@ -133,7 +133,10 @@ impl Run<'_> {
             ));
         }
         match ledger::second(self.confirmed) {
-            Some(entry) => self.record(move |j| j.append(entry)).await.map_err(Outcome::NotRecorded)?,
+            Some(entry) => self
+                .record(move |j| j.append(entry))
+                .await
+                .map_err(Outcome::NotRecorded)?,
             None => 0,
         };
         Ok(())

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
 use super::second::{Second, SecondPerson, accepts};
-use super::{PostgresAsk, Target, Thing};
+use super::{Command, PostgresAsk, Target, Thing};
 use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
@@ -101,6 +101,10 @@ pub enum Request {
         minutes: u32,
         comment: String,
     },
+    /// A command on this machine.
+    Run {
+        command: Box<Command>,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -139,10 +143,16 @@ impl Request {
             Self::Renew { .. } => "renew-certificate",
             Self::Silence { .. } => "silence-alert",
             Self::ExpireSilence { .. } => "expire-silence",
+            Self::Run { .. } => "run",
         }
     }
 
-    /// The source that it is about; `None`: the Kubernetes cluster.
+    /// Whether it goes to the Kubernetes cluster.
+    pub const fn is_of_cluster(&self) -> bool {
+        self.source().is_none() && !matches!(self, Self::Run { .. })
+    }
+
+    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),
@@ -355,12 +365,7 @@ impl Plan {
     }
 
     /// [`Self::confirm`] with what stands for the second person, where one is needed.
-    pub fn confirm_with(
-        self,
-        by: Confirmation,
-        second: Option<Second>,
-        now: Timestamp,
-    ) -> Result<Confirmed, WhyNot> {
+    pub fn confirm_with(self, by: Confirmation, second: Option<Second>, now: Timestamp) -> Result<Confirmed, WhyNot> {
         if by.hash != self.hash() {
             return Err(WhyNot::OtherPlan);
         }

@@ -53,6 +53,7 @@ impl App {
             }
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
+            Msg::Approval { run, event } => self.run_event(run, event),
             Msg::Fetched(token, answer) => {
                 self.fetched(token, answer);
                 Vec::new()
