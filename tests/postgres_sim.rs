@@ -221,6 +221,8 @@ async fn an_index_is_built_anew_and_counters_begin_anew_and_the_pools_show() {
     })
     .await;
     reindex.await.unwrap().unwrap();
+    // As after a change: what is read once in two minutes is read now.
+    feed.wanted.send_modify(|w| w.again += 1);
     feed.until("it is valid", |p, _| {
         p.indexes.fresh().is_some_and(|i| !i.iter().any(|i| i.invalid))
     })

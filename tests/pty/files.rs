@@ -54,9 +54,11 @@ fn another_context_brings_the_sources_of_its_own_platform() {
     let third = home.write("third.yaml", &servers.demo.server().kubeconfig());
     let source = format!("[[platform.redis]]\nname = 'cache-of-one'\nurl = '{redis}'\n");
     let text = format!(
-        "{}{source}{}",
+        "{}{source}{}[[platform]]\nname = 'three'\nkubeconfig = '{}'\nnamespaces = ['cortex']\n{}",
         platform("one", "demo"),
-        platform("two", "demo-operator")
+        platform("two", "demo-operator"),
+        third.display(),
+        source.replace("of-one", "of-three")
     );
     let path = home.write("two.toml", &text);
     let mut console = Start::new(&home, &["--config", path.to_str().unwrap()]).go();

@@ -14,9 +14,9 @@ fn a_statement_is_explained_and_an_invalid_index_is_built_anew_by_keys() {
     let mut console = Start::new(&home, &["--config", config]).go();
     console.see("cortex-api");
     console.send("4");
-    console.see("cortex-import");
+    console.see("UPDATE threa");
     console.send("v");
-    console.see("content_embeddings");
+    console.see("SELECT e.thread_id");
     console.send("e");
     console.see("Index Scan");
     console.send("\x1b");
