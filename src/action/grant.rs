@@ -1,5 +1,8 @@
 //! The right to write, as a type: without a [`WriteGrant`] nothing here can change anything.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
 use jiff::Timestamp;
 
 use super::execute::Pace;
@@ -52,6 +55,23 @@ impl Planner {
     }
 }
 
+/// What was asked to stop between two of its steps.
+#[derive(Clone, Debug, Default)]
+pub struct Stops(Arc<Mutex<BTreeSet<ActionId>>>);
+
+impl Stops {
+    /// Asks for it. What has no place to stop goes on.
+    pub fn stop(&self, id: ActionId) {
+        if let Ok(mut all) = self.0.lock() {
+            all.insert(id);
+        }
+    }
+
+    pub(super) fn is_stopped(&self, id: ActionId) -> bool {
+        self.0.lock().is_ok_and(|all| all.contains(&id))
+    }
+}
+
 /// Makes plans with a dry run, and carries them out. Having one means having had a grant.
 #[derive(Clone)]
 pub struct Actor {
@@ -59,6 +79,7 @@ pub struct Actor {
     act: kube::Client,
     journal: Journal,
     pace: Pace,
+    stops: Stops,
 }
 
 impl Actor {
@@ -69,6 +90,7 @@ impl Actor {
             act,
             journal,
             pace: Pace::default(),
+            stops: Stops::default(),
         }
     }
 
@@ -77,6 +99,17 @@ impl Actor {
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
+    }
+
+    /// Hears of stops through this one.
+    #[must_use]
+    pub fn with_stops(mut self, stops: Stops) -> Self {
+        self.stops = stops;
+        self
+    }
+
+    pub const fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     pub const fn planner(&self) -> &Planner {

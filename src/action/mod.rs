@@ -22,6 +22,7 @@ mod grant;
 mod hpa_bounds;
 mod ledger;
 mod object;
+mod objects;
 mod outcome;
 mod pause;
 mod pause_queue;
@@ -39,6 +40,7 @@ mod revisions;
 mod roll_back;
 mod scale;
 mod scalers;
+mod sealed;
 mod set_image;
 mod silence;
 mod sources;
@@ -50,7 +52,9 @@ pub mod verify;
 mod wire;
 
 pub use execute::{Pace, execute};
-pub use grant::{Actor, Planner, WriteGrant};
+pub use grant::{Actor, Planner, Stops, WriteGrant};
+pub use objects::job_templates;
+pub use objects::{Alphabet, NewValue, ObjectAsk, Resources, looks_secret};
 pub use plan::{
     ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
@@ -58,6 +62,7 @@ pub use plan::{
 pub use policy::{Freeze, Policy};
 pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
+pub use sealed::Sealed;
 pub use sources::{QueueWay, Reach};
 pub use target::{Target, Thing};
 

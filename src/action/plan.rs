@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
-use super::{PostgresAsk, Target, Thing};
+use super::sealed::Sealed;
+use super::{ObjectAsk, PostgresAsk, Target, Thing};
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -66,6 +67,12 @@ pub enum Request {
     /// Respects disruption budgets.
     EvictPod {
         target: ObjectRef,
+    },
+    /// Of one object: its resources, its configuration, a node, a Job, a Secret …
+    Object {
+        target: ObjectRef,
+        #[serde(flatten)]
+        ask: ObjectAsk,
     },
     /// Of a PostgreSQL server of the configuration.
     Postgres {
@@ -129,6 +136,7 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::Object { ask, .. } => ask.name(),
             Self::Postgres { ask, .. } => ask.name(),
             Self::RetryJobs { .. } => "retry-jobs",
             Self::PauseQueue { .. } => "pause-queue",
@@ -155,6 +163,30 @@ impl Request {
         }
     }
 
+    /// What is put into the request when it is sent, and stands nowhere else.
+    pub(super) const fn sealed(&self) -> Option<&Sealed> {
+        match self {
+            Self::Object { ask, .. } => ask.sealed(),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes on from pod to pod, and can be stopped between two of them.
+    pub const fn is_drain(&self) -> bool {
+        matches!(
+            self,
+            Self::Object {
+                ask: ObjectAsk::Drain { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether it touches a Secret.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Object { ask, .. } if ask.is_secret())
+    }
+
     /// The Kubernetes objects that it changes.
     pub fn targets(&self) -> Vec<&ObjectRef> {
         match self {
@@ -165,7 +197,8 @@ impl Request {
             | Self::Pause { target }
             | Self::Resume { target }
             | Self::DeletePod { target, .. }
-            | Self::EvictPod { target } => vec![target],
+            | Self::EvictPod { target }
+            | Self::Object { target, .. } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
             _ => Vec::new(),
         }
