@@ -321,9 +321,17 @@ impl Link {
 
     /// How the platform's other sources are reached, for plans and changes.
     fn reach(&self, cluster: &Cluster) -> Reach {
-        self.platform().map_or_else(Reach::default, |platform| {
+        let mut reach = self.platform().map_or_else(Reach::default, |platform| {
             sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
-        })
+        });
+        reach.job_templates = self
+            .config
+            .paths
+            .config
+            .iter()
+            .map(|folder| folder.join("jobs"))
+            .collect();
+        reach
     }
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
