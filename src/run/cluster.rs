@@ -292,11 +292,11 @@ impl Link {
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
     fn start_sources(&mut self, cluster: Option<Cluster>) {
-        let Some(platform) = self.platform() else { return };
         let means = Means::here(cluster, self.grant.clone());
+        self.reach = self.ways(&means);
+        let Some(platform) = self.platform() else { return };
         let sources = Sources::start(platform, &means, &self.inbox);
         sources.want(&self.wanted);
-        self.reach = sources::reach(platform, &means);
         self.sources = Some(sources);
     }
 

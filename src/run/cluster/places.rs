@@ -1,6 +1,7 @@
 //! From one context or platform to another: the sources beside Kubernetes go with the place, and nothing of the old one
 //! is heard any more.
 
+use super::super::sources::{self, Means};
 use super::Link;
 use crate::action::Reach;
 use crate::app::{Msg, Notice};
@@ -89,5 +90,12 @@ impl Link {
 
     pub(super) fn platform(&self) -> Option<&Platform> {
         self.config.platform(self.target.platform.as_deref()?)
+    }
+    /// How what the platform has beside Kubernetes is reached, and where the templates of Jobs are.
+    pub(super) fn ways(&self, means: &Means) -> Reach {
+        let mut reach = self.platform().map(|p| sources::reach(p, means)).unwrap_or_default();
+        let folder = self.config.paths.config.iter();
+        reach.job_templates = folder.map(|folder| folder.join("jobs")).collect();
+        reach
     }
 }
