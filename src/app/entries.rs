@@ -35,7 +35,10 @@ impl App {
             return Value::Null;
         };
         let saved = run.saved();
-        let over = matches!(run.status(), Status::Completed | Status::RolledBack | Status::Aborted(_));
+        let over = matches!(
+            run.status(),
+            Status::Completed | Status::RolledBack | Status::Aborted(_)
+        );
         let place = self.place();
         let mut data = json!({
             "title": run.book().title, "subject": run.subject().name(), "started": saved.started, "over": over,
@@ -90,9 +93,11 @@ impl App {
 
     /// That a plan that was confirmed takes back an earlier change of this session, and which.
     pub(crate) fn undo_record(&self, plan: &Plan, run: Option<u64>) -> Option<Effect> {
-        let undone = self.activities.iter().rev().find(|a| {
-            matches!(&a.undo, Some(Undo::By { request, .. }) if *request == plan.request)
-        })?;
+        let undone = self
+            .activities
+            .iter()
+            .rev()
+            .find(|a| matches!(&a.undo, Some(Undo::By { request, .. }) if *request == plan.request))?;
         let Effect::Record(mut entry) = self.plan_record(RecordKind::Undo, plan, run)? else {
             return None;
         };

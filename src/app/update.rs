@@ -78,6 +78,9 @@ impl App {
                 self.dirty = true;
                 Vec::new()
             }
+            Msg::Alive { me, sessions } => self.alive(me, sessions),
+            Msg::RunTaken { key, answer } => self.run_taken(&key, answer),
+            Msg::RunLost { run, why } => self.run_lost(&run, &why),
             Msg::Journal(news) => self.recorded(&news),
             Msg::WhoAmI(user) => {
                 self.user = user;
@@ -126,16 +129,23 @@ impl App {
             .refreshed
             .1
             .is_none_or(|t| now.duration_since(t) >= SignedDuration::from_secs(30));
+        let mut effects = Vec::new();
         if stale {
             self.refresh(true);
+            // A console that had a run may have ended.
+            if !self.unfinished.items.is_empty() {
+                effects.extend(self.look_again());
+            }
         }
         self.judge();
-        self.runs_tick()
+        effects.extend(self.runs_tick());
+        effects
     }
 
     fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
         self.connection = connection;
         self.dirty = true;
+        self.recount();
         let Some(place) = self.place().cloned() else {
             return Vec::new();
         };
@@ -445,7 +455,9 @@ impl App {
         match self.layers.pop() {
             Some(Layer::Logs(logs)) => vec![Effect::CloseLogs(logs.token)],
             Some(Layer::Plan(plan)) => {
-                let given_up = plan.plan().and_then(|p| self.plan_record(RecordKind::Abort, p, plan.run));
+                let given_up = plan
+                    .plan()
+                    .and_then(|p| self.plan_record(RecordKind::Abort, p, plan.run));
                 let of_run = self.run_plan_closed(&plan);
                 given_up.into_iter().chain(of_run).collect()
             }

@@ -23,7 +23,7 @@ pub use clean::redact_body;
 pub use read::{Bad, Leaf, Reading, Torn, files, merged, read, unlinked};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
 pub use tail::{News, Tail};
-pub use write::{Journal, JournalError, Ticket, Who};
+pub use write::{Journal, JournalError, Ticket, Who, session};
 
 /// No record is longer: what does not fit is left out, and the record says so.
 pub const MAX_RECORD: usize = 8 * 1024;

@@ -46,7 +46,7 @@ impl Who {
         Self {
             host,
             pid,
-            session: format!("{:x}-{pid:x}", Timestamp::now().as_millisecond()),
+            session: session().to_owned(),
             build: format!("quarterdeck/{}", env!("CARGO_PKG_VERSION")),
             actor: Actor {
                 os_user: os_user.unwrap_or_else(|| uid.to_string()),
@@ -58,6 +58,12 @@ impl Who {
             mode,
         }
     }
+}
+
+/// Names this run of the program, over all its connections: unique among those of a host.
+pub fn session() -> &'static str {
+    static SESSION: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    SESSION.get_or_init(|| format!("{:x}-{:x}", Timestamp::now().as_millisecond(), std::process::id()))
 }
 
 /// A written intent; its result refers to it.

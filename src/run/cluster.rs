@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::Event;
 use super::reads::{labels, line, read};
+use super::recorder::Recorder;
 use super::sources::{self, Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
@@ -52,6 +53,7 @@ pub struct Link {
     planner: Option<Planner>,
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
+    recorder: Option<Recorder>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -91,6 +93,7 @@ impl Link {
             planner: None,
             actor: None,
             journal: None,
+            recorder: None,
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -103,6 +106,11 @@ impl Link {
 
     pub fn journal(&self) -> Option<Arc<Journal>> {
         self.journal.clone()
+    }
+
+    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
+    pub fn record_with(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -229,7 +237,9 @@ impl Link {
                 Ok(journal) => {
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
-                    super::record(Arc::new(journal.clone()), entry, None);
+                    if let Some(recorder) = &self.recorder {
+                        recorder.write(Arc::new(journal.clone()), entry);
+                    }
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
@@ -386,7 +396,23 @@ impl Link {
                 in_flight.send_modify(|n| *n = n.saturating_sub(1));
             }
         });
+        let recorder = self.recorder.clone();
         tokio::spawn(async move {
+            let earlier = match recorder {
+                Some(recorder) => recorder.settled().await,
+                None => Ok(()),
+            };
+            if let Err(why) = earlier {
+                let outcome = Outcome::NotRecorded(why);
+                let (id, at) = (confirmed.plan().id, Timestamp::now());
+                let stage = Stage::Done {
+                    outcome,
+                    verdict: None,
+                    undo: None,
+                };
+                let _ = progress.send(Progress { id, at, stage }).await;
+                return;
+            }
             execute(&actor, &grant, confirmed, progress).await;
         });
     }
