@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::FieldChange;
 use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
-use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, sha256};
+use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, redact_field, sha256};
 
 /// A record about one step of a plan.
 pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
@@ -52,7 +52,7 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
         let pairs = step
             .changes
             .iter()
-            .map(|c| (c.field.clone(), Value::from(of(c).as_str())));
+            .map(|c| (c.field.clone(), redact_field(&c.field, of(c))));
         pairs.collect::<Map<_, _>>().into()
     };
     entry.before = side(|c| &c.before);

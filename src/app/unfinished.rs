@@ -155,7 +155,7 @@ impl App {
         })
     }
 
-    /// `Worker backlog on queue default, started 14:02Z by k.lind, stood at step 4 of 7`.
+    /// `Worker backlog, step 4 of 7, started 14:02Z by k.lind, on queue default`: what may be cut comes last.
     pub fn run_line(&self, run: &RunLeft) -> String {
         let started = run.started.parse::<jiff::Timestamp>().unwrap_or(run.last);
         let day = if started.strftime("%F").to_string() == self.now.strftime("%F").to_string() {
@@ -165,7 +165,7 @@ impl App {
         };
         let (title, subject, who) = (&run.title, &run.subject, &run.who);
         format!(
-            "{title} on {subject}, started {day} by {who}, stood at step {} of {}",
+            "{title}, step {} of {}, started {day} by {who}, on {subject}",
             run.at.min(run.of),
             run.of
         )
@@ -309,7 +309,7 @@ impl App {
         if taking.changed {
             let mut entry = Entry::new(RecordKind::Override, "runbook-changed");
             entry.runbook = self.run_ref(number);
-            entry.outcome = "gone on with, though the runbook was changed since".to_owned();
+            "gone on with, though the runbook was changed since".clone_into(&mut entry.outcome);
             entry.data = json!({ "before": left.book.sha256 });
             effects.push(Effect::Record(Box::new(entry)));
         }
@@ -357,20 +357,20 @@ impl App {
         entry.runbook.clone_from(&intent.run);
         entry.refers = Some(intent.seq);
         entry.reason = seen;
-        entry.outcome = if happened { "it happened" } else { "it did not happen" }.to_owned();
+        if happened { "it happened" } else { "it did not happen" }.clone_into(&mut entry.outcome);
         entry.data = json!({ "intent": intent.hash, "happened": happened });
         vec![Effect::Record(Box::new(entry))]
     }
 }
 
-/// `scale of Deployment cortex/cortex-worker at 14:05:10Z by k.lind: nobody knows whether it happened`.
+/// `unknown outcome: scale of Deployment cortex/cortex-worker, 14:05:10Z by k.lind`.
 pub fn change_line(intent: &Intent) -> String {
     let target = intent
         .target
         .as_ref()
         .map(|t| format!("{} {}/{}", t.kind, t.namespace, t.name));
     format!(
-        "{} of {} at {} by {}: nobody knows whether it happened",
+        "unknown outcome: {} of {}, {} by {}",
         intent.what,
         target.unwrap_or_default(),
         intent.at.strftime("%H:%M:%SZ"),

@@ -19,7 +19,7 @@ mod tests;
 mod write;
 
 pub use chain::sha256;
-pub use clean::redact_body;
+pub use clean::{redact_body, redact_field};
 pub use read::{Bad, Leaf, Reading, Torn, files, merged, read, unlinked};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
 pub use tail::{News, Tail};

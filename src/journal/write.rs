@@ -9,7 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, fdatasync, flock};
 
-use super::clean::{clean, clean_value};
+use super::clean::{clean, clean_value, hush};
 use super::record::{Actor, Entry, Mode, Record, RecordKind};
 use super::{MAX_RECORD, chain};
 
@@ -293,7 +293,13 @@ fn fault(path: &Path, doing: &'static str, why: &dyn std::fmt::Display) -> Journ
 }
 
 fn tidy(entry: Entry) -> serde_json::Result<Entry> {
-    serde_json::from_value(clean_value(serde_json::to_value(entry)?))
+    let mut entry: Entry = serde_json::from_value(clean_value(serde_json::to_value(entry)?))?;
+    entry.outcome = hush(&entry.outcome);
+    if let Some(response) = &mut entry.response {
+        response.message = hush(&response.message);
+        response.causes.iter_mut().for_each(|cause| *cause = hush(cause));
+    }
+    Ok(entry)
 }
 
 /// Leaves out what is least needed first; the hash of the body stays in any case.
