@@ -3,7 +3,7 @@
 use super::doc::Scroll;
 use super::layers::{
     ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
-    TextView,
+    TextView, UnfinishedView,
 };
 
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub enum Layer {
     Question(Question),
     /// What was done, and how it stands.
     Activity(ActivityView),
+    /// What was left unfinished.
+    Unfinished(UnfinishedView),
 }
 
 impl Layer {
@@ -48,6 +50,7 @@ impl Layer {
             Self::Prompt(_) => &["text"],
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
+            Self::Unfinished(_) => &["unfinished", "list", "global"],
         }
     }
 
@@ -62,6 +65,7 @@ impl Layer {
                 | Self::History(_)
                 | Self::Runbook(_)
                 | Self::Activity(_)
+                | Self::Unfinished(_)
         )
     }
 

@@ -14,6 +14,7 @@ mod flows;
 pub mod layer;
 pub mod layers;
 mod list;
+pub mod live;
 pub mod msg;
 mod place;
 mod recorded;
@@ -21,6 +22,7 @@ mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unfinished;
 mod update;
 
 use std::collections::HashMap;
@@ -118,6 +120,7 @@ pub struct App {
     pub runs: Vec<RunEntry>,
     pub books: crate::runbook::library::Library,
     pub recorded: Recorded,
+    pub unfinished: unfinished::Unfinished,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
@@ -171,6 +174,7 @@ impl App {
             runs: Vec::new(),
             books: start.books,
             recorded: Recorded::default(),
+            unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
             contexts: None,
             dirty: true,
@@ -281,7 +285,9 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Item(_) => return None,
+                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Unfinished(_) | Layer::Item(_) => {
+                    return None;
+                }
                 _ => {}
             }
         }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::Event;
 use super::reads::{labels, line, read};
+use super::recorder::Recorder;
 use super::sources::{self, Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
@@ -59,6 +60,7 @@ pub struct Link {
     journal: Option<Arc<Journal>>,
     /// The incident that is open; empty: none.
     incident: String,
+    recorder: Option<Recorder>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -101,6 +103,7 @@ impl Link {
             actor: None,
             journal: None,
             incident: String::new(),
+            recorder: None,
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -128,6 +131,11 @@ impl Link {
             journal.set_incident(&id);
         }
         self.incident = id;
+    }
+
+    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
+    pub fn record_with(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -284,7 +292,9 @@ impl Link {
                     journal.set_incident(&self.incident);
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
-                    super::record(Arc::new(journal.clone()), entry, None);
+                    if let Some(recorder) = &self.recorder {
+                        recorder.write(Arc::new(journal.clone()), entry);
+                    }
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
@@ -465,7 +475,23 @@ impl Link {
                 in_flight.send_modify(|n| *n = n.saturating_sub(1));
             }
         });
+        let recorder = self.recorder.clone();
         tokio::spawn(async move {
+            let earlier = match recorder {
+                Some(recorder) => recorder.settled().await,
+                None => Ok(()),
+            };
+            if let Err(why) = earlier {
+                let outcome = Outcome::NotRecorded(why);
+                let (id, at) = (confirmed.plan().id, Timestamp::now());
+                let stage = Stage::Done {
+                    outcome,
+                    verdict: None,
+                    undo: None,
+                };
+                let _ = progress.send(Progress { id, at, stage }).await;
+                return;
+            }
             execute(&actor, &grant, confirmed, progress).await;
         });
     }

@@ -3,6 +3,7 @@
 
 mod stream;
 
+#[allow(unused_imports)] // each test uses its part
 pub use stream::harm;
 
 use std::io::{Read, Write};

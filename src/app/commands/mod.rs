@@ -11,6 +11,7 @@ mod plans;
 mod prompts;
 mod runbooks;
 mod sources;
+mod unfinished;
 mod views;
 
 use super::command::Command;
@@ -26,6 +27,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     actions::TABLE,
     sources::TABLE,
     runbooks::TABLE,
+    unfinished::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,
