@@ -309,6 +309,12 @@ impl Performer {
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
     }
 
+    fn end_logs(&mut self) {
+        for task in self.logs.drain().map(|(_, t)| t) {
+            task.abort();
+        }
+    }
+
     /// Writes the report beside the loop, and says where it is.
     fn report(&self, incident: Option<String>) {
         let (folder, sender) = (self.journal_dir.clone(), self.sender.clone());
@@ -344,20 +350,25 @@ impl Performer {
                 Effect::Copy(text) => self.copies.push(text),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
+                Effect::LookAgain => self.link.look_again(),
                 Effect::Login => self.login = true,
                 Effect::ListContexts => {
-                    let kubeconfig = self.link.kubeconfig();
+                    let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
                     let sender = self.sender.clone();
                     tokio::spawn(async move {
-                        let answer = reads::contexts(kubeconfig).await;
+                        let answer = reads::contexts(kubeconfig, platforms).await;
                         let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
                     });
                 }
                 Effect::Connect { context, scope } => {
-                    for task in self.logs.drain().map(|(_, t)| t) {
-                        task.abort();
-                    }
+                    self.end_logs();
                     for msg in self.link.connect(context, scope) {
+                        queue.extend(app.update(msg, Timestamp::now()));
+                    }
+                }
+                Effect::GoTo(platform) => {
+                    self.end_logs();
+                    for msg in self.link.go_to(&platform) {
                         queue.extend(app.update(msg, Timestamp::now()));
                     }
                 }

@@ -126,7 +126,7 @@ pub enum Connection {
     },
 }
 
-/// A context of the kubeconfig, for the picker.
+/// A context of the kubeconfig, or a platform of the configuration, for the picker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextRow {
     pub name: String,
@@ -134,6 +134,8 @@ pub struct ContextRow {
     pub user: String,
     pub namespace: String,
     pub current: bool,
+    /// A platform, with a kubeconfig and a context of its own; `name` is its.
+    pub platform: bool,
 }
 
 /// What a layer asks to be read.
@@ -143,6 +145,8 @@ pub enum Fetch {
     Yaml(ObjectRef),
     /// Revisions with their templates.
     History(ObjectRef),
+    /// How a PostgreSQL, by its source's name, would run a statement.
+    Plan { source: Str, statement: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,6 +236,8 @@ pub enum Effect {
     Want(Wanted),
     /// Try the feeds again now rather than at the next back-off.
     Retry,
+    /// Look at the sources beside Kubernetes now: something was changed there.
+    LookAgain,
     /// Suspend the screen and run the credential plugin attached.
     Login,
     ListContexts,
@@ -239,6 +245,8 @@ pub enum Effect {
         context: Option<String>,
         scope: Option<Scope>,
     },
+    /// Leaves for a platform of the configuration, by its name.
+    GoTo(String),
     Plan(ActionId, Request),
     Execute(Box<Confirmed>),
     Fetch(Token, Fetch),

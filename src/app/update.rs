@@ -186,6 +186,10 @@ impl App {
         if matches!(progress.stage, Stage::Executed { .. } | Stage::Done { .. }) {
             effects.extend(self.histories_again(&activity));
         }
+        // What is polled shows at once what became of it.
+        if matches!(progress.stage, Stage::Done { .. }) && activity.targets.iter().any(|t| t.object().is_none()) {
+            effects.push(Effect::LookAgain);
+        }
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });

@@ -12,6 +12,7 @@ mod prompts;
 mod runbooks;
 mod sources;
 mod unfinished;
+mod statements;
 mod views;
 
 use super::command::Command;
@@ -24,6 +25,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
     objects::TABLE,
+    statements::TABLE,
     actions::TABLE,
     sources::TABLE,
     runbooks::TABLE,

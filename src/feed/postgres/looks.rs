@@ -138,8 +138,15 @@ impl Looks {
             .map(|v| (v, Turn { due: start, slower: 1 }))
             .collect();
         let mut open = true;
+        let mut again = wanted.borrow().again;
         loop {
             let want = *wanted.borrow_and_update();
+            if std::mem::replace(&mut again, want.again) != want.again {
+                let now = Instant::now();
+                for turn in turns.values_mut() {
+                    turn.due = now;
+                }
+            }
             let mut read = false;
             for view in View::ALL {
                 let period = view.period(want);
