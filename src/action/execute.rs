@@ -301,7 +301,7 @@ impl Run<'_> {
             Err(e) => return Err(e),
         };
         let selector = match target.kind {
-            Kind::Hpa => None,
+            Kind::Hpa | Kind::ScaledObject => None,
             // The owner's pods, found by the labels that the pod itself had.
             Kind::Pod => {
                 let pod = before.and_then(|b| b.object.as_ref()).or(object.as_ref());

@@ -42,10 +42,12 @@ pub enum Kind {
     Job,
     CronJob,
     Namespace,
+    /// KEDA's: what an HPA of KEDA is made from. Changed, and never watched: a cluster may not know it.
+    ScaledObject,
 }
 
 impl Kind {
-    /// Every kind, in the order in which feeds start.
+    /// Every kind that is watched, in the order in which feeds start.
     pub const ALL: [Self; 14] = [
         Self::Pod,
         Self::Deployment,
@@ -76,6 +78,7 @@ impl Kind {
             Self::Hpa => "autoscaling",
             Self::Pdb => "policy",
             Self::Job | Self::CronJob => "batch",
+            Self::ScaledObject => "keda.sh",
         }
     }
 
@@ -83,6 +86,7 @@ impl Kind {
     pub const fn version(self) -> &'static str {
         match self {
             Self::Hpa => "v2",
+            Self::ScaledObject => "v1alpha1",
             _ => "v1",
         }
     }
@@ -104,6 +108,7 @@ impl Kind {
             Self::Job => "jobs",
             Self::CronJob => "cronjobs",
             Self::Namespace => "namespaces",
+            Self::ScaledObject => "scaledobjects",
         }
     }
 
@@ -124,6 +129,7 @@ impl Kind {
             Self::Job => "Job",
             Self::CronJob => "CronJob",
             Self::Namespace => "Namespace",
+            Self::ScaledObject => "ScaledObject",
         }
     }
 
@@ -144,6 +150,7 @@ impl Kind {
             Self::Job => "job",
             Self::CronJob => "cronjob",
             Self::Namespace => "namespace",
+            Self::ScaledObject => "scaledobject",
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod stream;
 
+#[allow(unused_imports)] // each test uses its part
 pub use stream::harm;
 
 use std::io::{Read, Write};
@@ -27,9 +28,21 @@ pub struct Servers {
 
 impl Servers {
     pub fn start() -> Self {
+        Self::with(demo::Options::default())
+    }
+
+    /// Its clock goes so many times faster than ours: what takes minutes there is seen in seconds.
+    pub fn fast(pace: u32) -> Self {
+        Self::with(demo::Options {
+            pace,
+            ..demo::Options::default()
+        })
+    }
+
+    fn with(options: demo::Options) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let demo = runtime.block_on(demo::start(demo::Options::default())).unwrap();
+        let demo = runtime.block_on(demo::start(options)).unwrap();
         Self { demo, runtime }
     }
 
@@ -115,6 +128,11 @@ impl<'a> Start<'a> {
         platform.retain(|_, value| value.is_str());
         let path = home.write("demo.toml", &config.to_string());
         Self::new(home, &["--config", path.to_str().unwrap()])
+    }
+
+    /// On the demonstration platform with all its sources.
+    pub fn whole(servers: &Servers, home: &'a Home) -> Self {
+        Self::new(home, &["--config", servers.demo.config().to_str().unwrap()])
     }
 
     pub fn size(mut self, columns: u16, rows: u16) -> Self {

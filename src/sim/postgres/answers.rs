@@ -1,5 +1,7 @@
 //! What the console asks, by the id in the comment of each statement.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -186,7 +188,7 @@ impl<A, B, C> Unzip<A, B, C> for Option<(A, B, C)> {
 
 /// By state, as both the console and psql count them.
 pub(super) fn states(db: &Database) -> Vec<(&'static str, i64)> {
-    let mut all = vec![("idle", db.idle)];
+    let mut all = vec![("idle", db.pools.values().sum())];
     for state in ["active", "idle in transaction"] {
         let n = db.clients.values().filter(|c| c.state == state).count();
         if n > 0 {
@@ -197,12 +199,16 @@ pub(super) fn states(db: &Database) -> Vec<(&'static str, i64)> {
 }
 
 fn connections(db: &Database) -> Vec<Value> {
-    states(db)
-        .into_iter()
-        .map(
-            |(state, n)| json!({"database": "cortex", "user": "cortex", "application": "", "state": state, "count": n}),
-        )
-        .collect()
+    let row = |application: &str, state: &str, n: i64| {
+        json!({"database": "cortex", "user": "cortex", "application": application, "state": state, "count": n})
+    };
+    let idle = db.pools.iter().map(|(application, n)| row(application, "idle", *n));
+    let mut at_work = BTreeMap::new();
+    for c in db.clients.values() {
+        *at_work.entry((c.application, c.state)).or_insert(0) += 1;
+    }
+    let at_work = at_work.into_iter().map(|((application, state), n)| row(application, state, n));
+    idle.chain(at_work).collect()
 }
 
 fn statements(db: &Database, now: Timestamp) -> Vec<Value> {

@@ -181,6 +181,11 @@ impl Cortex {
         }
     }
 
+    /// How many jobs of a queue wait for a worker.
+    pub fn waiting(&self, queue: &str) -> u64 {
+        self.keys.list(&key(queue, "wait")).map_or(0, |l| l.len() as u64)
+    }
+
     /// Bytes in use.
     pub fn used(&self) -> u64 {
         BASE + self.keys.size()

@@ -14,6 +14,7 @@ mod events;
 mod garbage;
 mod hpa;
 mod jobs;
+mod keda;
 mod kubelet;
 mod load;
 mod logs;
@@ -81,6 +82,7 @@ enum Work {
     Job(Key),
     CronJob(Key),
     Hpa(Key),
+    Keda(Key),
     Budgets(String),
     Quota(String),
     Schedule(Key),
@@ -111,6 +113,8 @@ pub struct World {
     load: Option<load::Generator>,
     /// Signs certificates; made when the first is asked for.
     authority: Option<certificates::Authority>,
+    /// Jobs that wait for the workers, where a live queue says so; else the scenario's load.
+    waiting: Option<u64>,
     /// While a long history is made: what repeats by the clock repeats rarely.
     coarse: bool,
     scenario: Arc<Scenario>,
@@ -135,6 +139,7 @@ impl World {
             owners: HashMap::new(),
             load: None,
             authority: None,
+            waiting: None,
             coarse: false,
             scenario,
         };
@@ -159,6 +164,11 @@ impl World {
     /// The rules of its scenario.
     pub fn scenario(&self) -> Arc<Scenario> {
         self.scenario.clone()
+    }
+
+    /// How many jobs wait for `cortex-worker`: what KEDA's autoscaler goes by.
+    pub fn set_waiting(&mut self, jobs: u64) {
+        self.waiting = Some(jobs);
     }
 
     /// Waits until somebody has changed something (cancel-safe).
@@ -228,9 +238,13 @@ impl World {
             "horizontalpodautoscalers.autoscaling" => {
                 if event.change == Change::Added {
                     self.queue.push(Work::Hpa(key));
+                } else if let Some(name) = key.name.strip_prefix("keda-hpa-") {
+                    self.queue.push(Work::Keda(Key::new(&key.ns, name)));
                 }
                 return;
             }
+            "scaledobjects.keda.sh" if gone => return,
+            "scaledobjects.keda.sh" => return self.queue.push(Work::Keda(key)),
             "poddisruptionbudgets.policy" => return self.queue.push(Work::Budgets(key.ns)),
             "resourcequotas" => return self.queue.push(Work::Quota(key.ns)),
             "namespaces" => return self.queue.push(Work::Namespace(key)),
@@ -322,6 +336,7 @@ impl World {
             Work::Job(key) => jobs::sync(self, &key),
             Work::CronJob(key) => jobs::sync_cron(self, &key),
             Work::Hpa(key) => hpa::sync(self, &key),
+            Work::Keda(key) => keda::sync(self, &key),
             Work::Budgets(ns) => budgets::sync(self, &ns),
             Work::Quota(ns) => quota::sync(self, &ns),
             Work::Schedule(key) => scheduler::schedule(self, &key),
