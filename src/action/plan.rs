@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
-use super::{PostgresAsk, Target, Thing};
+use super::second::{Second, SecondPerson, accepts};
+use super::{Command, PostgresAsk, Target, Thing};
+use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -99,6 +101,10 @@ pub enum Request {
         minutes: u32,
         comment: String,
     },
+    /// A command on this machine.
+    Run {
+        command: Box<Command>,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -137,10 +143,16 @@ impl Request {
             Self::Renew { .. } => "renew-certificate",
             Self::Silence { .. } => "silence-alert",
             Self::ExpireSilence { .. } => "expire-silence",
+            Self::Run { .. } => "run",
         }
     }
 
-    /// The source that it is about; `None`: the Kubernetes cluster.
+    /// Whether it goes to the Kubernetes cluster.
+    pub const fn is_of_cluster(&self) -> bool {
+        self.source().is_none() && !matches!(self, Self::Run { .. })
+    }
+
+    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),
@@ -328,6 +340,8 @@ pub struct Plan {
     pub expires_at: Timestamp,
     /// Nothing to do: the object already is so. Such a plan cannot be confirmed.
     pub no_op: Option<String>,
+    /// Policy asks for somebody else's yes to this very plan.
+    pub second_person: Option<SecondPerson>,
 }
 
 impl Plan {
@@ -347,6 +361,11 @@ impl Plan {
 
     /// Binds the operator's confirmation to this very plan.
     pub fn confirm(self, by: Confirmation, now: Timestamp) -> Result<Confirmed, WhyNot> {
+        self.confirm_with(by, None, now)
+    }
+
+    /// [`Self::confirm`] with what stands for the second person, where one is needed.
+    pub fn confirm_with(self, by: Confirmation, second: Option<Second>, now: Timestamp) -> Result<Confirmed, WhyNot> {
         if by.hash != self.hash() {
             return Err(WhyNot::OtherPlan);
         }
@@ -367,10 +386,14 @@ impl Plan {
         if self.reason_required && by.reason.trim().is_empty() {
             return Err(WhyNot::NoReason);
         }
+        accepts(self.second_person, second.as_ref(), &by.hash)?;
+        let second = second.filter(|_| self.second_person.is_some());
         Ok(Confirmed {
             plan: self,
             by,
+            second,
             at: now,
+            run: None,
         })
     }
 }
@@ -387,7 +410,7 @@ pub struct Confirmation {
 /// Why a confirmation does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
-    #[error("this plan is older than a minute: plan again")]
+    #[error("this plan has expired: plan again")]
     Expired,
     #[error("the confirmation is for another plan")]
     OtherPlan,
@@ -399,6 +422,10 @@ pub enum WhyNot {
     Blocked(String),
     #[error("nothing to do: {0}")]
     NothingToDo(String),
+    #[error("a second person must approve this plan first")]
+    NoSecondPerson,
+    #[error("policy lets nobody go on alone here")]
+    NotAlone,
 }
 
 /// A plan that was confirmed. Only [`Plan::confirm`] makes one, and only the pipeline takes one.
@@ -406,7 +433,9 @@ pub enum WhyNot {
 pub struct Confirmed {
     plan: Plan,
     by: Confirmation,
+    second: Option<Second>,
     at: Timestamp,
+    run: Option<RunbookRef>,
 }
 
 impl Confirmed {
@@ -418,8 +447,24 @@ impl Confirmed {
         &self.by
     }
 
+    /// What stands for the second person; `None` where policy asks for none.
+    pub const fn second(&self) -> Option<&Second> {
+        self.second.as_ref()
+    }
+
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The same, as a step of a run: its records say so.
+    #[must_use]
+    pub fn in_run(mut self, run: Option<RunbookRef>) -> Self {
+        self.run = run;
+        self
+    }
+
+    pub const fn run(&self) -> Option<&RunbookRef> {
+        self.run.as_ref()
     }
 }
 

@@ -196,7 +196,8 @@ async fn an_autoscaler_of_keda_is_left_alone_and_its_scaled_object_offered() {
     desk.fake.edit(
         "/apis/autoscaling/v2/namespaces/cortex/horizontalpodautoscalers/cortex-api-hpa",
         |h| {
-            h["metadata"]["ownerReferences"] = json!([{"kind": "ScaledObject", "name": "api-so", "uid": "so-1", "controller": true}]);
+            h["metadata"]["ownerReferences"] =
+                json!([{"kind": "ScaledObject", "name": "api-so", "uid": "so-1", "controller": true}]);
         },
     );
     let target = desk.target(Kind::Hpa, "cortex-api-hpa");
@@ -213,7 +214,10 @@ async fn an_autoscaler_of_keda_is_left_alone_and_its_scaled_object_offered() {
     assert!(refusal.what.contains("ScaledObject api-so"), "{}", refusal.what);
     let there = |request: &Request| match request {
         Request::HpaBounds { target, min, max, .. } => {
-            assert_eq!((target.kind, &*target.name, &*target.uid), (Kind::ScaledObject, "api-so", "so-1"));
+            assert_eq!(
+                (target.kind, &*target.name, &*target.uid),
+                (Kind::ScaledObject, "api-so", "so-1")
+            );
             (*min, *max)
         }
         other => panic!("{other:?}"),
@@ -223,7 +227,11 @@ async fn an_autoscaler_of_keda_is_left_alone_and_its_scaled_object_offered() {
         .plan(scale(desk.target(Kind::Deployment, "cortex-api"), 3, 5))
         .await
         .unwrap();
-    assert!(plan.warnings.iter().any(|w| w.text.contains("KEDA's ScaledObject api-so")));
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.text.contains("KEDA's ScaledObject api-so"))
+    );
     assert_eq!(there(&plan.alternatives[0].request), (5, 10));
 }
 

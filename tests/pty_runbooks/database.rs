@@ -51,15 +51,19 @@ fn a_bloated_table_is_vacuumed_by_keys() {
 fn connections_that_a_pool_leaked_are_given_back_by_keys() {
     let servers = Servers::start();
     servers.demo.postgres().with(|db| db.leak("memory-api", 50));
-    let used = || -> u32 { psql(&servers, STATES).iter().map(|r| r[0].parse::<u32>().unwrap()).sum() };
+    let used = || -> u32 {
+        psql(&servers, STATES)
+            .iter()
+            .map(|r| r[0].parse::<u32>().unwrap())
+            .sum()
+    };
     assert!(used() > 80);
     let mut walk = Walk::from_signal(&servers, "connections-exhausted", "connections");
     walk.at("2 Who holds them?");
     walk.console.see("memory-api");
     walk.on("2 Who holds them?");
-    walk.choose("4 What will you do?", "What to do", "restart its workload");
-    walk.at("6 Restart the workload");
-    walk.pick_into("memory-api");
+    walk.choose("4 What will you do?", "restart its workload");
+    walk.give("6 Restart the workload", "deployment/cortex/memory-api");
     walk.plan("6 Restart the workload", "memory-api");
     walk.confirm("memory-api");
     walk.ends(&[("restart", "memory-api")]);

@@ -18,7 +18,7 @@ impl Walk {
     /// Starts the console, brings the signal with that text on the strip, and opens the runbook that answers it.
     pub fn from_signal(servers: &Servers, book: &str, signal: &str) -> Self {
         let mut walk = Self::begin(servers, book);
-        walk.choose(signal);
+        walk.bring(signal);
         walk.open();
         walk
     }
@@ -55,14 +55,14 @@ impl Walk {
     }
 
     /// Goes down the strip until that signal is on it.
-    fn choose(&mut self, signal: &str) {
+    fn bring(&mut self, signal: &str) {
         self.send("!");
         let strip = |c: &Console| c.with(|s| s.rows(0, s.size().1).nth(1).unwrap_or_default());
         eventually(signal, || {
             if strip(&self.console).contains(signal) {
                 return Some(());
             }
-            self.send("j");
+            self.send("n");
             std::thread::sleep(Duration::from_millis(250));
             None
         });
@@ -84,6 +84,27 @@ impl Walk {
         self.at(step);
         self.console.see("↵ go on");
         self.send("\r");
+    }
+
+    /// At that step: gives what it asks for, and goes on.
+    #[track_caller]
+    pub fn choose(&mut self, step: &str, value: &str) {
+        self.give(step, value);
+        self.on(step);
+    }
+
+    /// At that step: gives another value than what stands there.
+    #[track_caller]
+    pub fn give(&mut self, step: &str, value: &str) {
+        self.at(step);
+        self.console.see("↵ go on");
+        self.send("e");
+        self.console.see("↵ take ");
+        self.send("\x15");
+        self.console.type_in(value);
+        self.send("\r");
+        self.console.see_no("esc cancel");
+        self.console.see(value);
     }
 
     /// At that step: opens its plan, and waits until every line of it can be judged.

@@ -7,6 +7,7 @@
 
 mod answers;
 mod psql;
+mod upkeep;
 mod wire;
 mod world;
 
@@ -62,6 +63,11 @@ impl Server {
     /// The same database, for who does not own the server.
     pub fn clients(&self) -> Clients {
         Clients(Arc::clone(&self.database))
+    }
+
+    /// PgBouncer's console in front of it.
+    pub fn pooler_url(&self) -> String {
+        format!("postgres://stats@{}/pgbouncer", self.address)
     }
 
     /// Looks at the world behind it.
