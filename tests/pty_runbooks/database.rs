@@ -38,7 +38,7 @@ fn a_bloated_table_is_vacuumed_by_keys() {
         (row[2].parse::<u64>().unwrap(), row[3].is_empty())
     };
     assert!(dead().0 > 2_900_000 && dead().1);
-    let mut walk = Walk::from_pane(&servers, "bloated-table", "4", "public.observations");
+    let mut walk = Walk::from_signal(&servers, "bloated-table", "table public.observations");
     walk.on("2 Why was it left?");
     walk.plan("8 Vacuum the table", "VACUUM (ANALYZE");
     walk.confirm("public.observations");

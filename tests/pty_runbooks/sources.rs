@@ -57,7 +57,7 @@ fn a_certificate_is_renewed_by_keys_and_served_once_the_ingress_has_restarted() 
     let mut walk = Walk::from_signal(&servers, "certificate-renewal", "certificate cortex-tls");
     walk.on("2 What is wrong?");
     walk.plan("5 Renew", "cortex-tls");
-    walk.confirm("cortex/cortex-tls");
+    walk.confirm("cortex-tls");
     // Issued, and not served: the ingress holds what it loaded when it started.
     walk.at("8 Restart what serves");
     assert_eq!(served(&servers), before);

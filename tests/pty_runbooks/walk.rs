@@ -23,23 +23,6 @@ impl Walk {
         walk
     }
 
-    /// Starts the console, goes through the tables of a pane until that text is in one, whose first row is the worst,
-    /// and opens the runbook that answers it.
-    pub fn from_pane(servers: &Servers, book: &str, pane: &str, row: &str) -> Self {
-        let mut walk = Self::begin(servers, book);
-        walk.send(pane);
-        eventually(row, || {
-            if walk.console.contents().contains(row) {
-                return Some(());
-            }
-            walk.send("v");
-            std::thread::sleep(Duration::from_millis(250));
-            None
-        });
-        walk.open();
-        walk
-    }
-
     /// The console, with a runbook that has less patience than the built-in one: nobody waits for a quiet minute here.
     fn begin(servers: &Servers, book: &str) -> Self {
         let home = Home::new();
@@ -192,7 +175,8 @@ fn impatient(home: &Home, id: &str) {
         };
         let line = line
             .replace("soak = \"30s\"", "soak = \"1s\"")
-            .replace("soak = \"60s\"", "soak = \"1s\"");
+            .replace("soak = \"60s\"", "soak = \"1s\"")
+            .replace("seconds('2m')", "seconds('3s')");
         book.push_str(&line);
         book.push('\n');
     }

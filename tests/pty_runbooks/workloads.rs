@@ -33,7 +33,7 @@ fn a_backlog_is_worked_off_by_keys_though_keda_holds_the_workers() {
 
 #[test]
 fn a_worker_that_crashes_since_its_release_is_rolled_back_by_keys() {
-    let servers = Servers::fast(20);
+    let servers = Servers::start();
     let status = |field: &str| {
         let worker = servers
             .demo
@@ -62,7 +62,7 @@ fn a_worker_that_crashes_since_its_release_is_rolled_back_by_keys() {
 
 #[test]
 fn errors_after_a_release_end_with_its_roll_back_by_keys() {
-    let servers = Servers::fast(20);
+    let servers = Servers::start();
     assert!(failing(&servers) > 0.01);
     let mut walk = Walk::from_signal(&servers, "high-error-rate", "requests fail");
     walk.on("2 How bad is it?");

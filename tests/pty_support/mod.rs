@@ -130,9 +130,13 @@ impl<'a> Start<'a> {
         Self::new(home, &["--config", path.to_str().unwrap()])
     }
 
-    /// On the demonstration platform with all its sources.
+    /// On the demonstration platform with all its sources. What a rule watches for minutes before it speaks up, it says
+    /// at once.
     pub fn whole(servers: &Servers, home: &'a Home) -> Self {
-        Self::new(home, &["--config", servers.demo.config().to_str().unwrap()])
+        let at_once = "[signals]\npg_connections_for = \"1s\"\npg_dead_for = \"1s\"\nredis_memory_for = \"1s\"\napp_for = \"1s\"\n";
+        let config = std::fs::read_to_string(servers.demo.config()).unwrap();
+        let path = home.write("demo.toml", &format!("{at_once}{config}"));
+        Self::new(home, &["--config", path.to_str().unwrap()])
     }
 
     pub fn size(mut self, columns: u16, rows: u16) -> Self {
