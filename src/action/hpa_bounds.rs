@@ -150,7 +150,7 @@ pub(super) async fn draft(
     match &hpa {
         Some(hpa) => size(survey, &mut draft, hpa, (min, max), &target.namespace).await,
         None => {
-            draft.warn("the HPA that KEDA made from it could not be read: how many pods there are is not known here")
+            draft.warn("the HPA that KEDA made from it could not be read: how many pods there are is not known here");
         }
     }
     if let Some(why) = held(&object) {

@@ -17,9 +17,15 @@ pub struct Walk {
 impl Walk {
     /// Starts the console, brings the signal with that text on the strip, and opens the runbook that answers it.
     pub fn from_signal(servers: &Servers, book: &str, signal: &str) -> Self {
+        let mut walk = Self::bring_only(servers, book, signal);
+        walk.open();
+        walk
+    }
+
+    /// The same without opening the runbook.
+    pub fn bring_only(servers: &Servers, book: &str, signal: &str) -> Self {
         let mut walk = Self::begin(servers, book);
         walk.bring(signal);
-        walk.open();
         walk
     }
 
@@ -32,7 +38,8 @@ impl Walk {
         Self { home, console }
     }
 
-    fn open(&mut self) {
+    /// Opens the runbook that answers the signal at hand.
+    pub fn open(&mut self) {
         self.send("r");
         self.console.see("RUNBOOK");
     }
@@ -100,6 +107,25 @@ impl Walk {
         self.console.see(shows);
         // What comes sooner counts as typed for something else.
         std::thread::sleep(Duration::from_millis(400));
+    }
+
+    /// At that step, which did not go well: a new plan.
+    #[track_caller]
+    pub fn plan_again(&mut self, step: &str, shows: &str) {
+        self.console.see_no("may or may not");
+        self.plan(step, shows);
+    }
+
+    /// Gives the run up, and sees that on record.
+    #[track_caller]
+    pub fn aborts(&mut self) {
+        self.send("x");
+        self.console.see("↵ answer");
+        self.send("y");
+        eventually("the end of the run is on record", || {
+            let all = self.home.records(RecordKind::Run);
+            all.into_iter().find(|r| r.entry.what == "aborted")
+        });
     }
 
     /// Types the word that the plan asks for, and presses its button.

@@ -30,16 +30,12 @@ pub(super) fn sync(world: &mut World, key: &Key) {
                 tracing::warn!(%refusal, "the HPA of a ScaledObject was refused");
             }
         }
-        Some(now)
-            if ["minReplicas", "maxReplicas"]
-                .iter()
-                .any(|f| now["spec"][f] != wanted[f]) =>
-        {
+        Some(now) if bounds(&now) != bounds(&json!({"spec": wanted})) => {
             let _ = world
                 .store
                 .update(&HORIZONTALPODAUTOSCALERS, &hpa.ns, &hpa.name, &by, |h| {
-                    for field in ["minReplicas", "maxReplicas"] {
-                        set_path(h, &["spec", field], wanted[field].clone());
+                    for field in BOUNDS {
+                        set_path(h, &["spec", field], wanted.get(field).cloned().unwrap_or_default());
                     }
                 });
         }
@@ -77,6 +73,13 @@ pub(super) fn sync(world: &mut World, key: &Key) {
             );
         });
     }
+}
+
+const BOUNDS: [&str; 2] = ["minReplicas", "maxReplicas"];
+
+/// The bounds of an HPA.
+fn bounds(hpa: &Value) -> [i64; 2] {
+    BOUNDS.map(|field| int_or(hpa, &format!("/spec/{field}"), 1))
 }
 
 /// The HPA's spec, as KEDA makes it.

@@ -244,12 +244,11 @@ impl World {
                 }
                 return;
             }
-            "scaledobjects.keda.sh" if gone => return,
-            "scaledobjects.keda.sh" => return self.queue.push(Work::Keda(key)),
             "poddisruptionbudgets.policy" => return self.queue.push(Work::Budgets(key.ns)),
             "resourcequotas" => return self.queue.push(Work::Quota(key.ns)),
             "namespaces" => return self.queue.push(Work::Namespace(key)),
-            "certificates.cert-manager.io" if gone => return,
+            "certificates.cert-manager.io" | "scaledobjects.keda.sh" if gone => return,
+            "scaledobjects.keda.sh" => return self.queue.push(Work::Keda(key)),
             "certificates.cert-manager.io" => return self.queue.push(Work::Certificate(key)),
             "nodes" => return self.notice_node(event, key),
             _ => return,
