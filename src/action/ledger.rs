@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::FieldChange;
 use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
 use super::second::Second;
+use super::{FieldChange, temporary};
+use crate::journal::temporary::{MARK, TOOK};
 use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, sha256};
 
 /// A record about one step of a plan.
@@ -60,6 +61,9 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
     entry.runbook = confirmed.run().cloned();
+    if let Some(mark) = temporary::mark(plan, step) {
+        entry.data = json!({ MARK: mark });
+    }
     entry.approval = match confirmed.second() {
         Some(second) => second.text(),
         None if plan.risk == Risk::R3 => "solo".into(),
@@ -104,6 +108,7 @@ pub(super) fn result(
     let mut entry = about(plan, RecordKind::Result, step);
     entry.request = Some(request(step, body));
     entry.outcome = outcome_text(outcome);
+    entry.data = json!({ TOOK: temporary::took(outcome) });
     entry.response = answer;
     entry.duration_ms = u64::try_from(took.as_millis()).ok();
     entry

@@ -243,5 +243,9 @@ pub enum Effect {
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    /// Every record from now on carries this incident's id; empty: none is open.
+    Incident(String),
+    /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
+    Report(Option<String>),
     Bell,
 }

@@ -24,7 +24,7 @@ pub mod text {
     }
 }
 
-/// The kinds that the console watches or changes.
+/// The kinds that the console watches or changes. The last ones are only changed: nobody watches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -42,7 +42,11 @@ pub enum Kind {
     Job,
     CronJob,
     Namespace,
-    /// KEDA's: what an HPA of KEDA is made from. Changed, and never watched: a cluster may not know it.
+    ConfigMap,
+    Secret,
+    Service,
+    Ingress,
+    /// KEDA's: what an HPA of KEDA is made from. A cluster may not know it.
     ScaledObject,
 }
 
@@ -65,19 +69,30 @@ impl Kind {
         Self::Namespace,
     ];
 
+    /// The kinds that are read when somebody is about to change one, and never watched.
+    pub const UNWATCHED: [Self; 4] = [Self::ConfigMap, Self::Secret, Self::Service, Self::Ingress];
+
     /// The kinds that roll out a pod template.
     pub const WORKLOADS: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
 
     /// API group; empty for core.
     pub const fn group(self) -> &'static str {
         match self {
-            Self::Pod | Self::Event | Self::Node | Self::Quota | Self::Namespace => "",
+            Self::Pod
+            | Self::Event
+            | Self::Node
+            | Self::Quota
+            | Self::Namespace
+            | Self::ConfigMap
+            | Self::Secret
+            | Self::Service => "",
             Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::ReplicaSet | Self::ControllerRevision => {
                 "apps"
             }
             Self::Hpa => "autoscaling",
             Self::Pdb => "policy",
             Self::Job | Self::CronJob => "batch",
+            Self::Ingress => "networking.k8s.io",
             Self::ScaledObject => "keda.sh",
         }
     }
@@ -108,6 +123,10 @@ impl Kind {
             Self::Job => "jobs",
             Self::CronJob => "cronjobs",
             Self::Namespace => "namespaces",
+            Self::ConfigMap => "configmaps",
+            Self::Secret => "secrets",
+            Self::Service => "services",
+            Self::Ingress => "ingresses",
             Self::ScaledObject => "scaledobjects",
         }
     }
@@ -129,6 +148,10 @@ impl Kind {
             Self::Job => "Job",
             Self::CronJob => "CronJob",
             Self::Namespace => "Namespace",
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+            Self::Service => "Service",
+            Self::Ingress => "Ingress",
             Self::ScaledObject => "ScaledObject",
         }
     }
@@ -150,6 +173,10 @@ impl Kind {
             Self::Job => "job",
             Self::CronJob => "cronjob",
             Self::Namespace => "namespace",
+            Self::ConfigMap => "configmap",
+            Self::Secret => "secret",
+            Self::Service => "svc",
+            Self::Ingress => "ingress",
             Self::ScaledObject => "scaledobject",
         }
     }
@@ -159,7 +186,13 @@ impl Kind {
         !matches!(self, Self::Node | Self::Namespace)
     }
 
-    /// From the API's `kind`, for owner references and scale targets.
+    /// Of a word that people use: `deploy`, `Deployment`, `deployment`.
+    pub fn named(word: &str) -> Option<Self> {
+        let fits = |kind: &Self| kind.api().eq_ignore_ascii_case(word) || kind.short() == word;
+        Self::ALL.into_iter().chain(Self::UNWATCHED).find(fits)
+    }
+
+    /// From the API's `kind`, for owner references and scale targets; of those that are watched.
     pub fn from_api(kind: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.api() == kind)
     }

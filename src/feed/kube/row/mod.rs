@@ -68,7 +68,7 @@ pub fn page(kind: Kind, body: &[u8], intern: &mut Interner) -> Result<Page, serd
         Kind::Job => page_of::<other::JobIn<'_>>(kind, body, intern),
         Kind::CronJob => page_of::<other::CronJobIn<'_>>(kind, body, intern),
         Kind::Namespace => page_of::<other::NamespaceIn<'_>>(kind, body, intern),
-        Kind::ScaledObject => Err(unwatched(kind)),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress | Kind::ScaledObject => Err(unwatched(kind)),
     }
 }
 
@@ -125,7 +125,7 @@ pub fn gone(kind: Kind, key: Key) -> Option<Change> {
         Kind::Job => Change::Job(key, None),
         Kind::CronJob => Change::CronJob(key, None),
         Kind::Namespace => Change::Namespace(key, None),
-        Kind::ScaledObject => return None,
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress | Kind::ScaledObject => return None,
     })
 }
 
@@ -172,7 +172,7 @@ pub fn one(kind: Kind, object: &[u8], intern: &mut Interner) -> Result<Row, serd
         Kind::Job => of::<other::JobIn<'_>>(kind, object, intern),
         Kind::CronJob => of::<other::CronJobIn<'_>>(kind, object, intern),
         Kind::Namespace => of::<other::NamespaceIn<'_>>(kind, object, intern),
-        Kind::ScaledObject => Err(unwatched(kind)),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress | Kind::ScaledObject => Err(unwatched(kind)),
     }
 }
 
