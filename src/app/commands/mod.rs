@@ -11,8 +11,8 @@ mod plans;
 mod prompts;
 mod runbooks;
 mod sources;
-mod unfinished;
 mod statements;
+mod unfinished;
 mod views;
 
 use super::command::Command;
