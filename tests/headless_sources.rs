@@ -78,7 +78,13 @@ async fn a_platform_without_kubernetes_is_checked_and_one_that_names_a_cluster_m
     };
     let (code, json, said) = platform("").json(&["check"]);
     assert_eq!((code, &*cluster(&json)), (0, "absent"), "{json:#} {said}");
-    assert!(json["checks"].as_array().unwrap().iter().any(|r| r["what"] == "sessions" && r["state"] == "ok"));
+    assert!(
+        json["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|r| r["what"] == "sessions" && r["state"] == "ok")
+    );
     let (code, json, said) = platform("context = 'prod'\n").json(&["check"]);
     assert_eq!((code, &*cluster(&json)), (1, "unreachable"), "{said}");
 }
@@ -93,7 +99,9 @@ async fn the_demonstration_prints_its_alerts_certificates_and_signals() {
     // Jobs wait for a quarter of an hour: the rules say so, and the configuration sets their limits.
     assert_eq!(qd.json(&["queues"]).0, 1);
     let text = std::fs::read_to_string(demo.config()).unwrap();
-    let later = Qd::new(&format!("[signals]\nqueue_oldest_warning = '9h'\nqueue_oldest_critical = '9h'\n{text}"));
+    let later = Qd::new(&format!(
+        "[signals]\nqueue_oldest_warning = '9h'\nqueue_oldest_critical = '9h'\n{text}"
+    ));
     let (code, json, said) = later.json(&["queues"]);
     assert_eq!(code, 0, "{json:#} {said}");
     // What an operator may is asked for each source, and the demonstration allows all of it.
@@ -101,7 +109,12 @@ async fn the_demonstration_prints_its_alerts_certificates_and_signals() {
     let rows = json["checks"].as_array().unwrap();
     let bad: Vec<_> = rows.iter().filter(|r| r["state"] != "ok").collect();
     assert!(code == 0 && bad.is_empty(), "{bad:#?} {said}");
-    for what in ["vacuum, analyze, reindex", "reset a statement's statistics", "delete keys by prefix", "PgBouncer's pools"] {
+    for what in [
+        "vacuum, analyze, reindex",
+        "reset a statement's statistics",
+        "delete keys by prefix",
+        "PgBouncer's pools",
+    ] {
         assert!(rows.iter().any(|r| r["what"] == what), "{what}");
     }
     let (code, json, said) = qd.json(&["certs"]);

@@ -197,7 +197,15 @@ async fn an_index_is_built_anew_and_counters_begin_anew_and_the_pools_show() {
             p.indexes.fresh().is_some_and(|i| i.iter().any(|i| i.invalid))
         })
         .await;
-    let invalid = seen.indexes.fresh().unwrap().iter().find(|i| i.invalid).unwrap().name.clone();
+    let invalid = seen
+        .indexes
+        .fresh()
+        .unwrap()
+        .iter()
+        .find(|i| i.invalid)
+        .unwrap()
+        .name
+        .clone();
     let seen = feed.until("the pools", |p, _| p.pools.fresh().is_some()).await;
     let pools = seen.pools.fresh().unwrap();
     assert_eq!((&*pools[0].user, pools[0].clients_waiting), ("cortex", 2));
@@ -205,7 +213,9 @@ async fn an_index_is_built_anew_and_counters_begin_anew_and_the_pools_show() {
     let sql = format!("REINDEX INDEX CONCURRENTLY \"public\".\"{invalid}\"");
     let reindex = tokio::spawn(async move { ask(&url, &sql).await });
     feed.until("its progress", |p, _| {
-        p.work.fresh().is_some_and(|w| w.iter().any(|w| w.phase.starts_with("building index")))
+        p.work
+            .fresh()
+            .is_some_and(|w| w.iter().any(|w| w.phase.starts_with("building index")))
     })
     .await;
     reindex.await.unwrap().unwrap();

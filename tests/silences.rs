@@ -45,9 +45,20 @@ async fn an_alert_is_silenced_and_the_undo_ends_the_silence() {
     stage.platform.prometheus[0].alertmanager = Some(endpoint);
     let journal = tempfile::tempdir().unwrap();
     let (actor, grant) = stage.actor(journal.path());
-    let labels = firing.labels.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let labels = firing
+        .labels
+        .iter()
+        .map(|(k, v)| (k.to_string(), v.to_string()))
+        .collect();
     let silence = Request::Silence {
-        alert: thing(SourceKind::Prometheus, "main", "alert", "", &firing.name, &firing.fingerprint),
+        alert: thing(
+            SourceKind::Prometheus,
+            "main",
+            "alert",
+            "",
+            &firing.name,
+            &firing.fingerprint,
+        ),
         labels,
         minutes: 30,
         comment: "known, being mended".into(),

@@ -15,8 +15,8 @@ use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::feed::{Pace, SourceContext, certificate, prometheus};
 use quarterdeck::model::{Problem, SourceKind, Trust};
 use quarterdeck::sim::kube::faults::Rule;
-use quarterdeck::sim::kube::{Fault, Writer};
 use quarterdeck::sim::kube::resources::DEPLOYMENTS;
+use quarterdeck::sim::kube::{Fault, Writer};
 use sources_support::{Stage, carry_out, stage, thing};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -126,15 +126,35 @@ async fn a_renewal_that_meets_another_writer_is_sent_again_only_while_its_plan_h
     conflicts(1, "cortex-tls");
     let writes = stage.cluster.meter().writes();
     let certificate_of = certificate("cortex-tls");
-    let (outcome, verdict, _) = carry_out(&actor, &grant, Request::Renew { certificate: certificate_of }).await;
+    let (outcome, verdict, _) = carry_out(
+        &actor,
+        &grant,
+        Request::Renew {
+            certificate: certificate_of,
+        },
+    )
+    .await;
     assert_eq!(outcome, Outcome::Applied);
-    assert!(matches!(&verdict, Some(Verdict::Healthy(t)) if t.contains("revision 2")), "{verdict:?}");
+    assert!(
+        matches!(&verdict, Some(Verdict::Healthy(t)) if t.contains("revision 2")),
+        "{verdict:?}"
+    );
     assert_eq!(stage.cluster.meter().writes(), writes + 2);
     // A second conflict is one, and nothing was done.
     conflicts(9, "memory-tls");
     let certificate_of = certificate("memory-tls");
-    let (outcome, verdict, _) = carry_out(&actor, &grant, Request::Renew { certificate: certificate_of }).await;
-    assert!(matches!(outcome, Outcome::Conflict(_)) && verdict.is_none(), "{outcome:?} {verdict:?}");
+    let (outcome, verdict, _) = carry_out(
+        &actor,
+        &grant,
+        Request::Renew {
+            certificate: certificate_of,
+        },
+    )
+    .await;
+    assert!(
+        matches!(outcome, Outcome::Conflict(_)) && verdict.is_none(),
+        "{outcome:?} {verdict:?}"
+    );
     assert_eq!(stage.cluster.meter().writes(), writes + 4, "never a third time");
     assert_eq!(Stage::state_of(&stage.certificates().await, "memory-tls"), "ok");
     stage.demo.server().faults().clear();
@@ -148,10 +168,26 @@ async fn a_renewal_that_meets_another_writer_is_sent_again_only_while_its_plan_h
     assert!(said.iter().any(|w| w.contains("could not be read")), "{said:?}");
     // One whose challenge fails is under way, and its detail names the cause.
     let stuck = rows.iter().find(|r| r.name() == "hooks-tls").unwrap();
-    let steps: Vec<(&str, &str)> = stuck.managed.unwrap().steps.iter().map(|s| (s.kind, &*s.state)).collect();
-    assert_eq!(steps[..3], [("CertificateRequest", "Pending"), ("Order", "pending"), ("Challenge", "pending")]);
+    let steps: Vec<(&str, &str)> = stuck
+        .managed
+        .unwrap()
+        .steps
+        .iter()
+        .map(|s| (s.kind, &*s.state))
+        .collect();
+    assert_eq!(
+        steps[..3],
+        [
+            ("CertificateRequest", "Pending"),
+            ("Order", "pending"),
+            ("Challenge", "pending")
+        ]
+    );
     let cause = &stuck.managed.unwrap().steps[2].says;
-    assert!(cause.contains("hooks.cortex.lab.example") && cause.contains("wrong status code '404'"), "{cause}");
+    assert!(
+        cause.contains("hooks.cortex.lab.example") && cause.contains("wrong status code '404'"),
+        "{cause}"
+    );
     let request = Request::Renew {
         certificate: certificate("hooks-tls"),
     };

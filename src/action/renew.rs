@@ -215,7 +215,9 @@ async fn rate_limits(planner: &Planner, certificate: &Thing, object: &Value) -> 
     };
     let counts = "counts each renewal against its rate limits";
     match wire::get(&planner.reader, &path).await {
-        Ok(issuer) if issuer.pointer("/spec/acme").is_some() => Some(format!("{} speaks ACME: it {counts}", self::issuer(object))),
+        Ok(issuer) if issuer.pointer("/spec/acme").is_some() => {
+            Some(format!("{} speaks ACME: it {counts}", self::issuer(object)))
+        }
         Ok(_) => None,
         Err(_) => Some(format!(
             "{} could not be read: if it speaks ACME it {counts}",

@@ -13,8 +13,8 @@ mod record;
 pub mod replay;
 #[cfg(test)]
 mod replay_tests;
-mod tail;
 pub mod spool;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod write;

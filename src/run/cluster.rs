@@ -149,7 +149,10 @@ impl Link {
         self.dial();
         let context = self.target.context.clone().filter(|_| goes);
         let sources = self.platform().map(Platform::sources).unwrap_or_default();
-        context.map(|context| Msg::Leaving { context, sources }).into_iter().collect()
+        context
+            .map(|context| Msg::Leaving { context, sources })
+            .into_iter()
+            .collect()
     }
 
     /// The platform to which the new context belongs, if any, and its namespaces.

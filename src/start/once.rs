@@ -198,7 +198,11 @@ impl Opened {
             };
             if world.sources.reach.get(&id).is_some_and(Freshness::is_fresh) {
                 let problem = Problem::Failed(why.into());
-                row(&format!("{} {name}", kind.word()), "what an operator may", Some(&problem));
+                row(
+                    &format!("{} {name}", kind.word()),
+                    "what an operator may",
+                    Some(&problem),
+                );
             }
         };
         let context = means.context();

@@ -8,9 +8,9 @@
     clippy::expect_used
 )]
 
-mod setting;
 #[path = "../server_support/mod.rs"]
 mod server_support;
+mod setting;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

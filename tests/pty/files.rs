@@ -47,10 +47,16 @@ fn another_context_brings_the_sources_of_its_own_platform() {
     let (servers, home) = (Servers::start(), Home::new());
     let (file, redis) = (servers.demo.kubeconfig().display(), servers.demo.redis().url());
     let platform = |name: &str, context: &str| {
-        format!("[[platform]]\nname = '{name}'\ncontext = '{context}'\nkubeconfig = '{file}'\nnamespaces = ['cortex']\n")
+        format!(
+            "[[platform]]\nname = '{name}'\ncontext = '{context}'\nkubeconfig = '{file}'\nnamespaces = ['cortex']\n"
+        )
     };
     let source = format!("[[platform.redis]]\nname = 'cache-of-one'\nurl = '{redis}'\n");
-    let text = format!("{}{source}{}", platform("one", "demo"), platform("two", "demo-operator"));
+    let text = format!(
+        "{}{source}{}",
+        platform("one", "demo"),
+        platform("two", "demo-operator")
+    );
     let path = home.write("two.toml", &text);
     let mut console = Start::new(&home, &["--config", path.to_str().unwrap()]).go();
     console.see("ImagePullBackOff");

@@ -272,7 +272,15 @@ fn pooler(db: &Database, sql: &str) -> Answer {
         _ => return no("the demonstration's PgBouncer knows SHOW POOLS and SHOW VERSION".to_owned()),
     }
     let columns = vec![
-        "database", "user", "cl_active", "cl_waiting", "sv_active", "sv_idle", "sv_used", "maxwait", "maxwait_us",
+        "database",
+        "user",
+        "cl_active",
+        "cl_waiting",
+        "sv_active",
+        "sv_idle",
+        "sv_used",
+        "maxwait",
+        "maxwait_us",
         "pool_mode",
     ];
     let busy = i64::try_from(db.clients.len()).unwrap_or_default();
@@ -281,7 +289,15 @@ fn pooler(db: &Database, sql: &str) -> Answer {
         let n = |n: i64| n.to_string();
         let us = n(waiting * 180_000);
         [
-            database.to_owned(), user.to_owned(), n(active + waiting), n(waiting), n(active), n(idle), n(0), n(0), us,
+            database.to_owned(),
+            user.to_owned(),
+            n(active + waiting),
+            n(waiting),
+            n(active),
+            n(idle),
+            n(0),
+            n(0),
+            us,
             mode.to_owned(),
         ]
         .map(Some)

@@ -151,7 +151,12 @@ pub(super) fn index(db: &Database, sql: &str) -> Vec<Value> {
         return Vec::new();
     };
     let left = |other: &&Index| other.table == i.table && other.name != i.name && !other.valid;
-    let left: Vec<String> = db.indexes.iter().filter(left).map(|o| format!("public.{}", o.name)).collect();
+    let left: Vec<String> = db
+        .indexes
+        .iter()
+        .filter(left)
+        .map(|o| format!("public.{}", o.name))
+        .collect();
     vec![json!({
         "oid": i.oid, "table": i.table, "bytes": i.bytes, "valid": i.valid, "may": true, "exclusion": false,
         "left": left, "filenode": i.filenode,

@@ -92,7 +92,9 @@ pub(super) struct Index {
 /// What takes its time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
-    Vacuum { analyze: bool },
+    Vacuum {
+        analyze: bool,
+    },
     Analyze,
     /// The index by its name.
     Reindex(&'static str),

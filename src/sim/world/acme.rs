@@ -67,11 +67,16 @@ pub(super) fn order(world: &mut World, certificate: &Value, request: &Value) {
         "status": {"state": "pending", "presented": true, "processing": true, "reason": CAUSE}});
     create(world, &CHALLENGES, made, "cert-manager-challenges");
     let waits = format!("Waiting on certificate issuance from order {ns}/{name}: \"pending\"");
-    world.edit_status_as("cert-manager-certificaterequests-issuer-acme", &CERTIFICATEREQUESTS, &Key::new(ns, of), |r| {
-        if let Some(ready) = r.pointer_mut("/status/conditions/1") {
-            set(ready, "/message", waits.as_str());
-        }
-    });
+    world.edit_status_as(
+        "cert-manager-certificaterequests-issuer-acme",
+        &CERTIFICATEREQUESTS,
+        &Key::new(ns, of),
+        |r| {
+            if let Some(ready) = r.pointer_mut("/status/conditions/1") {
+                set(ready, "/message", waits.as_str());
+            }
+        },
+    );
 }
 
 fn owner(of: &Value) -> Value {
