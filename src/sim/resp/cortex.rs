@@ -154,6 +154,7 @@ impl Cortex {
                 let active = key(line.name, "active");
                 // What is at work is done; the next is taken.
                 if let Some(id) = keys.rpop(&active) {
+                    keys.remove(&lock(line.name, &id));
                     finish(keys, line, &id, ms);
                 }
                 refill(keys, line, ms);
@@ -177,6 +178,7 @@ impl Cortex {
             let Some(id) = self.keys.rpop(&key(queue, "active")) else {
                 break;
             };
+            self.keys.remove(&lock(queue, &id));
             self.keys.lpush(&key(queue, "wait"), &id);
         }
     }
@@ -266,5 +268,11 @@ fn refill(keys: &mut Keys, line: &Line, at: i64) {
         keys.lpush(&active, &id);
         let job = key(line.name, &id);
         keys.hset(&job, "processedOn", at);
+        keys.put(&lock(line.name, &id), Data::Text("worker".to_owned()));
     }
+}
+
+/// A worker holds it while it is at the job.
+fn lock(queue: &str, id: &str) -> String {
+    key(queue, &format!("{id}:lock"))
 }
