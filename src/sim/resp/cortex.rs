@@ -159,6 +159,7 @@ impl Cortex {
                 let active = key(line.name, "active");
                 // What is at work is done; the next is taken.
                 if let Some(id) = keys.rpop(&active) {
+                    keys.remove(&lock(line.name, &id));
                     finish(keys, line, &id, ms);
                 }
                 refill(keys, line, ms);
@@ -279,5 +280,11 @@ fn refill(keys: &mut Keys, line: &Line, at: i64) {
         keys.put(&lock(line.name, &id), Data::Text(line.job.to_owned()));
         let job = key(line.name, &id);
         keys.hset(&job, "processedOn", at);
+        keys.put(&lock(line.name, &id), Data::Text("worker".to_owned()));
     }
+}
+
+/// A worker holds it while it is at the job.
+fn lock(queue: &str, id: &str) -> String {
+    key(queue, &format!("{id}:lock"))
 }
