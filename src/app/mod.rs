@@ -11,16 +11,19 @@ mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
+mod guard;
 pub mod layer;
 pub mod layers;
 mod list;
 pub mod msg;
+mod params;
 mod place;
 mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unattended;
 mod update;
 
 use std::collections::HashMap;
@@ -35,7 +38,6 @@ use crate::model::{
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
-use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
 pub(crate) use commands::ways;
@@ -46,19 +48,6 @@ pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
-
-impl Health {
-    /// The look of what is as bad as this.
-    pub fn role(self) -> Role {
-        match self {
-            Self::Critical => Role::Error,
-            Self::Warning => Role::Warn,
-            Self::Moving => Role::Info,
-            Self::Good => Role::Text,
-            Self::Quiet => Role::TextMuted,
-        }
-    }
-}
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
