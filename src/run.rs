@@ -10,6 +10,7 @@ mod report;
 mod screen;
 pub(crate) mod sources;
 mod taste;
+mod unattended;
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -31,6 +32,7 @@ use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use taste::keymap;
+pub use unattended::{Wish, unattended};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);

@@ -11,17 +11,20 @@ mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
+mod guard;
 pub mod layer;
 pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+mod params;
 mod place;
 mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unattended;
 pub mod unfinished;
 mod update;
 

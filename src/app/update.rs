@@ -153,6 +153,10 @@ impl App {
         if let (Some(run), Ok(plan)) = (run, &mut answer) {
             self.run_paces(run, plan);
         }
+        if let Ok(plan) = &mut answer {
+            let held = self.guards(plan);
+            plan.checks.extend(held);
+        }
         let mut effects = Vec::new();
         if let Ok(plan) = &answer {
             effects.extend(self.plan_record(RecordKind::Plan, plan, run));

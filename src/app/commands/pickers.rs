@@ -121,6 +121,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
             Some(container) => actions::ask_image(app, target, &container),
             None => Vec::new(),
         },
+        PickerFor::RunParams { run } => match value {
+            Some(name) => super::runbooks::edit_param(app, run, &name),
+            None => Vec::new(),
+        },
+        PickerFor::RunParam { run, name } => {
+            let text = value.unwrap_or_else(|| picker.field.text().trim().to_owned());
+            app.run_event(run, crate::runbook::engine::Event::SetParam { name, text })
+        }
         PickerFor::Runbook(subject) => match (value, subject) {
             (Some(book), Some(subject)) => app.start_run(&book, *subject),
             // Some are about no one thing.

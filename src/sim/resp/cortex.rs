@@ -280,11 +280,5 @@ fn refill(keys: &mut Keys, line: &Line, at: i64) {
         keys.put(&lock(line.name, &id), Data::Text(line.job.to_owned()));
         let job = key(line.name, &id);
         keys.hset(&job, "processedOn", at);
-        keys.put(&lock(line.name, &id), Data::Text("worker".to_owned()));
     }
-}
-
-/// A worker holds it while it is at the job.
-fn lock(queue: &str, id: &str) -> String {
-    key(queue, &format!("{id}:lock"))
 }
