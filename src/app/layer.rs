@@ -2,8 +2,8 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
-    TextView,
+    ActivityView, Detail, Help, History, IncidentView, ItemView, Logs, MessageView, Palette, Picker, PlanLayer, Prompt,
+    Question, RunView, TextView, TimelineView,
 };
 
 #[derive(Clone, Debug)]
@@ -27,6 +27,11 @@ pub enum Layer {
     Question(Question),
     /// What was done, and how it stands.
     Activity(ActivityView),
+    /// An incident, and what must be taken back.
+    Incident(IncidentView),
+    Timeline(TimelineView),
+    /// A message to others, being written.
+    Message(Box<MessageView>),
 }
 
 impl Layer {
@@ -48,6 +53,9 @@ impl Layer {
             Self::Prompt(_) => &["text"],
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
+            Self::Incident(_) => &["incident", "global"],
+            Self::Timeline(_) => &["timeline", "view", "global"],
+            Self::Message(_) => &["message"],
         }
     }
 
@@ -62,6 +70,23 @@ impl Layer {
                 | Self::History(_)
                 | Self::Runbook(_)
                 | Self::Activity(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
+        )
+    }
+
+    /// It is about no row of the deck: keys that act on the selected row find none.
+    pub fn hides_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::Logs(_)
+                | Self::Runbook(_)
+                | Self::Activity(_)
+                | Self::Item(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
         )
     }
 
@@ -75,6 +100,8 @@ impl Layer {
             Self::History(l) => Some(&mut l.scroll),
             Self::Runbook(l) => Some(&mut l.scroll),
             Self::Help(l) => Some(&mut l.scroll),
+            Self::Incident(l) => Some(&mut l.scroll),
+            Self::Timeline(l) => Some(&mut l.scroll),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 mod actions;
 mod console;
 mod dialogs;
+mod incident;
 mod lists;
 mod logs;
 mod objects;
@@ -26,6 +27,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     actions::TABLE,
     sources::TABLE,
     runbooks::TABLE,
+    incident::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,

@@ -168,6 +168,10 @@ fn accept(app: &mut App) -> Vec<Effect> {
             }
             app.run_event(run, Event::Skip { reason: text })
         }
+        PromptFor::Incident(what) => match super::incident::answered(app, what, &text) {
+            Ok(effects) => effects,
+            Err(why) => refuse(app, why),
+        },
         PromptFor::RunNote { run } => app.run_event(run, Event::Note(text)),
         PromptFor::RunAnswer { run } => {
             let name = app

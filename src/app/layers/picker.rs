@@ -22,6 +22,8 @@ pub enum PickerFor {
     LogContainer,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
+    /// Of an incident.
+    Incident(super::IncidentPick),
     /// For what was selected when the list was opened.
     Runbook(Option<Box<Subject>>),
 }

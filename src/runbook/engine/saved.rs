@@ -265,7 +265,9 @@ impl Run {
 /// What a step comes to whose change ended so.
 fn judged(came: Came) -> StepState {
     match came {
-        Came::NotSent => StepState::Failed("it was confirmed, but the console ended before anything was sent".to_owned()),
+        Came::NotSent => {
+            StepState::Failed("it was confirmed, but the console ended before anything was sent".to_owned())
+        }
         Came::Unknown(why) => StepState::Unknown(format!(
             "it may or may not have been applied ({why}): look before you plan again"
         )),
@@ -274,7 +276,10 @@ fn judged(came: Came) -> StepState {
             whole: true,
             outcome,
             verdict,
-        } => match verdict.as_deref().map(|text| text.split_once(": ").unwrap_or((text, ""))) {
+        } => match verdict
+            .as_deref()
+            .map(|text| text.split_once(": ").unwrap_or((text, "")))
+        {
             Some(("healthy", text)) => StepState::Passed(text.to_owned()),
             Some(("unknown", why)) => StepState::Unknown(why.to_owned()),
             Some((word, why)) => StepState::Failed(format!("{word}: {why}")),
@@ -282,9 +287,11 @@ fn judged(came: Came) -> StepState {
                 "{outcome}, but the console ended before anybody saw whether it did good: look"
             )),
         },
-        Came::Ended { applied: true, outcome, .. } => {
-            StepState::Unknown(format!("only a part of it was done ({outcome}): look before you plan again"))
-        }
+        Came::Ended {
+            applied: true, outcome, ..
+        } => StepState::Unknown(format!(
+            "only a part of it was done ({outcome}): look before you plan again"
+        )),
         Came::Ended {
             whole: true, outcome, ..
         } => StepState::Passed(outcome),
