@@ -102,6 +102,9 @@ pub struct Demo {
     /// Changes of those pods
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub events_per_second: u32,
+    /// Certificates besides those of the scenario
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub certificates: u32,
 }
 
 #[derive(Debug, Clone, Args)]

@@ -347,6 +347,12 @@ impl Performer {
                 }
                 Effect::Plan(id, request) => self.link.plan(id, request),
                 Effect::Execute(confirmed) => self.link.execute(*confirmed),
+                Effect::Stop(id) => self.link.stop(id),
+                Effect::AskApproval { run, ask, .. } => {
+                    let (why, solo) = self.link.alone();
+                    let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
+                    queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                }
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {

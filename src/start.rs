@@ -149,6 +149,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     let wanted = demo::Options {
         pods: args.pods as usize,
         events_per_second: args.events_per_second,
+        certificates: args.certificates as usize,
         calm: args.calm,
         ..demo::Options::default()
     };

@@ -26,6 +26,23 @@ pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
     entry
 }
 
+/// Who confirmed what: on disk before the first intent.
+pub(super) fn confirm(confirmed: &Confirmed) -> Option<Entry> {
+    let plan = confirmed.plan();
+    let mut entry = about(plan, RecordKind::Confirm, plan.steps.first()?);
+    entry.outcome.clone_from(&plan.title);
+    entry.reason.clone_from(&confirmed.by().reason);
+    entry.runbook = confirmed.run().cloned();
+    entry.data = json!({
+        "steps": plan.steps.len(), "risk": plan.risk, "class": plan.class, "at": confirmed.at(),
+        "typed": !confirmed.by().typed.is_empty(),
+    });
+    if plan.risk == Risk::R3 {
+        entry.approval = "solo".into();
+    }
+    Some(entry)
+}
+
 pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> Entry {
     let plan = confirmed.plan();
     let mut entry = about(plan, RecordKind::Intent, step);
@@ -43,6 +60,7 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
     entry.before = side(|c| &c.before);
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
+    entry.runbook = confirmed.run().cloned();
     if let Some(mark) = temporary::mark(plan, step) {
         entry.data = json!({ MARK: mark });
     }

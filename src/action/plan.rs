@@ -4,8 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
+use super::sealed::Sealed;
 use super::second::{Second, SecondPerson, accepts};
-use super::{PostgresAsk, Target, Thing};
+use super::{Command, ObjectAsk, PostgresAsk, Target, Thing};
+use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -68,6 +70,12 @@ pub enum Request {
     EvictPod {
         target: ObjectRef,
     },
+    /// Of one object: its resources, its configuration, a node, a Job, a Secret …
+    Object {
+        target: ObjectRef,
+        #[serde(flatten)]
+        ask: ObjectAsk,
+    },
     /// Of a PostgreSQL server of the configuration.
     Postgres {
         source: SourceId,
@@ -100,6 +108,10 @@ pub enum Request {
         minutes: u32,
         comment: String,
     },
+    /// A command on this machine.
+    Run {
+        command: Box<Command>,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -130,6 +142,7 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::Object { ask, .. } => ask.name(),
             Self::Postgres { ask, .. } => ask.name(),
             Self::RetryJobs { .. } => "retry-jobs",
             Self::PauseQueue { .. } => "pause-queue",
@@ -138,10 +151,16 @@ impl Request {
             Self::Renew { .. } => "renew-certificate",
             Self::Silence { .. } => "silence-alert",
             Self::ExpireSilence { .. } => "expire-silence",
+            Self::Run { .. } => "run",
         }
     }
 
-    /// The source that it is about; `None`: the Kubernetes cluster.
+    /// Whether it goes to the Kubernetes cluster.
+    pub const fn is_of_cluster(&self) -> bool {
+        self.source().is_none() && !matches!(self, Self::Run { .. })
+    }
+
+    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),
@@ -156,6 +175,30 @@ impl Request {
         }
     }
 
+    /// What is put into the request when it is sent, and stands nowhere else.
+    pub(super) const fn sealed(&self) -> Option<&Sealed> {
+        match self {
+            Self::Object { ask, .. } => ask.sealed(),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes on from pod to pod, and can be stopped between two of them.
+    pub const fn is_drain(&self) -> bool {
+        matches!(
+            self,
+            Self::Object {
+                ask: ObjectAsk::Drain { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether it touches a Secret.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Object { ask, .. } if ask.is_secret())
+    }
+
     /// The Kubernetes objects that it changes.
     pub fn targets(&self) -> Vec<&ObjectRef> {
         match self {
@@ -166,7 +209,8 @@ impl Request {
             | Self::Pause { target }
             | Self::Resume { target }
             | Self::DeletePod { target, .. }
-            | Self::EvictPod { target } => vec![target],
+            | Self::EvictPod { target }
+            | Self::Object { target, .. } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
             _ => Vec::new(),
         }
@@ -382,6 +426,7 @@ impl Plan {
             by,
             second,
             at: now,
+            run: None,
         })
     }
 }
@@ -423,6 +468,7 @@ pub struct Confirmed {
     by: Confirmation,
     second: Option<Second>,
     at: Timestamp,
+    run: Option<RunbookRef>,
 }
 
 impl Confirmed {
@@ -441,6 +487,17 @@ impl Confirmed {
 
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The same, as a step of a run: its records say so.
+    #[must_use]
+    pub fn in_run(mut self, run: Option<RunbookRef>) -> Self {
+        self.run = run;
+        self
+    }
+
+    pub const fn run(&self) -> Option<&RunbookRef> {
+        self.run.as_ref()
     }
 }
 

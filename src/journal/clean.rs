@@ -18,10 +18,11 @@ pub(super) fn clean_value(value: Value) -> Value {
 }
 
 /// Keys whose values are kept; everything else of a body is left out (environment variables, arguments, whole specs).
-const KEPT: [&str; 32] = [
+const KEPT: [&str; 37] = [
     "annotations",
     "apiVersion",
     "containers",
+    "cpu",
     "deleteOptions",
     "gracePeriodSeconds",
     "image",
@@ -30,7 +31,9 @@ const KEPT: [&str; 32] = [
     "kind",
     "kubectl.kubernetes.io/restartedAt",
     "kubernetes.io/change-cause",
+    "limits",
     "maxReplicas",
+    "memory",
     "metadata",
     "minReplicas",
     "name",
@@ -42,7 +45,9 @@ const KEPT: [&str; 32] = [
     "prefix",
     "propagationPolicy",
     "replicas",
+    "requests",
     "resourceVersion",
+    "resources",
     "scaleTargetRef",
     "script",
     "spec",

@@ -321,9 +321,17 @@ impl Link {
 
     /// How the platform's other sources are reached, for plans and changes.
     fn reach(&self, cluster: &Cluster) -> Reach {
-        self.platform().map_or_else(Reach::default, |platform| {
+        let mut reach = self.platform().map_or_else(Reach::default, |platform| {
             sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
-        })
+        });
+        reach.job_templates = self
+            .config
+            .paths
+            .config
+            .iter()
+            .map(|folder| folder.join("jobs"))
+            .collect();
+        reach
     }
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
@@ -406,6 +414,25 @@ impl Link {
     /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
     pub fn in_flight(&self) -> watch::Receiver<usize> {
         self.in_flight.subscribe()
+    }
+
+    /// Ends a local command before its time.
+    pub fn stop(&self, id: ActionId) {
+        if let Some(actor) = &self.actor {
+            actor.stop(id);
+        }
+    }
+
+    /// Why no second person is asked, and whether one may go on without.
+    pub fn alone(&self) -> (String, bool) {
+        if self.config.policy.two_person {
+            (
+                "policy asks for a second person, and there is no way to ask one".to_owned(),
+                false,
+            )
+        } else {
+            ("no policy asks for a second person here".to_owned(), true)
+        }
     }
 
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
