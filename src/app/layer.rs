@@ -2,8 +2,8 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
-    TextView, UnfinishedView,
+    ActivityView, Detail, Help, History, IncidentView, ItemView, Logs, MessageView, Palette, Picker, PlanLayer, Prompt,
+    Question, RunView, TextView, TimelineView, UnfinishedView,
 };
 
 #[derive(Clone, Debug)]
@@ -29,6 +29,11 @@ pub enum Layer {
     Activity(ActivityView),
     /// What was left unfinished.
     Unfinished(UnfinishedView),
+    /// An incident, and what must be taken back.
+    Incident(IncidentView),
+    Timeline(TimelineView),
+    /// A message to others, being written.
+    Message(Box<MessageView>),
 }
 
 impl Layer {
@@ -51,6 +56,9 @@ impl Layer {
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
             Self::Unfinished(_) => &["unfinished", "list", "global"],
+            Self::Incident(_) => &["incident", "global"],
+            Self::Timeline(_) => &["timeline", "view", "global"],
+            Self::Message(_) => &["message"],
         }
     }
 
@@ -66,6 +74,24 @@ impl Layer {
                 | Self::Runbook(_)
                 | Self::Activity(_)
                 | Self::Unfinished(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
+        )
+    }
+
+    /// It is about no row of the deck: keys that act on the selected row find none.
+    pub fn hides_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::Logs(_)
+                | Self::Runbook(_)
+                | Self::Activity(_)
+                | Self::Unfinished(_)
+                | Self::Item(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
         )
     }
 
@@ -79,6 +105,8 @@ impl Layer {
             Self::History(l) => Some(&mut l.scroll),
             Self::Runbook(l) => Some(&mut l.scroll),
             Self::Help(l) => Some(&mut l.scroll),
+            Self::Incident(l) => Some(&mut l.scroll),
+            Self::Timeline(l) => Some(&mut l.scroll),
             _ => None,
         }
     }

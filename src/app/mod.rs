@@ -274,9 +274,7 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Unfinished(_) | Layer::Item(_) => {
-                    return None;
-                }
+                layer if layer.hides_rows() => return None,
                 _ => {}
             }
         }

@@ -94,6 +94,10 @@ impl App {
                 vec![Effect::Quit]
             }
         };
+        if self.judged_at == Some(now) {
+            effects.extend(self.watch_for_record());
+        }
+        effects.extend(self.tag());
         effects.extend(self.want());
         effects
     }
@@ -282,7 +286,7 @@ impl App {
             return false;
         }
         match self.layers.last() {
-            Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_)) => true,
+            Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_) | Layer::Message(_)) => true,
             Some(Layer::Plan(plan)) => matches!(plan.focus, PlanFocus::Reason | PlanFocus::Word),
             Some(Layer::Help(help)) => help.searching,
             _ => false,
@@ -299,6 +303,7 @@ impl App {
                     return self.prompt_changed();
                 }
             }
+            Some(Layer::Message(view)) => view.pad.input(chord),
             Some(Layer::Palette(palette)) => {
                 let changed = palette.field.input(chord);
                 if changed {
@@ -337,6 +342,10 @@ impl App {
             Some(Layer::Prompt(prompt)) => {
                 prompt.field.insert(text);
                 self.prompt_changed()
+            }
+            Some(Layer::Message(view)) => {
+                view.pad.insert(text);
+                Vec::new()
             }
             Some(Layer::Palette(palette)) => {
                 palette.field.insert(text);

@@ -46,6 +46,9 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         Access::Operator if narrow => {}
         Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
     }
+    if let Some((words, role)) = super::incident::badge(app, area.width >= 140) {
+        right.push((format!(" {words} "), role));
+    }
     right.push((format!(" {} ", clock(app)), Role::Header));
     let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();
     let mut at = area.width.saturating_sub(width);
@@ -277,6 +280,29 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "app.back",
             "app.help",
         ],
+        Some(Layer::Incident(_)) => &[
+            "incident.act",
+            "incident.note",
+            "incident.tell",
+            "incident.todo",
+            "incident.decision",
+            "incident.fact",
+            "incident.status",
+            "temporary.stays",
+            "incident.take",
+            "incident.close",
+            "timeline.open",
+            "report.write",
+            "app.help",
+        ],
+        Some(Layer::Timeline(_)) => &[
+            "app.back",
+            "timeline.only",
+            "timeline.incident",
+            "report.write",
+            "app.help",
+        ],
+        Some(Layer::Message(_)) => &["message.copy", "message.sent", "app.back"],
         Some(_) => &[
             "palette.run",
             "palette.cancel",

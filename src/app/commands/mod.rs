@@ -3,6 +3,7 @@
 mod actions;
 mod console;
 mod dialogs;
+mod incident;
 mod lists;
 mod logs;
 mod objects;
@@ -30,6 +31,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     sources::TABLE,
     runbooks::TABLE,
     unfinished::TABLE,
+    incident::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,

@@ -113,6 +113,10 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 scope: Some(scope),
             }]
         }
+        PickerFor::Incident(pick) => match value {
+            Some(value) => super::incident::chosen(app, pick, &value),
+            None => Vec::new(),
+        },
         PickerFor::LogContainer => {
             let container = value.filter(|v| !v.is_empty());
             logs::reopen(app, |q| q.container.clone_from(&container))

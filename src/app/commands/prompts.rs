@@ -171,6 +171,10 @@ fn accept(app: &mut App) -> Vec<Effect> {
         PromptFor::TakeRun { .. } | PromptFor::CloseRun { .. } | PromptFor::ChangeSeen { .. } if text.is_empty() => {
             refuse(app, "write it down: it goes on record")
         }
+        PromptFor::Incident(what) => match super::incident::answered(app, what, &text) {
+            Ok(effects) => effects,
+            Err(why) => refuse(app, why),
+        },
         PromptFor::TakeRun { key } => app.resume_run(&key, Some(text), false),
         PromptFor::CloseRun { key } => app.close_run(&key, text),
         PromptFor::ChangeSeen { intent, happened } => app.decide_change(&intent, happened, text),

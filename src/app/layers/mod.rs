@@ -4,6 +4,7 @@ mod activity;
 mod detail;
 mod help;
 mod history;
+mod incident;
 mod item;
 mod logs;
 mod palette;
@@ -19,6 +20,7 @@ pub use activity::ActivityView;
 pub use detail::Detail;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
+pub use incident::{IncidentAsk, IncidentPick, IncidentView, MessageView, Pick, TimelineView};
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub enum PickerFor {
         run: u64,
         name: String,
     },
+    /// Of an incident.
+    Incident(super::IncidentPick),
     /// For what was selected when the list was opened.
     Runbook(Option<Box<Subject>>),
 }

@@ -42,6 +42,8 @@ pub enum PromptFor {
         alert: Thing,
         labels: Vec<(String, String)>,
     },
+    /// Of an incident, the ledger or the timeline.
+    Incident(super::IncidentAsk),
     SkipReason {
         run: u64,
     },
