@@ -5,6 +5,7 @@ mod cluster;
 mod reads;
 mod screen;
 pub(crate) mod sources;
+mod spool;
 mod taste;
 
 use std::collections::HashMap;
@@ -100,7 +101,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         suspend: false,
         login: false,
         bell: false,
+        spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
     };
+    if let Some(path) = config.follow.clone() {
+        app.follow_recorded();
+        spool::follow_file(path, sender.clone());
+    }
     painter.draw(&mut app)?;
     let (books, troubles) = runbooks(&config);
     app.books = books;
@@ -160,6 +166,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             () = tokio::time::sleep(tick) => effects = app.update(Msg::Tick, Timestamp::now()),
         }
         performer.perform(&mut app, effects).await;
+        performer.spool.show(&app);
         if performer.login {
             performer.login = false;
             painter.suspend();
@@ -197,6 +204,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     // Nobody takes what still comes: whoever sends it must not wait for us.
     drop(events);
     painter.leave();
+    performer.spool.leave();
     settle(performer.link.in_flight(), &mut signals).await;
     Ok(())
 }
@@ -270,6 +278,7 @@ struct Performer {
     login: bool,
     bell: bool,
     copies: Vec<String>,
+    spool: spool::SpoolLine,
 }
 
 impl Performer {
@@ -336,6 +345,10 @@ impl Performer {
                     if let Some(task) = self.logs.remove(&token) {
                         task.abort();
                     }
+                }
+                Effect::Spool(order) => {
+                    let (grant, journal) = (self.link.grant(), self.link.journal());
+                    self.spool.perform(order, grant, journal);
                 }
                 Effect::Record(entry) => {
                     if let Some(journal) = self.link.journal() {

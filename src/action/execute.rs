@@ -129,7 +129,10 @@ impl Run<'_> {
             ));
         }
         match ledger::second(self.confirmed) {
-            Some(entry) => self.record(move |j| j.append(entry)).await.map_err(Outcome::NotRecorded)?,
+            Some(entry) => self
+                .record(move |j| j.append(entry))
+                .await
+                .map_err(Outcome::NotRecorded)?,
             None => 0,
         };
         Ok(())

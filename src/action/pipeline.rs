@@ -10,8 +10,8 @@ use super::execute::http_request;
 use super::object::clean;
 use super::outcome::budget_message;
 use super::plan::{ActionId, Check, Class, Confirm, PLAN_LIFE, Plan, PlanStep, Refusal, Request, Risk};
-use super::second::APPROVED_PLAN_LIFE;
 use super::revisions::{template_changes, template_of};
+use super::second::APPROVED_PLAN_LIFE;
 use super::survey::Survey;
 use super::wire::{self, Answer};
 use super::{

@@ -354,12 +354,7 @@ impl Plan {
     }
 
     /// [`Self::confirm`] with what stands for the second person, where one is needed.
-    pub fn confirm_with(
-        self,
-        by: Confirmation,
-        second: Option<Second>,
-        now: Timestamp,
-    ) -> Result<Confirmed, WhyNot> {
+    pub fn confirm_with(self, by: Confirmation, second: Option<Second>, now: Timestamp) -> Result<Confirmed, WhyNot> {
         if by.hash != self.hash() {
             return Err(WhyNot::OtherPlan);
         }

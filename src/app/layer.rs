@@ -2,8 +2,8 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
-    TextView,
+    ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, ItemView, Logs, Palette, Picker,
+    PlanLayer, Prompt, Question, RunView, TextView,
 };
 
 #[derive(Clone, Debug)]
@@ -27,6 +27,12 @@ pub enum Layer {
     Question(Question),
     /// What was done, and how it stands.
     Activity(ActivityView),
+    /// Somebody else's plan that waits for a second person.
+    Approval(Box<ApprovalLayer>),
+    /// Who else is here.
+    Company(CompanyView),
+    /// Another console's runbook, as an observer sees it.
+    Followed(FollowedView),
 }
 
 impl Layer {
@@ -48,6 +54,9 @@ impl Layer {
             Self::Prompt(_) => &["text"],
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
+            Self::Approval(_) => &["approval"],
+            Self::Company(_) => &["company"],
+            Self::Followed(_) => &["view", "global"],
         }
     }
 
@@ -62,6 +71,8 @@ impl Layer {
                 | Self::History(_)
                 | Self::Runbook(_)
                 | Self::Activity(_)
+                | Self::Company(_)
+                | Self::Followed(_)
         )
     }
 
@@ -74,6 +85,7 @@ impl Layer {
             Self::Logs(l) => Some(&mut l.scroll),
             Self::History(l) => Some(&mut l.scroll),
             Self::Runbook(l) => Some(&mut l.scroll),
+            Self::Followed(l) => Some(&mut l.scroll),
             Self::Help(l) => Some(&mut l.scroll),
             _ => None,
         }

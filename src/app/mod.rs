@@ -4,12 +4,16 @@
 //! The deck (panes and attention strip) lies at the bottom; [`layer::Layer`]s lie on it, and the topmost hears the keys.
 
 pub mod activity;
+mod approval;
+pub mod bastion;
 pub mod command;
 mod commands;
 pub mod doc;
 pub mod field;
 #[cfg(test)]
 mod flows;
+pub mod follow;
+pub mod follow_file;
 pub mod layer;
 pub mod layers;
 mod list;
@@ -35,6 +39,8 @@ use crate::signal::{Judge, Thresholds};
 use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
+pub use approval::{Asking, may_answer};
+pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Moved, Placed, Sort};
@@ -116,6 +122,8 @@ pub struct App {
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
+    /// The other consoles of this machine.
+    pub bastion: bastion::Bastion,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -167,6 +175,7 @@ impl App {
             books: start.books,
             journal_broken: None,
             contexts: None,
+            bastion: bastion::Bastion::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,

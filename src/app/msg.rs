@@ -38,6 +38,12 @@ pub enum Msg {
     JournalBroken(Option<String>),
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
+    /// What lies in the spool, when it changed.
+    Spool(Box<crate::journal::spool::News>),
+    /// A question (by its id) did not reach the spool, and why.
+    NotAsked(String, String),
+    /// More of the journal file that is followed.
+    FileRead(Box<super::follow_file::FileNews>),
     /// SIGTERM or SIGHUP: leave without asking.
     Terminate,
 }
@@ -219,5 +225,6 @@ pub enum Effect {
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    Spool(super::ToSpool),
     Bell,
 }

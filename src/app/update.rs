@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::command;
-use super::layers::{Content, PlanFocus, PromptFor};
+use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
 use super::msg::{Connection, Effect, Fetch, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
@@ -82,6 +82,12 @@ impl App {
                 self.dirty = true;
                 Vec::new()
             }
+            Msg::Spool(news) => self.spool_changed(*news),
+            Msg::NotAsked(id, why) => self.not_asked(&id, &why),
+            Msg::FileRead(news) => {
+                self.file_read(*news);
+                Vec::new()
+            }
             Msg::Terminate => {
                 self.leaving = true;
                 vec![Effect::Quit]
@@ -128,7 +134,9 @@ impl App {
             self.refresh(true);
         }
         self.judge();
-        self.runs_tick()
+        let mut effects = self.mirror();
+        effects.extend(self.runs_tick());
+        effects
     }
 
     fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
@@ -151,7 +159,7 @@ impl App {
             match layer {
                 Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
                 Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
-                Layer::Plan(plan) => effects.extend(self.run_plan_closed(&plan)),
+                Layer::Plan(plan) => effects.extend(self.plan_closed(&plan)),
                 _ => {}
             }
         }
@@ -261,9 +269,12 @@ impl App {
         self.dirty = true;
         // Errors were seen once a key is pressed.
         self.toasts.retain(|t| t.until.is_some());
-        if let Some(Layer::Plan(plan)) = self.layers.last()
-            && !plan.listens(self.now)
-        {
+        let deaf = match self.layers.last() {
+            Some(Layer::Plan(plan)) => !plan.listens(self.now),
+            Some(Layer::Approval(layer)) => !layer.listens(self.now),
+            _ => false,
+        };
+        if deaf {
             return Vec::new();
         }
         if self.takes_text(chord) {
@@ -297,6 +308,7 @@ impl App {
         match self.layers.last() {
             Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_)) => true,
             Some(Layer::Plan(plan)) => matches!(plan.focus, PlanFocus::Reason | PlanFocus::Word),
+            Some(Layer::Approval(layer)) => matches!(layer.focus, ApprovalFocus::Reason | ApprovalFocus::Word),
             Some(Layer::Help(help)) => help.searching,
             _ => false,
         }
@@ -324,6 +336,7 @@ impl App {
                     picker.cursor = 0;
                 }
             }
+            Some(Layer::Approval(layer)) => layer.type_in(chord, now),
             Some(Layer::Help(help)) if help.searching => {
                 help.field.input(chord);
                 help.scroll.top = 0;
@@ -365,7 +378,13 @@ impl App {
                 plan.reason.insert(text);
                 Vec::new()
             }
-            Some(Layer::Plan(_)) => self.complain("pasted text does not confirm anything: type it"),
+            Some(Layer::Approval(layer)) if layer.focus == ApprovalFocus::Reason => {
+                layer.reason.insert(text);
+                Vec::new()
+            }
+            Some(Layer::Plan(_) | Layer::Approval(_)) => {
+                self.complain("pasted text does not confirm anything: type it")
+            }
             _ => self.say("pasted text is ignored here"),
         }
     }
@@ -419,6 +438,7 @@ impl App {
             return self.complain(format!("there is no command {id}"));
         };
         self.dirty = true;
+        self.strays(id);
         match (command.when)(self) {
             Ok(()) => (command.run)(self),
             Err(why) => self.complain(format!("{}: {why}", command.short)),
@@ -438,7 +458,7 @@ impl App {
         self.dirty = true;
         match self.layers.pop() {
             Some(Layer::Logs(logs)) => vec![Effect::CloseLogs(logs.token)],
-            Some(Layer::Plan(plan)) => self.run_plan_closed(&plan),
+            Some(Layer::Plan(plan)) => self.plan_closed(&plan),
             Some(_) => Vec::new(),
             None => {
                 if self.focus == Focus::Strip {

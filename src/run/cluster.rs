@@ -101,6 +101,11 @@ impl Link {
         self.target.kubeconfig.clone()
     }
 
+    /// The right to change anything; `None` in a read-only console.
+    pub fn grant(&self) -> Option<&WriteGrant> {
+        self.grant.as_deref()
+    }
+
     pub fn journal(&self) -> Option<Arc<Journal>> {
         self.journal.clone()
     }

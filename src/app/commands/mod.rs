@@ -1,6 +1,7 @@
 //! The commands, one file a group.
 
 mod actions;
+mod company;
 mod console;
 mod dialogs;
 mod lists;
@@ -29,6 +30,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     logs::TABLE,
     views::TABLE,
     plans::TABLE,
+    company::TABLE,
     prompts::TABLE,
     pickers::TABLE,
     dialogs::TABLE,

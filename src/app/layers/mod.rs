@@ -1,7 +1,10 @@
 //! One file per layer: what it holds and what its keys do to it.
 
 mod activity;
+mod approval;
+mod company;
 mod detail;
+mod followed;
 mod help;
 mod history;
 mod item;
@@ -15,7 +18,10 @@ mod run;
 mod text;
 
 pub use activity::ActivityView;
+pub use approval::{ApprovalFocus, ApprovalLayer};
+pub use company::CompanyView;
 pub use detail::Detail;
+pub use followed::FollowedView;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
 pub use item::ItemView;

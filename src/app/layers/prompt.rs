@@ -42,6 +42,8 @@ pub enum PromptFor {
         alert: Thing,
         labels: Vec<(String, String)>,
     },
+    /// Why a plan goes on without its second person.
+    Alone,
     SkipReason {
         run: u64,
     },

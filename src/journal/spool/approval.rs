@@ -66,13 +66,10 @@ pub fn judge(me: &Me, ask: &Ask, answers: &[Seen<Answer>], now: Timestamp) -> Re
             reason: no.what().reason.clone(),
         });
     }
-    Ok(counted
-        .first()
-        .filter(|_| now <= ask.expires)
-        .map(|yes| Approval {
-            by: yes.by().clone(),
-            hash: ask.hash.clone(),
-            reason: yes.what().reason.clone(),
-            at: yes.what().at,
-        }))
+    Ok(counted.first().filter(|_| now <= ask.expires).map(|yes| Approval {
+        by: yes.by().clone(),
+        hash: ask.hash.clone(),
+        reason: yes.what().reason.clone(),
+        at: yes.what().at,
+    }))
 }

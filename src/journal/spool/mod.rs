@@ -43,7 +43,9 @@ use jiff::{SignedDuration, Timestamp};
 pub use approval::{Approval, Objection, judge};
 pub use folder::SpoolError;
 use folder::{Folder, Name, Sort};
-pub use message::{Answer, Ask, Looks, ObjectSeen, Opened, PlanSeen, Presence, Role, RunSeen, Seat, StepMark, StepSeen};
+pub use message::{
+    Answer, Ask, Looks, ObjectSeen, Opened, PlanSeen, Presence, Role, RunSeen, Seat, StepMark, StepSeen,
+};
 
 /// A presence that was not renewed for so long is that of a console that is gone.
 pub const GONE_AFTER: SignedDuration = SignedDuration::from_secs(120);
@@ -106,6 +108,17 @@ impl<T> Seen<T> {
 
     pub const fn what(&self) -> &T {
         &self.what
+    }
+
+    /// As if it had been found in a spool.
+    #[cfg(test)]
+    pub(crate) fn for_test(uid: u32, id: String, what: T, digest: String) -> Self {
+        let by = Person {
+            uid,
+            name: format!("u{uid}"),
+            known: true,
+        };
+        Self { by, id, what, digest }
     }
 
     /// SHA-256 of the file's bytes, as hex.
@@ -363,7 +376,9 @@ fn people() -> BTreeMap<u32, String> {
     for line in text.lines() {
         let mut fields = line.split(':');
         if let (Some(name), Some(uid)) = (fields.next(), fields.nth(1).and_then(|uid| uid.parse().ok())) {
-            found.entry(uid).or_insert_with(|| crate::text::clean(name).into_owned());
+            found
+                .entry(uid)
+                .or_insert_with(|| crate::text::clean(name).into_owned());
         }
     }
     found
