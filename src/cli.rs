@@ -79,6 +79,8 @@ pub enum Command {
     Check(Check),
     /// Print what is on record, or whether the record is whole
     Journal(JournalArgs),
+    /// Print what was done in an incident or since a time, and what is still to be taken back
+    Report(ReportArgs),
     /// Print the runbooks, one of them, the facts that they may use, or what is wrong with a file
     Runbook(RunbookArgs),
     /// Look at the cluster's namespaces and write a configuration, after asking
@@ -103,6 +105,9 @@ pub struct Demo {
     /// Changes of those pods
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub events_per_second: u32,
+    /// Certificates besides those of the scenario
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub certificates: u32,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -114,9 +119,57 @@ pub struct JournalArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum JournalCommand {
     /// Print the records; exit code 1 when an intent has no result
-    Show(JournalFiles),
+    Show(JournalShow),
     /// Check the hash chain of every file; names the first bad record, exit code 1 when there is one
     Verify(JournalFiles),
+    /// Print records for others, with the head of every file's chain: it shows later whether anything was changed
+    Export(JournalExport),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct JournalShow {
+    #[command(flatten)]
+    pub files: JournalFiles,
+    #[command(flatten)]
+    pub filter: JournalFilter,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct JournalExport {
+    /// Files of a journal instead of those in the state folder
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub filter: JournalFilter,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportForm,
+}
+
+/// Which records.
+#[derive(Debug, Clone, Default, Args)]
+pub struct JournalFilter {
+    /// From then on: 90m, 2h, 7d, 14:00, 2026-11-21, 2026-11-21T14:00Z (UTC)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Before that
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Of that incident
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// Of that run of a runbook
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// One JSON document a line: what is exported and the heads, then the records as they stand in the files
+    #[default]
+    Jsonl,
+    /// A page for people
+    Markdown,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -127,6 +180,31 @@ pub struct JournalFiles {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct ReportArgs {
+    /// Files of a journal instead of those in the state folder
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Of that incident
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// From then on: 90m, 2h, 7d, 14:00, 2026-11-21, 2026-11-21T14:00Z (UTC)
+    #[arg(long, value_name = "TIME", conflicts_with = "incident")]
+    pub since: Option<String>,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ReportForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// Markdown
+    #[default]
+    Md,
+    /// One JSON document
+    Json,
 }
 
 #[derive(Debug, Clone, Args)]

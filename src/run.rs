@@ -3,6 +3,8 @@
 
 mod cluster;
 mod reads;
+mod records;
+mod report;
 mod screen;
 pub(crate) mod sources;
 mod spool;
@@ -23,6 +25,7 @@ use crate::config::Loaded;
 use crate::feed::Inbox;
 use crate::journal::{Entry, Journal};
 use cluster::{Link, LinkEvent};
+use records::Records;
 use screen::Painter;
 pub use taste::keymap;
 
@@ -95,6 +98,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         sender: sender.clone(),
         logs: HashMap::new(),
         journal_dir: config.paths.journal(),
+        records: None,
         quit: false,
         repaint: false,
         copies: Vec::new(),
@@ -108,6 +112,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         spool::follow_file(path, sender.clone());
     }
     painter.draw(&mut app)?;
+    performer.records = Some(Records::start(config.paths.journal().into_iter().collect(), sender));
     let (books, troubles) = runbooks(&config);
     app.books = books;
     for notice in troubles {
@@ -272,6 +277,7 @@ struct Performer {
     sender: mpsc::Sender<Event>,
     logs: HashMap<Token, JoinHandle<()>>,
     journal_dir: Option<PathBuf>,
+    records: Option<Records>,
     quit: bool,
     repaint: bool,
     suspend: bool,
@@ -288,6 +294,23 @@ impl Performer {
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    /// Writes the report beside the loop, and says where it is.
+    fn report(&self, incident: Option<String>) {
+        let (folder, sender) = (self.journal_dir.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let written = tokio::task::spawn_blocking(move || {
+                let folder = folder.ok_or("there is no state folder: set XDG_STATE_HOME or HOME")?;
+                report::write(&folder, incident.as_deref(), Timestamp::now())
+            });
+            let notice = match written.await {
+                Ok(Ok(path)) => Notice::info(format!("the report is in {}", path.display())),
+                Ok(Err(why)) => Notice::error(format!("no report: {why}")),
+                Err(_) => Notice::error("no report: its writer stopped"),
+            };
+            let _ = sender.send(Event::Msg(Msg::Notice(notice))).await;
+        });
     }
 
     fn tell(&self, msg: Msg) {
@@ -327,6 +350,14 @@ impl Performer {
                 }
                 Effect::Plan(id, request) => self.link.plan(id, request),
                 Effect::Execute(confirmed) => self.link.execute(*confirmed),
+                Effect::Stop(id) => self.link.stop(id),
+                Effect::AskApproval { run, ask, text, .. } => match self.link.alone() {
+                    (why, solo @ true) => {
+                        let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
+                        queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                    }
+                    (_, false) => queue.extend(app.ask_for_step(run, ask, &text)),
+                },
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {
@@ -347,12 +378,14 @@ impl Performer {
                     }
                 }
                 Effect::Spool(order) => {
-                    let (grant, journal) = (self.link.grant(), self.link.journal());
-                    self.spool.perform(order, grant, journal);
+                    let journal = self.link.journal(self.journal_dir.as_deref());
+                    self.spool.perform(order, self.link.grant(), journal);
                 }
+                Effect::Incident(id) => self.link.set_incident(id),
+                Effect::Report(of) => self.report(of),
                 Effect::Record(entry) => {
-                    if let Some(journal) = self.link.journal() {
-                        record(journal, *entry);
+                    if let Some(journal) = self.link.journal(self.journal_dir.as_deref()) {
+                        record(journal, *entry, self.records.as_ref());
                     }
                 }
             }
@@ -361,10 +394,10 @@ impl Performer {
 }
 
 /// Notes are written beside the loop; only mutations wait for the disk.
-fn record(journal: Arc<Journal>, entry: Entry) {
-    tokio::task::spawn_blocking(move || {
-        if let Err(why) = journal.append(entry) {
-            tracing::warn!("a note is not on record: {why}");
-        }
+fn record(journal: Arc<Journal>, entry: Entry, records: Option<&Records>) {
+    let wake = records.map(Records::wake);
+    tokio::task::spawn_blocking(move || match journal.append(entry) {
+        Ok(_) => wake.iter().for_each(|w| w.notify_one()),
+        Err(why) => tracing::warn!("a note is not on record: {why}"),
     });
 }

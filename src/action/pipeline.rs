@@ -49,7 +49,7 @@ pub async fn plan(
         }
     }
     let survey = Survey { planner, now };
-    let of_cluster = request.source().is_none();
+    let of_cluster = request.is_of_cluster();
     let mut draft = if of_cluster {
         draft(&survey, &request).await?
     } else {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
 use super::second::{Second, SecondPerson, accepts};
-use super::{PostgresAsk, Target, Thing};
+use super::{Command, PostgresAsk, Target, Thing};
+use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -100,6 +101,10 @@ pub enum Request {
         minutes: u32,
         comment: String,
     },
+    /// A command on this machine.
+    Run {
+        command: Box<Command>,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -138,10 +143,16 @@ impl Request {
             Self::Renew { .. } => "renew-certificate",
             Self::Silence { .. } => "silence-alert",
             Self::ExpireSilence { .. } => "expire-silence",
+            Self::Run { .. } => "run",
         }
     }
 
-    /// The source that it is about; `None`: the Kubernetes cluster.
+    /// Whether it goes to the Kubernetes cluster.
+    pub const fn is_of_cluster(&self) -> bool {
+        self.source().is_none() && !matches!(self, Self::Run { .. })
+    }
+
+    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),
@@ -382,6 +393,7 @@ impl Plan {
             by,
             second,
             at: now,
+            run: None,
         })
     }
 }
@@ -423,6 +435,7 @@ pub struct Confirmed {
     by: Confirmation,
     second: Option<Second>,
     at: Timestamp,
+    run: Option<RunbookRef>,
 }
 
 impl Confirmed {
@@ -441,6 +454,17 @@ impl Confirmed {
 
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The same, as a step of a run: its records say so.
+    #[must_use]
+    pub fn in_run(mut self, run: Option<RunbookRef>) -> Self {
+        self.run = run;
+        self
+    }
+
+    pub const fn run(&self) -> Option<&RunbookRef> {
+        self.run.as_ref()
     }
 }
 

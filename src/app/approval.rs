@@ -123,7 +123,7 @@ fn question(plan: &Plan, reason: &str, me: &Me, number: u64, now: Timestamp) -> 
     }
 }
 
-fn entry(what: &str, hash: &str, outcome: String, reason: &str, approval: String) -> Entry {
+pub(super) fn entry(what: &str, hash: &str, outcome: String, reason: &str, approval: String) -> Entry {
     let mut entry = Entry::new(RecordKind::Approval, what);
     hash.clone_into(&mut entry.plan_hash);
     entry.outcome = outcome;
@@ -190,6 +190,9 @@ impl App {
             {
                 plan.asking = Asking::NotAsked;
             }
+        }
+        if let Some(effects) = self.step_not_asked(id, why) {
+            return effects;
         }
         self.complain(format!("nobody was asked: {why}"))
     }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::approval::waits_for_us;
+use super::approval_steps::StepAsked;
 use super::follow::Following;
 use super::follow_file::Recorded;
 use super::msg::{Effect, Notice};
@@ -30,6 +31,8 @@ pub struct Bastion {
     pub following: Option<Following>,
     /// The journal file that is followed instead.
     pub recorded: Option<Recorded>,
+    /// Steps of our runs that wait for somebody.
+    pub(super) steps: Vec<StepAsked>,
     /// Questions of others that were announced.
     told: BTreeSet<String>,
     /// Trouble that was announced.
@@ -99,6 +102,7 @@ impl App {
         }
         self.bastion.news = Some(news);
         let mut effects = self.hear_answers();
+        effects.extend(self.steps_hear());
         let fresh: Vec<(String, String)> = self
             .to_answer()
             .into_iter()

@@ -114,6 +114,7 @@ impl App {
                 Status::Completed => "completed".to_owned(),
                 Status::RolledBack => "rolled back".to_owned(),
                 Status::Aborted(why) => format!("aborted: {why}"),
+                Status::HandedOver(to) => format!("handed over to {to}"),
             },
             waiting: seen.waiting,
         })

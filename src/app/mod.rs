@@ -5,10 +5,12 @@
 
 pub mod activity;
 mod approval;
+mod approval_steps;
 pub mod bastion;
 pub mod command;
 mod commands;
 pub mod doc;
+mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
@@ -18,6 +20,8 @@ pub mod layer;
 pub mod layers;
 mod list;
 pub mod msg;
+mod place;
+mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
@@ -45,6 +49,7 @@ pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Moved, Placed, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
+pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
@@ -119,6 +124,7 @@ pub struct App {
     pub activities: Vec<Activity>,
     pub runs: Vec<RunEntry>,
     pub books: crate::runbook::library::Library,
+    pub recorded: Recorded,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
@@ -173,6 +179,7 @@ impl App {
             activities: Vec::new(),
             runs: Vec::new(),
             books: start.books,
+            recorded: Recorded::default(),
             journal_broken: None,
             contexts: None,
             bastion: bastion::Bastion::default(),

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
-use crate::journal::Entry;
+use crate::journal::{Entry, News};
 use crate::keys::Chord;
-use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceKind, Str};
+use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
+use crate::runbook::engine::AskId;
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,15 +28,28 @@ pub enum Msg {
     Tick,
     World(Batch),
     Connection(Connection),
+    /// Another context was chosen, and this is its platform beside Kubernetes: nothing of the old one counts any more.
+    Leaving {
+        context: String,
+        sources: Vec<SourceId>,
+    },
     Contexts(Result<Vec<ContextRow>, String>),
     Planned(ActionId, Result<Box<Plan>, Refusal>),
     Progress(Progress),
+    /// What became of the question to a second person: one of the run's approval events.
+    Approval {
+        run: u64,
+        event: crate::runbook::engine::Event,
+    },
     Fetched(Token, Result<Fetched, String>),
     Logs(Token, LogBatch),
     /// Something to tell, from outside the state machine (a bad keymap, a journal that cannot be written).
     Notice(Notice),
     /// Mutations are off: the journal cannot be written.
     JournalBroken(Option<String>),
+    /// What is on record: at first all that the journal's files hold, then each record as it is written, by this console
+    /// or by another.
+    Journal(News),
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
     /// What lies in the spool, when it changed.
@@ -221,10 +235,24 @@ pub enum Effect {
     Fetch(Token, Fetch),
     OpenLogs(Token, LogQuery),
     CloseLogs(Token),
+    /// Stop a local command that is carried out.
+    Stop(ActionId),
+    /// A step of a run asks a second person to agree to this text, and to the plan if one is named. The answer comes
+    /// as [`Msg::Approval`].
+    AskApproval {
+        run: u64,
+        ask: AskId,
+        text: String,
+        plan: Option<ActionId>,
+    },
     /// To the terminal's clipboard.
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
     Spool(super::ToSpool),
+    /// Every record from now on carries this incident's id; empty: none is open.
+    Incident(String),
+    /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
+    Report(Option<String>),
     Bell,
 }

@@ -4,11 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::command;
 use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
-use super::msg::{Connection, Effect, Fetch, Fetched, Msg, Notice, Token};
+use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
+use crate::journal::RecordKind;
 use crate::keys::{Chord, Key, Resolved};
-use crate::model::{Freshness, Place};
+use crate::model::Freshness;
 
 /// As many files can have a fault at the start: configuration, theme, keymap, runbooks.
 const MOST_TOASTS: usize = 4;
@@ -44,6 +45,7 @@ impl App {
                 self.runs_tick()
             }
             Msg::Connection(connection) => self.connection_changed(connection),
+            Msg::Leaving { context, sources } => self.leaving_for(&context, sources),
             Msg::Contexts(contexts) => {
                 self.contexts = Some(contexts);
                 super::commands::fill_contexts(self);
@@ -51,6 +53,7 @@ impl App {
             }
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
+            Msg::Approval { run, event } => self.run_event(run, event),
             Msg::Fetched(token, answer) => {
                 self.fetched(token, answer);
                 Vec::new()
@@ -77,6 +80,7 @@ impl App {
                 self.dirty = true;
                 Vec::new()
             }
+            Msg::Journal(news) => self.recorded(&news),
             Msg::WhoAmI(user) => {
                 self.user = user;
                 self.dirty = true;
@@ -135,45 +139,8 @@ impl App {
         }
         self.judge();
         let mut effects = self.mirror();
+        effects.extend(self.steps_hear());
         effects.extend(self.runs_tick());
-        effects
-    }
-
-    fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
-        self.connection = connection;
-        self.dirty = true;
-        let Some(place) = self.place().cloned() else {
-            return Vec::new();
-        };
-        match self.home.replace(place.clone()) {
-            Some(home) if home != place => self.leave(&home, &place),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Another cluster or other namespaces: nothing of the old place may stay, marks and open layers included.
-    fn leave(&mut self, home: &Place, place: &Place) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.pending.clear();
-        for layer in std::mem::take(&mut self.layers) {
-            match layer {
-                Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
-                Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
-                Layer::Plan(plan) => effects.extend(self.plan_closed(&plan)),
-                _ => {}
-            }
-        }
-        if !home.is_same_cluster(place) {
-            effects.extend(self.end_runs(&format!("the console went on to {}", place.context)));
-        }
-        self.world = crate::model::World::default();
-        self.judge.forget();
-        self.strip = super::Strip::default();
-        self.focus = Focus::Pane;
-        for list in &mut self.lists {
-            list.clear();
-        }
-        self.refresh(true);
         effects
     }
 
@@ -186,6 +153,10 @@ impl App {
         if let (Some(run), Ok(plan)) = (run, &mut answer) {
             self.run_paces(run, plan);
         }
+        let mut effects = Vec::new();
+        if let Ok(plan) = &answer {
+            effects.extend(self.plan_record(RecordKind::Plan, plan, run));
+        }
         for layer in &mut self.layers {
             if let Layer::Plan(plan) = layer
                 && plan.id == id
@@ -194,10 +165,10 @@ impl App {
                 self.dirty = true;
             }
         }
-        match run {
-            Some(run) => self.run_planned(run, id, &answer),
-            None => Vec::new(),
+        if let Some(run) = run {
+            effects.extend(self.run_planned(run, id, &answer));
         }
+        effects
     }
 
     fn progress(&mut self, progress: &Progress) -> Vec<Effect> {
@@ -458,7 +429,13 @@ impl App {
         self.dirty = true;
         match self.layers.pop() {
             Some(Layer::Logs(logs)) => vec![Effect::CloseLogs(logs.token)],
-            Some(Layer::Plan(plan)) => self.plan_closed(&plan),
+            Some(Layer::Plan(plan)) => {
+                let given_up = plan
+                    .plan()
+                    .and_then(|p| self.plan_record(RecordKind::Abort, p, plan.run));
+                let of_run = self.plan_closed(&plan);
+                given_up.into_iter().chain(of_run).collect()
+            }
             Some(_) => Vec::new(),
             None => {
                 if self.focus == Focus::Strip {

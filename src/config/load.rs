@@ -85,23 +85,38 @@ impl Config {
                 None => self.platforms.first(),
             },
         };
-        let namespaces = if asked.namespaces.is_empty() {
-            platform.map_or(&[][..], |p| &p.namespaces)
-        } else {
-            &asked.namespaces
-        };
-        let scope = if asked.all_namespaces || namespaces.iter().any(|n| n == "*") {
-            Some(Scope::All)
-        } else if namespaces.is_empty() {
-            None
-        } else {
-            Some(Scope::Namespaces(namespaces.to_vec()))
-        };
+        let scope = self.scope(platform);
         Ok(Target {
             platform: platform.map(|p| p.name.clone()),
             kubeconfig: asked.kubeconfig.clone().or_else(|| platform?.kubeconfig.clone()),
             context: asked.context.clone().or_else(|| platform?.context.clone()),
             scope,
+        })
+    }
+
+    /// The namespaces to look at on a platform: those that were asked for, else its own. `None`: the context's.
+    pub fn scope(&self, platform: Option<&Platform>) -> Option<Scope> {
+        let asked = &self.asked;
+        let namespaces = if asked.namespaces.is_empty() {
+            platform.map_or(&[][..], |p| &p.namespaces)
+        } else {
+            &asked.namespaces
+        };
+        if asked.all_namespaces || namespaces.iter().any(|n| n == "*") {
+            Some(Scope::All)
+        } else if namespaces.is_empty() {
+            None
+        } else {
+            Some(Scope::Namespaces(namespaces.to_vec()))
+        }
+    }
+
+    /// The platform to which `context` of a kubeconfig (`None`: the usual one) belongs. A platform with a kubeconfig of
+    /// its own is not the one of an equal name in another file.
+    pub fn platform_of(&self, context: &str, kubeconfig: Option<&Path>) -> Option<&Platform> {
+        self.platforms.iter().find(|p| {
+            let file = self.asked.kubeconfig.as_deref().or(p.kubeconfig.as_deref());
+            p.context.as_deref() == Some(context) && file == kubeconfig
         })
     }
 

@@ -1,6 +1,7 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::action::{
 };
 use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
 use crate::app::{Msg, Notice, Token};
-use crate::config::{Config, Target};
+use crate::config::{Config, Platform, Target};
 use crate::feed::Inbox;
 use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Login, SignedIn};
 use crate::journal::{Entry, Journal, Mode, RecordKind, Who};
@@ -40,6 +41,10 @@ enum What {
 pub struct Link {
     config: Config,
     target: Target,
+    /// The contexts that were connected, and as which platform.
+    visited: BTreeMap<String, Option<String>>,
+    /// The last of them.
+    here: Option<String>,
     inbox: Inbox,
     sender: mpsc::Sender<Event>,
     grant: Option<Arc<WriteGrant>>,
@@ -52,6 +57,8 @@ pub struct Link {
     planner: Option<Planner>,
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
+    /// The incident that is open; empty: none.
+    incident: String,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -79,6 +86,8 @@ impl Link {
         Self {
             config,
             target: target.unwrap_or_default(),
+            visited: BTreeMap::new(),
+            here: None,
             inbox,
             sender,
             grant,
@@ -91,6 +100,7 @@ impl Link {
             planner: None,
             actor: None,
             journal: None,
+            incident: String::new(),
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -106,8 +116,23 @@ impl Link {
         self.grant.as_deref()
     }
 
-    pub fn journal(&self) -> Option<Arc<Journal>> {
+    /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
+    /// reads.
+    pub fn journal(&mut self, dir: Option<&Path>) -> Option<Arc<Journal>> {
+        if self.journal.is_none() && self.grant.is_some() {
+            let opened = Journal::open(dir?, Who::here("", Mode::Live)).ok()?;
+            opened.set_incident(&self.incident);
+            self.journal = Some(Arc::new(opened));
+        }
         self.journal.clone()
+    }
+
+    /// Every record from now on carries this incident's id.
+    pub fn set_incident(&mut self, id: String) {
+        if let Some(journal) = &self.journal {
+            journal.set_incident(&id);
+        }
+        self.incident = id;
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -128,8 +153,13 @@ impl Link {
 
     /// Leaves what it is connected to, and connects anew.
     pub fn connect(&mut self, context: Option<String>, scope: Option<Scope>) -> Vec<Msg> {
+        let here = self.here.take().or_else(|| self.target.context.clone());
+        let goes = context.is_some() && context != here;
         if context.is_some() {
             self.target.context = context;
+        }
+        if goes {
+            self.choose_platform();
         }
         self.target.scope = scope.or_else(|| self.target.scope.take());
         self.feeds = None;
@@ -137,9 +167,31 @@ impl Link {
         self.cluster = None;
         self.planner = None;
         self.actor = None;
-        self.inbox.drain();
+        // What a source of the old place is about to say is not heard any more.
+        drop(self.inbox.renew());
         self.dial();
-        Vec::new()
+        let context = self.target.context.clone().filter(|_| goes);
+        let sources = self.platform().map(Platform::sources).unwrap_or_default();
+        context
+            .map(|context| Msg::Leaving { context, sources })
+            .into_iter()
+            .collect()
+    }
+
+    /// The platform to which the new context belongs, if any, and its namespaces.
+    fn choose_platform(&mut self) {
+        let Some(context) = &self.target.context else { return };
+        let known = self.visited.get(context).cloned();
+        let kubeconfig = self.target.kubeconfig.as_deref();
+        self.target.platform = known.unwrap_or_else(|| {
+            let platform = self.config.platform_of(context, kubeconfig);
+            platform.map(|p| p.name.clone())
+        });
+        self.target.scope = self.config.scope(self.platform());
+    }
+
+    fn platform(&self) -> Option<&Platform> {
+        self.config.platform(self.target.platform.as_deref()?)
     }
 
     fn dial(&mut self) {
@@ -212,6 +264,8 @@ impl Link {
 
     fn connected(&mut self, cluster: Cluster, journal_dir: Option<PathBuf>) -> Vec<Msg> {
         let place = cluster.place().clone();
+        self.here = Some(place.context.clone());
+        self.visited.insert(place.context.clone(), self.target.platform.clone());
         let class = class(&self.config, &place);
         let planner = Planner {
             reader: cluster.reader().clone(),
@@ -232,9 +286,10 @@ impl Link {
                 .and_then(|dir| Journal::open(&dir, who).map_err(|e| e.to_string()));
             match opened {
                 Ok(journal) => {
+                    journal.set_incident(&self.incident);
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
-                    super::record(Arc::new(journal.clone()), entry);
+                    super::record(Arc::new(journal.clone()), entry, None);
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
@@ -271,17 +326,14 @@ impl Link {
 
     /// How the platform's other sources are reached, for plans and changes.
     fn reach(&self, cluster: &Cluster) -> Reach {
-        let platform = self.target.platform.as_deref().and_then(|n| self.config.platform(n));
-        platform.map_or_else(Reach::default, |platform| {
+        self.platform().map_or_else(Reach::default, |platform| {
             sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
         })
     }
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
     fn start_sources(&mut self, cluster: Option<Cluster>) {
-        let Some(platform) = self.target.platform.as_deref().and_then(|n| self.config.platform(n)) else {
-            return;
-        };
+        let Some(platform) = self.platform() else { return };
         let sources = Sources::start(platform, &Means::here(cluster, self.grant.clone()), &self.inbox);
         sources.want(&self.wanted);
         self.sources = Some(sources);
@@ -359,6 +411,26 @@ impl Link {
     /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
     pub fn in_flight(&self) -> watch::Receiver<usize> {
         self.in_flight.subscribe()
+    }
+
+    /// Ends a local command before its time.
+    pub fn stop(&self, id: ActionId) {
+        if let Some(actor) = &self.actor {
+            actor.stop(id);
+        }
+    }
+
+    /// Why no second person is asked, and whether one may go on without.
+    pub fn alone(&self) -> (String, bool) {
+        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
+        if production && self.config.policy.two_person_from().is_some() {
+            (
+                "policy asks for a second person, and there is no way to ask one".to_owned(),
+                false,
+            )
+        } else {
+            ("no policy asks for a second person here".to_owned(), true)
+        }
     }
 
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.

@@ -76,8 +76,8 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "plan.copy",
-        doc: "copy the kubectl line that does the same",
-        short: "copy kubectl",
+        doc: "copy the command line that does the same (kubectl, psql, redis-cli, amtool)",
+        short: "copy command",
         group: G,
         when: in_plan,
         run: copy,
@@ -156,13 +156,16 @@ fn press(app: &mut App) -> Vec<Effect> {
             };
             let activity = Activity::new(confirmed.plan(), &reason, run, now);
             let over = App::question_over(plan);
+            let mut effects: Vec<Effect> = app.undo_record(confirmed.plan(), run).into_iter().collect();
             app.activities.push(activity);
             app.layers.pop();
-            let mut effects = vec![Effect::Execute(Box::new(confirmed))];
             effects.extend(over);
+            // That it was confirmed is on record before anything is sent.
             if let Some(run) = run {
                 effects.extend(app.run_confirmed(run, id));
             }
+            let confirmed = confirmed.in_run(run.and_then(|run| app.run_ref(run)));
+            effects.push(Effect::Execute(Box::new(confirmed)));
             effects
         }
     }

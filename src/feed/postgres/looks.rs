@@ -13,9 +13,9 @@ use super::pools::{GRANT, read};
 use super::server::Server;
 use super::session::{Session, identifier, literal};
 use super::tally::{RawStatement, Tally};
-use super::{Fault, Wanted, views};
+use super::{Fault, Wanted, literals, views};
 use crate::feed::Inbox;
-use crate::model::postgres::{Connections, ConnectionsBy, LockRow, LockTree, Session as Backend, TableStat};
+use crate::model::postgres::{Connections, ConnectionsBy, Holder, LockRow, LockTree, Session as Backend, TableStat};
 use crate::model::{Postgres, Problem, Seen, Source, SourceId, Str};
 
 /// What is read on its own clock.
@@ -200,7 +200,8 @@ impl Looks {
                 put(&mut self.seen.work, found, "progress of vacuums", &stats_grant(session))
             }
             View::Horizon => {
-                let found = self.rows(session, "horizon").await;
+                let found = self.rows::<Holder>(session, "horizon").await;
+                let found = self.hidden(found, |row| &mut row.query);
                 put(&mut self.seen.horizon, found, "the xmin horizon", &stats_grant(session))
             }
             View::Replicas => {
@@ -223,11 +224,7 @@ impl Looks {
             }
             View::Statements => self.statements(session).await,
             View::Tables => {
-                let found = self.rows(session, "tables").await;
-                let found = match found {
-                    Ok(Some(rows)) => Ok(Some(self.fold(session, rows).await?)),
-                    other => other,
-                };
+                let found = self.tables(session).await;
                 put(&mut self.seen.tables, found, "tables", &stats_grant(session))
             }
             View::Databases => {
@@ -280,9 +277,25 @@ impl Looks {
         answer.map(Some)
     }
 
+    /// The rows as this console may show them: without literals where it only looks.
+    fn hidden<T>(
+        &self,
+        rows: Result<Option<Vec<T>>, Fault>,
+        query: fn(&mut T) -> &mut Option<String>,
+    ) -> Result<Option<Vec<T>>, Fault> {
+        let mut rows = rows?;
+        if self.server.masks {
+            for query in rows.iter_mut().flatten().map(query) {
+                *query = query.as_deref().map(literals::hide);
+            }
+        }
+        Ok(rows)
+    }
+
     async fn activity(&mut self, session: &Session) -> Result<(), Fault> {
         let grant = stats_grant(session);
         let found = self.rows::<Backend>(session, "activity").await;
+        let found = self.hidden(found, |row| &mut row.query);
         let waiting =
             matches!(&found, Ok(Some(rows)) if rows.iter().any(|r| r.wait_event_type.as_deref() == Some("Lock")));
         let asked = matches!(found, Ok(Some(_)));
@@ -300,6 +313,7 @@ impl Looks {
         let tree = if waiting {
             // It takes the lock manager's own locks for a moment: only when somebody waits.
             let rows = self.rows::<LockRow>(session, "locks").await;
+            let rows = self.hidden(rows, |row| &mut row.query);
             rows.map(|rows| rows.map(LockTree::of))
         } else {
             Ok(Some(LockTree::default()))
@@ -342,14 +356,16 @@ impl Looks {
                 let ids = wanted.iter().map(|id| literal(id)).collect::<Vec<_>>().join(",");
                 let ids = format!("SELECT unnest(ARRAY[{ids}]::bigint[])");
                 let fill = [("{schema}", schema.as_str()), ("{ids}", ids.as_str())];
-                match self.filled::<Text>(session, "statement_texts", &fill).await {
+                let began = Instant::now();
+                let texts = self.filled::<Text>(session, "statement_texts", &fill).await;
+                match self.hidden(texts, |row| &mut row.query) {
                     Ok(texts) => {
                         let texts: HashMap<_, _> = texts
                             .into_iter()
                             .flatten()
                             .filter_map(|t| Some((t.query_id, t.query?)))
                             .collect();
-                        self.tally.texts(&texts, &wanted, Instant::now());
+                        self.tally.texts(&texts, &wanted, began.elapsed(), Instant::now());
                     }
                     Err(why) if why.ends() => return Err(why),
                     // Texts of a hundred megabytes take the server longer than we allow it.
@@ -368,38 +384,15 @@ impl Looks {
         Ok(())
     }
 
-    /// Puts the chunks of a hypertable together under its name.
-    async fn fold(&mut self, session: &Session, rows: Vec<TableStat>) -> Result<Vec<TableStat>, Fault> {
-        if session.facts.timescale.is_none() || !rows.iter().any(|r| r.schema.starts_with("_timescaledb")) {
-            return Ok(rows);
-        }
-        let chunks = match self.rows::<Chunk>(session, "chunks").await {
-            Ok(chunks) => chunks.unwrap_or_default(),
-            Err(why) if why.ends() => return Err(why),
-            Err(_) => Vec::new(),
-        };
-        let of: HashMap<String, (String, String)> = chunks.into_iter().map(|c| (c.whole, (c.schema, c.name))).collect();
-        let mut folded: Vec<TableStat> = Vec::with_capacity(rows.len());
-        for mut row in rows {
-            if let Some((schema, name)) = of.get(&row.full_name()) {
-                (row.schema, row.name) = (schema.clone(), name.clone());
-                if let Some(all) = folded.iter_mut().find(|t| t.schema == row.schema && t.name == row.name) {
-                    all.live += row.live;
-                    all.dead += row.dead;
-                    all.modified += row.modified;
-                    all.threshold += row.threshold;
-                    all.bytes += row.bytes;
-                    all.vacuums += row.vacuums;
-                    all.vacuumed = all.vacuumed.min(row.vacuumed);
-                    all.analyzed = all.analyzed.min(row.analyzed);
-                    all.frozen_age = all.frozen_age.max(row.frozen_age);
-                    continue;
-                }
+    /// The tables; under TimescaleDB with its chunks put together, unless its views may not be read.
+    async fn tables(&mut self, session: &Session) -> Result<Option<Vec<TableStat>>, Fault> {
+        if session.facts.timescale.is_some() && !self.latched.contains("hypertables") {
+            let found = self.rows(session, "hypertables").await;
+            if !matches!(&found, Err(why) if why.latches()) {
+                return found;
             }
-            folded.push(row);
         }
-        folded.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
-        Ok(folded)
+        self.rows(session, "tables").await
     }
 
     /// The pools, on a connection of their own to the pooler's console, which knows the simple protocol only.
@@ -434,15 +427,6 @@ struct Info {
 struct Text {
     query_id: String,
     query: Option<String>,
-}
-
-/// A part of a hypertable, and of which.
-#[derive(Deserialize)]
-struct Chunk {
-    #[serde(rename = "chunk")]
-    whole: String,
-    schema: String,
-    name: String,
 }
 
 /// The grant that shows what other users do.
