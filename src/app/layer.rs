@@ -2,8 +2,8 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, Detail, Help, History, IncidentView, ItemView, Logs, MessageView, Palette, Picker, PlanLayer, Prompt,
-    Question, RunView, TextView, TimelineView, UnfinishedView,
+    ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, IncidentView, ItemView, Logs,
+    MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
 };
 
 #[derive(Clone, Debug)]
@@ -34,6 +34,12 @@ pub enum Layer {
     Timeline(TimelineView),
     /// A message to others, being written.
     Message(Box<MessageView>),
+    /// Somebody else's plan that waits for a second person.
+    Approval(Box<ApprovalLayer>),
+    /// Who else is here.
+    Company(CompanyView),
+    /// Another console's runbook, as an observer sees it.
+    Followed(FollowedView),
 }
 
 impl Layer {
@@ -59,6 +65,9 @@ impl Layer {
             Self::Incident(_) => &["incident", "global"],
             Self::Timeline(_) => &["timeline", "view", "global"],
             Self::Message(_) => &["message"],
+            Self::Approval(_) => &["approval"],
+            Self::Company(_) => &["company"],
+            Self::Followed(_) => &["view", "global"],
         }
     }
 
@@ -77,6 +86,8 @@ impl Layer {
                 | Self::Incident(_)
                 | Self::Timeline(_)
                 | Self::Message(_)
+                | Self::Company(_)
+                | Self::Followed(_)
         )
     }
 
@@ -92,6 +103,8 @@ impl Layer {
                 | Self::Incident(_)
                 | Self::Timeline(_)
                 | Self::Message(_)
+                | Self::Company(_)
+                | Self::Followed(_)
         )
     }
 
@@ -104,6 +117,7 @@ impl Layer {
             Self::Logs(l) => Some(&mut l.scroll),
             Self::History(l) => Some(&mut l.scroll),
             Self::Runbook(l) => Some(&mut l.scroll),
+            Self::Followed(l) => Some(&mut l.scroll),
             Self::Help(l) => Some(&mut l.scroll),
             Self::Incident(l) => Some(&mut l.scroll),
             Self::Timeline(l) => Some(&mut l.scroll),

@@ -182,6 +182,16 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: true,
     },
     ContextRow {
+        name: "approval",
+        title: "Second person",
+        dialog: true,
+    },
+    ContextRow {
+        name: "company",
+        title: "Company",
+        dialog: true,
+    },
+    ContextRow {
         name: "question",
         title: "Question",
         dialog: true,

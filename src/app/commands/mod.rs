@@ -1,6 +1,7 @@
 //! The commands, one file a group.
 
 mod actions;
+mod company;
 mod console;
 mod dialogs;
 mod incident;
@@ -35,6 +36,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     logs::TABLE,
     views::TABLE,
     plans::TABLE,
+    company::TABLE,
     prompts::TABLE,
     pickers::TABLE,
     dialogs::TABLE,

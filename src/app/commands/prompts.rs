@@ -162,6 +162,11 @@ fn accept(app: &mut App) -> Vec<Effect> {
                 None,
             )
         }
+        PromptFor::Alone if text.is_empty() => refuse(app, "a reason is needed: it goes on record as an override"),
+        PromptFor::Alone => {
+            app.go_alone(text);
+            Vec::new()
+        }
         PromptFor::SkipReason { run } => {
             if text.is_empty() {
                 return refuse(app, "a reason is needed: it goes on record");

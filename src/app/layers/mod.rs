@@ -1,7 +1,10 @@
 //! One file per layer: what it holds and what its keys do to it.
 
 mod activity;
+mod approval;
+mod company;
 mod detail;
+mod followed;
 mod help;
 mod history;
 mod incident;
@@ -17,7 +20,10 @@ mod text;
 mod unfinished;
 
 pub use activity::ActivityView;
+pub use approval::{ApprovalFocus, ApprovalLayer};
+pub use company::CompanyView;
 pub use detail::Detail;
+pub use followed::FollowedView;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
 pub use incident::{IncidentAsk, IncidentPick, IncidentView, MessageView, Pick, TimelineView};

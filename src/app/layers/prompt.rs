@@ -44,6 +44,8 @@ pub enum PromptFor {
     },
     /// Of an incident, the ledger or the timeline.
     Incident(super::IncidentAsk),
+    /// Why a plan goes on without its second person.
+    Alone,
     SkipReason {
         run: u64,
     },
