@@ -250,7 +250,9 @@ async fn an_index_is_built_anew_and_counters_begin_anew_and_the_pools_show() {
             table: table("tasks"),
             analyze: true,
         },
-        PostgresAsk::Analyze { table: table("threads") },
+        PostgresAsk::Analyze {
+            table: table("threads"),
+        },
     ] {
         let (outcome, verdict, _) = desk.run(desk::ask(change.clone())).await;
         assert_eq!(outcome, Outcome::Applied, "{change:?}");

@@ -50,8 +50,29 @@ pub enum Msg {
     /// What is on record: at first all that the journal's files hold, then each record as it is written, by this console
     /// or by another.
     Journal(News),
+    /// Which other consoles live, of those that were asked about, by their sessions; and who sits here.
+    Alive {
+        me: String,
+        sessions: BTreeSet<String>,
+    },
+    /// Whether a run is in this console's hands now, by its key.
+    RunTaken {
+        key: String,
+        answer: Result<(), String>,
+    },
+    /// A run of this console is in other hands now, by its id.
+    RunLost {
+        run: String,
+        why: String,
+    },
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
+    /// What lies in the spool, when it changed.
+    Spool(Box<crate::journal::spool::News>),
+    /// A question (by its id) did not reach the spool, and why.
+    NotAsked(String, String),
+    /// More of the journal file that is followed.
+    FileRead(Box<super::follow_file::FileNews>),
     /// SIGTERM or SIGHUP: leave without asking.
     Terminate,
 }
@@ -251,9 +272,17 @@ pub enum Effect {
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    Spool(super::ToSpool),
     /// Every record from now on carries this incident's id; empty: none is open.
     Incident(String),
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
     Report(Option<String>),
     Bell,
+    /// Which of these sessions' consoles live?
+    Alive(BTreeSet<String>),
+    /// Take a run into this console's hands; `over`: even from a console that lives.
+    TakeRun {
+        key: String,
+        over: bool,
+    },
 }

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::Event;
 use super::reads::{labels, line, read};
+use super::recorder::Recorder;
 use super::sources::{Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
@@ -63,6 +64,7 @@ pub struct Link {
     journal: Option<Arc<Journal>>,
     /// The incident that is open; empty: none.
     incident: String,
+    recorder: Option<Recorder>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -106,6 +108,7 @@ impl Link {
             actor: None,
             journal: None,
             incident: String::new(),
+            recorder: None,
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -114,6 +117,11 @@ impl Link {
 
     pub fn kubeconfig(&self) -> Option<PathBuf> {
         self.target.kubeconfig.clone()
+    }
+
+    /// The right to change anything; `None` in a read-only console.
+    pub fn grant(&self) -> Option<&WriteGrant> {
+        self.grant.as_deref()
     }
 
     /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
@@ -133,6 +141,11 @@ impl Link {
             journal.set_incident(&id);
         }
         self.incident = id;
+    }
+
+    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
+    pub fn record_with(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -262,7 +275,9 @@ impl Link {
                     journal.set_incident(&self.incident);
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
-                    super::record(Arc::new(journal.clone()), entry, None);
+                    if let Some(recorder) = &self.recorder {
+                        recorder.write(Arc::new(journal.clone()), entry);
+                    }
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
@@ -383,7 +398,8 @@ impl Link {
 
     /// Why no second person is asked, and whether one may go on without.
     pub fn alone(&self) -> (String, bool) {
-        if self.config.policy.two_person {
+        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
+        if production && self.config.policy.two_person_from().is_some() {
             (
                 "policy asks for a second person, and there is no way to ask one".to_owned(),
                 false,
@@ -423,7 +439,23 @@ impl Link {
                 in_flight.send_modify(|n| *n = n.saturating_sub(1));
             }
         });
+        let recorder = self.recorder.clone();
         tokio::spawn(async move {
+            let earlier = match recorder {
+                Some(recorder) => recorder.settled().await,
+                None => Ok(()),
+            };
+            if let Err(why) = earlier {
+                let outcome = Outcome::NotRecorded(why);
+                let (id, at) = (confirmed.plan().id, Timestamp::now());
+                let stage = Stage::Done {
+                    outcome,
+                    verdict: None,
+                    undo: None,
+                };
+                let _ = progress.send(Progress { id, at, stage }).await;
+                return;
+            }
             execute(&actor, &grant, confirmed, progress).await;
         });
     }

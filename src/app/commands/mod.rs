@@ -1,8 +1,10 @@
 //! The commands, one file a group.
 
 mod actions;
+mod company;
 mod console;
 mod dialogs;
+mod incident;
 mod lists;
 mod logs;
 mod objects;
@@ -12,6 +14,7 @@ mod prompts;
 mod runbooks;
 mod sources;
 mod statements;
+mod unfinished;
 mod views;
 
 use super::command::Command;
@@ -28,9 +31,12 @@ pub(super) const TABLES: &[&[Command]] = &[
     actions::TABLE,
     sources::TABLE,
     runbooks::TABLE,
+    unfinished::TABLE,
+    incident::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,
+    company::TABLE,
     prompts::TABLE,
     pickers::TABLE,
     dialogs::TABLE,
