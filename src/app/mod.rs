@@ -37,7 +37,7 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::action::{ActionId, Class};
+use crate::action::ActionId;
 use crate::keys::{Chord, Keymap};
 use crate::model::{
     FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, SourceKind, Uid, Workload, World,
@@ -213,31 +213,6 @@ impl App {
 
     pub fn server_now(&self) -> Timestamp {
         self.world.server_now(self.now)
-    }
-
-    pub fn place(&self) -> Option<&Place> {
-        match &self.connection {
-            Connection::Connecting { place, .. }
-            | Connection::Connected { place, .. }
-            | Connection::NeedsLogin { place, .. } => Some(place),
-            Connection::Failed { place, .. } => place.as_ref(),
-            Connection::Starting | Connection::Missing { .. } => None,
-        }
-    }
-
-    pub fn class(&self) -> Option<Class> {
-        match &self.connection {
-            Connection::Connecting { class, .. } | Connection::Connected { class, .. } => Some(*class),
-            _ => None,
-        }
-    }
-
-    /// Rows of several namespaces are on screen: tables show which.
-    pub fn many_namespaces(&self) -> bool {
-        match self.place().map(|p| &p.scope) {
-            Some(Scope::Namespaces(list)) => list.len() > 1,
-            Some(Scope::All) | None => true,
-        }
     }
 
     pub fn list(&self, id: PaneId) -> &List {
