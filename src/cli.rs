@@ -111,9 +111,57 @@ pub struct JournalArgs {
 #[derive(Debug, Clone, Subcommand)]
 pub enum JournalCommand {
     /// Print the records; exit code 1 when an intent has no result
-    Show(JournalFiles),
+    Show(JournalShow),
     /// Check the hash chain of every file; names the first bad record, exit code 1 when there is one
     Verify(JournalFiles),
+    /// Print records for others, with the head of every file's chain: it shows later whether anything was changed
+    Export(JournalExport),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct JournalShow {
+    #[command(flatten)]
+    pub files: JournalFiles,
+    #[command(flatten)]
+    pub filter: JournalFilter,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct JournalExport {
+    /// Files of a journal instead of those in the state folder
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub filter: JournalFilter,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t)]
+    pub format: ExportForm,
+}
+
+/// Which records.
+#[derive(Debug, Clone, Default, Args)]
+pub struct JournalFilter {
+    /// From then on: 90m, 2h, 7d, 14:00, 2026-11-21, 2026-11-21T14:00Z (UTC)
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Before that
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// Of that incident
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// Of that run of a runbook
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ExportForm {
+    /// One JSON document a line: what is exported and the heads, then the records as they stand in the files
+    #[default]
+    Jsonl,
+    /// A page for people
+    Markdown,
 }
 
 #[derive(Debug, Clone, Default, Args)]

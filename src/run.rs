@@ -3,6 +3,7 @@
 
 mod cluster;
 mod reads;
+mod records;
 mod screen;
 pub(crate) mod sources;
 mod taste;
@@ -22,11 +23,15 @@ use crate::config::Loaded;
 use crate::feed::Inbox;
 use crate::journal::{Entry, Journal};
 use cluster::{Link, LinkEvent};
+use records::Records;
 use screen::Painter;
 pub use taste::keymap;
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// How often the screen is drawn while it has no rows at all: often enough that the first come at once.
+const FIRST_ROWS: Duration = Duration::from_millis(20);
 
 /// Something for the loop.
 #[allow(clippy::large_enum_variant)] // few are in flight
@@ -91,6 +96,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         sender: sender.clone(),
         logs: HashMap::new(),
         journal_dir: config.paths.journal(),
+        records: None,
         quit: false,
         repaint: false,
         copies: Vec::new(),
@@ -99,13 +105,14 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         bell: false,
     };
     painter.draw(&mut app)?;
+    performer.records = Some(Records::start(config.paths.journal().into_iter().collect(), sender));
     let (books, troubles) = runbooks(&config);
     app.books = books;
     for notice in troubles {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
     performer.perform(&mut app, first).await;
-    let mut last_draw = tokio::time::Instant::now();
+    let mut last_data = tokio::time::Instant::now();
     while !performer.quit {
         let now = Timestamp::now();
         let tick = app
@@ -113,8 +120,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             .duration_since(now)
             .max(jiff::SignedDuration::from_millis(50))
             .unsigned_abs();
-        // Data waits for its interval; keys do not.
-        let data_due = last_draw + painter.interval();
+        // Data waits for its interval; keys do not, and neither do the first rows.
+        let interval = if app.has_rows() { painter.interval() } else { FIRST_ROWS };
+        let data_due = last_data + interval;
         let mut effects = Vec::new();
         tokio::select! {
             biased;
@@ -149,6 +157,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             }
             () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
                 if let Some(batch) = inbox.drain() {
+                    last_data = tokio::time::Instant::now();
                     effects = app.update(Msg::World(batch), Timestamp::now());
                 }
             }
@@ -187,7 +196,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 tracing::warn!("the terminal is gone: {why}");
                 break;
             }
-            last_draw = tokio::time::Instant::now();
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.
@@ -260,6 +268,7 @@ struct Performer {
     sender: mpsc::Sender<Event>,
     logs: HashMap<Token, JoinHandle<()>>,
     journal_dir: Option<PathBuf>,
+    records: Option<Records>,
     quit: bool,
     repaint: bool,
     suspend: bool,
@@ -314,6 +323,7 @@ impl Performer {
                 }
                 Effect::Plan(id, request) => self.link.plan(id, request),
                 Effect::Execute(confirmed) => self.link.execute(*confirmed),
+                Effect::Stop(id) => self.link.stop(id),
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {
@@ -335,7 +345,7 @@ impl Performer {
                 }
                 Effect::Record(entry) => {
                     if let Some(journal) = self.link.journal() {
-                        record(journal, *entry);
+                        record(journal, *entry, self.records.as_ref());
                     }
                 }
             }
@@ -344,10 +354,10 @@ impl Performer {
 }
 
 /// Notes are written beside the loop; only mutations wait for the disk.
-fn record(journal: Arc<Journal>, entry: Entry) {
-    tokio::task::spawn_blocking(move || {
-        if let Err(why) = journal.append(entry) {
-            tracing::warn!("a note is not on record: {why}");
-        }
+fn record(journal: Arc<Journal>, entry: Entry, records: Option<&Records>) {
+    let wake = records.map(Records::wake);
+    tokio::task::spawn_blocking(move || match journal.append(entry) {
+        Ok(_) => wake.iter().for_each(|w| w.notify_one()),
+        Err(why) => tracing::warn!("a note is not on record: {why}"),
     });
 }

@@ -66,7 +66,7 @@ pub async fn execute(
             progress,
         },
     };
-    let (outcome, verdict) = match run.allowed() {
+    let (outcome, verdict) = match run.allowed().await {
         Ok(()) if run.plan.request.source().is_some() => run.all_deeds(grant).await,
         Ok(()) if run.plan.request.is_drain() => run.drain(grant).await,
         Ok(()) => run.all_steps(grant).await,
@@ -116,7 +116,7 @@ impl Run<'_> {
         self.tell.stage(stage).await;
     }
 
-    fn allowed(&self) -> Result<(), Outcome> {
+    async fn allowed(&self) -> Result<(), Outcome> {
         let planner = self.actor.planner();
         if planner.policy.read_only {
             return Err(Outcome::Refused("this console only reads".into()));
@@ -131,6 +131,13 @@ impl Run<'_> {
                 "it was confirmed more than a minute ago: plan again".into(),
             ));
         }
+        match ledger::second(self.confirmed) {
+            Some(entry) => self
+                .record(move |j| j.append(entry))
+                .await
+                .map_err(Outcome::NotRecorded)?,
+            None => 0,
+        };
         Ok(())
     }
 

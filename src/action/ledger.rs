@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::FieldChange;
 use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
+use super::second::Second;
 use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, sha256};
 
 /// A record about one step of a plan.
@@ -41,10 +42,36 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
     entry.before = side(|c| &c.before);
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
-    if plan.risk == Risk::R3 {
-        entry.approval = "solo".into();
-    }
+    entry.approval = match confirmed.second() {
+        Some(second) => second.text(),
+        None if plan.risk == Risk::R3 => "solo".into(),
+        None => String::new(),
+    };
     entry
+}
+
+/// Who else stands for the change, or that nobody does: on record before anything is sent.
+pub(super) fn second(confirmed: &Confirmed) -> Option<Entry> {
+    let plan = confirmed.plan();
+    let second = confirmed.second()?;
+    let kind = match second {
+        Second::Approved(_) => RecordKind::Approval,
+        Second::Alone { .. } => RecordKind::Override,
+    };
+    let mut entry = match plan.steps.first() {
+        Some(step) => about(plan, kind, step),
+        None => Entry::new(kind, plan.request.name()),
+    };
+    entry.plan_hash = plan.hash();
+    entry.approval = second.text();
+    (entry.outcome, entry.reason) = match second {
+        Second::Approved(by) => (format!("approved: {}", plan.title), by.reason().to_owned()),
+        Second::Alone { reason } => (
+            format!("BREAK GLASS: went on without a second person: {}", plan.title),
+            reason.clone(),
+        ),
+    };
+    Some(entry)
 }
 
 /// The body is in the intent; its hash here says whether the same one was sent in the end.

@@ -23,6 +23,7 @@ mod hpa_bounds;
 mod ledger;
 mod object;
 mod objects;
+mod offers;
 mod outcome;
 mod pause;
 mod pause_queue;
@@ -41,6 +42,7 @@ mod roll_back;
 mod scale;
 mod scalers;
 mod sealed;
+mod second;
 mod set_image;
 mod silence;
 mod sources;
@@ -55,6 +57,7 @@ pub use execute::{Pace, execute};
 pub use grant::{Actor, Planner, Stops, WriteGrant};
 pub use objects::job_templates;
 pub use objects::{Alphabet, NewValue, ObjectAsk, Resources, looks_secret};
+pub use offers::{Offer, Offered};
 pub use plan::{
     ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
@@ -63,6 +66,7 @@ pub use policy::{Freeze, Policy};
 pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
 pub use sealed::Sealed;
+pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
 pub use target::{Target, Thing};
 

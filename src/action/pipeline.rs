@@ -11,6 +11,7 @@ use super::object::clean;
 use super::outcome::budget_message;
 use super::plan::{ActionId, Check, Class, Confirm, PLAN_LIFE, Plan, PlanStep, Refusal, Request, Risk};
 use super::revisions::{template_changes, template_of};
+use super::second::APPROVED_PLAN_LIFE;
 use super::survey::Survey;
 use super::wire::{self, Answer};
 use super::{
@@ -90,6 +91,8 @@ pub async fn plan(
         planner.class
     };
     let (confirm, reason_required) = confirmation(&draft, &request, planner, class);
+    let second_person = planner.policy.second_person(draft.risk, class);
+    let life = second_person.map_or(PLAN_LIFE, |_| APPROVED_PLAN_LIFE);
     Ok(Plan {
         id,
         request,
@@ -107,10 +110,11 @@ pub async fn plan(
         undo: draft.undo,
         risk: draft.risk,
         confirm,
-        reason_required: reason_required || planner.policy.require_reason,
+        reason_required: reason_required || planner.policy.require_reason || second_person.is_some(),
         made_at: now,
-        expires_at: now + PLAN_LIFE,
+        expires_at: now + life,
         no_op: draft.no_op,
+        second_person,
     })
 }
 

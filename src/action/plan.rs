@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
 use super::sealed::Sealed;
+use super::second::{Second, SecondPerson, accepts};
 use super::{ObjectAsk, PostgresAsk, Target, Thing};
 use crate::model::{ObjectRef, Place, SourceId};
 
@@ -361,6 +362,8 @@ pub struct Plan {
     pub expires_at: Timestamp,
     /// Nothing to do: the object already is so. Such a plan cannot be confirmed.
     pub no_op: Option<String>,
+    /// Policy asks for somebody else's yes to this very plan.
+    pub second_person: Option<SecondPerson>,
 }
 
 impl Plan {
@@ -380,6 +383,11 @@ impl Plan {
 
     /// Binds the operator's confirmation to this very plan.
     pub fn confirm(self, by: Confirmation, now: Timestamp) -> Result<Confirmed, WhyNot> {
+        self.confirm_with(by, None, now)
+    }
+
+    /// [`Self::confirm`] with what stands for the second person, where one is needed.
+    pub fn confirm_with(self, by: Confirmation, second: Option<Second>, now: Timestamp) -> Result<Confirmed, WhyNot> {
         if by.hash != self.hash() {
             return Err(WhyNot::OtherPlan);
         }
@@ -400,9 +408,12 @@ impl Plan {
         if self.reason_required && by.reason.trim().is_empty() {
             return Err(WhyNot::NoReason);
         }
+        accepts(self.second_person, second.as_ref(), &by.hash)?;
+        let second = second.filter(|_| self.second_person.is_some());
         Ok(Confirmed {
             plan: self,
             by,
+            second,
             at: now,
         })
     }
@@ -420,7 +431,7 @@ pub struct Confirmation {
 /// Why a confirmation does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
-    #[error("this plan is older than a minute: plan again")]
+    #[error("this plan has expired: plan again")]
     Expired,
     #[error("the confirmation is for another plan")]
     OtherPlan,
@@ -432,6 +443,10 @@ pub enum WhyNot {
     Blocked(String),
     #[error("nothing to do: {0}")]
     NothingToDo(String),
+    #[error("a second person must approve this plan first")]
+    NoSecondPerson,
+    #[error("policy lets nobody go on alone here")]
+    NotAlone,
 }
 
 /// A plan that was confirmed. Only [`Plan::confirm`] makes one, and only the pipeline takes one.
@@ -439,6 +454,7 @@ pub enum WhyNot {
 pub struct Confirmed {
     plan: Plan,
     by: Confirmation,
+    second: Option<Second>,
     at: Timestamp,
 }
 
@@ -449,6 +465,11 @@ impl Confirmed {
 
     pub const fn by(&self) -> &Confirmation {
         &self.by
+    }
+
+    /// What stands for the second person; `None` where policy asks for none.
+    pub const fn second(&self) -> Option<&Second> {
+        self.second.as_ref()
     }
 
     pub const fn at(&self) -> Timestamp {

@@ -14,6 +14,8 @@ pub mod layer;
 pub mod layers;
 mod list;
 pub mod msg;
+mod place;
+mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
@@ -39,6 +41,7 @@ pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Moved, Placed, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
+pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
@@ -113,6 +116,7 @@ pub struct App {
     pub activities: Vec<Activity>,
     pub runs: Vec<RunEntry>,
     pub books: crate::runbook::library::Library,
+    pub recorded: Recorded,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
@@ -165,6 +169,7 @@ impl App {
             activities: Vec::new(),
             runs: Vec::new(),
             books: start.books,
+            recorded: Recorded::default(),
             journal_broken: None,
             contexts: None,
             dirty: true,
@@ -297,6 +302,15 @@ impl App {
             subject
         };
         self.world.workload(&owner).map(|w| &**w)
+    }
+
+    /// Whether any pod has been read yet.
+    pub fn has_rows(&self) -> bool {
+        match self.world.feed(FeedId::Watch(Kind::Pod)) {
+            Freshness::Syncing { rows } => *rows > 0,
+            Freshness::Off => matches!(self.connection, Connection::Missing { .. } | Connection::Failed { .. }),
+            _ => true,
+        }
     }
 
     /// Whether anything may be changed now; if not, why.

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
-use crate::journal::Entry;
+use crate::action::{ActionId, Class, Confirmed, Offer, Offered, Plan, Progress, Refusal, Request};
+use crate::journal::{Entry, News};
 use crate::keys::Chord;
-use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceKind, Str};
+use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +27,11 @@ pub enum Msg {
     Tick,
     World(Batch),
     Connection(Connection),
+    /// Another context was chosen, and this is its platform beside Kubernetes: nothing of the old one counts any more.
+    Leaving {
+        context: String,
+        sources: Vec<SourceId>,
+    },
     Contexts(Result<Vec<ContextRow>, String>),
     Planned(ActionId, Result<Box<Plan>, Refusal>),
     Progress(Progress),
@@ -36,6 +41,9 @@ pub enum Msg {
     Notice(Notice),
     /// Mutations are off: the journal cannot be written.
     JournalBroken(Option<String>),
+    /// What is on record: at first all that the journal's files hold, then each record as it is written, by this console
+    /// or by another.
+    Journal(News),
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
     /// SIGTERM or SIGHUP: leave without asking.
@@ -114,12 +122,15 @@ pub enum Fetch {
     Yaml(ObjectRef),
     /// Revisions with their templates.
     History(ObjectRef),
+    /// What can be chosen of what nobody watches, in this namespace.
+    Offers(Offer, Str),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
+    Offers(Vec<Offered>),
 }
 
 /// One revision of a workload, with its template for the difference.
@@ -212,6 +223,8 @@ pub enum Effect {
     },
     Plan(ActionId, Request),
     Execute(Box<Confirmed>),
+    /// What is under way is to stop between two of its steps.
+    Stop(ActionId),
     Fetch(Token, Fetch),
     OpenLogs(Token, LogQuery),
     CloseLogs(Token),

@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::command;
 use super::layers::{Content, PlanFocus, PromptFor};
-use super::msg::{Connection, Effect, Fetch, Fetched, Msg, Notice, Token};
+use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::keys::{Chord, Key, Resolved};
-use crate::model::{Freshness, Place};
+use crate::model::Freshness;
 
 /// As many files can have a fault at the start: configuration, theme, keymap, runbooks.
 const MOST_TOASTS: usize = 4;
@@ -44,6 +44,7 @@ impl App {
                 self.runs_tick()
             }
             Msg::Connection(connection) => self.connection_changed(connection),
+            Msg::Leaving { context, sources } => self.leaving_for(&context, sources),
             Msg::Contexts(contexts) => {
                 self.contexts = Some(contexts);
                 super::commands::fill_contexts(self);
@@ -77,6 +78,7 @@ impl App {
                 self.dirty = true;
                 Vec::new()
             }
+            Msg::Journal(news) => self.recorded(&news),
             Msg::WhoAmI(user) => {
                 self.user = user;
                 self.dirty = true;
@@ -129,44 +131,6 @@ impl App {
         }
         self.judge();
         self.runs_tick()
-    }
-
-    fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
-        self.connection = connection;
-        self.dirty = true;
-        let Some(place) = self.place().cloned() else {
-            return Vec::new();
-        };
-        match self.home.replace(place.clone()) {
-            Some(home) if home != place => self.leave(&home, &place),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Another cluster or other namespaces: nothing of the old place may stay, marks and open layers included.
-    fn leave(&mut self, home: &Place, place: &Place) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.pending.clear();
-        for layer in std::mem::take(&mut self.layers) {
-            match layer {
-                Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
-                Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
-                Layer::Plan(plan) => effects.extend(self.run_plan_closed(&plan)),
-                _ => {}
-            }
-        }
-        if !home.is_same_cluster(place) {
-            effects.extend(self.end_runs(&format!("the console went on to {}", place.context)));
-        }
-        self.world = crate::model::World::default();
-        self.judge.forget();
-        self.strip = super::Strip::default();
-        self.focus = Focus::Pane;
-        for list in &mut self.lists {
-            list.clear();
-        }
-        self.refresh(true);
-        effects
     }
 
     fn planned(&mut self, id: ActionId, mut answer: Result<Box<Plan>, Refusal>) -> Vec<Effect> {
@@ -239,7 +203,7 @@ impl App {
                 Layer::Text(view) if matches!(view.content, Content::Loading(t) if t == token) => {
                     view.content = match answer {
                         Ok(Fetched::Text(text)) => Content::Lines(text.lines().map(str::to_owned).collect()),
-                        Ok(Fetched::History(_)) => Content::Failed("another answer than was asked for".to_owned()),
+                        Ok(_) => Content::Failed("another answer than was asked for".to_owned()),
                         Err(why) => Content::Failed(why),
                     };
                     return;
@@ -247,9 +211,18 @@ impl App {
                 Layer::History(history) if history.token == token => {
                     match answer {
                         Ok(Fetched::History(rows)) => history.take(rows),
-                        Ok(Fetched::Text(_)) => {}
+                        Ok(_) => {}
                         Err(why) => history.rows = Some(Err(why)),
                     }
+                    return;
+                }
+                Layer::Picker(picker) if super::commands::awaits(picker, token) => {
+                    let answer = match answer {
+                        Ok(Fetched::Offers(list)) => Ok(list),
+                        Ok(_) => Err("another answer than was asked for".to_owned()),
+                        Err(why) => Err(why),
+                    };
+                    super::commands::offered(picker, answer);
                     return;
                 }
                 _ => {}

@@ -1,91 +1,116 @@
 //! `qd journal`: what was done, by whom and with what result; and whether the record is whole.
 
+use jiff::civil;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::table::Table;
 use super::{Answer, Verdict};
 use crate::cli::Output;
-use crate::journal::{Reading, Record, RecordKind};
+use crate::journal::replay::Replay;
+use crate::journal::{Bad, Leaf, Reading, Record, merged, unlinked};
 use crate::text;
 
-/// A file of the journal, read.
-pub struct Leaf {
-    pub name: String,
-    pub reading: Reading,
+/// Which records are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chosen {
+    pub since: Option<Timestamp>,
+    /// The first moment that is not asked for.
+    pub until: Option<Timestamp>,
+    pub incident: Option<String>,
+    pub run: Option<String>,
 }
 
-impl Leaf {
-    /// Whether every line is a record and each follows from the one before it.
-    fn is_whole(&self) -> bool {
-        self.reading.torn.is_empty() && self.reading.broken_at.is_none()
+impl Chosen {
+    pub fn has(&self, record: &Record) -> bool {
+        let run = record.entry.runbook.as_ref().map(|r| r.run.as_str());
+        self.since.is_none_or(|t| record.ts >= t)
+            && self.until.is_none_or(|t| record.ts < t)
+            && self.incident.as_ref().is_none_or(|id| record.entry.incident == *id)
+            && self.run.as_deref().is_none_or(|id| run == Some(id))
     }
 }
 
-const fn word(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::SessionStart => "session-start",
-        RecordKind::SessionEnd => "session-end",
-        RecordKind::Plan => "plan",
-        RecordKind::Confirm => "confirm",
-        RecordKind::Intent => "intent",
-        RecordKind::Result => "result",
-        RecordKind::Verify => "verify",
-        RecordKind::Undo => "undo",
-        RecordKind::Abort => "abort",
-        RecordKind::Override => "override",
-        RecordKind::Approval => "approval",
-        RecordKind::Param => "param",
-        RecordKind::Note => "note",
-        RecordKind::Run => "run",
-        RecordKind::Incident => "incident",
-        RecordKind::Temporary => "temporary",
-        RecordKind::Export => "export",
-        RecordKind::Error => "error",
-        RecordKind::Heal => "heal",
+/// A moment as a person says it: `2h` ago, `14:00` today, a day, or an exact time. All in UTC.
+///
+/// # Errors
+/// What was expected instead.
+pub fn moment(text: &str, now: Timestamp) -> Result<Timestamp, String> {
+    let utc = |at: civil::DateTime| at.to_zoned(TimeZone::UTC).ok().map(|z| z.timestamp());
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let ago = || {
+        let seconds = crate::runbook::value::parse_duration(text)?;
+        now.checked_sub(SignedDuration::from_secs(seconds)).ok()
+    };
+    let clock = || {
+        text.trim_end_matches('Z')
+            .parse::<civil::Time>()
+            .ok()
+            .and_then(|t| utc(today.to_datetime(t)))
+    };
+    let day = || {
+        text.parse::<civil::Date>()
+            .ok()
+            .and_then(|d| utc(d.to_datetime(civil::Time::midnight())))
+    };
+    let found = if text.len() == 10 && text.contains('-') {
+        day()
+    } else {
+        ago().or_else(|| text.parse().ok()).or_else(clock)
+    };
+    found.ok_or_else(|| format!("`{text}` is no time; expected 90m, 2h, 7d, 14:00, 2026-11-21 or 2026-11-21T14:00:00Z"))
+}
+
+/// Whom or what a record is about: an object, or a step of a run.
+pub(super) fn about(r: &Record) -> String {
+    match (&r.entry.target, &r.entry.runbook) {
+        (Some(t), _) => format!("{} {}/{}/{}", t.context, t.kind.to_lowercase(), t.namespace, t.name),
+        (None, Some(run)) if run.step.is_empty() => format!("{} (run {})", run.id, run.run),
+        (None, Some(run)) => format!("{} {} (run {})", run.id, run.step, run.run),
+        (None, None) => String::new(),
     }
 }
 
-fn target(r: &Record) -> String {
-    r.entry.target.as_ref().map_or_else(String::new, |t| {
-        format!("{} {}/{}/{}", t.context, t.kind.to_lowercase(), t.namespace, t.name)
-    })
+/// Intents of which nothing says what became of them, a sentence each.
+pub(super) fn unanswered(leaves: &[Leaf]) -> Vec<String> {
+    let replay = Replay::of(leaves.iter().flat_map(|l| &l.reading.records));
+    let sentence = |i: &crate::journal::replay::Intent| {
+        let target = i
+            .target
+            .as_ref()
+            .map(|t| format!("{} {}/{}/{}", t.context, t.kind.to_lowercase(), t.namespace, t.name));
+        format!(
+            "{} {} of {} by {} has no result on record: look what became of it",
+            i.what,
+            target.unwrap_or_default(),
+            i.at.strftime("%Y-%m-%d %H:%M:%SZ"),
+            i.who,
+        )
+    };
+    replay.unanswered().into_iter().map(sentence).collect()
 }
 
-/// The records in order. Wrong when an intent has no result: nobody knows what became of it.
+/// The records of all files by their time. Wrong when an intent has no result: nobody knows what became of it.
 ///
 /// JSON: one record a line, as the file has it.
-pub fn show(leaves: &[Leaf], output: Output) -> Answer {
-    let mut doubts: Vec<String> = leaves.iter().filter(|l| !l.is_whole()).map(broken).collect();
-    let unanswered: Vec<String> = leaves
-        .iter()
-        .flat_map(|l| l.reading.unanswered())
-        .map(|r| {
-            format!(
-                "{} {} of {} has no result on record: look what became of it",
-                r.entry.what,
-                target(r),
-                r.ts.strftime("%Y-%m-%d %H:%M:%SZ")
-            )
-        })
-        .collect();
+pub fn show(leaves: &[Leaf], chosen: &Chosen, output: Output) -> Answer {
+    let mut doubts: Vec<String> = leaves.iter().filter_map(broken).collect();
+    let unanswered = unanswered(leaves);
     let verdict = Verdict::of(!unanswered.is_empty(), &doubts);
     doubts.extend(unanswered);
-    let records = leaves.iter().flat_map(|l| &l.reading.records);
+    let records = merged(leaves.iter().map(|l| &l.reading));
+    let records = records.into_iter().filter(|r| chosen.has(r));
     let text = match output {
         Output::Table => {
-            let mut table = Table::new(["TIME", "WHO", "KIND", "WHAT", "TARGET", "OUTCOME", "REASON"]);
+            let mut table = Table::new(["TIME", "WHO", "KIND", "WHAT", "ABOUT", "OUTCOME", "REASON"]);
             for r in records {
-                let who = if r.actor.sudo_user.is_empty() {
-                    &r.actor.os_user
-                } else {
-                    &r.actor.sudo_user
-                };
                 table.row([
                     r.ts.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
-                    who.clone(),
-                    word(r.entry.kind).to_owned(),
+                    r.who().to_owned(),
+                    r.entry.kind.word().to_owned(),
                     r.entry.what.clone(),
-                    target(r),
+                    about(r),
                     r.entry.outcome.clone(),
                     text::truncate_end(&r.entry.reason, 60).into_owned(),
                 ]);
@@ -98,7 +123,7 @@ pub fn show(leaves: &[Leaf], output: Output) -> Answer {
 }
 
 /// Each on a line of its own, made harmless.
-fn lines(all: impl Iterator<Item = String>) -> String {
+pub(super) fn lines(all: impl Iterator<Item = String>) -> String {
     all.fold(String::new(), |mut out, line| {
         out.push_str(&text::clean(&line));
         out.push('\n');
@@ -106,48 +131,53 @@ fn lines(all: impl Iterator<Item = String>) -> String {
     })
 }
 
-fn broken(leaf: &Leaf) -> String {
-    match (leaf.reading.broken_at, leaf.reading.torn.first()) {
-        (Some(seq), _) => format!(
-            "{}: record {seq} does not follow from the one before it: the file was changed",
-            leaf.name
-        ),
-        (None, Some(torn)) => format!(
-            "{}: {} bytes at {} are no record: a line was cut off",
-            leaf.name, torn.len, torn.offset
-        ),
-        (None, None) => String::new(),
+fn broken(leaf: &Leaf) -> Option<String> {
+    let Bad { line, seq, what } = leaf.reading.bad.as_ref()?;
+    Some(format!("{}:{line}: record {seq}: {what}", leaf.path.display()))
+}
+
+fn healed(reading: &Reading) -> String {
+    match reading.torn.iter().filter(|t| t.healed).count() {
+        0 => "whole".to_owned(),
+        1 => "whole; 1 line was cut off, as is on record".to_owned(),
+        n => format!("whole; {n} lines were cut off, as is on record"),
     }
 }
 
-/// Whether each file is whole: its hash chain holds and no line is cut. Names the first bad record of each.
+/// Whether each file is whole: its hash chain holds, no line is cut, and what the next file says of it is so. Names the
+/// first bad record of each as `file:line: record N: what`.
 ///
-/// JSON: `{"files": [{file, records, whole, problem}]}`.
+/// JSON: `{"files": [{file, records, whole, problem, head}]}`.
 pub fn verify(leaves: &[Leaf], output: Output) -> Answer {
-    let verdict = if leaves.iter().all(Leaf::is_whole) {
+    let problems: Vec<Option<String>> = leaves
+        .iter()
+        .map(|l| broken(l).or_else(|| unlinked(l, leaves)))
+        .collect();
+    let verdict = if problems.iter().all(Option::is_none) {
         Verdict::Fine
     } else {
         Verdict::Wrong
     };
+    let rows = leaves.iter().zip(&problems);
     let text = match output {
         Output::Table => {
             let mut table = Table::new(["FILE", "RECORDS", "STATE"]);
-            for l in leaves {
+            for (l, problem) in rows {
                 table.row([
-                    l.name.clone(),
+                    l.path.display().to_string(),
                     l.reading.records.len().to_string(),
-                    if l.is_whole() { "whole".to_owned() } else { broken(l) },
+                    problem.clone().unwrap_or_else(|| healed(&l.reading)),
                 ]);
             }
             table.to_string()
         }
         Output::Json => {
-            let files: Vec<_> = leaves
-                .iter()
-                .map(|l| {
+            let files: Vec<_> = rows
+                .map(|(l, problem)| {
                     json!({
-                        "file": text::clean(&l.name), "records": l.reading.records.len(), "whole": l.is_whole(),
-                        "problem": text::clean(&broken(l)),
+                        "file": text::clean(&l.path.display().to_string()), "records": l.reading.records.len(),
+                        "whole": problem.is_none(), "problem": text::clean(problem.as_deref().unwrap_or_default()),
+                        "head": l.reading.head().map(|(_, hash)| hash),
                     })
                 })
                 .collect();
@@ -158,5 +188,28 @@ pub fn verify(leaves: &[Leaf], output: Output) -> Answer {
         text,
         doubts: Vec::new(),
         verdict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_understood_as_people_say_it_and_nothing_else_is() {
+        let now: Timestamp = "2026-11-21T18:00:00Z".parse().unwrap();
+        for (text, at) in [
+            ("2h", "2026-11-21T16:00:00Z"),
+            ("1d", "2026-11-20T18:00:00Z"),
+            ("14:02", "2026-11-21T14:02:00Z"),
+            ("14:02Z", "2026-11-21T14:02:00Z"),
+            ("2026-11-20", "2026-11-20T00:00:00Z"),
+            ("2026-11-20T14:00:00Z", "2026-11-20T14:00:00Z"),
+        ] {
+            assert_eq!(moment(text, now), Ok(at.parse().unwrap()), "{text}");
+        }
+        for text in ["", "yesterday", "5", "2026-13-01", "25:00"] {
+            assert!(moment(text, now).is_err(), "{text}");
+        }
     }
 }

@@ -10,15 +10,31 @@ mod chain;
 mod clean;
 mod read;
 mod record;
+pub mod replay;
+#[cfg(test)]
+mod replay_tests;
+pub mod spool;
+mod tail;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub use chain::sha256;
 pub use clean::redact_body;
-pub use read::{Reading, Torn, read};
+pub use read::{Bad, Leaf, Reading, Torn, files, merged, read, unlinked};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
+pub use tail::{News, Tail};
 pub use write::{Journal, JournalError, Ticket, Who};
 
 /// No record is longer: what does not fit is left out, and the record says so.
 pub const MAX_RECORD: usize = 8 * 1024;
+
+/// Sets a field of `data`, which becomes an object if it is none.
+fn set(data: &mut serde_json::Value, name: &str, value: String) {
+    if !data.is_object() {
+        *data = serde_json::Value::Object(serde_json::Map::new());
+    }
+    if let Some(map) = data.as_object_mut() {
+        map.insert(name.to_owned(), value.into());
+    }
+}

@@ -32,6 +32,37 @@ pub enum RecordKind {
     Error,
     /// The journal found a line that was cut off, and closed it.
     Heal,
+    /// The first record of a file that goes on from an earlier one: `data` names that file, the number of its last
+    /// record and that record's hash.
+    Rotate,
+}
+
+impl RecordKind {
+    /// As people read it, and as filters take it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::SessionStart => "session-start",
+            Self::SessionEnd => "session-end",
+            Self::Plan => "plan",
+            Self::Confirm => "confirm",
+            Self::Intent => "intent",
+            Self::Result => "result",
+            Self::Verify => "verify",
+            Self::Undo => "undo",
+            Self::Abort => "abort",
+            Self::Override => "override",
+            Self::Approval => "approval",
+            Self::Param => "param",
+            Self::Note => "note",
+            Self::Run => "run",
+            Self::Incident => "incident",
+            Self::Temporary => "temporary",
+            Self::Export => "export",
+            Self::Error => "error",
+            Self::Heal => "heal",
+            Self::Rotate => "rotate",
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +172,8 @@ pub struct Entry {
     pub runbook: Option<RunbookRef>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub incident: String,
-    /// `seq` of the record that this one answers (the intent of a result).
+    /// `seq` of the record that this one answers (the intent of a result). Its hash stands in `data` as `intent`: a
+    /// result may come to the next day's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refers: Option<u64>,
     /// What replay needs, by kind; never a value that came from a Secret, a payload or a literal.
@@ -197,4 +229,24 @@ pub struct Record {
     /// Of the line up to here; last, so that it can be checked on the bytes themselves.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hash: String,
+}
+
+impl Record {
+    /// The person, not the account that they became.
+    pub fn who(&self) -> &str {
+        let actor = &self.actor;
+        if actor.sudo_user.is_empty() {
+            &actor.os_user
+        } else {
+            &actor.sudo_user
+        }
+    }
+
+    /// The hash of the intent that this record answers: of a result, or of a person's word on what became of it.
+    pub fn answers(&self) -> Option<&str> {
+        match self.entry.kind {
+            RecordKind::Result | RecordKind::Override => self.entry.data.get("intent")?.as_str(),
+            _ => None,
+        }
+    }
 }

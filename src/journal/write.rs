@@ -64,6 +64,8 @@ impl Who {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ticket {
     pub seq: u64,
+    /// Its hash: tells it from every other record of every file.
+    pub hash: String,
 }
 
 /// One person's journal on one host. Cheap to clone. Several processes may write the same file at once.
@@ -128,7 +130,7 @@ impl Journal {
     /// As [`Self::append`].
     pub fn intent(&self, entry: Entry) -> Result<Ticket, JournalError> {
         debug_assert_eq!(entry.kind, RecordKind::Intent);
-        self.append(entry).map(|seq| Ticket { seq })
+        self.written(entry, Timestamp::now())
     }
 
     /// Writes down what became of an intent.
@@ -137,6 +139,7 @@ impl Journal {
     /// As [`Self::append`].
     pub fn result(&self, ticket: Ticket, mut entry: Entry) -> Result<u64, JournalError> {
         entry.refers = Some(ticket.seq);
+        super::set(&mut entry.data, "intent", ticket.hash);
         self.append(entry)
     }
 
@@ -145,6 +148,11 @@ impl Journal {
     /// # Errors
     /// As [`Self::append`].
     pub fn append_at(&self, entry: Entry, at: Timestamp) -> Result<u64, JournalError> {
+        self.written(entry, at).map(|written| written.seq)
+    }
+
+    /// Writes one record; gives its number and hash.
+    pub(super) fn written(&self, entry: Entry, at: Timestamp) -> Result<Ticket, JournalError> {
         let path = self.path(at);
         let mut file = self.file(at)?;
         // Released when the file is closed, on every way out.
@@ -162,7 +170,16 @@ impl Journal {
             prev = self.line(&mut out, heal, seq, at, &prev, &path)?;
             seq += 1;
         }
-        self.line(&mut out, entry, seq, at, &prev, &path)?;
+        if end.seq == 0
+            && end.torn == 0
+            && let Some(link) = self
+                .rotation(&path)
+                .map_err(|e| fault(&path, "read the file before it", &e))?
+        {
+            prev = self.line(&mut out, link, seq, at, &prev, &path)?;
+            seq += 1;
+        }
+        let hash = self.line(&mut out, entry, seq, at, &prev, &path)?;
         // One write(2): records of several processes never mix, and a crash leaves at most one torn line.
         let written = file.write(&out).map_err(|e| fault(&path, "write", &e))?;
         if written != out.len() {
@@ -170,7 +187,30 @@ impl Journal {
             return Err(fault(&path, "write", &why));
         }
         fdatasync(&file).map_err(|e| fault(&path, "sync it to the disk", &e))?;
-        Ok(seq)
+        Ok(Ticket { seq, hash })
+    }
+
+    /// What ties a new file to the newest one before it of the same host and user, when there is one.
+    fn rotation(&self, new: &Path) -> std::io::Result<Option<Entry>> {
+        let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+        let Some(new) = name(new) else { return Ok(None) };
+        let stem = new.len().saturating_sub("YYYY-MM-DD.jsonl".len());
+        let mut earlier: Vec<String> = std::fs::read_dir(&self.dir)?
+            .filter_map(|entry| name(&entry.ok()?.path()))
+            .filter(|n| n.len() == new.len() && n.get(..stem) == new.get(..stem) && *n < new)
+            .collect();
+        earlier.sort();
+        // A console that only looked leaves a file without a record.
+        let mut last = None;
+        while let (None, Some(file)) = (&last, earlier.pop()) {
+            let end = End::of(&mut File::open(self.dir.join(&file))?, &file)?;
+            last = (end.seq > 0).then_some((file, end));
+        }
+        let Some((before, end)) = last else { return Ok(None) };
+        let mut link = Entry::new(RecordKind::Rotate, "journal");
+        link.outcome = format!("goes on from {before}, whose last record is {}", end.seq);
+        link.data = serde_json::json!({ "file": before, "seq": end.seq, "head": end.hash });
+        Ok(Some(link))
     }
 
     /// Appends the line of one record to `out` and gives its hash.

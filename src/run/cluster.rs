@@ -1,5 +1,6 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,15 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{labels, line, read};
+use super::reads::{answer, labels, line};
 use super::sources::{self, Means, Sources};
 use crate::action::{
-    ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
-    execute,
+    ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, Stops,
+    WriteGrant, execute,
 };
 use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
 use crate::app::{Msg, Notice, Token};
-use crate::config::{Config, Target};
+use crate::config::{Config, Platform, Target};
 use crate::feed::Inbox;
 use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Login, SignedIn};
 use crate::journal::{Entry, Journal, Mode, RecordKind, Who};
@@ -40,6 +41,10 @@ enum What {
 pub struct Link {
     config: Config,
     target: Target,
+    /// The contexts that were connected, and as which platform.
+    visited: BTreeMap<String, Option<String>>,
+    /// The last of them.
+    here: Option<String>,
     inbox: Inbox,
     sender: mpsc::Sender<Event>,
     grant: Option<Arc<WriteGrant>>,
@@ -56,6 +61,7 @@ pub struct Link {
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
     in_flight: watch::Sender<usize>,
+    stops: Stops,
 }
 
 fn class(config: &Config, place: &Place) -> Class {
@@ -79,6 +85,8 @@ impl Link {
         Self {
             config,
             target: target.unwrap_or_default(),
+            visited: BTreeMap::new(),
+            here: None,
             inbox,
             sender,
             grant,
@@ -94,6 +102,7 @@ impl Link {
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
+            stops: Stops::default(),
         }
     }
 
@@ -123,8 +132,13 @@ impl Link {
 
     /// Leaves what it is connected to, and connects anew.
     pub fn connect(&mut self, context: Option<String>, scope: Option<Scope>) -> Vec<Msg> {
+        let here = self.here.take().or_else(|| self.target.context.clone());
+        let goes = context.is_some() && context != here;
         if context.is_some() {
             self.target.context = context;
+        }
+        if goes {
+            self.choose_platform();
         }
         self.target.scope = scope.or_else(|| self.target.scope.take());
         self.feeds = None;
@@ -132,9 +146,31 @@ impl Link {
         self.cluster = None;
         self.planner = None;
         self.actor = None;
-        self.inbox.drain();
+        // What a source of the old place is about to say is not heard any more.
+        drop(self.inbox.renew());
         self.dial();
-        Vec::new()
+        let context = self.target.context.clone().filter(|_| goes);
+        let sources = self.platform().map(Platform::sources).unwrap_or_default();
+        context
+            .map(|context| Msg::Leaving { context, sources })
+            .into_iter()
+            .collect()
+    }
+
+    /// The platform to which the new context belongs, if any, and its namespaces.
+    fn choose_platform(&mut self) {
+        let Some(context) = &self.target.context else { return };
+        let known = self.visited.get(context).cloned();
+        let kubeconfig = self.target.kubeconfig.as_deref();
+        self.target.platform = known.unwrap_or_else(|| {
+            let platform = self.config.platform_of(context, kubeconfig);
+            platform.map(|p| p.name.clone())
+        });
+        self.target.scope = self.config.scope(self.platform());
+    }
+
+    fn platform(&self) -> Option<&Platform> {
+        self.config.platform(self.target.platform.as_deref()?)
     }
 
     fn dial(&mut self) {
@@ -207,6 +243,8 @@ impl Link {
 
     fn connected(&mut self, cluster: Cluster, journal_dir: Option<PathBuf>) -> Vec<Msg> {
         let place = cluster.place().clone();
+        self.here = Some(place.context.clone());
+        self.visited.insert(place.context.clone(), self.target.platform.clone());
         let class = class(&self.config, &place);
         let planner = Planner {
             reader: cluster.reader().clone(),
@@ -229,11 +267,11 @@ impl Link {
                 Ok(journal) => {
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
-                    super::record(Arc::new(journal.clone()), entry);
+                    super::record(Arc::new(journal.clone()), entry, None);
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
-                        .map(|act| Actor::new(&grant, planner.clone(), act, journal));
+                        .map(|act| Actor::new(&grant, planner.clone(), act, journal).with_stops(self.stops.clone()));
                     msgs.push(Msg::JournalBroken(None));
                 }
                 Err(why) => msgs.push(Msg::JournalBroken(Some(why))),
@@ -266,8 +304,7 @@ impl Link {
 
     /// How the platform's other sources are reached, for plans and changes.
     fn reach(&self, cluster: &Cluster) -> Reach {
-        let platform = self.target.platform.as_deref().and_then(|n| self.config.platform(n));
-        let mut reach = platform.map_or_else(Reach::default, |platform| {
+        let mut reach = self.platform().map_or_else(Reach::default, |platform| {
             sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
         });
         reach.job_templates = self
@@ -282,9 +319,7 @@ impl Link {
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
     fn start_sources(&mut self, cluster: Option<Cluster>) {
-        let Some(platform) = self.target.platform.as_deref().and_then(|n| self.config.platform(n)) else {
-            return;
-        };
+        let Some(platform) = self.platform() else { return };
         let sources = Sources::start(platform, &Means::here(cluster, self.grant.clone()), &self.inbox);
         sources.want(&self.wanted);
         self.sources = Some(sources);
@@ -399,13 +434,15 @@ impl Link {
         });
     }
 
+    /// Asks what is under way to stop between two of its steps.
+    pub fn stop(&self, id: ActionId) {
+        self.stops.stop(id);
+    }
+
     pub fn fetch(&self, token: Token, what: Fetch) {
-        let (cluster, sender) = (self.cluster.clone(), self.sender.clone());
+        let (cluster, actor, sender) = (self.cluster.clone(), self.actor.clone(), self.sender.clone());
         tokio::spawn(async move {
-            let answer = match cluster {
-                None => Err("not connected to a cluster".to_owned()),
-                Some(cluster) => read(&cluster, what).await,
-            };
+            let answer = answer(cluster, actor, what).await;
             let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
         });
     }

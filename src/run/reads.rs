@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::action::Actor;
 use crate::app::msg::{ContextRow, Fetch, Fetched, HistoryRow, LogLine};
 use crate::feed::kube::{self as feed, Cluster, Kubeconfigs};
 
@@ -51,12 +52,23 @@ pub(super) fn labels(text: &str) -> Result<crate::model::Selector, String> {
     }
 }
 
-pub(super) async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
+/// What was asked for, read with the rights that this console has.
+pub(super) async fn answer(cluster: Option<Cluster>, actor: Option<Actor>, what: Fetch) -> Result<Fetched, String> {
+    match (what, cluster, actor) {
+        (Fetch::Offers(offer, namespace), _, Some(actor)) => actor.offers(offer, &namespace).await.map(Fetched::Offers),
+        (Fetch::Offers(..), Some(_), None) => Err("this console only reads".to_owned()),
+        (what, Some(cluster), _) => read(&cluster, what).await,
+        (_, None, _) => Err("not connected to a cluster".to_owned()),
+    }
+}
+
+async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
     match what {
         Fetch::Yaml(object) => feed::object::view(cluster, &object)
             .await
             .map(|v| Fetched::Text(v.yaml))
             .map_err(|e| e.to_string()),
+        Fetch::Offers(..) => Err("this is read by who may change it".to_owned()),
         Fetch::History(object) => {
             let rows = feed::object::history(cluster, &object)
                 .await

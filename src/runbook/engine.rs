@@ -8,10 +8,12 @@ mod choices;
 mod params;
 mod pipeline;
 mod progress;
+mod saved;
 mod shown;
 
 pub use choices::{Offer, OfferKind};
 pub use params::ParamView;
+pub use saved::{Came, Return, Saved};
 pub use shown::{Evidence, Shown, TextBlock, Verdict};
 
 use super::cel::Scope;
@@ -276,14 +278,31 @@ pub struct Run {
 
 impl Run {
     /// Begins a run. Parameters that do not fit are left at their default, and the notice says so.
-    pub fn start(book: Arc<Runbook>, start: Start, facts: &Facts, now: Timestamp) -> (Self, Vec<Effect>) {
+    pub fn start(book: Arc<Runbook>, mut start: Start, facts: &Facts, now: Timestamp) -> (Self, Vec<Effect>) {
+        let params = std::mem::take(&mut start.params);
+        let mut run = Self::bare(book, start, facts, now);
+        let mut effects = Vec::new();
+        let text = format!("{} on {} ({})", run.book.id, run.subject.name(), run.book.digest);
+        run.record(now, None, Recorded::Started, text, &mut effects);
+        for (name, text) in params {
+            if let Err(why) = run.set_param(&name, &text) {
+                run.notice = Some(why);
+            }
+        }
+        run.refresh_scope();
+        run.settle(now, &mut effects);
+        (run, effects)
+    }
+
+    /// At its first step, which is not yet looked at.
+    fn bare(book: Arc<Runbook>, start: Start, facts: &Facts, started: Timestamp) -> Self {
         let states = vec![StepState::Todo; book.steps.len()];
         let params = book.params.iter().map(|_| ParamState::default()).collect();
-        let mut run = Self {
+        Self {
             id: start.id,
             operator: start.operator,
             subject: start.subject,
-            started: now,
+            started,
             ended: None,
             status: Status::Active,
             current: 0,
@@ -298,18 +317,7 @@ impl Run {
             scope: Arc::default(),
             shown: Shown::default(),
             book,
-        };
-        let mut effects = Vec::new();
-        let text = format!("{} on {} ({})", run.book.id, run.subject.name(), run.book.digest);
-        run.record(now, None, Recorded::Started, text, &mut effects);
-        for (name, text) in start.params {
-            if let Err(why) = run.set_param(&name, &text) {
-                run.notice = Some(why);
-            }
         }
-        run.refresh_scope();
-        run.settle(now, &mut effects);
-        (run, effects)
     }
 
     /// Takes in what happened.

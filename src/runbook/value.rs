@@ -1,5 +1,6 @@
 //! The values that facts, parameters and expressions have, and their types.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A type of a fact, a parameter or an expression.
@@ -40,7 +41,8 @@ impl Type {
 }
 
 /// One value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
 pub enum Value {
     Bool(bool),
     Int(i64),

@@ -277,11 +277,13 @@ fn source_tables(demo: &Demo) -> toml::Table {
     let url = demo.prometheus.url();
     let ingress = demo.ingress.address();
     let (postgres, redis) = (demo.postgres.url(), demo.redis.url());
+    let pooler = demo.postgres.pooler_url();
     let text = format!(
         r#"
 [[postgres]]
 name = "core"
 dsn = "{postgres}"
+pgbouncer = "{pooler}"
 [[prometheus]]
 name = "main"
 url = "{url}"

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{JournalArgs, JournalCommand, Options, RunbookArgs, RunbookCommand};
+use crate::cli::{JournalArgs, JournalCommand, JournalFilter, Options, RunbookArgs, RunbookCommand};
 use crate::config::{Config, Inputs};
-use crate::headless::journal::Leaf;
+use crate::headless::journal::{Chosen, moment};
 use crate::headless::{self, Answer};
-use crate::journal;
+use crate::journal::{self, Leaf};
 use crate::runbook::library::{BUILT_IN, Library};
 
 /// The journal's files: those named, else all of the state folder in their order.
@@ -17,36 +17,44 @@ fn leaves(config: &Config, named: &[PathBuf]) -> Result<Vec<Leaf>, String> {
             .paths
             .journal()
             .ok_or("there is no state folder: set XDG_STATE_HOME or HOME, or name a file")?;
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(format!("{}: {e}", folder.display())),
-        };
-        paths = entries
-            .filter_map(|e| Some(e.ok()?.path()))
-            .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
-            .collect();
-        paths.sort();
+        paths = journal::files(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     }
     paths
         .into_iter()
         .map(|path| {
             let reading = journal::read(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-            let name = path.display().to_string();
-            Ok(Leaf { name, reading })
+            Ok(Leaf { path, reading })
         })
         .collect()
+}
+
+fn chosen(filter: &JournalFilter) -> Result<Chosen, String> {
+    let now = jiff::Timestamp::now();
+    let moment = |text: &Option<String>| text.as_deref().map(|t| moment(t, now)).transpose();
+    Ok(Chosen {
+        since: moment(&filter.since)?,
+        until: moment(&filter.until)?,
+        incident: filter.incident.clone(),
+        run: filter.run.clone(),
+    })
 }
 
 /// `qd journal`
 ///
 /// # Errors
-/// A file that cannot be read.
+/// A file that cannot be read, or a time that is none.
 pub fn journal(options: Options, args: &JournalArgs) -> Result<Answer, String> {
     let config = Config::load(&Inputs::gather(options)).config;
     Ok(match &args.command {
-        JournalCommand::Show(a) => headless::journal::show(&leaves(&config, &a.files)?, a.output),
+        JournalCommand::Show(a) => {
+            let chosen = chosen(&a.filter)?;
+            headless::journal::show(&leaves(&config, &a.files.files)?, &chosen, a.files.output)
+        }
         JournalCommand::Verify(a) => headless::journal::verify(&leaves(&config, &a.files)?, a.output),
+        JournalCommand::Export(a) => {
+            let chosen = chosen(&a.filter)?;
+            headless::export::export(&leaves(&config, &a.files)?, &chosen, a.format, jiff::Timestamp::now())
+        }
     })
 }
 

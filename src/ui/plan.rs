@@ -15,6 +15,18 @@ use crate::theme::Role;
 fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     let mut out = Vec::new();
     for step in &plan.steps {
+        // One line of kubectl's stands for several steps: each of the others is one line here.
+        if step.same_as.is_empty() {
+            let mut line = Line(vec![(format!("{} ", step.target), Role::Text)]);
+            for change in &step.changes {
+                line = line
+                    .and(change.before.clone(), Role::DiffRemove)
+                    .and(format!(" {} ", look.symbols.arrow), Role::TextMuted)
+                    .and(change.after.clone(), Role::DiffAdd);
+            }
+            out.push(line);
+            continue;
+        }
         if plan.steps.len() > 1 {
             out.push(Line::new(step.target.to_string(), Role::Heading));
         }
@@ -28,11 +40,11 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
         }
         out.push(Line::pair("same as", step.same_as.clone()));
     }
-    for line in &plan.impact {
-        out.push(Line::pair("impact", line.clone()));
-    }
-    for line in &plan.last_set {
-        out.push(Line::pair("last set", line.clone()));
+    // One label for all of its lines.
+    for (label, lines) in [("impact", &plan.impact), ("last set", &plan.last_set)] {
+        for (n, line) in lines.iter().enumerate() {
+            out.push(Line::pair(if n == 0 { label } else { "" }, line.clone()));
+        }
     }
     for w in &plan.warnings {
         let (mark, role) = if w.serious {

@@ -1,6 +1,7 @@
 //! The commands, one file a group.
 
 mod actions;
+mod cluster;
 mod console;
 mod dialogs;
 mod lists;
@@ -15,6 +16,7 @@ mod views;
 
 use super::command::Command;
 
+pub(crate) use cluster::{awaits, offered};
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
@@ -24,6 +26,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     lists::TABLE,
     objects::TABLE,
     actions::TABLE,
+    cluster::TABLE,
     sources::TABLE,
     runbooks::TABLE,
     logs::TABLE,

@@ -1,6 +1,6 @@
 //! The keys of lists to choose from, and what becomes of the choice.
 
-use super::{actions, logs};
+use super::{actions, cluster, logs};
 use crate::app::command::{Command, always};
 use crate::app::layers::{Choice, Picker, PickerFor};
 use crate::app::msg::{ContextRow, Effect};
@@ -111,6 +111,21 @@ fn picked(app: &mut App) -> Vec<Effect> {
         }
         PickerFor::ImageContainer(target) => match value {
             Some(container) => actions::ask_image(app, target, &container),
+            None => Vec::new(),
+        },
+        PickerFor::ResourcesContainer(target) => match value {
+            Some(container) => cluster::ask_resources(app, target, &container),
+            None => Vec::new(),
+        },
+        PickerFor::Offer { offer, offered, .. } => {
+            let at = value.and_then(|v| v.parse::<usize>().ok());
+            match at.and_then(|at| offered.into_iter().nth(at)) {
+                Some(picked) => cluster::chosen(app, offer, picked),
+                None => Vec::new(),
+            }
+        }
+        PickerFor::SecretValue { target, key } => match value {
+            Some(value) => cluster::value_chosen(app, target, key, &value),
             None => Vec::new(),
         },
         PickerFor::Runbook(subject) => match (value, subject) {

@@ -6,6 +6,7 @@ mod help;
 mod history;
 mod item;
 mod logs;
+mod object_prompt;
 mod palette;
 mod picker;
 mod plan;
@@ -20,6 +21,7 @@ pub use help::Help;
 pub use history::{DiffAgainst, History};
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
+pub use object_prompt::ObjectPrompt;
 #[cfg(test)]
 pub(crate) use palette::listed;
 pub use palette::{Entry, Palette};

@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ParamState {
     /// Set by the operator or by use; no longer follows anything.
-    set: Option<Value>,
+    pub(super) set: Option<Value>,
     /// What the default gives now.
     proposed: Option<Answer>,
 }

@@ -1,21 +1,26 @@
 //! What a run is about: a workload, a pod, or something of another source.
 
-use crate::model::{Kind, ObjectRef, SourceKind, Sources, Str, World};
+use crate::model::{Kind, ObjectRef, SourceKind, Sources, Str, World, text};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a run is about. It keeps the workload, so that it still knows where to look once a bad pod is gone.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Subject {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workload: Option<ObjectRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<ObjectRef>,
     /// What is no workload and no pod. The workload that stands behind it (that works the queue, say) comes along.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<SignalSeen>,
 }
 
 /// The signal that began the run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SignalSeen {
     pub id: String,
     pub severity: String,
@@ -24,63 +29,99 @@ pub struct SignalSeen {
 }
 
 /// Something that is neither a workload nor a pod, by its identity. `source` is the name in the configuration.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "lowercase")]
 pub enum About {
     Queue {
+        #[serde(with = "text")]
         source: Str,
+        #[serde(with = "text")]
         queue: Str,
     },
     /// A PostgreSQL server as a whole.
     Postgres {
+        #[serde(with = "text")]
         source: Str,
     },
     /// With the pid, `backend_start` is the session's identity.
     Session {
+        #[serde(with = "text")]
         source: Str,
         pid: i32,
         backend_start: Option<String>,
     },
     Statement {
+        #[serde(with = "text")]
         source: Str,
         query_id: String,
     },
     Table {
+        #[serde(with = "text")]
         source: Str,
         schema: String,
         name: String,
     },
     /// One server of a deployment; `None`: the worst of them.
     Redis {
+        #[serde(with = "text")]
         source: Str,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_text")]
         node: Option<Str>,
     },
     /// A Certificate of cert-manager, or a TLS Secret that nothing keeps.
     Certificate {
+        #[serde(with = "text")]
         source: Str,
+        #[serde(with = "text")]
         namespace: Str,
+        #[serde(with = "text")]
         name: Str,
     },
     /// What serves a certificate.
     Endpoint {
+        #[serde(with = "text")]
         source: Str,
+        #[serde(with = "text")]
         address: Str,
     },
     /// A service as Prometheus knows it, or an objective.
     Service {
+        #[serde(with = "text")]
         source: Str,
+        #[serde(with = "text")]
         name: Str,
     },
     /// All firing alerts of one name.
     Alert {
+        #[serde(with = "text")]
         source: Str,
+        #[serde(with = "text")]
         name: Str,
     },
     Http {
+        #[serde(with = "text")]
         name: Str,
     },
     Node(ObjectRef),
     /// A Job or a CronJob.
     Job(ObjectRef),
+}
+
+/// As [`text`], for what may be missing.
+mod maybe_text {
+    use super::Str;
+    use serde::Deserialize as _;
+
+    pub fn serialize<S: serde::Serializer>(text: &Option<Str>, to: S) -> Result<S::Ok, S::Error> {
+        match text {
+            Some(text) => to.serialize_some(&**text),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Str>, D::Error> {
+        Ok(Option::<String>::deserialize(from)?.map(Into::into))
+    }
 }
 
 impl About {
@@ -114,6 +155,8 @@ impl About {
             Self::Redis { source, .. } => format!("redis/{source}"),
             Self::Certificate { namespace, name, .. } => format!("certificate/{namespace}/{name}"),
             Self::Alert { source, name } => format!("alert/{source}/{name}"),
+            Self::Node(node) => format!("node/{}", node.name),
+            Self::Job(job) => format!("{}/{}/{}", job.kind.short(), job.namespace, job.name),
             _ => return None,
         })
     }

@@ -88,18 +88,20 @@ pub(super) fn sync(world: &mut World, key: &Key) {
         return;
     };
     if text(&certificate, "/status/notAfter").is_empty() {
-        let left = super::json::annotation(&certificate, "quarterdeck.lab/days-left")
+        let left: f64 = super::json::annotation(&certificate, "quarterdeck.lab/days-left")
             .parse()
-            .unwrap_or(60);
+            .unwrap_or(60.0);
         // A little less: so many days is the limit of the rule, and it has been passed.
-        let to = world.now + SignedDuration::from_mins(left * 24 * 60 - 10);
+        let to = world.now + SignedDuration::from_mins((left * 24.0 * 60.0) as i64 - 10);
         issue(world, key, &certificate, to - LIFE, to);
         return;
     }
     let issuing = list(&certificate, "/status/conditions")
         .iter()
         .find(|c| text(c, "/type") == "Issuing" && text(c, "/status") == "True");
-    let Some(issuing) = issuing else { return };
+    let Some(issuing) = issuing else {
+        return super::acme::renew_when_due(world, key, &certificate);
+    };
     let revision = super::json::int(&certificate, "/status/revision") + 1;
     let name = format!("{}-{revision}", key.name);
     let request = Key::new(&key.ns, &name);
@@ -129,6 +131,9 @@ pub(super) fn sync(world: &mut World, key: &Key) {
         world.at(world.now + ISSUING, Work::Certificate(key.clone()));
         return;
     };
+    if world.scenario.acme_fails && super::acme::is_of(world, &certificate) {
+        return super::acme::order(world, &certificate, &found);
+    }
     let since = time(&found, "/metadata/creationTimestamp").unwrap_or(world.now);
     if world.now < since + ISSUING - secs(1) {
         world.at(since + ISSUING, Work::Certificate(key.clone()));

@@ -6,6 +6,7 @@
 
 pub(crate) mod json;
 
+mod acme;
 mod budgets;
 mod certificates;
 mod daemonset;
