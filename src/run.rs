@@ -4,6 +4,7 @@
 mod cluster;
 mod reads;
 mod records;
+mod report;
 mod screen;
 pub(crate) mod sources;
 mod taste;
@@ -286,6 +287,23 @@ impl Performer {
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
     }
 
+    /// Writes the report beside the loop, and says where it is.
+    fn report(&self, incident: Option<String>) {
+        let (folder, sender) = (self.journal_dir.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let written = tokio::task::spawn_blocking(move || {
+                let folder = folder.ok_or("there is no state folder: set XDG_STATE_HOME or HOME")?;
+                report::write(&folder, incident.as_deref(), Timestamp::now())
+            });
+            let notice = match written.await {
+                Ok(Ok(path)) => Notice::info(format!("the report is in {}", path.display())),
+                Ok(Err(why)) => Notice::error(format!("no report: {why}")),
+                Err(_) => Notice::error("no report: its writer stopped"),
+            };
+            let _ = sender.send(Event::Msg(Msg::Notice(notice))).await;
+        });
+    }
+
     fn tell(&self, msg: Msg) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -324,6 +342,11 @@ impl Performer {
                 Effect::Plan(id, request) => self.link.plan(id, request),
                 Effect::Execute(confirmed) => self.link.execute(*confirmed),
                 Effect::Stop(id) => self.link.stop(id),
+                Effect::AskApproval { run, ask, .. } => {
+                    let (why, solo) = self.link.alone();
+                    let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
+                    queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                }
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {
@@ -343,8 +366,10 @@ impl Performer {
                         task.abort();
                     }
                 }
+                Effect::Incident(id) => self.link.set_incident(id),
+                Effect::Report(of) => self.report(of),
                 Effect::Record(entry) => {
-                    if let Some(journal) = self.link.journal() {
+                    if let Some(journal) = self.link.journal(self.journal_dir.as_deref()) {
                         record(journal, *entry, self.records.as_ref());
                     }
                 }

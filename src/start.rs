@@ -53,6 +53,7 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Rollouts(p)) => return print(cli.options, What::Rollouts, p.output).await,
         Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
         Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
+        Some(Command::Report(args)) => return answer(records::report(cli.options, &args)),
         Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
         Some(Command::Queues(p)) => return print(cli.options, What::Queues, p.output).await,
         Some(Command::Queries(p)) => return print(cli.options, What::Queries, p.output).await,
@@ -148,6 +149,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     let wanted = demo::Options {
         pods: args.pods as usize,
         events_per_second: args.events_per_second,
+        certificates: args.certificates as usize,
         calm: args.calm,
         ..demo::Options::default()
     };

@@ -66,8 +66,12 @@ pub async fn execute(
             progress,
         },
     };
-    let (outcome, verdict) = match run.allowed().await {
-        Ok(()) if run.plan.request.source().is_some() => run.all_deeds(grant).await,
+    let allowed = match run.allowed().await {
+        Ok(()) => run.record_confirmation().await,
+        refused => refused,
+    };
+    let (outcome, verdict) = match allowed {
+        Ok(()) if !run.plan.request.is_of_cluster() => run.all_deeds(grant).await,
         Ok(()) if run.plan.request.is_drain() => run.drain(grant).await,
         Ok(()) => run.all_steps(grant).await,
         Err(outcome) => (outcome, None),
@@ -307,7 +311,17 @@ impl Run<'_> {
         ))
     }
 
-    async fn record_result(&self, ticket: Ticket, result: Entry, outcome: &Outcome) {
+    /// Nothing is sent before it is on disk who confirmed it.
+    async fn record_confirmation(&self) -> Result<(), Outcome> {
+        let Some(entry) = ledger::confirm(self.confirmed) else {
+            return Ok(());
+        };
+        let written = self.record(move |j| j.append(entry)).await;
+        written.map(|_| ()).map_err(Outcome::NotRecorded)
+    }
+
+    async fn record_result(&self, ticket: Ticket, mut result: Entry, outcome: &Outcome) {
+        result.runbook = self.confirmed.run().cloned();
         if let Err(why) = self.record(move |j| j.result(ticket, result)).await {
             let text = format!(
                 "it was sent ({}), but the answer could not be recorded: {why}",
@@ -320,6 +334,7 @@ impl Run<'_> {
     async fn record_verdict(&self, step: &PlanStep, verdict: &Verdict) {
         let mut entry = ledger::about(self.plan, RecordKind::Verify, step);
         entry.outcome = verdict_text(verdict);
+        entry.runbook = self.confirmed.run().cloned();
         if let Err(why) = self.record(move |j| j.append(entry)).await {
             let text = format!("the verdict could not be recorded: {why}");
             self.tell(Stage::Verifying { text, worrying: true }).await;

@@ -1,12 +1,12 @@
 //! The right to write, as a type: without a [`WriteGrant`] nothing here can change anything.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::execute::Pace;
 use super::plan::{ActionId, Class, Plan, Refusal, Request};
+use super::run_command::Stops;
 use super::{Policy, Reach, pipeline};
 use crate::journal::Journal;
 use crate::model::Place;
@@ -55,23 +55,6 @@ impl Planner {
     }
 }
 
-/// What was asked to stop between two of its steps.
-#[derive(Clone, Debug, Default)]
-pub struct Stops(Arc<Mutex<BTreeSet<ActionId>>>);
-
-impl Stops {
-    /// Asks for it. What has no place to stop goes on.
-    pub fn stop(&self, id: ActionId) {
-        if let Ok(mut all) = self.0.lock() {
-            all.insert(id);
-        }
-    }
-
-    pub(super) fn is_stopped(&self, id: ActionId) -> bool {
-        self.0.lock().is_ok_and(|all| all.contains(&id))
-    }
-}
-
 /// Makes plans with a dry run, and carries them out. Having one means having had a grant.
 #[derive(Clone)]
 pub struct Actor {
@@ -79,7 +62,8 @@ pub struct Actor {
     act: kube::Client,
     journal: Journal,
     pace: Pace,
-    stops: Stops,
+    /// What is to end before its time.
+    stops: Arc<Stops>,
 }
 
 impl Actor {
@@ -90,7 +74,7 @@ impl Actor {
             act,
             journal,
             pace: Pace::default(),
-            stops: Stops::default(),
+            stops: Arc::default(),
         }
     }
 
@@ -101,23 +85,26 @@ impl Actor {
         self
     }
 
-    /// Hears of stops through this one.
-    #[must_use]
-    pub fn with_stops(mut self, stops: Stops) -> Self {
-        self.stops = stops;
-        self
-    }
-
-    pub const fn stops(&self) -> &Stops {
-        &self.stops
-    }
-
     pub const fn planner(&self) -> &Planner {
         &self.planner
     }
 
     pub const fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Ends a local command, or a drain between two pods; of what was sent already nothing can be called back.
+    pub fn stop(&self, id: ActionId) {
+        self.stops.send_modify(|ids| ids.push(id));
+    }
+
+    /// Whether it was asked to stop.
+    pub(super) fn is_stopped(&self, id: ActionId) -> bool {
+        self.stops.borrow().contains(&id)
+    }
+
+    pub(super) fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     pub(super) const fn pace(&self) -> Pace {

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::FieldChange;
 use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
 use super::second::Second;
+use super::{FieldChange, temporary};
+use crate::journal::temporary::{MARK, TOOK};
 use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, sha256};
 
 /// A record about one step of a plan.
@@ -23,6 +24,23 @@ pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
     });
     entry.plan_hash = plan.hash();
     entry
+}
+
+/// Who confirmed what: on disk before the first intent.
+pub(super) fn confirm(confirmed: &Confirmed) -> Option<Entry> {
+    let plan = confirmed.plan();
+    let mut entry = about(plan, RecordKind::Confirm, plan.steps.first()?);
+    entry.outcome.clone_from(&plan.title);
+    entry.reason.clone_from(&confirmed.by().reason);
+    entry.runbook = confirmed.run().cloned();
+    entry.data = json!({
+        "steps": plan.steps.len(), "risk": plan.risk, "class": plan.class, "at": confirmed.at(),
+        "typed": !confirmed.by().typed.is_empty(),
+    });
+    if plan.risk == Risk::R3 {
+        entry.approval = "solo".into();
+    }
+    Some(entry)
 }
 
 pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> Entry {
@@ -42,6 +60,10 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
     entry.before = side(|c| &c.before);
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
+    entry.runbook = confirmed.run().cloned();
+    if let Some(mark) = temporary::mark(plan, step) {
+        entry.data = json!({ MARK: mark });
+    }
     entry.approval = match confirmed.second() {
         Some(second) => second.text(),
         None if plan.risk == Risk::R3 => "solo".into(),
@@ -86,6 +108,7 @@ pub(super) fn result(
     let mut entry = about(plan, RecordKind::Result, step);
     entry.request = Some(request(step, body));
     entry.outcome = outcome_text(outcome);
+    entry.data = json!({ TOOK: temporary::took(outcome) });
     entry.response = answer;
     entry.duration_ms = u64::try_from(took.as_millis()).ok();
     entry

@@ -13,6 +13,7 @@
 //! which differ in the annotation, the field manager, the patch type and the spelling of `deleteOptions`.
 
 mod bull;
+mod command;
 mod delete_keys;
 mod delete_pod;
 mod draft;
@@ -38,7 +39,9 @@ mod renew;
 mod restart;
 mod retry_jobs;
 mod revisions;
+mod risk;
 mod roll_back;
+mod run_command;
 mod scale;
 mod scalers;
 mod sealed;
@@ -50,11 +53,13 @@ mod status;
 mod steward;
 mod survey;
 mod target;
+mod temporary;
 pub mod verify;
 mod wire;
 
+pub use command::{Command, Hidden, Variable, quoted};
 pub use execute::{Pace, execute};
-pub use grant::{Actor, Planner, Stops, WriteGrant};
+pub use grant::{Actor, Planner, WriteGrant};
 pub use objects::job_templates;
 pub use objects::{Alphabet, NewValue, ObjectAsk, Resources, looks_secret};
 pub use offers::{Offer, Offered};
@@ -68,7 +73,7 @@ pub use registry::{ActionInfo, REGISTRY, Verb, info};
 pub use sealed::Sealed;
 pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
-pub use target::{Target, Thing};
+pub use target::{Program, Target, Thing};
 
 /// The name under which the API server notes our changes (`managedFields`).
 pub const FIELD_MANAGER: &str = "quarterdeck";

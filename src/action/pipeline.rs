@@ -53,7 +53,7 @@ pub async fn plan(
         now,
         secrets: actor.is_some() && !planner.policy.read_only,
     };
-    let of_cluster = request.source().is_none();
+    let of_cluster = request.is_of_cluster();
     let mut draft = if of_cluster {
         draft(&survey, &request).await?
     } else {

@@ -3,10 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use super::risk::{Class, Risk};
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
 use super::sealed::Sealed;
 use super::second::{Second, SecondPerson, accepts};
-use super::{ObjectAsk, PostgresAsk, Target, Thing};
+use super::{Command, ObjectAsk, PostgresAsk, Target, Thing};
+use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
 /// One run through the pipeline, unique within the process.
@@ -107,6 +109,10 @@ pub enum Request {
         minutes: u32,
         comment: String,
     },
+    /// A command on this machine.
+    Run {
+        command: Box<Command>,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -146,10 +152,16 @@ impl Request {
             Self::Renew { .. } => "renew-certificate",
             Self::Silence { .. } => "silence-alert",
             Self::ExpireSilence { .. } => "expire-silence",
+            Self::Run { .. } => "run",
         }
     }
 
-    /// The source that it is about; `None`: the Kubernetes cluster.
+    /// Whether it goes to the Kubernetes cluster.
+    pub const fn is_of_cluster(&self) -> bool {
+        self.source().is_none() && !matches!(self, Self::Run { .. })
+    }
+
+    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),
@@ -203,45 +215,6 @@ impl Request {
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
             _ => Vec::new(),
         }
-    }
-}
-
-/// How dangerous, by section C2 of the safety reference; decides the form of the confirmation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Risk {
-    /// Reads only.
-    R0,
-    /// Reversible and small.
-    R1,
-    /// Disruptive.
-    R2,
-    /// Destructive or irreversible.
-    R3,
-}
-
-/// How the platform is classed. Undeclared counts as production and says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Class {
-    Production,
-    Unclassified,
-    Staging,
-    Local,
-}
-
-impl Class {
-    pub const fn badge(self) -> &'static str {
-        match self {
-            Self::Production => "PROD",
-            Self::Unclassified => "UNCLASSIFIED",
-            Self::Staging => "STAGING",
-            Self::Local => "LOCAL",
-        }
-    }
-
-    /// Whether confirmations treat it as production.
-    pub const fn is_production(self) -> bool {
-        matches!(self, Self::Production | Self::Unclassified)
     }
 }
 
@@ -415,6 +388,7 @@ impl Plan {
             by,
             second,
             at: now,
+            run: None,
         })
     }
 }
@@ -456,6 +430,7 @@ pub struct Confirmed {
     by: Confirmation,
     second: Option<Second>,
     at: Timestamp,
+    run: Option<RunbookRef>,
 }
 
 impl Confirmed {
@@ -474,6 +449,17 @@ impl Confirmed {
 
     pub const fn at(&self) -> Timestamp {
         self.at
+    }
+
+    /// The same, as a step of a run: its records say so.
+    #[must_use]
+    pub fn in_run(mut self, run: Option<RunbookRef>) -> Self {
+        self.run = run;
+        self
+    }
+
+    pub const fn run(&self) -> Option<&RunbookRef> {
+        self.run.as_ref()
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Policy {
     pub two_person: Option<Risk>,
     /// Where nobody is there to approve, one may go on alone with a reason.
     pub break_glass: bool,
+    /// Runbooks may start local commands.
+    pub run_steps: bool,
     pub freeze: Vec<Freeze>,
 }
 
@@ -45,6 +47,7 @@ impl Policy {
                 config::TwoPersonFrom::R3 => Risk::R3,
             }),
             break_glass: configured.break_glass,
+            run_steps: configured.run_steps && !configured.is_read_only(),
             freeze: configured
                 .freezes
                 .iter()
@@ -64,6 +67,7 @@ impl Policy {
         self.read_only |= other.read_only;
         self.production |= other.production;
         self.require_reason |= other.require_reason;
+        self.run_steps &= other.run_steps;
         self.max_risk = [self.max_risk, other.max_risk].into_iter().flatten().min();
         self.two_person = [self.two_person, other.two_person].into_iter().flatten().min();
         self.break_glass &= other.break_glass;
@@ -131,6 +135,7 @@ mod tests {
             max_risk: Some(Risk::R1),
             two_person: Some(Risk::R2),
             break_glass: false,
+            run_steps: false,
             freeze: vec![Freeze {
                 name: "release week".into(),
                 from: Timestamp::MIN,
@@ -141,6 +146,7 @@ mod tests {
             max_risk: Some(Risk::R3),
             two_person: Some(Risk::R3),
             break_glass: true,
+            run_steps: true,
             ..Policy::default()
         };
         let mut policy = strict.clone();

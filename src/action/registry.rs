@@ -49,6 +49,16 @@ const PATCH_DEPLOYMENT: &[Verb] = &[need("patch", "apps", "deployments", "")];
 const BULL_ACL: &[&str] =
     &["ACL SETUSER qd +eval +zrem +hset +hdel +lpush +rpush +ltrim +rename +zadd +incr +del +xadd ~bull:*"];
 
+/// What changes no server that the console knows of.
+pub const LOCAL: &[ActionInfo] = &[ActionInfo {
+    name: "run",
+    doc: "Run a command of a runbook on this machine, where the policy allows it.",
+    risk_floor: Risk::R2,
+    source: None,
+    needs: &[],
+    grants: &[],
+}];
+
 pub const REGISTRY: &[ActionInfo] = &[
     ActionInfo {
         name: "scale",
@@ -356,5 +366,5 @@ pub const REGISTRY: &[ActionInfo] = &[
 
 /// The action of this name.
 pub fn info(name: &str) -> Option<&'static ActionInfo> {
-    REGISTRY.iter().find(|a| a.name == name)
+    REGISTRY.iter().chain(LOCAL).find(|a| a.name == name)
 }

@@ -35,6 +35,10 @@ pub struct Activity {
     pub targets: Vec<Target>,
     pub reason: String,
     pub same_as: Vec<String>,
+    /// What the confirmation was bound to: every record of this change carries it.
+    pub plan_hash: String,
+    /// How the plan would have it taken back, whatever became of it.
+    pub planned_undo: Undo,
     pub started: Timestamp,
     /// The newest sentence about it.
     pub line: String,
@@ -59,6 +63,8 @@ impl Activity {
             targets: plan.steps.iter().map(|s| s.target.clone()).collect(),
             reason: reason.to_owned(),
             same_as: plan.steps.iter().map(|s| s.same_as.clone()).collect(),
+            plan_hash: plan.hash(),
+            planned_undo: plan.undo.clone(),
             started: now,
             line: "recording the intent".to_owned(),
             worrying: false,
@@ -90,6 +96,12 @@ impl Activity {
                 self.line.clone_from(text);
                 self.worrying = *worrying;
             }
+            Stage::Output(lines) => {
+                if let Some(line) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
+                    self.line.clone_from(line);
+                }
+            }
+            Stage::Exited(code) => self.line = format!("exit {code}"),
             Stage::Soaking { until } => {
                 "healthy; watching that it stays so".clone_into(&mut self.line);
                 self.soak_until = Some(*until);

@@ -7,6 +7,7 @@ pub mod activity;
 pub mod command;
 mod commands;
 pub mod doc;
+mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;

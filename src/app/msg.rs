@@ -9,6 +9,7 @@ use crate::action::{ActionId, Class, Confirmed, Offer, Offered, Plan, Progress, 
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
 use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
+use crate::runbook::engine::AskId;
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +36,11 @@ pub enum Msg {
     Contexts(Result<Vec<ContextRow>, String>),
     Planned(ActionId, Result<Box<Plan>, Refusal>),
     Progress(Progress),
+    /// What became of the question to a second person: one of the run's approval events.
+    Approval {
+        run: u64,
+        event: crate::runbook::engine::Event,
+    },
     Fetched(Token, Result<Fetched, String>),
     Logs(Token, LogBatch),
     /// Something to tell, from outside the state machine (a bad keymap, a journal that cannot be written).
@@ -228,9 +234,23 @@ pub enum Effect {
     Fetch(Token, Fetch),
     OpenLogs(Token, LogQuery),
     CloseLogs(Token),
+    /// Stop a local command that is carried out.
+    Stop(ActionId),
+    /// A step of a run asks a second person to agree to this text, and to the plan if one is named. The answer comes
+    /// as [`Msg::Approval`].
+    AskApproval {
+        run: u64,
+        ask: AskId,
+        text: String,
+        plan: Option<ActionId>,
+    },
     /// To the terminal's clipboard.
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    /// Every record from now on carries this incident's id; empty: none is open.
+    Incident(String),
+    /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
+    Report(Option<String>),
     Bell,
 }

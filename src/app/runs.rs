@@ -23,6 +23,17 @@ pub struct RunEntry {
     asked: Option<Asked>,
 }
 
+impl RunEntry {
+    /// A run of which no plan is on screen.
+    pub(super) const fn new(number: u64, run: Run) -> Self {
+        Self {
+            number,
+            run,
+            asked: None,
+        }
+    }
+}
+
 /// The change that the current step asked for.
 #[derive(Clone, Copy, Debug)]
 struct Asked {
@@ -67,7 +78,7 @@ impl App {
             .or_else(|| self.strip.current(&self.judge))
     }
 
-    fn facts(&self, subject: &Subject) -> Facts {
+    pub(super) fn facts(&self, subject: &Subject) -> Facts {
         facts::of(&self.world, subject, self.now)
     }
 
@@ -97,11 +108,7 @@ impl App {
             params: std::collections::BTreeMap::new(),
         };
         let (run, effects) = Run::start(book, start, &facts, self.now);
-        self.runs.push(RunEntry {
-            number,
-            run,
-            asked: None,
-        });
+        self.runs.push(RunEntry::new(number, run));
         self.layers.push(Layer::Runbook(RunView {
             run: number,
             ..RunView::default()
@@ -155,7 +162,7 @@ impl App {
     }
 
     /// Performs what a run asks for.
-    fn perform(&mut self, number: u64, effects: Vec<engine::Effect>) -> Vec<Effect> {
+    pub(super) fn perform(&mut self, number: u64, effects: Vec<engine::Effect>) -> Vec<Effect> {
         let mut out = Vec::new();
         for effect in effects {
             match effect {
@@ -194,6 +201,31 @@ impl App {
                     })),
                     Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask, why })),
                 },
+                engine::Effect::PlanCommand(ask) => match self.may_mutate() {
+                    Ok(()) => {
+                        let command = Box::new(ask.command);
+                        out.extend(
+                            self.plan_for_run(number, Request::Run { command }, &ask.reason, |plan| Asked {
+                                plan,
+                                ask: ask.ask,
+                                verify_for: None,
+                                soak: None,
+                            }),
+                        );
+                    }
+                    Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask: ask.ask, why })),
+                },
+                engine::Effect::AskApproval { ask, text, plan } => out.push(Effect::AskApproval {
+                    run: number,
+                    ask,
+                    text,
+                    plan,
+                }),
+                engine::Effect::Stop { plan } => out.push(Effect::Stop(plan)),
+                engine::Effect::Copy(text) => {
+                    self.say("the text was sent to the terminal's clipboard");
+                    out.push(Effect::Copy(text));
+                }
                 engine::Effect::Open(open) => out.extend(self.open_for_run(number, open)),
                 engine::Effect::Record(record) => out.push(Effect::Record(Box::new(self.run_entry(number, &record)))),
             }
@@ -205,6 +237,7 @@ impl App {
     fn run_entry(&self, number: u64, record: &engine::Record) -> Entry {
         let mut entry = Entry::new(RecordKind::Run, record.what.name());
         entry.outcome.clone_from(&record.text);
+        entry.data = self.run_data(number);
         entry.runbook = self.runs.iter().find(|r| r.number == number).map(|r| RunbookRef {
             id: r.run.book().id.clone(),
             sha256: r.run.book().digest.clone(),
@@ -321,7 +354,9 @@ impl App {
     }
 
     pub(crate) fn run_confirmed(&mut self, number: u64, plan: ActionId) -> Vec<Effect> {
-        self.run_event(number, Event::Confirmed { plan })
+        let effects = self.run_event(number, Event::Confirmed { plan });
+        let recorded = self.run_record(number, "confirmed", "");
+        effects.into_iter().chain(recorded).collect()
     }
 
     pub(crate) fn run_progress(&mut self, number: u64, activity: &Activity, stage: &Stage) -> Vec<Effect> {

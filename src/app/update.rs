@@ -7,6 +7,7 @@ use super::layers::{Content, PlanFocus, PromptFor};
 use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
+use crate::journal::RecordKind;
 use crate::keys::{Chord, Key, Resolved};
 use crate::model::Freshness;
 
@@ -52,6 +53,7 @@ impl App {
             }
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
+            Msg::Approval { run, event } => self.run_event(run, event),
             Msg::Fetched(token, answer) => {
                 self.fetched(token, answer);
                 Vec::new()
@@ -142,6 +144,10 @@ impl App {
         if let (Some(run), Ok(plan)) = (run, &mut answer) {
             self.run_paces(run, plan);
         }
+        let mut effects = Vec::new();
+        if let Ok(plan) = &answer {
+            effects.extend(self.plan_record(RecordKind::Plan, plan, run));
+        }
         for layer in &mut self.layers {
             if let Layer::Plan(plan) = layer
                 && plan.id == id
@@ -150,10 +156,10 @@ impl App {
                 self.dirty = true;
             }
         }
-        match run {
-            Some(run) => self.run_planned(run, id, &answer),
-            None => Vec::new(),
+        if let Some(run) = run {
+            effects.extend(self.run_planned(run, id, &answer));
         }
+        effects
     }
 
     fn progress(&mut self, progress: &Progress) -> Vec<Effect> {
@@ -411,7 +417,13 @@ impl App {
         self.dirty = true;
         match self.layers.pop() {
             Some(Layer::Logs(logs)) => vec![Effect::CloseLogs(logs.token)],
-            Some(Layer::Plan(plan)) => self.run_plan_closed(&plan),
+            Some(Layer::Plan(plan)) => {
+                let given_up = plan
+                    .plan()
+                    .and_then(|p| self.plan_record(RecordKind::Abort, p, plan.run));
+                let of_run = self.run_plan_closed(&plan);
+                given_up.into_iter().chain(of_run).collect()
+            }
             Some(_) => Vec::new(),
             None => {
                 if self.focus == Focus::Strip {

@@ -12,6 +12,7 @@ mod pods;
 mod queries;
 mod queues;
 mod redis;
+pub mod report;
 mod role;
 mod rollouts;
 pub mod runbooks;

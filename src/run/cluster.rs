@@ -1,7 +1,7 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ pub struct Link {
     planner: Option<Planner>,
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
+    /// The incident that is open; empty: none.
+    incident: String,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -99,6 +101,7 @@ impl Link {
             planner: None,
             actor: None,
             journal: None,
+            incident: String::new(),
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -110,8 +113,23 @@ impl Link {
         self.target.kubeconfig.clone()
     }
 
-    pub fn journal(&self) -> Option<Arc<Journal>> {
+    /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
+    /// reads.
+    pub fn journal(&mut self, dir: Option<&Path>) -> Option<Arc<Journal>> {
+        if self.journal.is_none() && self.grant.is_some() {
+            let opened = Journal::open(dir?, Who::here("", Mode::Live)).ok()?;
+            opened.set_incident(&self.incident);
+            self.journal = Some(Arc::new(opened));
+        }
         self.journal.clone()
+    }
+
+    /// Every record from now on carries this incident's id.
+    pub fn set_incident(&mut self, id: String) {
+        if let Some(journal) = &self.journal {
+            journal.set_incident(&id);
+        }
+        self.incident = id;
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -265,6 +283,7 @@ impl Link {
                 .and_then(|dir| Journal::open(&dir, who).map_err(|e| e.to_string()));
             match opened {
                 Ok(journal) => {
+                    journal.set_incident(&self.incident);
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
                     super::record(Arc::new(journal.clone()), entry, None);
@@ -397,6 +416,25 @@ impl Link {
     /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
     pub fn in_flight(&self) -> watch::Receiver<usize> {
         self.in_flight.subscribe()
+    }
+
+    /// Ends a local command before its time.
+    pub fn stop(&self, id: ActionId) {
+        if let Some(actor) = &self.actor {
+            actor.stop(id);
+        }
+    }
+
+    /// Why no second person is asked, and whether one may go on without.
+    pub fn alone(&self) -> (String, bool) {
+        if self.config.policy.two_person {
+            (
+                "policy asks for a second person, and there is no way to ask one".to_owned(),
+                false,
+            )
+        } else {
+            ("no policy asks for a second person here".to_owned(), true)
+        }
     }
 
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.

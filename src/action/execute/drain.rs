@@ -64,7 +64,7 @@ impl Run<'_> {
         let mut in_vain = 0;
         let mut stopped = false;
         while let Some((n, step, asked)) = line.pop_front() {
-            stopped = self.actor.stops().is_stopped(self.plan.id);
+            stopped = self.actor.is_stopped(self.plan.id);
             if stopped || Instant::now() >= end {
                 line.push_front((n, step, asked));
                 break;

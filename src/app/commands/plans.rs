@@ -155,12 +155,15 @@ fn press(app: &mut App) -> Vec<Effect> {
                 return Vec::new();
             };
             let activity = Activity::new(confirmed.plan(), &reason, run, now);
+            let mut effects: Vec<Effect> = app.undo_record(confirmed.plan(), run).into_iter().collect();
             app.activities.push(activity);
             app.layers.pop();
-            let mut effects = vec![Effect::Execute(Box::new(confirmed))];
+            // That it was confirmed is on record before anything is sent.
             if let Some(run) = run {
                 effects.extend(app.run_confirmed(run, id));
             }
+            let confirmed = confirmed.in_run(run.and_then(|run| app.run_ref(run)));
+            effects.push(Effect::Execute(Box::new(confirmed)));
             effects
         }
     }

@@ -5,6 +5,7 @@ mod guard;
 mod other;
 mod part;
 mod pod;
+mod template;
 mod usage;
 mod workload;
 
