@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use super::risk::{Class, Risk};
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
+pub use super::risk::{Class, Risk};
 use super::sealed::Sealed;
 use super::second::{Second, SecondPerson, accepts};
 use super::{Command, ObjectAsk, PostgresAsk, Target, Thing};

@@ -3,7 +3,7 @@
 use super::doc::Scroll;
 use super::layers::{
     ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
-    TextView,
+    TextView, UnfinishedView,
 };
 
 use crate::model::Kind;
@@ -29,6 +29,8 @@ pub enum Layer {
     Question(Question),
     /// What was done, and how it stands.
     Activity(ActivityView),
+    /// What was left unfinished.
+    Unfinished(UnfinishedView),
 }
 
 impl Layer {
@@ -53,6 +55,7 @@ impl Layer {
             Self::Prompt(_) => &["text"],
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
+            Self::Unfinished(_) => &["unfinished", "list", "global"],
         }
     }
 
@@ -67,6 +70,7 @@ impl Layer {
                 | Self::History(_)
                 | Self::Runbook(_)
                 | Self::Activity(_)
+                | Self::Unfinished(_)
         )
     }
 

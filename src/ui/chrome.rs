@@ -268,6 +268,15 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "app.help",
         ],
         Some(Layer::Activity(_)) => &["list.open", "app.back", "app.help"],
+        Some(Layer::Unfinished(_)) => &[
+            "unfinished.resume",
+            "unfinished.take",
+            "unfinished.close",
+            "unfinished.happened",
+            "unfinished.not",
+            "app.back",
+            "app.help",
+        ],
         Some(_) => &[
             "palette.run",
             "palette.cancel",

@@ -330,12 +330,25 @@ mod tests {
             uid: "".into(),
         };
         let what = ObjectPrompt::Secret { key: "KEY".to_owned() };
-        let prompt_of = |what| Prompt::new(PromptFor::Object { target: target.clone(), what }, "KEY", "", "canary");
+        let prompt_of = |what| {
+            Prompt::new(
+                PromptFor::Object {
+                    target: target.clone(),
+                    what,
+                },
+                "KEY",
+                "",
+                "canary",
+            )
+        };
         let drawn = |p: &Prompt| {
             let screen = Rect::new(0, 0, 80, 24);
             let mut buf = Buffer::empty(screen);
             prompt(super::super::measuring(), p, screen, &mut buf);
-            buf.content().iter().map(ratatui::buffer::Cell::symbol).collect::<String>()
+            buf.content()
+                .iter()
+                .map(ratatui::buffer::Cell::symbol)
+                .collect::<String>()
         };
         let masked = drawn(&prompt_of(what));
         assert!(masked.contains("******") && !masked.contains("canary"), "{masked}");

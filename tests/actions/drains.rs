@@ -170,11 +170,11 @@ async fn it_can_be_stopped_between_two_pods() {
     let desk = desk();
     here(&desk, OTHER, |_| {});
     let plan = desk.plan(drain(&desk, false, false)).await.unwrap();
-    let (stops, id) = (desk.actor.stops().clone(), plan.id);
+    let (actor, id) = (desk.actor.clone(), plan.id);
     // Somebody stops it as soon as the first pod is gone.
     desk.fake.react(move |_, at| {
         if at.contains("/pods/") {
-            stops.stop(id);
+            actor.stop(id);
         }
     });
     let (outcome, verdict) = carry_out(&desk, plan, 60).await;

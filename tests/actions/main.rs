@@ -8,6 +8,7 @@ mod guards;
 mod objects;
 mod outcomes;
 mod requests;
+mod sealed;
 mod secrets;
 
 use fake_api::{APPS, Desk, Fake, finish, recording};

@@ -12,6 +12,9 @@ mod plans;
 mod prompts;
 mod runbooks;
 mod sources;
+mod statements;
+mod typed;
+mod unfinished;
 mod views;
 
 use super::command::Command;
@@ -25,10 +28,12 @@ pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
     objects::TABLE,
+    statements::TABLE,
     actions::TABLE,
     cluster::TABLE,
     sources::TABLE,
     runbooks::TABLE,
+    unfinished::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,

@@ -162,7 +162,7 @@ fn accept(app: &mut App) -> Vec<Effect> {
                 None,
             )
         }
-        PromptFor::Object { target, what } => match super::cluster::typed(target, what, &text) {
+        PromptFor::Object { target, what } => match super::typed::request(target, what, &text) {
             Ok(request) => app.open_plan(request, None),
             Err(why) => refuse(app, &why),
         },
@@ -172,6 +172,12 @@ fn accept(app: &mut App) -> Vec<Effect> {
             }
             app.run_event(run, Event::Skip { reason: text })
         }
+        PromptFor::TakeRun { .. } | PromptFor::CloseRun { .. } | PromptFor::ChangeSeen { .. } if text.is_empty() => {
+            refuse(app, "write it down: it goes on record")
+        }
+        PromptFor::TakeRun { key } => app.resume_run(&key, Some(text), false),
+        PromptFor::CloseRun { key } => app.close_run(&key, text),
+        PromptFor::ChangeSeen { intent, happened } => app.decide_change(&intent, happened, text),
         PromptFor::RunNote { run } => app.run_event(run, Event::Note(text)),
         PromptFor::RunAnswer { run } => {
             let name = app

@@ -80,7 +80,16 @@ fn a_typed_secret_is_in_no_layer_and_no_effect_that_anybody_could_print() {
     assert!(!all.contains("canary"), "{all}");
     let (target, ask) = object(asked(&effects).1);
     assert_eq!((target.kind, &*target.name), (Kind::Secret, "cortex-env"));
-    assert!(matches!(ask, ObjectAsk::RotateSecret { value: NewValue::Given(_), .. }), "{ask:?}");
+    assert!(
+        matches!(
+            ask,
+            ObjectAsk::RotateSecret {
+                value: NewValue::Given(_),
+                ..
+            }
+        ),
+        "{ask:?}"
+    );
 }
 
 #[test]
@@ -101,7 +110,12 @@ fn resources_are_typed_as_request_and_limit() {
     hands.press("a m");
     hands.types("memory=:512Mi");
     let (_, ask) = object(asked(&hands.press("enter")).1);
-    let ObjectAsk::SetResources { container, resources } = ask else { panic!() };
-    assert_eq!((container.as_str(), resources.limits.get("memory").map(String::as_str)), ("web", Some("512Mi")));
+    let ObjectAsk::SetResources { container, resources } = ask else {
+        panic!()
+    };
+    assert_eq!(
+        (container.as_str(), resources.limits.get("memory").map(String::as_str)),
+        ("web", Some("512Mi"))
+    );
     assert!(resources.requests.is_empty());
 }
