@@ -48,6 +48,11 @@ fn key(queue: &str, part: impl std::fmt::Display) -> String {
     format!("{PREFIX}:{queue}:{part}")
 }
 
+/// What a worker holds while it is at a job.
+fn lock(queue: &str, id: &str) -> String {
+    key(queue, format!("{id}:lock"))
+}
+
 impl Cortex {
     /// As it is at `now`. With `calm` nothing is wrong.
     pub fn new(now: Timestamp, calm: bool) -> Self {
@@ -183,6 +188,11 @@ impl Cortex {
         }
     }
 
+    /// How many jobs of a queue wait for a worker.
+    pub fn waiting(&self, queue: &str) -> u64 {
+        self.keys.list(&key(queue, "wait")).map_or(0, |l| l.len() as u64)
+    }
+
     /// Bytes in use.
     pub fn used(&self) -> u64 {
         BASE + self.keys.size()
@@ -236,6 +246,7 @@ fn fail(keys: &mut Keys, line: &Line, id: &str, at: i64) {
 fn finish(keys: &mut Keys, line: &mut Line, id: &str, at: i64) {
     line.done += 1;
     let job = key(line.name, id);
+    keys.remove(&lock(line.name, id));
     // Who was put back by a person finds the mail server in a better mood.
     let again = keys.field(&job, "atm").is_some();
     if line.fails > 0 && line.done.is_multiple_of(line.fails) && !again {
@@ -266,13 +277,8 @@ fn refill(keys: &mut Keys, line: &Line, at: i64) {
             return;
         };
         keys.lpush(&active, &id);
+        keys.put(&lock(line.name, &id), Data::Text(line.job.to_owned()));
         let job = key(line.name, &id);
         keys.hset(&job, "processedOn", at);
-        keys.put(&lock(line.name, &id), Data::Text("worker".to_owned()));
     }
-}
-
-/// A worker holds it while it is at the job.
-fn lock(queue: &str, id: &str) -> String {
-    key(queue, &format!("{id}:lock"))
 }
