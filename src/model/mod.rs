@@ -27,7 +27,7 @@ mod workload;
 mod world;
 
 pub use certificate::{
-    Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate,
+    BySecret, Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate,
     Trust,
 };
 pub use certificate_row::{CertificateRow, Mismatch};
