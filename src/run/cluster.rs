@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{labels, line, read};
+use super::reads::{answer, labels, line};
 use super::recorder::Recorder;
 use super::sources::{Means, Sources};
 use crate::action::{
@@ -117,6 +117,11 @@ impl Link {
 
     pub fn kubeconfig(&self) -> Option<PathBuf> {
         self.target.kubeconfig.clone()
+    }
+
+    /// The right to change anything; `None` in a read-only console.
+    pub fn grant(&self) -> Option<&WriteGrant> {
+        self.grant.as_deref()
     }
 
     /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
@@ -393,7 +398,8 @@ impl Link {
 
     /// Why no second person is asked, and whether one may go on without.
     pub fn alone(&self) -> (String, bool) {
-        if self.config.policy.two_person {
+        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
+        if production && self.config.policy.two_person_from().is_some() {
             (
                 "policy asks for a second person, and there is no way to ask one".to_owned(),
                 false,
@@ -455,9 +461,14 @@ impl Link {
     }
 
     pub fn fetch(&self, token: Token, what: Fetch) {
-        let (cluster, reach, sender) = (self.cluster.clone(), self.reach.clone(), self.sender.clone());
+        let (cluster, actor, reach, sender) = (
+            self.cluster.clone(),
+            self.actor.clone(),
+            self.reach.clone(),
+            self.sender.clone(),
+        );
         tokio::spawn(async move {
-            let answer = read(cluster, &reach, what).await;
+            let answer = answer(cluster, actor, &reach, what).await;
             let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
         });
     }
