@@ -54,7 +54,9 @@ fn run(qd: &Qd, more: &[&str]) -> (i32, Vec<Value>, String) {
     let start = ["runbook", "run", "more-workers", "--output", "json"];
     let args: Vec<&str> = start.iter().chain(more).copied().collect();
     let (code, out, said) = qd.run(&args);
-    let lines = out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
+    let lines = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}")));
     (code, lines.collect(), said)
 }
 
@@ -90,12 +92,18 @@ async fn it_plans_changes_what_is_small_and_leaves_the_rest_to_a_person() {
 
     // Without leave nothing is done either.
     let (code, lines, _) = run(&qd, &given);
-    assert!(code == 1 && events(&lines, "stopped")[0]["why"].as_str().unwrap().contains("--yes"), "{lines:#?}");
+    assert!(
+        code == 1 && events(&lines, "stopped")[0]["why"].as_str().unwrap().contains("--yes"),
+        "{lines:#?}"
+    );
     assert_eq!(intents(&qd), 0);
 
     // A wrong name is told before anything begins.
     let (code, lines, said) = run(&qd, &["--param", "size=3"]);
-    assert!(code == 2 && lines.is_empty() && said.contains("has no parameter `size`"), "{said}");
+    assert!(
+        code == 2 && lines.is_empty() && said.contains("has no parameter `size`"),
+        "{said}"
+    );
 
     // A small change is made, verified, and on record; what is for people is left to them.
     let (code, lines, said) = run(&qd, &with(&["--yes"]));

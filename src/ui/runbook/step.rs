@@ -62,9 +62,15 @@ fn evidence(look: Look<'_>, rows: &[Evidence], shows_condition: bool, width: usi
     let labels = rows.iter().map(|e| text::width(&text::clean(&e.label))).max();
     let labels = labels.unwrap_or(0).clamp(6, 18);
     // Values stand below one another where every row then still fits; else each takes what it needs.
-    let values = rows.iter().map(|e| text::width(&answer(&e.value))).max().unwrap_or(0);
-    let wants = rows.iter().map(|e| text::width(&text::clean(&e.expected))).max().unwrap_or(0);
-    let values = if labels + values + wants + 12 <= width { values } else { 0 };
+    let widest = |of: fn(&Evidence) -> String| {
+        let rows = rows.iter().filter(|e| e.label != "holds");
+        rows.map(|e| text::width(&of(e))).max().unwrap_or(0)
+    };
+    let (values, wants) = (
+        widest(|e| answer(&e.value)),
+        widest(|e| text::clean(&e.expected).into_owned()),
+    );
+    let below = labels + values + wants + 11 <= width;
     for e in rows {
         let (mark, role) = match &e.verdict {
             Verdict::Plain => (" ", Role::Text),
@@ -85,7 +91,9 @@ fn evidence(look: Look<'_>, rows: &[Evidence], shows_condition: bool, width: usi
         if e.expected.is_empty() {
             line = line.and(answer(&e.value), role);
         } else {
-            line = line.and(text::pad(&answer(&e.value), values), role);
+            let value = answer(&e.value);
+            let value = if below { text::pad(&value, values) } else { value };
+            line = line.and(value, role);
             line = line.and(format!("  want {}", text::clean(&e.expected)), Role::TextMuted);
         }
         out.push(line);
