@@ -76,6 +76,8 @@ pub enum Command {
     Check(Check),
     /// Print what is on record, or whether the record is whole
     Journal(JournalArgs),
+    /// Print what was done in an incident or since a time, and what is still to be taken back
+    Report(ReportArgs),
     /// Print the runbooks, one of them, the facts that they may use, or what is wrong with a file
     Runbook(RunbookArgs),
     /// Look at the cluster's namespaces and write a configuration, after asking
@@ -100,6 +102,9 @@ pub struct Demo {
     /// Changes of those pods
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=10_000))]
     pub events_per_second: u32,
+    /// Certificates besides those of the scenario
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub certificates: u32,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -172,6 +177,31 @@ pub struct JournalFiles {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct ReportArgs {
+    /// Files of a journal instead of those in the state folder
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Of that incident
+    #[arg(long, value_name = "ID")]
+    pub incident: Option<String>,
+    /// From then on: 90m, 2h, 7d, 14:00, 2026-11-21, 2026-11-21T14:00Z (UTC)
+    #[arg(long, value_name = "TIME", conflicts_with = "incident")]
+    pub since: Option<String>,
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: ReportForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// Markdown
+    #[default]
+    Md,
+    /// One JSON document
+    Json,
 }
 
 #[derive(Debug, Clone, Args)]

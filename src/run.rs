@@ -6,6 +6,7 @@ mod locks;
 mod reads;
 mod recorder;
 mod records;
+mod report;
 mod screen;
 pub(crate) mod sources;
 mod taste;
@@ -308,6 +309,23 @@ impl Performer {
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
     }
 
+    /// Writes the report beside the loop, and says where it is.
+    fn report(&self, incident: Option<String>) {
+        let (folder, sender) = (self.journal_dir.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let written = tokio::task::spawn_blocking(move || {
+                let folder = folder.ok_or("there is no state folder: set XDG_STATE_HOME or HOME")?;
+                report::write(&folder, incident.as_deref(), Timestamp::now())
+            });
+            let notice = match written.await {
+                Ok(Ok(path)) => Notice::info(format!("the report is in {}", path.display())),
+                Ok(Err(why)) => Notice::error(format!("no report: {why}")),
+                Err(_) => Notice::error("no report: its writer stopped"),
+            };
+            let _ = sender.send(Event::Msg(Msg::Notice(notice))).await;
+        });
+    }
+
     fn tell(&self, msg: Msg) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -351,6 +369,12 @@ impl Performer {
                         Err(why) => self.tell(refused(&confirmed, why)),
                     }
                 }
+                Effect::Stop(id) => self.link.stop(id),
+                Effect::AskApproval { run, ask, .. } => {
+                    let (why, solo) = self.link.alone();
+                    let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
+                    queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                }
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {
@@ -370,6 +394,8 @@ impl Performer {
                         task.abort();
                     }
                 }
+                Effect::Incident(id) => self.link.set_incident(id),
+                Effect::Report(of) => self.report(of),
                 Effect::Record(entry) => self.record(*entry),
                 Effect::Alive(sessions) => self.tell(Msg::Alive {
                     me: person(),
@@ -395,14 +421,17 @@ impl Performer {
                 self.locks.release(&key);
             }
         }
-        if let (Some(journal), Some(recorder)) = (self.link.journal(), &self.recorder) {
+        let journal = self.link.journal(self.journal_dir.as_deref());
+        if let (Some(journal), Some(recorder)) = (journal, &self.recorder) {
             recorder.write(journal, entry);
         }
     }
 
     /// The session's end, and everything before it, on disk.
     async fn end(&mut self) {
-        self.record(Entry::new(RecordKind::SessionEnd, "session"));
+        if self.link.has_journal() {
+            self.record(Entry::new(RecordKind::SessionEnd, "session"));
+        }
         if let Some(recorder) = &self.recorder {
             let _ = tokio::time::timeout(Duration::from_secs(5), recorder.settled()).await;
         }

@@ -53,6 +53,7 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Rollouts(p)) => return print(cli.options, What::Rollouts, p.output).await,
         Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
         Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
+        Some(Command::Report(args)) => return answer(records::report(cli.options, &args)),
         Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
         Some(Command::Queues(p)) => return print(cli.options, What::Queues, p.output).await,
         Some(Command::Queries(p)) => return print(cli.options, What::Queries, p.output).await,
@@ -148,6 +149,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     let wanted = demo::Options {
         pods: args.pods as usize,
         events_per_second: args.events_per_second,
+        certificates: args.certificates as usize,
         calm: args.calm,
         ..demo::Options::default()
     };
@@ -190,6 +192,18 @@ impl What {
         }
     }
 
+    /// The rules, by the beginnings of their ids, that speak of what is printed.
+    const fn rules(self) -> &'static [&'static str] {
+        match self {
+            Self::Pods | Self::Rollouts | Self::Signals => &[],
+            Self::Queues => &["queue."],
+            Self::Queries => &["pg.", "pgbouncer."],
+            Self::Redis => &["redis."],
+            Self::Certs => &["cert."],
+            Self::Alerts => &["alert.", "slo.", "app.", "host.", "http."],
+        }
+    }
+
     /// Whether it rests on the cluster's objects.
     const fn objects(self) -> bool {
         matches!(self, Self::Pods | Self::Rollouts | Self::Signals)
@@ -208,20 +222,19 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     };
     let world = opened.look(what.sources(), what.objects()).await;
     let now = jiff::Timestamp::now();
-    answer(Ok(match what {
+    let mut judge = crate::signal::Judge::new(opened.config.signals.clone());
+    judge.update(&world, now);
+    let given = match what {
         What::Pods => headless::pods(&world, now, output),
         What::Rollouts => headless::rollouts(&world, now, output),
-        What::Signals => {
-            let mut judge = crate::signal::Judge::new(opened.config.signals.clone());
-            judge.update(&world, now);
-            headless::signals(&world, &judge, now, output)
-        }
+        What::Signals => headless::signals(&world, &judge, now, output),
         What::Queues => headless::queues(&world, now, output),
         What::Queries => headless::queries(&world, output),
         What::Redis => headless::redis(&world, output),
         What::Certs => headless::certs(&world, &opened.config.signals, now, output),
-        What::Alerts => headless::alerts(&world, now, output),
-    }))
+        What::Alerts => headless::alerts(&world, &opened.config.signals, now, output),
+    };
+    answer(Ok(given.judged(&judge, what.rules())))
 }
 
 async fn check(options: Options, args: Check) -> ExitCode {
@@ -239,9 +252,7 @@ async fn check(options: Options, args: Check) -> ExitCode {
     };
     let Some(role) = args.role else {
         let mut rows = opened.check().await;
-        if opened.cluster.is_none() {
-            rows.insert(0, headless::no_cluster());
-        }
+        rows.splice(0..0, opened.no_cluster.clone().map(headless::no_cluster));
         return answer(Ok(headless::check(&rows, args.print.output)));
     };
     let role = match role {

@@ -62,12 +62,61 @@ async fn every_source_prints_without_a_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_platform_without_kubernetes_is_checked_and_one_that_names_a_cluster_misses_it() {
+    let pg = Pg::start(15, "").await;
+    let platform = |more: &str| {
+        Qd::new(&format!(
+            "[[platform]]\nname = 'lab'\n{more}[[platform.postgres]]\nname = 'core'\ndsn = '{}'\n",
+            pg.dsn("qd")
+        ))
+    };
+    let cluster = |json: &serde_json::Value| {
+        let rows = json["checks"].as_array().unwrap();
+        let rows: Vec<_> = rows.iter().filter(|r| r["source"] == "kubernetes").collect();
+        assert_eq!(rows.len(), 1, "{json:#}");
+        rows[0]["state"].as_str().unwrap().to_owned()
+    };
+    let (code, json, said) = platform("").json(&["check"]);
+    assert_eq!((code, &*cluster(&json)), (0, "absent"), "{json:#} {said}");
+    assert!(
+        json["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|r| r["what"] == "sessions" && r["state"] == "ok")
+    );
+    let (code, json, said) = platform("context = 'prod'\n").json(&["check"]);
+    assert_eq!((code, &*cluster(&json)), (1, "unreachable"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_demonstration_prints_its_alerts_certificates_and_signals() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let demo = demo::start(demo::Options::default()).await.unwrap();
     let qd = Qd::at(demo.config());
     let (code, json, said) = qd.json(&["alerts"]);
     assert!(code == 1 && json["alerts"].as_array().unwrap().len() > 1, "{said}");
+    // Jobs wait for a quarter of an hour: the rules say so, and the configuration sets their limits.
+    assert_eq!(qd.json(&["queues"]).0, 1);
+    let text = std::fs::read_to_string(demo.config()).unwrap();
+    let later = Qd::new(&format!(
+        "[signals]\nqueue_oldest_warning = '9h'\nqueue_oldest_critical = '9h'\n{text}"
+    ));
+    let (code, json, said) = later.json(&["queues"]);
+    assert_eq!(code, 0, "{json:#} {said}");
+    // What an operator may is asked for each source, and the demonstration allows all of it.
+    let (code, json, said) = qd.json(&["check"]);
+    let rows = json["checks"].as_array().unwrap();
+    let bad: Vec<_> = rows.iter().filter(|r| r["state"] != "ok").collect();
+    assert!(code == 0 && bad.is_empty(), "{bad:#?} {said}");
+    for what in [
+        "vacuum, analyze, reindex",
+        "reset a statement's statistics",
+        "delete keys by prefix",
+        "PgBouncer's pools",
+    ] {
+        assert!(rows.iter().any(|r| r["what"] == what), "{what}");
+    }
     let (code, json, said) = qd.json(&["certs"]);
     assert_eq!(code, 1, "{said}");
     let rows = json["certificates"].as_array().unwrap();

@@ -11,7 +11,8 @@ mod postgres_support;
 
 use std::process::Command;
 
-use postgres_support::{Running, server};
+use postgres_support::{Running, server, server_with};
+use quarterdeck::config::PostgresSource;
 use quarterdeck::feed::postgres::{Env, Server as Reached};
 use quarterdeck::model::Postgres;
 use quarterdeck::sim::postgres::{Options, Server};
@@ -182,9 +183,53 @@ async fn it_reacts_to_the_end_of_the_blocker_and_to_a_vacuum() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_is_built_anew_and_counters_begin_anew_and_the_pools_show() {
+    let sim = Server::start(Options::default(), jiff::Timestamp::now()).await.unwrap();
+    let mut feed = Running::start(server_with(PostgresSource {
+        name: "core".to_owned(),
+        dsn: Some(sim.url()),
+        pgbouncer: Some(sim.pooler_url()),
+        ..PostgresSource::default()
+    }));
+    let seen = feed
+        .until("an invalid index", |p, _| {
+            p.indexes.fresh().is_some_and(|i| i.iter().any(|i| i.invalid))
+        })
+        .await;
+    let invalid = seen
+        .indexes
+        .fresh()
+        .unwrap()
+        .iter()
+        .find(|i| i.invalid)
+        .unwrap()
+        .name
+        .clone();
+    let seen = feed.until("the pools", |p, _| p.pools.fresh().is_some()).await;
+    let pools = seen.pools.fresh().unwrap();
+    assert_eq!((&*pools[0].user, pools[0].clients_waiting), ("cortex", 2));
+    let url = sim.url();
+    let sql = format!("REINDEX INDEX CONCURRENTLY \"public\".\"{invalid}\"");
+    let reindex = tokio::spawn(async move { ask(&url, &sql).await });
+    feed.until("its progress", |p, _| {
+        p.work
+            .fresh()
+            .is_some_and(|w| w.iter().any(|w| w.phase.starts_with("building index")))
+    })
+    .await;
+    reindex.await.unwrap().unwrap();
+    feed.until("it is valid", |p, _| {
+        p.indexes.fresh().is_some_and(|i| !i.iter().any(|i| i.invalid))
+    })
+    .await;
+    let no = ask(&sim.url(), "REINDEX INDEX CONCURRENTLY nothing").await.unwrap_err();
+    assert!(no.contains("does not exist"), "{no}");
+}
+
 #[test]
 fn a_server_is_named_without_its_secrets() {
-    let source = quarterdeck::config::PostgresSource {
+    let source = PostgresSource {
         name: "core".into(),
         ..Default::default()
     };

@@ -135,6 +135,35 @@ async fn failed_jobs_show_their_reason_and_their_payload_to_operators_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_worker_is_gone_is_stalled_in_every_version() {
+    let server = Server::start(&[]);
+    for version in [3, 4, 5, 6] {
+        let queue = format!("q{version}");
+        let mut bull = Bull::start(version, server.port);
+        let ids = bull.add(&queue, "slow", 2);
+        bull.run(json!({"do": "work", "queue": &queue, "concurrency": 2}));
+        let mut watcher = watcher(server.way(), &format!("queues = ['{queue}']"));
+        let mut seen = look(&mut watcher).await;
+        for _ in 0..200 {
+            if seen[0].counts.fresh().unwrap().active == Some(2) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            seen = look(&mut watcher).await;
+        }
+        let counts = seen[0].counts.fresh().unwrap();
+        assert_eq!((counts.active, counts.stalled), (Some(2), Some(0)), "{version}");
+        let hosts: Vec<&str> = seen[0].hosts.iter().map(|h| &**h).collect();
+        assert_eq!(hosts, ["127.0.0.1"], "{version}");
+        drop(bull);
+        // The lock's time would run out in half a minute.
+        server.cli(&["DEL", &format!("bull:{queue}:{}:lock", ids[0])]);
+        let seen = look(&mut watcher).await;
+        assert_eq!(seen[0].counts.fresh().unwrap().stalled, Some(1), "{version}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_is_read_on_every_node() {
     let cluster = Cluster::start();
     let names = ["a", "b", "c", "d", "e", "f"];
@@ -212,6 +241,13 @@ async fn plain_keys_are_queues_too() {
     let counts = look(&mut stream).await[0].counts.fresh().unwrap().clone();
     assert_eq!((counts.ready, counts.active, counts.workers), (3, Some(1), Some(1)));
     assert!(counts.oldest.is_some() && counts.oldest_active.is_some());
+    // Handed out just now is at work; handed out long ago and never acknowledged is stalled.
+    assert_eq!(counts.stalled, Some(0));
+    let pending = server.cli(&["XPENDING", "stream", "g", "-", "+", "1"]);
+    let id = pending.lines().next().unwrap().to_owned();
+    server.cli(&["XCLAIM", "stream", "g", "c1", "0", &id, "IDLE", "400000"]);
+    let counts = look(&mut stream).await[0].counts.fresh().unwrap().clone();
+    assert_eq!(counts.stalled, Some(1));
     // An entry deleted behind the cursor: Redis no longer tells the lag, so they are counted.
     let first = server.cli(&["XRANGE", "stream", "-", "+", "COUNT", "3"]);
     let third = first.lines().filter(|l| l.contains('-')).nth(2).unwrap().to_owned();

@@ -14,8 +14,9 @@ use quarterdeck::feed::forward::Forward;
 use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::feed::{Pace, SourceContext, certificate, prometheus};
 use quarterdeck::model::{Problem, SourceKind, Trust};
-use quarterdeck::sim::kube::Writer;
+use quarterdeck::sim::kube::faults::Rule;
 use quarterdeck::sim::kube::resources::DEPLOYMENTS;
+use quarterdeck::sim::kube::{Fault, Writer};
 use sources_support::{Stage, carry_out, stage, thing};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -68,7 +69,11 @@ async fn a_certificate_at_three_days_is_renewed_and_served_after_a_restart() {
     let poll = stage.certificates().await;
     assert_eq!(Stage::state_of(&poll, "cortex-tls"), "not reloaded");
     assert!(
-        poll.seen.rows()[0]
+        poll.seen
+            .rows()
+            .iter()
+            .find(|r| r.name() == "cortex-tls")
+            .unwrap()
             .managed
             .unwrap()
             .steps
@@ -92,6 +97,102 @@ async fn a_certificate_at_three_days_is_renewed_and_served_after_a_restart() {
         );
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renewal_that_meets_another_writer_is_sent_again_only_while_its_plan_holds() {
+    let stage = stage("demo-operator", Access::Operator).await;
+    let rows = stage.certificates().await;
+    let rows = rows.seen.rows();
+    let folder = tempfile::tempdir().unwrap();
+    let (actor, grant) = stage.actor(folder.path());
+    let conflicts = |times: usize, name: &str| {
+        let path = format!("/apis/cert-manager.io/v1/namespaces/cortex/certificates/{name}/status");
+        let body = serde_json::json!({"kind": "Status", "status": "Failure", "reason": "Conflict", "code": 409,
+            "message": "the object has been modified; please apply your changes to the latest version"});
+        let fault = Fault::Text {
+            code: 409,
+            body: body.to_string(),
+            retry_after: None,
+        };
+        stage.demo.server().faults().set(Rule::new("PUT", &path, times, fault));
+    };
+    let certificate = |name: &str| {
+        let row = rows.iter().find(|r| r.name() == name).unwrap();
+        let uid = &row.managed.unwrap().id.uid;
+        thing(SourceKind::Certificates, "cluster", "certificate", "cortex", name, uid)
+    };
+    // Somebody wrote the status a moment before; what the plan rests on is as it was.
+    conflicts(1, "cortex-tls");
+    let writes = stage.cluster.meter().writes();
+    let certificate_of = certificate("cortex-tls");
+    let (outcome, verdict, _) = carry_out(
+        &actor,
+        &grant,
+        Request::Renew {
+            certificate: certificate_of,
+        },
+    )
+    .await;
+    assert_eq!(outcome, Outcome::Applied);
+    assert!(
+        matches!(&verdict, Some(Verdict::Healthy(t)) if t.contains("revision 2")),
+        "{verdict:?}"
+    );
+    assert_eq!(stage.cluster.meter().writes(), writes + 2);
+    // A second conflict is one, and nothing was done.
+    conflicts(9, "memory-tls");
+    let certificate_of = certificate("memory-tls");
+    let (outcome, verdict, _) = carry_out(
+        &actor,
+        &grant,
+        Request::Renew {
+            certificate: certificate_of,
+        },
+    )
+    .await;
+    assert!(
+        matches!(outcome, Outcome::Conflict(_)) && verdict.is_none(),
+        "{outcome:?} {verdict:?}"
+    );
+    assert_eq!(stage.cluster.meter().writes(), writes + 4, "never a third time");
+    assert_eq!(Stage::state_of(&stage.certificates().await, "memory-tls"), "ok");
+    stage.demo.server().faults().clear();
+    // The plan says what it knows of the issuer, and only that.
+    let now = Timestamp::now();
+    let request = Request::Renew {
+        certificate: certificate("memory-tls"),
+    };
+    let plan = actor.plan(request, ActionId(7), now).await.unwrap();
+    let said: Vec<&str> = plan.warnings.iter().map(|w| w.text.as_str()).collect();
+    assert!(said.iter().any(|w| w.contains("could not be read")), "{said:?}");
+    // One whose challenge fails is under way, and its detail names the cause.
+    let stuck = rows.iter().find(|r| r.name() == "hooks-tls").unwrap();
+    let steps: Vec<(&str, &str)> = stuck
+        .managed
+        .unwrap()
+        .steps
+        .iter()
+        .map(|s| (s.kind, &*s.state))
+        .collect();
+    assert_eq!(
+        steps[..3],
+        [
+            ("CertificateRequest", "Pending"),
+            ("Order", "pending"),
+            ("Challenge", "pending")
+        ]
+    );
+    let cause = &stuck.managed.unwrap().steps[2].says;
+    assert!(
+        cause.contains("hooks.cortex.lab.example") && cause.contains("wrong status code '404'"),
+        "{cause}"
+    );
+    let request = Request::Renew {
+        certificate: certificate("hooks-tls"),
+    };
+    let refusal = actor.plan(request, ActionId(8), now).await.unwrap_err();
+    assert!(refusal.what.contains("being issued already"), "{}", refusal.what);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,12 @@
 //! The right to write, as a type: without a [`WriteGrant`] nothing here can change anything.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use super::execute::Pace;
 use super::plan::{ActionId, Class, Plan, Refusal, Request};
+use super::run_command::Stops;
 use super::{Policy, Reach, pipeline};
 use crate::journal::Journal;
 use crate::model::Place;
@@ -59,6 +62,8 @@ pub struct Actor {
     act: kube::Client,
     journal: Journal,
     pace: Pace,
+    /// What is to end before its time.
+    stops: Arc<Stops>,
 }
 
 impl Actor {
@@ -69,6 +74,7 @@ impl Actor {
             act,
             journal,
             pace: Pace::default(),
+            stops: Arc::default(),
         }
     }
 
@@ -85,6 +91,20 @@ impl Actor {
 
     pub const fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    /// Ends a local command, or a drain between two pods; of what was sent already nothing can be called back.
+    pub fn stop(&self, id: ActionId) {
+        self.stops.send_modify(|ids| ids.push(id));
+    }
+
+    /// Whether it was asked to stop.
+    pub(super) fn is_stopped(&self, id: ActionId) -> bool {
+        self.stops.borrow().contains(&id)
+    }
+
+    pub(super) fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     pub(super) const fn pace(&self) -> Pace {

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::FieldChange;
 use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
+use super::second::Second;
+use super::{FieldChange, temporary};
+use crate::journal::temporary::{MARK, TOOK};
 use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, redact_field, sha256};
 
 /// A record about one step of a plan.
@@ -41,6 +43,11 @@ pub(super) fn confirm(confirmed: &Confirmed) -> Option<Entry> {
     Some(entry)
 }
 
+/// Whose fields go by names that people chose: their values may be anything.
+fn kept_back(step: &PlanStep) -> bool {
+    matches!(step.target.kind(), "ConfigMap" | "Secret")
+}
+
 pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> Entry {
     let plan = confirmed.plan();
     let mut entry = about(plan, RecordKind::Intent, step);
@@ -52,17 +59,46 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
         let pairs = step
             .changes
             .iter()
-            .map(|c| (c.field.clone(), redact_field(&c.field, of(c))));
+            .map(|c| (c.field.clone(), redact_field(kept_back(step), &c.field, of(c))));
         pairs.collect::<Map<_, _>>().into()
     };
     entry.before = side(|c| &c.before);
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
     entry.runbook = confirmed.run().cloned();
-    if plan.risk == Risk::R3 {
-        entry.approval = "solo".into();
+    if let Some(mark) = temporary::mark(plan, step) {
+        entry.data = json!({ MARK: mark });
     }
+    entry.approval = match confirmed.second() {
+        Some(second) => second.text(),
+        None if plan.risk == Risk::R3 => "solo".into(),
+        None => String::new(),
+    };
     entry
+}
+
+/// Who else stands for the change, or that nobody does: on record before anything is sent.
+pub(super) fn second(confirmed: &Confirmed) -> Option<Entry> {
+    let plan = confirmed.plan();
+    let second = confirmed.second()?;
+    let kind = match second {
+        Second::Approved(_) => RecordKind::Approval,
+        Second::Alone { .. } => RecordKind::Override,
+    };
+    let mut entry = match plan.steps.first() {
+        Some(step) => about(plan, kind, step),
+        None => Entry::new(kind, plan.request.name()),
+    };
+    entry.plan_hash = plan.hash();
+    entry.approval = second.text();
+    (entry.outcome, entry.reason) = match second {
+        Second::Approved(by) => (format!("approved: {}", plan.title), by.reason().to_owned()),
+        Second::Alone { reason } => (
+            format!("BREAK GLASS: went on without a second person: {}", plan.title),
+            reason.clone(),
+        ),
+    };
+    Some(entry)
 }
 
 /// The body is in the intent; its hash here says whether the same one was sent in the end.
@@ -77,6 +113,7 @@ pub(super) fn result(
     let mut entry = about(plan, RecordKind::Result, step);
     entry.request = Some(request(step, body));
     entry.outcome = outcome_text(outcome);
+    entry.data = json!({ TOOK: temporary::took(outcome) });
     entry.response = answer;
     entry.duration_ms = u64::try_from(took.as_millis()).ok();
     entry

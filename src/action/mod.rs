@@ -13,6 +13,7 @@
 //! which differ in the annotation, the field manager, the patch type and the spelling of `deleteOptions`.
 
 mod bull;
+mod command;
 mod delete_keys;
 mod delete_pod;
 mod draft;
@@ -22,6 +23,7 @@ mod grant;
 mod hpa_bounds;
 mod ledger;
 mod object;
+mod objects;
 mod outcome;
 mod pause;
 mod pause_queue;
@@ -37,8 +39,11 @@ mod restart;
 mod retry_jobs;
 mod revisions;
 mod roll_back;
+mod run_command;
 mod scale;
 mod scalers;
+mod sealed;
+mod second;
 mod set_image;
 mod silence;
 mod sources;
@@ -46,11 +51,15 @@ mod status;
 mod steward;
 mod survey;
 mod target;
+mod temporary;
 pub mod verify;
 mod wire;
 
+pub use command::{Command, Hidden, Variable, quoted};
 pub use execute::{Pace, execute};
 pub use grant::{Actor, Planner, WriteGrant};
+pub use objects::job_templates;
+pub use objects::{Alphabet, NewValue, ObjectAsk, Resources, looks_secret};
 pub use plan::{
     ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
@@ -58,8 +67,10 @@ pub use plan::{
 pub use policy::{Freeze, Policy};
 pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
+pub use sealed::Sealed;
+pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
-pub use target::{Target, Thing};
+pub use target::{Program, Target, Thing};
 
 /// The name under which the API server notes our changes (`managedFields`).
 pub const FIELD_MANAGER: &str = "quarterdeck";

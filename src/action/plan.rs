@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
-use super::{PostgresAsk, Target, Thing};
+use super::sealed::Sealed;
+use super::second::{Second, SecondPerson, accepts};
+use super::{Command, ObjectAsk, PostgresAsk, Target, Thing};
 use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
@@ -68,6 +70,12 @@ pub enum Request {
     EvictPod {
         target: ObjectRef,
     },
+    /// Of one object: its resources, its configuration, a node, a Job, a Secret …
+    Object {
+        target: ObjectRef,
+        #[serde(flatten)]
+        ask: ObjectAsk,
+    },
     /// Of a PostgreSQL server of the configuration.
     Postgres {
         source: SourceId,
@@ -100,6 +108,10 @@ pub enum Request {
         minutes: u32,
         comment: String,
     },
+    /// A command on this machine.
+    Run {
+        command: Box<Command>,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -130,6 +142,7 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::Object { ask, .. } => ask.name(),
             Self::Postgres { ask, .. } => ask.name(),
             Self::RetryJobs { .. } => "retry-jobs",
             Self::PauseQueue { .. } => "pause-queue",
@@ -138,10 +151,16 @@ impl Request {
             Self::Renew { .. } => "renew-certificate",
             Self::Silence { .. } => "silence-alert",
             Self::ExpireSilence { .. } => "expire-silence",
+            Self::Run { .. } => "run",
         }
     }
 
-    /// The source that it is about; `None`: the Kubernetes cluster.
+    /// Whether it goes to the Kubernetes cluster.
+    pub const fn is_of_cluster(&self) -> bool {
+        self.source().is_none() && !matches!(self, Self::Run { .. })
+    }
+
+    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
     pub const fn source(&self) -> Option<&SourceId> {
         match self {
             Self::Postgres { source, .. } => Some(source),
@@ -156,6 +175,30 @@ impl Request {
         }
     }
 
+    /// What is put into the request when it is sent, and stands nowhere else.
+    pub(super) const fn sealed(&self) -> Option<&Sealed> {
+        match self {
+            Self::Object { ask, .. } => ask.sealed(),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes on from pod to pod, and can be stopped between two of them.
+    pub const fn is_drain(&self) -> bool {
+        matches!(
+            self,
+            Self::Object {
+                ask: ObjectAsk::Drain { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether it touches a Secret.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Object { ask, .. } if ask.is_secret())
+    }
+
     /// The Kubernetes objects that it changes.
     pub fn targets(&self) -> Vec<&ObjectRef> {
         match self {
@@ -166,7 +209,8 @@ impl Request {
             | Self::Pause { target }
             | Self::Resume { target }
             | Self::DeletePod { target, .. }
-            | Self::EvictPod { target } => vec![target],
+            | Self::EvictPod { target }
+            | Self::Object { target, .. } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
             _ => Vec::new(),
         }
@@ -329,6 +373,8 @@ pub struct Plan {
     pub expires_at: Timestamp,
     /// Nothing to do: the object already is so. Such a plan cannot be confirmed.
     pub no_op: Option<String>,
+    /// Policy asks for somebody else's yes to this very plan.
+    pub second_person: Option<SecondPerson>,
 }
 
 impl Plan {
@@ -348,6 +394,11 @@ impl Plan {
 
     /// Binds the operator's confirmation to this very plan.
     pub fn confirm(self, by: Confirmation, now: Timestamp) -> Result<Confirmed, WhyNot> {
+        self.confirm_with(by, None, now)
+    }
+
+    /// [`Self::confirm`] with what stands for the second person, where one is needed.
+    pub fn confirm_with(self, by: Confirmation, second: Option<Second>, now: Timestamp) -> Result<Confirmed, WhyNot> {
         if by.hash != self.hash() {
             return Err(WhyNot::OtherPlan);
         }
@@ -368,9 +419,12 @@ impl Plan {
         if self.reason_required && by.reason.trim().is_empty() {
             return Err(WhyNot::NoReason);
         }
+        accepts(self.second_person, second.as_ref(), &by.hash)?;
+        let second = second.filter(|_| self.second_person.is_some());
         Ok(Confirmed {
             plan: self,
             by,
+            second,
             at: now,
             run: None,
         })
@@ -389,7 +443,7 @@ pub struct Confirmation {
 /// Why a confirmation does not count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WhyNot {
-    #[error("this plan is older than a minute: plan again")]
+    #[error("this plan has expired: plan again")]
     Expired,
     #[error("the confirmation is for another plan")]
     OtherPlan,
@@ -401,6 +455,10 @@ pub enum WhyNot {
     Blocked(String),
     #[error("nothing to do: {0}")]
     NothingToDo(String),
+    #[error("a second person must approve this plan first")]
+    NoSecondPerson,
+    #[error("policy lets nobody go on alone here")]
+    NotAlone,
 }
 
 /// A plan that was confirmed. Only [`Plan::confirm`] makes one, and only the pipeline takes one.
@@ -408,6 +466,7 @@ pub enum WhyNot {
 pub struct Confirmed {
     plan: Plan,
     by: Confirmation,
+    second: Option<Second>,
     at: Timestamp,
     run: Option<RunbookRef>,
 }
@@ -419,6 +478,11 @@ impl Confirmed {
 
     pub const fn by(&self) -> &Confirmation {
         &self.by
+    }
+
+    /// What stands for the second person; `None` where policy asks for none.
+    pub const fn second(&self) -> Option<&Second> {
+        self.second.as_ref()
     }
 
     pub const fn at(&self) -> Timestamp {

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::SecondPerson;
 use super::plan::{Check, Class, Risk};
 use crate::config;
 
@@ -25,18 +26,28 @@ pub struct Policy {
     pub require_reason: bool,
     /// Nothing above this risk is planned.
     pub max_risk: Option<Risk>,
-    /// From this risk on, a second person must approve.
+    /// From this risk on, a second person must approve, where the platform counts as production.
     pub two_person: Option<Risk>,
+    /// Where nobody is there to approve, one may go on alone with a reason.
+    pub break_glass: bool,
+    /// Runbooks may start local commands.
+    pub run_steps: bool,
     pub freeze: Vec<Freeze>,
 }
 
 impl Policy {
-    /// What the configuration says for this platform. The riskiest actions are those of R3.
+    /// What the configuration says for this platform.
     pub fn of(configured: &config::Policy, platform: &str) -> Self {
         let here = |f: &&config::Freeze| f.platforms.is_empty() || f.platforms.iter().any(|p| p == platform);
         Self {
             read_only: configured.is_read_only(),
-            two_person: configured.two_person.then_some(Risk::R3),
+            two_person: configured.two_person_from().map(|from| match from {
+                config::TwoPersonFrom::R1 => Risk::R1,
+                config::TwoPersonFrom::R2 => Risk::R2,
+                config::TwoPersonFrom::R3 => Risk::R3,
+            }),
+            break_glass: configured.break_glass,
+            run_steps: configured.run_steps && !configured.is_read_only(),
             freeze: configured
                 .freezes
                 .iter()
@@ -56,8 +67,10 @@ impl Policy {
         self.read_only |= other.read_only;
         self.production |= other.production;
         self.require_reason |= other.require_reason;
+        self.run_steps &= other.run_steps;
         self.max_risk = [self.max_risk, other.max_risk].into_iter().flatten().min();
         self.two_person = [self.two_person, other.two_person].into_iter().flatten().min();
+        self.break_glass &= other.break_glass;
         for f in &other.freeze {
             if !self.freeze.contains(f) {
                 self.freeze.push(f.clone());
@@ -85,11 +98,16 @@ impl Policy {
                 format!("nothing above {most:?} here, and this is {risk:?}"),
             ));
         }
-        if self.two_person.is_some_and(|from| risk >= from) {
-            let detail = "a second person must approve, which this version cannot ask for".to_owned();
-            out.push(check("second person", false, detail));
-        }
         out
+    }
+
+    /// Whether a change of this risk needs a second person. What is declared local or staging never does.
+    pub(super) fn second_person(&self, risk: Risk, class: Class) -> Option<SecondPerson> {
+        let from = self.two_person?;
+        let needed = class.is_production() && risk >= from;
+        needed.then_some(SecondPerson {
+            break_glass: self.break_glass,
+        })
     }
 }
 
@@ -116,6 +134,8 @@ mod tests {
             require_reason: true,
             max_risk: Some(Risk::R1),
             two_person: Some(Risk::R2),
+            break_glass: false,
+            run_steps: false,
             freeze: vec![Freeze {
                 name: "release week".into(),
                 from: Timestamp::MIN,
@@ -125,6 +145,8 @@ mod tests {
         let loose = Policy {
             max_risk: Some(Risk::R3),
             two_person: Some(Risk::R3),
+            break_glass: true,
+            run_steps: true,
             ..Policy::default()
         };
         let mut policy = strict.clone();
@@ -133,6 +155,19 @@ mod tests {
         let mut other_way = loose;
         other_way.tighten(&strict);
         assert_eq!(other_way, strict);
+    }
+
+    #[test]
+    fn a_second_person_is_asked_for_from_that_risk_on_and_only_in_production() {
+        let policy = Policy {
+            two_person: Some(Risk::R2),
+            ..Policy::default()
+        };
+        let asked = |risk, class| policy.second_person(risk, class).is_some();
+        assert!(asked(Risk::R2, Class::Production) && asked(Risk::R3, Class::Unclassified));
+        assert!(!asked(Risk::R1, Class::Production));
+        assert!(!asked(Risk::R3, Class::Staging) && !asked(Risk::R3, Class::Local));
+        assert!(Policy::default().second_person(Risk::R3, Class::Production).is_none());
     }
 
     #[test]

@@ -62,6 +62,10 @@ pub enum Stage {
         text: String,
         worrying: bool,
     },
+    /// Lines that a command wrote.
+    Output(Vec<String>),
+    /// The exit code of a command.
+    Exited(i32),
     Soaking {
         until: Timestamp,
     },

@@ -49,6 +49,16 @@ const PATCH_DEPLOYMENT: &[Verb] = &[need("patch", "apps", "deployments", "")];
 const BULL_ACL: &[&str] =
     &["ACL SETUSER qd +eval +zrem +hset +hdel +lpush +rpush +ltrim +rename +zadd +incr +del +xadd ~bull:*"];
 
+/// What changes no server that the console knows of.
+pub const LOCAL: &[ActionInfo] = &[ActionInfo {
+    name: "run",
+    doc: "Run a command of a runbook on this machine, where the policy allows it.",
+    risk_floor: Risk::R2,
+    source: None,
+    needs: &[],
+    grants: &[],
+}];
+
 pub const REGISTRY: &[ActionInfo] = &[
     ActionInfo {
         name: "scale",
@@ -124,6 +134,120 @@ pub const REGISTRY: &[ActionInfo] = &[
         risk_floor: Risk::R2,
         source: None,
         needs: &[need("create", "", "pods", "eviction")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "set-resources",
+        doc: "Set what a container of a workload asks for and may use (CPU, memory).",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: PATCH_WORKLOADS,
+        grants: &[],
+    },
+    ActionInfo {
+        name: "set-config",
+        doc: "Set one key of a ConfigMap.",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[need("get", "", "configmaps", ""), need("patch", "", "configmaps", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "unset-config",
+        doc: "Take one key of a ConfigMap away again.",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[need("get", "", "configmaps", ""), need("patch", "", "configmaps", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "cordon",
+        doc: "Let the scheduler place no new pods on a node.",
+        risk_floor: Risk::R1,
+        source: None,
+        needs: &[need("patch", "", "nodes", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "uncordon",
+        doc: "Let the scheduler place pods on a node again.",
+        risk_floor: Risk::R1,
+        source: None,
+        needs: &[need("patch", "", "nodes", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "drain",
+        doc: "Cordon a node and evict its pods, one at a time, as their budgets allow.",
+        risk_floor: Risk::R3,
+        source: None,
+        needs: &[need("patch", "", "nodes", ""), need("create", "", "pods", "eviction")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "create-job",
+        doc: "Run a Job from a CronJob or from a template, and follow it to its end.",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[need("create", "batch", "jobs", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "delete-job",
+        doc: "Delete a Job and its pods.",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[need("delete", "batch", "jobs", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "canary-weight",
+        doc: "Set the share of requests that a canary Ingress of ingress-nginx takes.",
+        risk_floor: Risk::R1,
+        source: None,
+        needs: &[
+            need("get", "networking.k8s.io", "ingresses", ""),
+            need("list", "networking.k8s.io", "ingresses", ""),
+            need("patch", "networking.k8s.io", "ingresses", ""),
+            need("get", "", "services", ""),
+        ],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "switch-service",
+        doc: "Switch a Service to the pods of other labels (blue and green).",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[
+            need("get", "", "services", ""),
+            need("list", "", "services", ""),
+            need("patch", "", "services", ""),
+            need("list", "discovery.k8s.io", "endpointslices", ""),
+        ],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "rotate-secret",
+        doc: "Give one key of a Secret another value, which is never shown.",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[need("get", "", "secrets", ""), need("patch", "", "secrets", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "replace-tls",
+        doc: "Replace certificate and key of a TLS Secret from two PEM files.",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[need("get", "", "secrets", ""), need("patch", "", "secrets", "")],
+        grants: &[],
+    },
+    ActionInfo {
+        name: "restore-secret",
+        doc: "Put back what a Secret held before, while this console runs.",
+        risk_floor: Risk::R2,
+        source: None,
+        needs: &[need("get", "", "secrets", ""), need("patch", "", "secrets", "")],
         grants: &[],
     },
     ActionInfo {
@@ -242,5 +366,5 @@ pub const REGISTRY: &[ActionInfo] = &[
 
 /// The action of this name.
 pub fn info(name: &str) -> Option<&'static ActionInfo> {
-    REGISTRY.iter().find(|a| a.name == name)
+    REGISTRY.iter().chain(LOCAL).find(|a| a.name == name)
 }

@@ -184,7 +184,9 @@ pub(super) async fn draft(planner: &Planner, certificate: &Thing, now: Timestamp
     {
         draft.warn(format!("it has {} days left", left.as_hours() / 24));
     }
-    draft.warn("an ACME issuer (Let's Encrypt) counts each renewal against its rate limits");
+    if let Some(warning) = rate_limits(planner, certificate, &object).await {
+        draft.warn(warning);
+    }
     draft.no_undo("a renewal is not taken back: the old certificate stays valid, its successor takes its place");
     draft.checks.push(permission(planner, certificate).await);
     Ok(draft)
@@ -196,6 +198,32 @@ fn issuer(object: &Value) -> String {
         kind => kind,
     };
     clean(&format!("{kind} {}", text(object, "/spec/issuerRef/name"))).into_owned()
+}
+
+/// An issuer that speaks ACME counts what it issues; where it may not be read nobody knows whether it does.
+async fn rate_limits(planner: &Planner, certificate: &Thing, object: &Value) -> Option<String> {
+    if !matches!(text(object, "/spec/issuerRef/group"), "" | "cert-manager.io") {
+        return None;
+    }
+    let name = wire::encode(text(object, "/spec/issuerRef/name"));
+    let path = match text(object, "/spec/issuerRef/kind") {
+        "ClusterIssuer" => format!("/apis/cert-manager.io/v1/clusterissuers/{name}"),
+        _ => format!(
+            "/apis/cert-manager.io/v1/namespaces/{}/issuers/{name}",
+            certificate.within
+        ),
+    };
+    let counts = "counts each renewal against its rate limits";
+    match wire::get(&planner.reader, &path).await {
+        Ok(issuer) if issuer.pointer("/spec/acme").is_some() => {
+            Some(format!("{} speaks ACME: it {counts}", self::issuer(object)))
+        }
+        Ok(_) => None,
+        Err(_) => Some(format!(
+            "{} could not be read: if it speaks ACME it {counts}",
+            self::issuer(object)
+        )),
+    }
 }
 
 async fn permission(planner: &Planner, certificate: &Thing) -> Check {
@@ -234,14 +262,8 @@ pub(super) async fn ready(actor: &Actor, certificate: &Thing, step: &PlanStep) -
     let object = read(&reader, certificate)
         .await
         .map_err(|r| Outcome::Conflict(r.what))?;
-    let same = step
-        .rests_on
-        .get("fields")
-        .and_then(Value::as_object)
-        .is_some_and(|fields| fields.iter().all(|(at, was)| field(&object, at) == was));
-    if !same || is_issuing(&object) {
-        let why = "the certificate changed since the plan was made: somebody else may be renewing it";
-        return Err(Outcome::Conflict(why.to_owned()));
+    if !holds(step, &object) {
+        return Err(Outcome::Conflict(CHANGED.to_owned()));
     }
     Ok(Box::new(Renewal {
         act: actor.act().clone(),
@@ -253,6 +275,15 @@ pub(super) async fn ready(actor: &Actor, certificate: &Thing, step: &PlanStep) -
         body: triggered(object, Timestamp::now()),
         pace: actor.pace(),
     }))
+}
+
+const CHANGED: &str = "the certificate changed since the plan was made: somebody else may be renewing it";
+
+/// Whether what the plan rests on is still so.
+fn holds(step: &PlanStep, object: &Value) -> bool {
+    let fields = step.rests_on.get("fields").and_then(Value::as_object);
+    let same = fields.is_some_and(|fields| fields.iter().all(|(at, was)| field(object, at) == was));
+    same && !is_issuing(object)
 }
 
 struct Renewal {
@@ -269,15 +300,20 @@ struct Renewal {
 impl Deed for Renewal {
     fn send<'a>(&'a mut self, _: &'a WriteGrant, _: &'a Tell) -> BoxFuture<'a, (Outcome, Option<ResponseSeen>)> {
         async move {
-            let request = Request::put(&self.step.path)
-                .header(header::ACCEPT, "application/json")
-                .header(header::CONTENT_TYPE, &self.step.content_type)
-                .body(self.body.to_string().into_bytes());
-            let request = match request {
-                Ok(request) => request,
-                Err(e) => return (Outcome::Refused(e.to_string()), None),
-            };
-            match wire::send(&self.act, request, self.pace.deadline).await {
+            let mut answer = self.put().await;
+            // Refused for a version that was written a moment before ours: nothing was done. The controller writes
+            // this status often, so what the plan rests on decides, and once.
+            if answer.as_ref().is_ok_and(|a| a.code == 409) {
+                match read(&self.reader, &self.certificate).await {
+                    Ok(object) if holds(&self.step, &object) => {
+                        self.body = triggered(object, Timestamp::now());
+                        answer = self.put().await;
+                    }
+                    Ok(_) => return (Outcome::Conflict(CHANGED.to_owned()), None),
+                    Err(refusal) => return (Outcome::Conflict(refusal.what), None),
+                }
+            }
+            match answer {
                 Ok(answer) => {
                     // A status has no generation of its own: that it stayed says nothing.
                     let outcome = if answer.ok() {
@@ -302,6 +338,15 @@ impl Deed for Renewal {
 }
 
 impl Renewal {
+    async fn put(&self) -> Result<wire::Answer, String> {
+        let request = Request::put(&self.step.path)
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, &self.step.content_type)
+            .body(self.body.to_string().into_bytes())
+            .map_err(|e| e.to_string())?;
+        wire::send(&self.act, request, self.pace.deadline).await
+    }
+
     /// After an answer that was lost.
     async fn took_effect(&self) -> Option<bool> {
         let object = read(&self.reader, &self.certificate).await.ok()?;

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::draft::{Draft, refuse};
 use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Verdict};
-use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, postgres, renew, retry_jobs, silence};
+use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, postgres, renew, retry_jobs, run_command, silence};
 use crate::config::QueueSource;
 use crate::feed::postgres::Server;
 use crate::feed::prometheus::AlertmanagerWay;
@@ -32,6 +32,8 @@ pub struct Reach {
     pub queues: BTreeMap<Str, QueueWay>,
     /// By the name of the Prometheus source that they belong to.
     pub alertmanagers: BTreeMap<Str, AlertmanagerWay>,
+    /// Folders with templates of Jobs, the first one first.
+    pub job_templates: Vec<std::path::PathBuf>,
 }
 
 /// A set of queues, and the Redis on which it is.
@@ -67,6 +69,7 @@ pub(super) async fn draft(planner: &Planner, request: &Request, now: Timestamp) 
             comment,
         } => silence::draft(planner, alert, labels, *minutes, comment, now).await,
         Request::ExpireSilence { silence } => silence::draft_expire(planner, silence).await,
+        Request::Run { command } => run_command::draft(planner, command),
         _ => Err(refuse(
             format!("{} is no action of a source", request.name()),
             "choose it from the list of actions",
@@ -90,6 +93,7 @@ pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dy
         Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, pace).await,
         Request::DeleteKeys { keys } => delete_keys::ready(reach, keys, step),
         Request::Postgres { .. } => postgres::ready(actor, plan, step).await,
+        Request::Run { command } => run_command::ready(actor, plan.id, command, step),
         Request::Renew { certificate } => renew::ready(actor, certificate, step).await,
         request @ (Request::Silence { .. } | Request::ExpireSilence { .. }) => {
             silence::ready(actor, request, step).await

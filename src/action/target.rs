@@ -10,6 +10,13 @@ use crate::model::{ObjectRef, SourceId, Str, text};
 pub enum Target {
     Object(ObjectRef),
     Thing(Thing),
+    Program(Program),
+}
+
+/// A program of this machine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Program {
+    pub program: String,
 }
 
 /// Something of a source beside Kubernetes, for good: what is another thing of the same name has another `id`.
@@ -33,7 +40,7 @@ impl Target {
     pub const fn object(&self) -> Option<&ObjectRef> {
         match self {
             Self::Object(object) => Some(object),
-            Self::Thing(_) => None,
+            Self::Thing(_) | Self::Program(_) => None,
         }
     }
 
@@ -42,6 +49,7 @@ impl Target {
         match self {
             Self::Object(object) => object.kind.api(),
             Self::Thing(thing) => &thing.kind,
+            Self::Program(_) => "program",
         }
     }
 
@@ -51,6 +59,7 @@ impl Target {
             Self::Object(object) => object.namespace.to_string(),
             Self::Thing(thing) if thing.within.is_empty() => thing.source.name.to_string(),
             Self::Thing(thing) => format!("{}/{}", thing.source.name, thing.within),
+            Self::Program(_) => "local".to_owned(),
         }
     }
 
@@ -58,6 +67,7 @@ impl Target {
         match self {
             Self::Object(object) => &object.name,
             Self::Thing(thing) => &thing.name,
+            Self::Program(program) => &program.program,
         }
     }
 
@@ -65,6 +75,7 @@ impl Target {
         match self {
             Self::Object(object) => &object.uid,
             Self::Thing(thing) => &thing.id,
+            Self::Program(_) => "",
         }
     }
 }
@@ -74,6 +85,7 @@ impl std::fmt::Display for Target {
         match self {
             Self::Object(object) => object.fmt(f),
             Self::Thing(thing) => write!(f, "{} {}/{}", thing.kind, self.namespace(), thing.name),
+            Self::Program(program) => write!(f, "program {}", program.program),
         }
     }
 }

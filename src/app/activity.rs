@@ -96,6 +96,12 @@ impl Activity {
                 self.line.clone_from(text);
                 self.worrying = *worrying;
             }
+            Stage::Output(lines) => {
+                if let Some(line) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
+                    self.line.clone_from(line);
+                }
+            }
+            Stage::Exited(code) => self.line = format!("exit {code}"),
             Stage::Soaking { until } => {
                 "healthy; watching that it stays so".clone_into(&mut self.line);
                 self.soak_until = Some(*until);

@@ -16,6 +16,7 @@ pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+mod place;
 mod recorded;
 mod row;
 pub mod runs;
@@ -36,7 +37,6 @@ use crate::model::{
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
-use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
 pub(crate) use commands::ways;
@@ -47,19 +47,6 @@ pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
-
-impl Health {
-    /// The look of what is as bad as this.
-    pub fn role(self) -> Role {
-        match self {
-            Self::Critical => Role::Error,
-            Self::Warning => Role::Warn,
-            Self::Moving => Role::Info,
-            Self::Good => Role::Text,
-            Self::Quiet => Role::TextMuted,
-        }
-    }
-}
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use jiff::Timestamp;
 use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
-use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceKind, Str};
+use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
+use crate::runbook::engine::AskId;
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,9 +28,19 @@ pub enum Msg {
     Tick,
     World(Batch),
     Connection(Connection),
+    /// Another context was chosen, and this is its platform beside Kubernetes: nothing of the old one counts any more.
+    Leaving {
+        context: String,
+        sources: Vec<SourceId>,
+    },
     Contexts(Result<Vec<ContextRow>, String>),
     Planned(ActionId, Result<Box<Plan>, Refusal>),
     Progress(Progress),
+    /// What became of the question to a second person: one of the run's approval events.
+    Approval {
+        run: u64,
+        event: crate::runbook::engine::Event,
+    },
     Fetched(Token, Result<Fetched, String>),
     Logs(Token, LogBatch),
     /// Something to tell, from outside the state machine (a bad keymap, a journal that cannot be written).
@@ -233,10 +244,24 @@ pub enum Effect {
     Fetch(Token, Fetch),
     OpenLogs(Token, LogQuery),
     CloseLogs(Token),
+    /// Stop a local command that is carried out.
+    Stop(ActionId),
+    /// A step of a run asks a second person to agree to this text, and to the plan if one is named. The answer comes
+    /// as [`Msg::Approval`].
+    AskApproval {
+        run: u64,
+        ask: AskId,
+        text: String,
+        plan: Option<ActionId>,
+    },
     /// To the terminal's clipboard.
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    /// Every record from now on carries this incident's id; empty: none is open.
+    Incident(String),
+    /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
+    Report(Option<String>),
     Bell,
     /// Which of these sessions' consoles live?
     Alive(BTreeSet<String>),

@@ -201,6 +201,31 @@ impl App {
                     })),
                     Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask, why })),
                 },
+                engine::Effect::PlanCommand(ask) => match self.may_mutate() {
+                    Ok(()) => {
+                        let command = Box::new(ask.command);
+                        out.extend(
+                            self.plan_for_run(number, Request::Run { command }, &ask.reason, |plan| Asked {
+                                plan,
+                                ask: ask.ask,
+                                verify_for: None,
+                                soak: None,
+                            }),
+                        );
+                    }
+                    Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask: ask.ask, why })),
+                },
+                engine::Effect::AskApproval { ask, text, plan } => out.push(Effect::AskApproval {
+                    run: number,
+                    ask,
+                    text,
+                    plan,
+                }),
+                engine::Effect::Stop { plan } => out.push(Effect::Stop(plan)),
+                engine::Effect::Copy(text) => {
+                    self.say("the text was sent to the terminal's clipboard");
+                    out.push(Effect::Copy(text));
+                }
                 engine::Effect::Open(open) => out.extend(self.open_for_run(number, open)),
                 engine::Effect::Record(record) => out.push(Effect::Record(Box::new(self.run_entry(number, &record)))),
             }

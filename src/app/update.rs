@@ -4,12 +4,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::command;
 use super::layers::{Content, PlanFocus, PromptFor};
-use super::msg::{Connection, Effect, Fetch, Fetched, Msg, Notice, Token};
+use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
 use crate::keys::{Chord, Key, Resolved};
-use crate::model::{Freshness, Place};
+use crate::model::Freshness;
 
 /// As many files can have a fault at the start: configuration, theme, keymap, runbooks.
 const MOST_TOASTS: usize = 4;
@@ -45,6 +45,7 @@ impl App {
                 self.runs_tick()
             }
             Msg::Connection(connection) => self.connection_changed(connection),
+            Msg::Leaving { context, sources } => self.leaving_for(&context, sources),
             Msg::Contexts(contexts) => {
                 self.contexts = Some(contexts);
                 super::commands::fill_contexts(self);
@@ -52,6 +53,7 @@ impl App {
             }
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
+            Msg::Approval { run, event } => self.run_event(run, event),
             Msg::Fetched(token, answer) => {
                 self.fetched(token, answer);
                 Vec::new()
@@ -139,45 +141,6 @@ impl App {
         }
         self.judge();
         effects.extend(self.runs_tick());
-        effects
-    }
-
-    fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
-        self.connection = connection;
-        self.dirty = true;
-        self.recount();
-        let Some(place) = self.place().cloned() else {
-            return Vec::new();
-        };
-        match self.home.replace(place.clone()) {
-            Some(home) if home != place => self.leave(&home, &place),
-            _ => Vec::new(),
-        }
-    }
-
-    /// Another cluster or other namespaces: nothing of the old place may stay, marks and open layers included.
-    fn leave(&mut self, home: &Place, place: &Place) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        self.pending.clear();
-        for layer in std::mem::take(&mut self.layers) {
-            match layer {
-                Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
-                Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
-                Layer::Plan(plan) => effects.extend(self.run_plan_closed(&plan)),
-                _ => {}
-            }
-        }
-        if !home.is_same_cluster(place) {
-            effects.extend(self.end_runs(&format!("the console went on to {}", place.context)));
-        }
-        self.world = crate::model::World::default();
-        self.judge.forget();
-        self.strip = super::Strip::default();
-        self.focus = Focus::Pane;
-        for list in &mut self.lists {
-            list.clear();
-        }
-        self.refresh(true);
         effects
     }
 

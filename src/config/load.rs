@@ -13,11 +13,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::policy::PolicyIn;
-use super::{Asked, Config, Declared, File, Inputs, Layer, Loaded, Log, Paths, Platform, Problem, Target, Ui};
+use super::{Asked, Config, Declared, File, Inputs, Layer, Loaded, Log, Paths, Platform, Problem, Spool, Target, Ui};
 use crate::model::Scope;
 use crate::signal::Thresholds;
 
-const SECTIONS: &str = "expected one of `platform`, `ui`, `signals`, `policy`, `log`";
+const SECTIONS: &str = "expected one of `platform`, `ui`, `signals`, `policy`, `spool`, `log`";
 
 /// Variables that set a value of a section: name, section, key.
 const VARIABLES: [(&str, &str, &str); 6] = [
@@ -85,23 +85,38 @@ impl Config {
                 None => self.platforms.first(),
             },
         };
-        let namespaces = if asked.namespaces.is_empty() {
-            platform.map_or(&[][..], |p| &p.namespaces)
-        } else {
-            &asked.namespaces
-        };
-        let scope = if asked.all_namespaces || namespaces.iter().any(|n| n == "*") {
-            Some(Scope::All)
-        } else if namespaces.is_empty() {
-            None
-        } else {
-            Some(Scope::Namespaces(namespaces.to_vec()))
-        };
+        let scope = self.scope(platform);
         Ok(Target {
             platform: platform.map(|p| p.name.clone()),
             kubeconfig: asked.kubeconfig.clone().or_else(|| platform?.kubeconfig.clone()),
             context: asked.context.clone().or_else(|| platform?.context.clone()),
             scope,
+        })
+    }
+
+    /// The namespaces to look at on a platform: those that were asked for, else its own. `None`: the context's.
+    pub fn scope(&self, platform: Option<&Platform>) -> Option<Scope> {
+        let asked = &self.asked;
+        let namespaces = if asked.namespaces.is_empty() {
+            platform.map_or(&[][..], |p| &p.namespaces)
+        } else {
+            &asked.namespaces
+        };
+        if asked.all_namespaces || namespaces.iter().any(|n| n == "*") {
+            Some(Scope::All)
+        } else if namespaces.is_empty() {
+            None
+        } else {
+            Some(Scope::Namespaces(namespaces.to_vec()))
+        }
+    }
+
+    /// The platform to which `context` of a kubeconfig (`None`: the usual one) belongs. A platform with a kubeconfig of
+    /// its own is not the one of an equal name in another file.
+    pub fn platform_of(&self, context: &str, kubeconfig: Option<&Path>) -> Option<&Platform> {
+        self.platforms.iter().find(|p| {
+            let file = self.asked.kubeconfig.as_deref().or(p.kubeconfig.as_deref());
+            p.context.as_deref() == Some(context) && file == kubeconfig
         })
     }
 
@@ -184,6 +199,7 @@ impl Load {
                 "ui" => self.section::<Ui>(&source, "ui", value),
                 "signals" => self.section::<Thresholds>(&source, "signals", value),
                 "log" => self.section::<Log>(&source, "log", value),
+                "spool" => self.section::<Spool>(&source, "spool", value),
                 "policy" => self.policy(&source, value),
                 "platform" => self.platforms(&source, value),
                 other => self.problem(layer, Some(at), format!("unknown section `{other}`, {SECTIONS}")),
@@ -224,6 +240,8 @@ impl Load {
         let said = [
             ("policy.read_only", policy.read_only == Some(true)),
             ("policy.two_person", policy.two_person == Some(true)),
+            ("policy.two_person_from", policy.two_person_from.is_some()),
+            ("policy.break_glass", policy.break_glass.is_some()),
             ("policy.run_steps", policy.run_steps.is_some()),
         ];
         for key in self.config.policy.tighten(layer, policy) {
@@ -405,6 +423,8 @@ impl Load {
         self.config.ui = take("ui").try_into().unwrap_or_default();
         self.config.log = take("log").try_into().unwrap_or_default();
         self.config.signals = take("signals").try_into().unwrap_or_default();
+        self.config.spool = take("spool").try_into().unwrap_or_default();
+        self.config.spool.path = self.config.spool.path.take().map(|path| self.resolve(None, path));
         Loaded {
             config: self.config,
             problems: self.problems,

@@ -29,7 +29,7 @@ pub use draft::{Findings, FoundKind, FoundQueues, FoundService, FoundUrl, Home, 
 pub use inputs::{File, Inputs, Layer, Problem, runbooks};
 pub use paths::Paths;
 pub use platform::{Class, Declared, Platform};
-pub use policy::{Freeze, Policy};
+pub use policy::{Freeze, Policy, TwoPersonFrom};
 pub use secret::SecretRef;
 pub use source::{
     Auth, CertificatesSource, Endpoint, HeaderValue, HttpSource, PostgresSource, Probe, PrometheusSource, Protocol,
@@ -109,6 +109,14 @@ pub struct Log {
     pub level: Level,
 }
 
+/// `[spool]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spool {
+    /// The folder through which the consoles of this machine speak with each other; none: they do not.
+    pub path: Option<PathBuf>,
+}
+
 /// What is in force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -117,6 +125,7 @@ pub struct Config {
     pub signals: Thresholds,
     pub log: Log,
     pub policy: Policy,
+    pub spool: Spool,
     pub paths: Paths,
     /// What the environment or a flag asks to open; files say it by `[[platform]]`.
     pub asked: Asked,

@@ -43,12 +43,22 @@ impl TryFrom<FreezeIn> for Freeze {
     }
 }
 
+/// From which risk on a second person is needed (the classes of risk are the plans').
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub enum TwoPersonFrom {
+    R1,
+    R2,
+    R3,
+}
+
 /// `[policy]` of one layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct PolicyIn {
     pub read_only: Option<bool>,
     pub two_person: Option<bool>,
+    pub two_person_from: Option<TwoPersonFrom>,
+    pub break_glass: Option<bool>,
     pub run_steps: Option<bool>,
     pub freeze: Vec<Freeze>,
 }
@@ -60,6 +70,12 @@ pub struct Policy {
     pub read_only: Option<String>,
     /// The riskiest actions need a second person.
     pub two_person: bool,
+    /// Less risky ones need one too; the strictest of all layers.
+    two_person_from: Option<TwoPersonFrom>,
+    /// Where nobody is there to approve, one may go on alone with a reason. Off unless a layer allows it, and off for
+    /// good once a layer forbids it.
+    pub break_glass: bool,
+    break_glass_forbidden: bool,
     /// Runbooks may start local commands. Off unless a layer allows it, and off for good once a layer forbids it.
     pub run_steps: bool,
     run_steps_forbidden: bool,
@@ -70,6 +86,12 @@ pub struct Policy {
 impl Policy {
     pub fn is_read_only(&self) -> bool {
         self.read_only.is_some()
+    }
+
+    /// From which risk on a second person is needed; `None`: never.
+    pub fn two_person_from(&self) -> Option<TwoPersonFrom> {
+        let riskiest = self.two_person.then_some(TwoPersonFrom::R3);
+        [riskiest, self.two_person_from].into_iter().flatten().min()
     }
 
     /// Forbids changes; the first reason stays.
@@ -96,6 +118,20 @@ impl Policy {
             Some(true) => self.two_person = true,
             Some(false) if self.two_person => lifted.push("two_person"),
             _ => {}
+        }
+        match (with.two_person_from, self.two_person_from) {
+            (Some(new), Some(old)) if new > old => lifted.push("two_person_from"),
+            (Some(new), _) => self.two_person_from = Some(new),
+            (None, _) => {}
+        }
+        match with.break_glass {
+            Some(false) => {
+                self.break_glass_forbidden = true;
+                self.break_glass = false;
+            }
+            Some(true) if self.break_glass_forbidden => lifted.push("break_glass"),
+            Some(true) => self.break_glass = true,
+            None => {}
         }
         match with.run_steps {
             Some(false) => {

@@ -8,17 +8,17 @@ use super::table::Table;
 use super::{Answer, Verdict};
 use crate::cli::Output;
 use crate::model::{Alert, Burn, Prometheus, Reading, Seen, SourceKind, World};
-use crate::signal::budget;
+use crate::signal::{Thresholds, budget};
 use crate::text::{age, clean};
 
 /// What fires, the objectives, the services and the HTTP checks, at our time `now`. Wrong when an alert fires that
-/// nobody silenced, an objective burns by the rule of `slo.burn`, or an endpoint is down.
+/// nobody silenced, an objective burns by the rule of `slo.burn` and `thresholds`, or an endpoint is down.
 ///
 /// JSON: `{"alerts": [{source, name, severity, summary, runbook, since, silenced_by, inhibited, labels}],
 /// "silences": [{source, id, matchers, from, to, by, comment}], "slos": [{source, name, target, days, left,
 /// exhausted_in_s, burn: {5m, 30m, 1h, 6h}}], "services": [{source, service, errors, p95_s, rate}],
 /// "http": [{name, url, status, ms, state, problem}], "warnings": […], "gaps": […]}`. What has no series is `null`.
-pub fn alerts(world: &World, now: Timestamp, output: Output) -> Answer {
+pub fn alerts(world: &World, thresholds: &Thresholds, now: Timestamp, output: Output) -> Answer {
     let now = world.server_now(now);
     let sources = &world.sources.prometheus;
     let mut doubts = if sources.is_empty() && !world.sources.http.is_empty() {
@@ -41,6 +41,7 @@ pub fn alerts(world: &World, now: Timestamp, output: Output) -> Answer {
         );
     }
     let firing = |p: &Prometheus| p.alerts.fresh().is_some_and(|a| a.iter().any(Alert::is_active));
+    let burns = |b: &Burn| burns(thresholds, b);
     let burning = |p: &Prometheus| p.slos.fresh().is_some_and(|b| b.iter().any(burns));
     let down = world.sources.http.values().any(|h| h.is_down());
     let wrong = down || sources.values().any(|p| firing(p) || burning(p));
@@ -55,9 +56,7 @@ pub fn alerts(world: &World, now: Timestamp, output: Output) -> Answer {
     }
 }
 
-/// By the defaults of the rule.
-fn burns(b: &Burn) -> bool {
-    let t = crate::signal::Thresholds::default();
+fn burns(t: &Thresholds, b: &Burn) -> bool {
     let both = |a: Option<f64>, b: Option<f64>, limit| a.is_some_and(|a| a >= limit) && b.is_some_and(|b| b >= limit);
     !b.is_idle()
         && (both(b.over.hour, b.over.minutes_5, t.burn_critical)

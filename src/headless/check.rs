@@ -55,15 +55,13 @@ pub fn check(rows: &[CheckRow], output: Output) -> Answer {
     Answer { text, doubts, verdict }
 }
 
-/// That the cluster is not connected.
-pub fn no_cluster() -> CheckRow {
+/// That the cluster is not connected, and why.
+pub fn no_cluster(state: CheckState) -> CheckRow {
     CheckRow {
         source: "kubernetes".to_owned(),
         what: "connect".to_owned(),
         needed: true,
-        state: CheckState::Unknown {
-            why: "no kubeconfig that can be used".to_owned(),
-        },
+        state,
     }
 }
 

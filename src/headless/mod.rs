@@ -12,6 +12,7 @@ mod pods;
 mod queries;
 mod queues;
 mod redis;
+pub mod report;
 mod role;
 mod rollouts;
 pub mod runbooks;
@@ -44,6 +45,19 @@ pub struct Answer {
     /// For the error stream: why the answer is not complete. Empty when it is.
     pub doubts: Vec<String>,
     pub verdict: Verdict,
+}
+
+impl Answer {
+    /// Something is wrong, too, when the rules whose ids begin so say it: with the configuration's thresholds, so that
+    /// a script hears what the screen shows.
+    #[must_use]
+    pub fn judged(mut self, judge: &crate::signal::Judge, rules: &[&str]) -> Self {
+        let speaks = |id: &str| rules.iter().any(|rule| id.starts_with(rule));
+        if judge.signals().iter().any(|s| speaks(s.id)) {
+            self.verdict = Verdict::Wrong;
+        }
+        self
+    }
 }
 
 /// The exit code, worst last.

@@ -162,6 +162,7 @@ fn upkeep(t: &TableStat) -> Value {
         "name": clean(&t.full_name()), "live": t.live, "dead": t.dead, "threshold": t.threshold,
         "ratio": t.ratio(), "vacuumed": t.vacuumed, "analyzed": t.analyzed, "autovacuum": t.autovacuum,
         "bytes": t.bytes,
+        "chunks": t.chunks.as_ref().map(|c| json!({ "count": c.count, "worst": clean(&c.worst), "ratio": c.ratio })),
     })
 }
 

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use super::table::Table;
 use super::{Answer, Verdict, source_doubts};
 use crate::cli::Output;
-use crate::model::{Empties, Problem, Queue, QueueSystem, SourceKind, World};
+use crate::model::{Empties, Problem, Queue, QueueSystem, SourceKind, WorkedBy, World};
 use crate::text::{age, clean};
 
 /// All queues at our time `now`, worst first. Wrong when one waits and has no worker, or is paused.
 ///
-/// JSON: `{"queues": [{set, name, system, version, workload, ready, waiting, prioritized, held, active, delayed,
+/// JSON: `{"queues": [{set, name, system, version, workload, workload_known, workload_guessed, scaler, ready, waiting, prioritized, held, active, delayed,
 /// overdue, failed, completed, paused, workers, stalled, oldest, oldest_seconds, added_per_minute,
 /// finished_per_minute, growth_per_minute, failed_10m, finished_10m, empties_seconds, read, problem, missing}]}`;
 /// `empties_seconds` is `null` when it is not known and -1 when nothing finishes; `missing` names fields and why.
@@ -69,7 +69,7 @@ pub fn queues(world: &World, now: Timestamp, output: Output) -> Answer {
             table.to_string()
         }
         Output::Json => {
-            let rows: Vec<_> = all.iter().map(|(set, q)| row(set, q, now)).collect();
+            let rows: Vec<_> = all.iter().map(|(set, q)| row(world, set, q, now)).collect();
             super::json(&json!({ "queues": rows }))
         }
     };
@@ -95,7 +95,9 @@ pub(super) fn say(problem: &Problem) -> String {
     }
 }
 
-fn row(set: &str, q: &Queue, now: Timestamp) -> Value {
+fn row(world: &World, set: &str, q: &Queue, now: Timestamp) -> Value {
+    let by = world.worked_by(set, &q.name);
+    let scaler = by.and_then(|b| b.scaler.as_ref());
     let c = q.counts.last();
     let version = match &q.system {
         QueueSystem::BullMq(layout) => clean(&layout.version).into_owned(),
@@ -108,7 +110,11 @@ fn row(set: &str, q: &Queue, now: Timestamp) -> Value {
         .collect();
     json!({
         "set": clean(set), "name": clean(&q.name), "system": q.system.word(), "version": version,
-        "workload": q.workload.as_deref().map(clean),
+        "workload": by.map(|b| clean(&b.workload)), "workload_known": by.map(|b| clean(&b.how()).into_owned()),
+        "workload_guessed": by.map(WorkedBy::is_guess), "scaler": scaler.map(|s| json!({
+            "kind": if s.keda { "ScaledObject" } else { "HorizontalPodAutoscaler" }, "name": clean(&s.name),
+            "min": s.min, "max": s.max,
+        })),
         "ready": c.map(|c| c.ready), "waiting": c.and_then(|c| c.waiting), "prioritized": c.and_then(|c| c.prioritized),
         "held": c.and_then(|c| c.held), "active": c.and_then(|c| c.active), "delayed": c.and_then(|c| c.delayed),
         "overdue": c.and_then(|c| c.overdue), "failed": c.and_then(|c| c.failed),

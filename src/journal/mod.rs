@@ -8,21 +8,32 @@
 
 mod chain;
 mod clean;
+pub mod incident;
+mod level;
+pub mod message;
 mod read;
 mod record;
 pub mod replay;
 #[cfg(test)]
 mod replay_tests;
+pub mod report;
+pub mod spool;
 mod tail;
+pub mod temporary;
 #[cfg(test)]
 mod tests;
+pub mod timeline;
 mod write;
 
 pub use chain::sha256;
 pub use clean::{redact_body, redact_field};
+pub use incident::{Fact, Incident, Incidents, Status};
+pub use level::{Level, Levels};
 pub use read::{Bad, Leaf, Reading, Torn, files, merged, read, unlinked};
 pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSeen, RunbookRef, Target};
 pub use tail::{News, Tail};
+pub use temporary::{Ledger, Temporary};
+pub use timeline::{Moment, Timeline};
 pub use write::{Journal, JournalError, Ticket, Who, session};
 
 /// No record is longer: what does not fit is left out, and the record says so.

@@ -89,6 +89,17 @@ pub struct Actor {
     pub k8s_user: String,
 }
 
+impl Actor {
+    /// The person: who became somebody else by sudo is still who they were.
+    pub fn person(&self) -> &str {
+        if self.sudo_user.is_empty() {
+            &self.os_user
+        } else {
+            &self.sudo_user
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
     pub context: String,

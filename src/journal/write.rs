@@ -4,7 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, fdatasync, flock};
@@ -79,6 +79,8 @@ pub struct Ticket {
 pub struct Journal {
     dir: Arc<Path>,
     who: Arc<Who>,
+    /// The incident that is open.
+    incident: Arc<RwLock<String>>,
 }
 
 impl Journal {
@@ -90,6 +92,7 @@ impl Journal {
         let journal = Self {
             dir: dir.into(),
             who: who.into(),
+            incident: Arc::default(),
         };
         DirBuilder::new()
             .recursive(true)
@@ -102,6 +105,12 @@ impl Journal {
 
     pub fn who(&self) -> &Who {
         &self.who
+    }
+
+    /// Every record from now on carries this incident's id, where it names none itself; empty: none is open. Holds for all
+    /// clones.
+    pub fn set_incident(&self, id: &str) {
+        id.clone_into(&mut self.incident.write().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// The file that a record of this moment goes to.
@@ -158,7 +167,12 @@ impl Journal {
     }
 
     /// Writes one record; gives its number and hash.
-    pub(super) fn written(&self, entry: Entry, at: Timestamp) -> Result<Ticket, JournalError> {
+    pub(super) fn written(&self, mut entry: Entry, at: Timestamp) -> Result<Ticket, JournalError> {
+        if entry.incident.is_empty() {
+            entry
+                .incident
+                .clone_from(&self.incident.read().unwrap_or_else(PoisonError::into_inner));
+        }
         let path = self.path(at);
         let mut file = self.file(at)?;
         // Released when the file is closed, on every way out.

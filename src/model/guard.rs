@@ -10,6 +10,8 @@ pub struct HpaMetric {
     /// In the metric's own unit; utilisation in percent.
     pub current: Option<f64>,
     pub target: f64,
+    /// The selector of a metric from outside the cluster.
+    pub labels: Arc<[(Str, Str)]>,
 }
 
 #[derive(Clone, Debug, PartialEq)]

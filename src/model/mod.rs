@@ -22,6 +22,7 @@ mod redis;
 mod rollout;
 mod selector;
 mod source;
+mod worked_by;
 mod workload;
 mod world;
 
@@ -52,5 +53,6 @@ pub use redis::{
 pub use rollout::{RolloutState, Trouble, rollout_state, trouble_of};
 pub use selector::{Requirement, Selector};
 pub use source::{Problem, Seen, Source, SourceId, SourceKind, Sources};
-pub use workload::{Condition, ContainerSpec, IntOrPercent, Revision, Steward, Strategy, Workload};
+pub use worked_by::{Known, Scaler, WorkedBy};
+pub use workload::{Condition, ContainerSpec, IntOrPercent, QueueMention, Revision, Steward, Strategy, Workload};
 pub use world::{Place, PodNews, Scope, Table, World};

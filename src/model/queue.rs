@@ -78,6 +78,10 @@ pub struct Queue {
     pub system: QueueSystem,
     /// The workload that works it, as the configuration gives it: `deployment/cortex/cortex-worker`.
     pub workload: Option<Str>,
+    /// The keys by which others may name it: an autoscaler that counts its jobs.
+    pub keys: Arc<[Str]>,
+    /// The addresses from which its workers are connected, each once.
+    pub hosts: Arc<[Str]>,
     /// What was counted in one reading. Kept when a later one fails.
     pub counts: Seen<QueueCounts>,
     /// Why single fields of the last reading are not known: the field's name, and what is in the way.
@@ -110,7 +114,8 @@ pub struct QueueCounts {
     pub oldest: Option<Timestamp>,
     /// When the oldest active job was begun.
     pub oldest_active: Option<Timestamp>,
-    /// Active jobs without a lock, among the first 50: their worker is gone.
+    /// Jobs at work whose worker is gone: BullMQ's without a lock, among the first 50; a stream's entries that were
+    /// handed out five minutes ago and are not acknowledged, at most 1000.
     pub stalled: Option<u64>,
     /// Workers that are connected.
     pub workers: Option<u64>,

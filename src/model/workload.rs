@@ -13,6 +13,14 @@ pub struct ContainerSpec {
     pub init: bool,
 }
 
+/// A queue that a pod template names, by its name or key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueMention {
+    pub queue: Str,
+    /// `the variable QUEUE_NAME`, `the argument --queue`.
+    pub place: Str,
+}
+
 /// A condition of a status, with the server's own times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
@@ -118,6 +126,8 @@ pub struct Workload {
     pub paused: bool,
     pub strategy: Strategy,
     pub containers: Arc<[ContainerSpec]>,
+    /// Queues that its pod template names.
+    pub queues: Arc<[QueueMention]>,
     pub selector: Selector,
     pub conditions: Arc<[Condition]>,
     /// Deployment: the `deployment.kubernetes.io/revision` annotation; else 0 (see [`super::World::revision_of`]).

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Batch, Budget, Change, CronJob, Event, FeedId, Freshness, Hpa, Job, Key, Kind, Meta, Node, ObjectRef, Pod, Quota,
-    Revision, Sources, Usage, Workload,
+    Revision, Source, Sources, Usage, WorkedBy, Workload, worked_by,
 };
 
 /// Objects of one kind by namespace and name.
@@ -81,6 +81,8 @@ pub struct World {
     pub node_usage: HashMap<Key, Usage>,
     /// Databases, Redis, queues and the rest.
     pub sources: Sources,
+    /// Who works which queue, by set and queue; found anew whenever queues were read.
+    pub(super) queue_workers: worked_by::Workers,
     pub feeds: BTreeMap<FeedId, Freshness>,
     /// Server time minus ours.
     pub skew: SignedDuration,
@@ -115,6 +117,7 @@ impl World {
     /// Takes in what arrived. The only way a `World` changes.
     pub fn apply(&mut self, batch: Batch) {
         self.version += 1;
+        let rescaled = batch.changes.iter().any(|c| matches!(c, Change::Hpa(..)));
         for change in batch.changes {
             match change {
                 Change::Pod(key, row) => self.put_pod(key, row),
@@ -135,8 +138,12 @@ impl World {
                 Change::Namespace(key, row) => put(&mut self.namespaces, key, row),
             }
         }
+        let queues = batch.sources.iter().any(|(_, s)| matches!(s, Source::Queues(_)));
         for (id, source) in batch.sources {
             self.sources.put(id, source);
+        }
+        if queues || rescaled && !self.sources.queues.is_empty() {
+            self.queue_workers = worked_by::find(self);
         }
         self.sources.reach.extend(batch.reach);
         for (id, state) in batch.feeds {
@@ -320,6 +327,11 @@ impl World {
                 && h.target_kind == Some(workload.kind)
                 && h.target_name == workload.meta.name
         })
+    }
+
+    /// The workload that works a queue, and how that is known.
+    pub fn worked_by(&self, set: &str, queue: &str) -> Option<&WorkedBy> {
+        self.queue_workers.get(set)?.get(queue)
     }
 
     /// Disruption budgets that select the pod.

@@ -59,6 +59,7 @@ fn columns(app: &App) -> Vec<Column> {
         Column::new("workers", "WORKERS", Width::Fixed(7), 5).right(),
         Column::new("empty", "EMPTY IN", Width::Fixed(8), 7).right(),
         Column::new("history", "60 min", Width::Fixed(SPARK as u16), 3),
+        Column::new("worker", "WORKED BY", Width::Fixed(28), 9),
     ];
     item::source_column(app, SourceKind::Queues, &mut columns);
     columns
@@ -163,7 +164,21 @@ fn row(app: &App, source: &Str, queue: &Queue, named: bool) -> Row {
         )
         .muted(empties(queue.empties()))
         .muted(sparkline(queue.history.iter().map(|(_, n)| *n as f64), SPARK))
+        .muted(worker(app, source, queue))
         .row()
+}
+
+/// `cortex-worker (KEDA 4–12)`; a guess ends in a question mark.
+fn worker(app: &App, source: &Str, queue: &Queue) -> String {
+    let Some(by) = app.world.worked_by(source, &queue.name) else {
+        return String::new();
+    };
+    let mark = if by.is_guess() { "?" } else { "" };
+    let scaler = by
+        .scaler
+        .as_ref()
+        .map_or_else(String::new, |s| format!(" ({})", s.bounds()));
+    format!("{}{mark}{scaler}", by.name())
 }
 
 fn per_minute(value: Option<f64>) -> String {
@@ -211,9 +226,7 @@ fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
     let set = app.world.sources.queues.get(source)?;
     let q = set.queues.iter().find(|q| q.name == *queue)?;
     let mut lines = vec![Line::pair("system", q.system.word())];
-    if let Some(workload) = &q.workload {
-        lines.push(Line::pair("worked by", &**workload));
-    }
+    worked_by(app, source, q, &mut lines);
     if let Some(problem) = &q.counts.problem {
         lines.push(Line::pair_role("not read", item::problem_words(problem), Role::Warn));
     }
@@ -276,6 +289,37 @@ fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
     }
     failed(app, q, &mut lines);
     Some((format!("queue {source}/{queue}"), lines))
+}
+
+/// Who works it, how that is known, and what scales that.
+fn worked_by(app: &App, source: &Str, q: &Queue, lines: &mut Vec<Line>) {
+    let Some(by) = app.world.worked_by(source, &q.name) else {
+        lines.push(Line::pair_role(
+            "worked by",
+            "not known: `workload` in [[platform.queues]] says it",
+            Role::TextMuted,
+        ));
+        return;
+    };
+    lines.push(Line::pair("worked by", &*by.workload));
+    let role = if by.is_guess() { Role::Warn } else { Role::TextMuted };
+    lines.push(Line::pair_role("  known", by.how(), role));
+    if by.object.is_none() && !app.world.deployments.is_empty() {
+        lines.push(Line::pair_role("  but", "there is no such workload now", Role::Warn));
+    }
+    let Some(scaler) = &by.scaler else {
+        if by.object.is_some() {
+            lines.push(Line::pair_role("  scaled by", "nobody", Role::TextMuted));
+        }
+        return;
+    };
+    let who = if scaler.keda { "KEDA, ScaledObject" } else { "HPA" };
+    let bounds = format!("{who} {}: {} to {}", scaler.name, scaler.min, scaler.max);
+    lines.push(Line::pair("  scaled by", bounds));
+    let workload = by.object.as_ref().and_then(|o| app.world.workload(o));
+    if let Some(w) = workload {
+        lines.push(Line::pair("  pods", format!("{} ready of {}", w.ready, w.desired)));
+    }
 }
 
 fn failed(app: &App, q: &Queue, lines: &mut Vec<Line>) {

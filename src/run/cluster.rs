@@ -1,6 +1,9 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+mod carry;
+
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +15,10 @@ use super::Event;
 use super::reads::{labels, line, read};
 use super::recorder::Recorder;
 use super::sources::{self, Means, Sources};
-use crate::action::{
-    ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
-    execute,
-};
+use crate::action::{Actor, Class, Planner, Policy, Reach, WriteGrant};
 use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
 use crate::app::{Msg, Notice, Token};
-use crate::config::{Config, Target};
+use crate::config::{Config, Platform, Target};
 use crate::feed::Inbox;
 use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Login, SignedIn};
 use crate::journal::{Entry, Journal, Mode, RecordKind, Who};
@@ -41,6 +41,10 @@ enum What {
 pub struct Link {
     config: Config,
     target: Target,
+    /// The contexts that were connected, and as which platform.
+    visited: BTreeMap<String, Option<String>>,
+    /// The last of them.
+    here: Option<String>,
     inbox: Inbox,
     sender: mpsc::Sender<Event>,
     grant: Option<Arc<WriteGrant>>,
@@ -54,6 +58,8 @@ pub struct Link {
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
     recorder: Option<Recorder>,
+    /// The incident that is open; empty: none.
+    incident: String,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -81,6 +87,8 @@ impl Link {
         Self {
             config,
             target: target.unwrap_or_default(),
+            visited: BTreeMap::new(),
+            here: None,
             inbox,
             sender,
             grant,
@@ -94,6 +102,7 @@ impl Link {
             actor: None,
             journal: None,
             recorder: None,
+            incident: String::new(),
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -104,13 +113,33 @@ impl Link {
         self.target.kubeconfig.clone()
     }
 
-    pub fn journal(&self) -> Option<Arc<Journal>> {
+    /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
+    /// reads.
+    pub fn journal(&mut self, dir: Option<&Path>) -> Option<Arc<Journal>> {
+        if self.journal.is_none() && self.grant.is_some() {
+            let opened = Journal::open(dir?, Who::here("", Mode::Live)).ok()?;
+            opened.set_incident(&self.incident);
+            self.journal = Some(Arc::new(opened));
+        }
         self.journal.clone()
+    }
+
+    /// Whether anything was written, or could have been.
+    pub const fn has_journal(&self) -> bool {
+        self.journal.is_some()
     }
 
     /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
     pub fn record_with(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);
+    }
+
+    /// Every record from now on carries this incident's id.
+    pub fn set_incident(&mut self, id: String) {
+        if let Some(journal) = &self.journal {
+            journal.set_incident(&id);
+        }
+        self.incident = id;
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -131,8 +160,13 @@ impl Link {
 
     /// Leaves what it is connected to, and connects anew.
     pub fn connect(&mut self, context: Option<String>, scope: Option<Scope>) -> Vec<Msg> {
+        let here = self.here.take().or_else(|| self.target.context.clone());
+        let goes = context.is_some() && context != here;
         if context.is_some() {
             self.target.context = context;
+        }
+        if goes {
+            self.choose_platform();
         }
         self.target.scope = scope.or_else(|| self.target.scope.take());
         self.feeds = None;
@@ -140,9 +174,31 @@ impl Link {
         self.cluster = None;
         self.planner = None;
         self.actor = None;
-        self.inbox.drain();
+        // What a source of the old place is about to say is not heard any more.
+        drop(self.inbox.renew());
         self.dial();
-        Vec::new()
+        let context = self.target.context.clone().filter(|_| goes);
+        let sources = self.platform().map(Platform::sources).unwrap_or_default();
+        context
+            .map(|context| Msg::Leaving { context, sources })
+            .into_iter()
+            .collect()
+    }
+
+    /// The platform to which the new context belongs, if any, and its namespaces.
+    fn choose_platform(&mut self) {
+        let Some(context) = &self.target.context else { return };
+        let known = self.visited.get(context).cloned();
+        let kubeconfig = self.target.kubeconfig.as_deref();
+        self.target.platform = known.unwrap_or_else(|| {
+            let platform = self.config.platform_of(context, kubeconfig);
+            platform.map(|p| p.name.clone())
+        });
+        self.target.scope = self.config.scope(self.platform());
+    }
+
+    fn platform(&self) -> Option<&Platform> {
+        self.config.platform(self.target.platform.as_deref()?)
     }
 
     fn dial(&mut self) {
@@ -215,6 +271,8 @@ impl Link {
 
     fn connected(&mut self, cluster: Cluster, journal_dir: Option<PathBuf>) -> Vec<Msg> {
         let place = cluster.place().clone();
+        self.here = Some(place.context.clone());
+        self.visited.insert(place.context.clone(), self.target.platform.clone());
         let class = class(&self.config, &place);
         let planner = Planner {
             reader: cluster.reader().clone(),
@@ -235,6 +293,7 @@ impl Link {
                 .and_then(|dir| Journal::open(&dir, who).map_err(|e| e.to_string()));
             match opened {
                 Ok(journal) => {
+                    journal.set_incident(&self.incident);
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
                     if let Some(recorder) = &self.recorder {
@@ -276,17 +335,22 @@ impl Link {
 
     /// How the platform's other sources are reached, for plans and changes.
     fn reach(&self, cluster: &Cluster) -> Reach {
-        let platform = self.target.platform.as_deref().and_then(|n| self.config.platform(n));
-        platform.map_or_else(Reach::default, |platform| {
+        let mut reach = self.platform().map_or_else(Reach::default, |platform| {
             sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
-        })
+        });
+        reach.job_templates = self
+            .config
+            .paths
+            .config
+            .iter()
+            .map(|folder| folder.join("jobs"))
+            .collect();
+        reach
     }
 
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
     fn start_sources(&mut self, cluster: Option<Cluster>) {
-        let Some(platform) = self.target.platform.as_deref().and_then(|n| self.config.platform(n)) else {
-            return;
-        };
+        let Some(platform) = self.platform() else { return };
         let sources = Sources::start(platform, &Means::here(cluster, self.grant.clone()), &self.inbox);
         sources.want(&self.wanted);
         self.sources = Some(sources);
@@ -342,79 +406,6 @@ impl Link {
                 retry_at,
             }),
         }
-    }
-
-    pub fn plan(&self, id: ActionId, request: Request) {
-        let (planner, actor, sender) = (self.planner.clone(), self.actor.clone(), self.sender.clone());
-        tokio::spawn(async move {
-            let now = Timestamp::now();
-            let answer = match (actor, planner) {
-                (Some(actor), _) => actor.plan(request, id, now).await,
-                (None, Some(planner)) => planner.plan(request, id, now).await,
-                (None, None) => Err(Refusal {
-                    what: "not connected to a cluster".to_owned(),
-                    hint: "wait until the light in the top bar is green".to_owned(),
-                    alternatives: Vec::new(),
-                }),
-            };
-            let _ = sender.send(Event::Msg(Msg::Planned(id, answer.map(Box::new)))).await;
-        });
-    }
-
-    /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
-    pub fn in_flight(&self) -> watch::Receiver<usize> {
-        self.in_flight.subscribe()
-    }
-
-    /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
-    pub fn execute(&self, confirmed: Confirmed) {
-        let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
-            return;
-        };
-        let sender = self.sender.clone();
-        let (progress, mut stages) = mpsc::channel::<Progress>(64);
-        let in_flight = self.in_flight.clone();
-        in_flight.send_modify(|n| *n += 1);
-        let last = confirmed.plan().steps.len().saturating_sub(1);
-        tokio::spawn(async move {
-            let mut open = true;
-            while let Some(progress) = stages.recv().await {
-                let answered = match &progress.stage {
-                    Stage::Executed { step, outcome } => {
-                        *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp)
-                    }
-                    Stage::Done { .. } => true,
-                    _ => false,
-                };
-                if answered && std::mem::take(&mut open) {
-                    in_flight.send_modify(|n| *n = n.saturating_sub(1));
-                }
-                // On the way out nobody takes it any more; the change goes on all the same.
-                let _ = sender.send(Event::Msg(Msg::Progress(progress))).await;
-            }
-            if open {
-                in_flight.send_modify(|n| *n = n.saturating_sub(1));
-            }
-        });
-        let recorder = self.recorder.clone();
-        tokio::spawn(async move {
-            let earlier = match recorder {
-                Some(recorder) => recorder.settled().await,
-                None => Ok(()),
-            };
-            if let Err(why) = earlier {
-                let outcome = Outcome::NotRecorded(why);
-                let (id, at) = (confirmed.plan().id, Timestamp::now());
-                let stage = Stage::Done {
-                    outcome,
-                    verdict: None,
-                    undo: None,
-                };
-                let _ = progress.send(Progress { id, at, stage }).await;
-                return;
-            }
-            execute(&actor, &grant, confirmed, progress).await;
-        });
     }
 
     pub fn fetch(&self, token: Token, what: Fetch) {

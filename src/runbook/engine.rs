@@ -5,158 +5,29 @@
 //! pipeline that every change goes through. A result counts only for the plan that it asked for and that was confirmed.
 
 mod choices;
+mod message;
 mod params;
+mod people;
 mod pipeline;
 mod progress;
 mod saved;
 mod shown;
 
 pub use choices::{Offer, OfferKind};
+pub use message::{ActionAsk, AskId, CommandAsk, Effect, Event, Record, Recorded};
 pub use params::ParamView;
 pub use saved::{Came, Return, Saved};
-pub use shown::{Evidence, Shown, TextBlock, Verdict};
+pub use shown::{Evidence, Message, Shown, TextBlock, Verdict};
 
-use super::cel::Scope;
+use super::cel::{Answer, Scope};
 use super::facts::{Facts, Subject};
-use super::format::{ActionName, Open, Runbook, Step};
+use super::format::{Runbook, Step};
 use super::value::Value;
-use crate::action::{ActionId, Progress, Request};
+use crate::action::{ActionId, Request};
 use jiff::Timestamp;
 use params::ParamState;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// A question to the pipeline, unique within the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AskId(pub u64);
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// New facts came with this event, or only time passed.
-    Tick,
-    /// The step's own way on: read, done, plan it, take the proposed value.
-    Continue,
-    Skip {
-        reason: String,
-    },
-    Retry,
-    RollBack,
-    Abort {
-        reason: String,
-    },
-    Note(String),
-    /// One of the offered ways, by its index.
-    Choose(usize),
-    SetParam {
-        name: String,
-        text: String,
-    },
-    Open(Open),
-    /// There is a plan; `title` is its title. Planning again while it is shown replaces it.
-    PlanMade {
-        ask: AskId,
-        plan: ActionId,
-        title: String,
-    },
-    PlanRefused {
-        ask: AskId,
-        why: String,
-    },
-    /// The operator closed the plan, or it expired, before it was confirmed.
-    PlanCancelled {
-        ask: AskId,
-        why: String,
-    },
-    /// The operator confirmed this very plan.
-    Confirmed {
-        plan: ActionId,
-    },
-    /// What the pipeline says of a plan. Those of other plans are ignored.
-    Progress(Box<Progress>),
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
-    /// Make a plan and show it. [`super::request::resolve`] gives the request; if there is none, answer `PlanRefused`.
-    Plan(ActionAsk),
-    /// Make a plan for taking back what a step changed.
-    PlanUndo {
-        ask: AskId,
-        step: String,
-        label: String,
-        request: Request,
-    },
-    /// Open a view that holds more evidence on the run's subject.
-    Open(Open),
-    /// Write this down in the journal.
-    Record(Record),
-}
-
-/// A change that a step asks for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ActionAsk {
-    pub ask: AskId,
-    /// The step's title.
-    pub step: String,
-    pub action: ActionName,
-    /// `kind/namespace/name`.
-    pub target: String,
-    pub args: Vec<(&'static str, Value)>,
-    /// To stand in the plan's reason field; may be empty.
-    pub reason: String,
-    /// How long verification may take and how long it must then stay good, in seconds, where the file says so.
-    pub verify_for: Option<i64>,
-    pub soak: Option<i64>,
-}
-
-/// One line for the journal.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Record {
-    /// The run's id.
-    pub run: String,
-    pub at: Timestamp,
-    /// The step's id; none for the run as a whole.
-    pub step: Option<String>,
-    pub what: Recorded,
-    pub text: String,
-}
-
-/// What kind of line it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Recorded {
-    Started,
-    Passed,
-    Failed,
-    Unknown,
-    Skipped,
-    Decided,
-    Noted,
-    PlanAsked,
-    Aborted,
-    RolledBack,
-    Completed,
-}
-
-impl Recorded {
-    /// The word in the journal.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Skipped => "skipped",
-            Self::Decided => "decided",
-            Self::Noted => "noted",
-            Self::PlanAsked => "plan-asked",
-            Self::Aborted => "aborted",
-            Self::RolledBack => "rolled-back",
-            Self::Completed => "completed",
-        }
-    }
-}
 
 /// Where a step stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -208,6 +79,10 @@ pub enum Phase {
         held_since: Option<Timestamp>,
         missing: String,
     },
+    /// A second person was asked.
+    Approving {
+        ask: AskId,
+    },
     /// It ended badly and the operator must say what next.
     Stopped,
 }
@@ -221,11 +96,17 @@ pub enum Status {
     Completed,
     RolledBack,
     Aborted(String),
+    /// It goes on in the hands of this other operator.
+    HandedOver(String),
 }
 
 impl Status {
+    /// Whether this console has nothing more to do with it.
     pub fn is_over(&self) -> bool {
-        matches!(self, Self::Completed | Self::RolledBack | Self::Aborted(_))
+        matches!(
+            self,
+            Self::Completed | Self::RolledBack | Self::Aborted(_) | Self::HandedOver(_)
+        )
     }
 }
 
@@ -268,6 +149,16 @@ pub struct Run {
     notes: Vec<(usize, String)>,
     params: Vec<ParamState>,
     undos: Vec<Undoable>,
+    /// Changes that a roll-back was told to leave as they are.
+    left: usize,
+    /// What steps handed on, by `out.NAME`.
+    outputs: BTreeMap<String, Answer>,
+    /// What the current step came to so far, by `result.NAME`.
+    result: BTreeMap<String, Value>,
+    /// The newest lines that the current step's command wrote.
+    output: Vec<String>,
+    /// How often in a row each threshold of the current wait was passed, and when that was counted last.
+    breaches: Vec<(u32, Option<Timestamp>)>,
     next_ask: u64,
     /// What the operator should know about the last key, until the next one.
     notice: Option<String>,
@@ -311,6 +202,11 @@ impl Run {
             notes: Vec::new(),
             params,
             undos: Vec::new(),
+            left: 0,
+            outputs: BTreeMap::new(),
+            result: BTreeMap::new(),
+            output: Vec::new(),
+            breaches: Vec::new(),
             next_ask: 1,
             notice: None,
             facts: facts.clone(),
@@ -344,6 +240,9 @@ impl Run {
             | Event::PlanCancelled { .. }
             | Event::Confirmed { .. }
             | Event::Progress(_) => self.pipeline(event, now, effects),
+            Event::Approved { .. } | Event::ApprovalRefused { .. } | Event::ApprovalUnavailable { .. } => {
+                self.approval(event, now, effects);
+            }
             choice => self.choose(choice, now, effects),
         }
     }
@@ -443,11 +342,23 @@ impl Run {
         self.notice.as_deref()
     }
 
+    /// What steps handed on, by `out.NAME`.
+    pub fn outputs(&self) -> &BTreeMap<String, Answer> {
+        &self.outputs
+    }
+
+    /// The newest lines that the current step's command wrote.
+    pub fn output(&self) -> &[String] {
+        &self.output
+    }
+
     /// The current step's text and evidence, filled in.
     pub fn shown(&self) -> &Shown {
         &self.shown
     }
 }
 
+#[cfg(test)]
+mod step_tests;
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,7 @@
 //! with its line and column. The types here are what a file that has none means.
 
 mod fields;
+mod params;
 mod prose;
 mod read;
 mod source;
@@ -88,6 +89,10 @@ pub struct Param {
     pub max: Option<i64>,
     /// The default is kept as it was when it was first known, instead of following the facts.
     pub keep: bool,
+    /// It is never shown, written down or kept, and no expression can name it.
+    pub secret: bool,
+    /// It is what an `ask` step takes as its answer; later steps name it `out.NAME`, which is its whole name here.
+    pub answer: bool,
 }
 
 /// What a parameter holds, and so which picker the panel offers.
@@ -98,6 +103,10 @@ pub enum ParamKind {
     /// `pod/namespace/name`.
     Pod,
     Namespace,
+    /// `node/name`.
+    Node,
+    /// A host name that is served, such as `api.example.com`.
+    Host,
     /// A revision of the run's workload.
     Revision,
     Int,
@@ -125,7 +134,14 @@ impl ParamKind {
 
     pub fn value_type(&self) -> Type {
         match self {
-            Self::Workload | Self::Pod | Self::Namespace | Self::Thing(_) | Self::Text | Self::Choice(_) => Type::Text,
+            Self::Workload
+            | Self::Pod
+            | Self::Namespace
+            | Self::Node
+            | Self::Host
+            | Self::Thing(_)
+            | Self::Text
+            | Self::Choice(_) => Type::Text,
             Self::Revision | Self::Int => Type::Int,
             Self::Bool => Type::Bool,
             Self::Duration => Type::Seconds,
@@ -149,8 +165,19 @@ pub struct Step {
     pub look: Vec<Look>,
     /// Views that the panel offers to open.
     pub opens: Vec<Open>,
+    /// What later steps can name as `out.NAME`, once this one has passed.
+    pub outputs: Vec<Output>,
     /// The heading's line in the file, from 1.
     pub line: usize,
+}
+
+/// A value that a step hands on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Output {
+    /// `out.NAME`.
+    pub name: String,
+    pub expression: String,
+    pub kind: Type,
 }
 
 /// One row of evidence.
@@ -174,6 +201,8 @@ pub enum Open {
     PreviousLogs,
     Events,
     Detail,
+    /// The incident that is open, or a new one.
+    Incident,
 }
 
 impl Open {
@@ -185,6 +214,7 @@ impl Open {
         ("previous-logs", Self::PreviousLogs),
         ("events", Self::Events),
         ("detail", Self::Detail),
+        ("incident", Self::Incident),
     ];
 
     pub fn name(self) -> &'static str {
@@ -219,6 +249,12 @@ pub enum StepKind {
     },
     /// The operator decides: the value of a parameter, or a way to go.
     Ask(Ask),
+    /// A second person agrees to this text, where the policy asks for one.
+    Approve { text: Template },
+    /// A text for others, filled in and copied; the operator sends it and says so.
+    Notify(Notify),
+    /// A local command, through the action pipeline.
+    Run(CommandStep),
 }
 
 impl StepKind {
@@ -231,6 +267,9 @@ impl StepKind {
             Self::Wait(_) => "wait",
             Self::Branch { .. } => "branch",
             Self::Ask(_) => "ask",
+            Self::Approve { .. } => "approve",
+            Self::Notify(_) => "notify",
+            Self::Run(_) => "run",
         }
     }
 }
@@ -318,8 +357,20 @@ pub struct WaitStep {
     /// How long it must hold without a break.
     pub hold: i64,
     pub deadline: i64,
-    /// Ends the wait as failed as soon as it holds.
-    pub abort_if: Option<String>,
+    /// What ends the wait as failed before its deadline.
+    pub abort_if: Vec<Threshold>,
+}
+
+/// A condition that must not hold while a run waits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    pub when: String,
+    /// In how many looks in a row it must hold.
+    pub times: u32,
+    /// Seconds between two looks that count.
+    pub every: i64,
+    /// What it means, in words.
+    pub text: Option<Template>,
 }
 
 /// One way of a branch.
@@ -335,7 +386,11 @@ pub struct Case {
 pub enum Ask {
     /// The value of this parameter, its default proposed.
     Param(String),
-    Choices(Vec<Choice>),
+    /// One of these ways; `answer` is the parameter that keeps which one it was.
+    Choices {
+        choices: Vec<Choice>,
+        answer: Option<String>,
+    },
 }
 
 /// One way that the operator may choose.
@@ -344,4 +399,34 @@ pub struct Choice {
     pub label: String,
     /// Where it leads; none is the next step.
     pub goto: Option<String>,
+}
+
+/// A text for others.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Notify {
+    /// Whom it is for, or where it goes: `status page`, `#incidents`.
+    pub to: Option<String>,
+    pub text: Template,
+}
+
+/// A local command: a program and its arguments, never a shell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommandStep {
+    /// The program comes first and is never a template. Each other one is plain text, or one expression and nothing else.
+    pub argv: Vec<Template>,
+    /// Variables that are added to its environment, by name.
+    pub env: Vec<(String, EnvValue)>,
+    /// After so many seconds it is ended.
+    pub timeout: i64,
+    /// Exit codes that count as success.
+    pub ok: Vec<i64>,
+    pub reason: Option<Template>,
+}
+
+/// The value of a variable of a command's environment.
+#[derive(Debug, Clone, PartialEq)]
+pub enum EnvValue {
+    Text(Template),
+    /// The value of this secret parameter.
+    Secret(String),
 }

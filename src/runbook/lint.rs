@@ -65,8 +65,8 @@ mod tests {
                 "x.md:9:9: there is no kind `gaet`; expected note, diagnose",
             ),
             (
-                step("kind = \"run\""),
-                "x.md:9:9: kind `run` is not available in this version",
+                step("kind = \"sub\""),
+                "x.md:9:9: there is no kind `sub`; expected note, diagnose, gate",
             ),
             (
                 step("kind = \"note\"\ncolour = 1"),
@@ -205,7 +205,7 @@ mod tests {
             ),
             (
                 problems("[params.n]\ntype = \"quantity\"\n", ""),
-                "x.md:7:9: type `quantity` is not available in this version",
+                "x.md:7:9: there is no type `quantity`; expected workload, pod",
             ),
             (
                 problems("[params.n]\ntype = \"int\"\nmin = 5\nmax = 1\n", ""),

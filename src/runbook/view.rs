@@ -1,6 +1,6 @@
 //! What the panel draws: a run as plain text and numbers. Colours, symbols and widths are the panel's own.
 
-use super::engine::{Evidence, Offer, ParamView, Phase, Run, Status, StepState, TextBlock};
+use super::engine::{Evidence, Message, Offer, ParamView, Phase, Run, Status, StepState, TextBlock};
 use super::format::Open;
 use super::value::duration_text;
 use jiff::Timestamp;
@@ -57,7 +57,7 @@ impl StepLine {
 pub struct StepView {
     pub number: usize,
     pub title: String,
-    /// note, diagnose, gate, action, wait, branch, ask.
+    /// The name that files use: note, diagnose, gate, …
     pub kind: &'static str,
     pub state: StepState,
     pub required: bool,
@@ -65,6 +65,10 @@ pub struct StepView {
     pub evidence: Vec<Evidence>,
     pub params: Vec<ParamView>,
     pub proposal: Option<String>,
+    /// What a second person is to agree to, or others are told.
+    pub message: Option<Message>,
+    /// The newest lines that its command wrote.
+    pub output: Vec<String>,
     pub opens: Vec<Open>,
     pub notes: Vec<String>,
 }
@@ -114,6 +118,8 @@ fn step_view(run: &Run) -> Option<StepView> {
         evidence: shown.evidence.clone(),
         params: shown.params.clone(),
         proposal: shown.proposal.clone(),
+        message: shown.message.clone(),
+        output: run.output().to_vec(),
         opens: step.opens.clone(),
         notes: run
             .notes()
@@ -132,6 +138,7 @@ fn waiting(run: &Run, now: Timestamp) -> String {
         Phase::Executing { .. } => "for the server's answer".to_owned(),
         Phase::Verifying { text, .. } if text.is_empty() => "for the verification".to_owned(),
         Phase::Verifying { text, .. } => text.clone(),
+        Phase::Approving { .. } => "for a second person to agree".to_owned(),
         Phase::Soaking { until, .. } => format!("it looks good; watched for another {}", left(*until)),
         Phase::Waiting { deadline, missing, .. } => format!("{missing}; at most {} more", left(*deadline)),
         Phase::Undecided => match run.states().get(run.current()) {

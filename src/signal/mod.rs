@@ -38,6 +38,8 @@ mod postgres_tests;
 #[cfg(test)]
 mod queue_redis_tests;
 #[cfg(test)]
+mod queue_worker_tests;
+#[cfg(test)]
 mod rule_tests;
 #[cfg(test)]
 mod source_loss_tests;

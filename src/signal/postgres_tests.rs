@@ -54,6 +54,7 @@ fn table(dead: i64) -> TableStat {
         analyzed: None,
         vacuums: 0,
         frozen_age: None,
+        chunks: None,
     }
 }
 

@@ -59,8 +59,10 @@ impl One<'_> {
             );
             finding.evidence.push(Evidence::new("rate", text));
         }
-        if let Some(workload) = &self.queue.workload {
-            finding.evidence.push(Evidence::new("worked by", workload));
+        if let Some(by) = self.look.world.worked_by(self.set, &self.queue.name) {
+            let guess = if by.is_guess() { " (a guess)" } else { "" };
+            let text = format!("{}{guess}", by.workload);
+            finding.evidence.push(Evidence::new("worked by", text));
         }
         finding
     }

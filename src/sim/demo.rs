@@ -25,6 +25,8 @@ pub struct Options {
     pub pods: usize,
     /// Changes of those pods a second.
     pub events_per_second: u32,
+    /// Certificates of the load generator, beside those of the scenario.
+    pub certificates: usize,
     /// Without incidents.
     pub calm: bool,
     /// So many times faster than real time its own time goes; 0 is taken for 1.
@@ -120,6 +122,7 @@ pub async fn start(options: Options) -> Result<Demo> {
         if options.pods > 0 {
             world.add_load(options.pods, options.events_per_second);
         }
+        world.add_certificates(options.certificates);
         (world, clock)
     })
     .await
@@ -277,11 +280,13 @@ fn source_tables(demo: &Demo) -> toml::Table {
     let url = demo.prometheus.url();
     let ingress = demo.ingress.address();
     let (postgres, redis) = (demo.postgres.url(), demo.redis.url());
+    let pooler = demo.postgres.pooler_url();
     let text = format!(
         r#"
 [[postgres]]
 name = "core"
 dsn = "{postgres}"
+pgbouncer = "{pooler}"
 [[prometheus]]
 name = "main"
 url = "{url}"

@@ -11,7 +11,7 @@ use crate::cli::Options;
 use crate::config::{Config, Platform, Target};
 use crate::feed::Inbox;
 use crate::feed::kube::access::{CheckRow, CheckState};
-use crate::feed::kube::{self as feed, Access, Cluster, ContextChoice, Demand, Feeds};
+use crate::feed::kube::{self as feed, Access, Cluster, ConnectError, ContextChoice, Demand, Feeds, SourceError};
 use crate::feed::redis;
 use crate::headless;
 use crate::model::{FeedId, Freshness, Problem, Scope, SourceId, SourceKind, World};
@@ -26,6 +26,8 @@ pub struct Opened {
     target: Target,
     pub platform: Platform,
     pub cluster: Option<Cluster>,
+    /// Why there is none although one is wanted.
+    pub no_cluster: Option<CheckState>,
 }
 
 /// When the cluster is connected.
@@ -52,14 +54,18 @@ impl Opened {
             target,
             config: loaded.config,
             cluster: None,
+            no_cluster: None,
         };
         let wanted = need == Need::Always || need == Need::Sources && opened.platform.needs_cluster();
         if wanted {
             match opened.connect().await {
                 Ok(cluster) => opened.cluster = Some(cluster),
                 // What does not rest on the cluster is still worth a look.
-                Err(why) if !opened.platform.sources().is_empty() => complain(&why),
-                Err(why) => return Err(why),
+                Err(why) if !opened.platform.sources().is_empty() => {
+                    complain(&why.to_string());
+                    opened.no_cluster = Some(opened.why_none(&why));
+                }
+                Err(why) => return Err(why.to_string()),
             }
         }
         Ok(opened)
@@ -74,7 +80,20 @@ impl Opened {
         }
     }
 
-    async fn connect(&self) -> Result<Cluster, String> {
+    /// A platform that names no cluster, on a machine that has none, is one without Kubernetes.
+    fn why_none(&self, why: &ConnectError) -> CheckState {
+        let named = self.target.kubeconfig.is_some() || self.target.context.is_some();
+        let goes_through = self.platform.needs_cluster();
+        match why {
+            ConnectError::Source(SourceError::Nothing { .. }) if !named && !goes_through => {
+                let why = "no kubeconfig is here and none is named: only the other sources were looked at".to_owned();
+                CheckState::Absent { why }
+            }
+            why => CheckState::Unreachable { why: why.to_string() },
+        }
+    }
+
+    async fn connect(&self) -> Result<Cluster, ConnectError> {
         let target = self.target.clone();
         let choice = ContextChoice {
             kubeconfig: target.kubeconfig,
@@ -88,7 +107,7 @@ impl Opened {
         } else {
             Access::Operator
         };
-        feed::connect(choice, access).await.map_err(|e| e.to_string())
+        feed::connect(choice, access).await
     }
 
     pub fn read_only(&self) -> bool {
@@ -145,7 +164,7 @@ impl Opened {
     }
 
     /// What an operator may do at each source, for `qd check`.
-    pub async fn operator_rows(&self) -> Vec<CheckRow> {
+    pub async fn operator_rows(&self, world: &World) -> Vec<CheckRow> {
         let means = self.means();
         if means.grant.is_none() {
             return Vec::new();
@@ -171,6 +190,21 @@ impl Opened {
                 state,
             });
         };
+        // Of a source that is not reached the row that says so is enough.
+        let unknown = |row: &mut dyn FnMut(&str, &str, Option<&Problem>), kind: SourceKind, name: &str, why: &str| {
+            let id = SourceId {
+                kind,
+                name: name.into(),
+            };
+            if world.sources.reach.get(&id).is_some_and(Freshness::is_fresh) {
+                let problem = Problem::Failed(why.into());
+                row(
+                    &format!("{} {name}", kind.word()),
+                    "what an operator may",
+                    Some(&problem),
+                );
+            }
+        };
         let context = means.context();
         for source in &self.platform.postgres {
             let name = format!("postgres {}", source.name);
@@ -179,16 +213,18 @@ impl Opened {
                 // Its row of being reached says why.
                 Err(_) => continue,
             };
-            for right in answer.into_iter().flatten() {
-                row(&name, right.what, right.problem.as_ref());
+            match answer {
+                Ok(rights) => rights.iter().for_each(|r| row(&name, r.what, r.problem.as_ref())),
+                Err(why) => unknown(&mut row, SourceKind::Postgres, &source.name, &why.to_string()),
             }
         }
         for source in &self.platform.redis {
             let name = format!("redis {}", source.name);
             let way = redis::Way::new(source.clone(), &context);
             let answer = redis::rights::rights(way, &self.platform).await;
-            for (what, problem) in answer.into_iter().flatten() {
-                row(&name, &what, problem.as_ref());
+            match answer {
+                Ok(rights) => rights.iter().for_each(|(what, p)| row(&name, what, p.as_ref())),
+                Err(why) => unknown(&mut row, SourceKind::Redis, &source.name, &why.say()),
             }
         }
         rows
@@ -227,7 +263,7 @@ impl Opened {
         let world = self.look(&EVERY, false).await;
         rows.extend(headless::source_rows(&world, &self.platform.sources()));
         self.name_connect(&mut rows);
-        rows.extend(self.operator_rows().await);
+        rows.extend(self.operator_rows(&world).await);
         rows
     }
 }

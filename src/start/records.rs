@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::cli::{JournalArgs, JournalCommand, JournalFilter, Options, RunbookArgs, RunbookCommand};
+use crate::cli::{JournalArgs, JournalCommand, JournalFilter, Options, ReportArgs, RunbookArgs, RunbookCommand};
 use crate::config::{Config, Inputs};
 use crate::headless::journal::{Chosen, moment};
 use crate::headless::{self, Answer};
+use crate::journal::report::Scope;
 use crate::journal::{self, Leaf};
 use crate::runbook::library::{BUILT_IN, Library};
 
@@ -56,6 +57,20 @@ pub fn journal(options: Options, args: &JournalArgs) -> Result<Answer, String> {
             headless::export::export(&leaves(&config, &a.files)?, &chosen, a.format, jiff::Timestamp::now())
         }
     })
+}
+
+/// `qd report`
+///
+/// # Errors
+/// A file that cannot be read, a time that is none, or no such incident.
+pub fn report(options: Options, args: &ReportArgs) -> Result<Answer, String> {
+    let config = Config::load(&Inputs::gather(options)).config;
+    let scope = match (&args.incident, &args.since) {
+        (Some(id), _) => Scope::Incident(id.clone()),
+        (None, Some(since)) => Scope::Since(moment(since, jiff::Timestamp::now())?),
+        (None, None) => Scope::All,
+    };
+    headless::report::report(&leaves(&config, &args.files)?, &scope, args.output)
 }
 
 /// The built-in runbooks and the user's, and what is wrong with the latter.

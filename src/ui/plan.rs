@@ -28,11 +28,11 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
         }
         out.push(Line::pair("same as", step.same_as.clone()));
     }
-    for line in &plan.impact {
-        out.push(Line::pair("impact", line.clone()));
-    }
-    for line in &plan.last_set {
-        out.push(Line::pair("last set", line.clone()));
+    // One label for all of its lines.
+    for (label, lines) in [("impact", &plan.impact), ("last set", &plan.last_set)] {
+        for (n, line) in lines.iter().enumerate() {
+            out.push(Line::pair(if n == 0 { label } else { "" }, line.clone()));
+        }
     }
     for w in &plan.warnings {
         let (mark, role) = if w.serious {

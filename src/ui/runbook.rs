@@ -170,6 +170,7 @@ fn open_key(open: crate::runbook::format::Open) -> &'static str {
         Open::PreviousLogs => "p",
         Open::Events => "v",
         Open::Detail => "o",
+        Open::Incident => "i",
     }
 }
 

@@ -3,6 +3,8 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::panic)]
 
 pub mod desk;
+#[path = "../server_support/mod.rs"]
+mod server_support;
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{PermissionsExt as _, chown};
@@ -39,7 +41,8 @@ fn is_root() -> bool {
 
 /// As a user that PostgreSQL accepts: not root.
 fn unprivileged(program: &Path) -> Command {
-    let mut command = Command::new(program);
+    // Without waiting for anybody: who was connected is gone too.
+    let mut command = server_support::server(program, "QUIT", "postgresql-15 pgbouncer");
     if is_root() {
         command.uid(NOBODY).gid(NOBODY);
     }

@@ -8,6 +8,8 @@
     clippy::expect_used
 )]
 
+#[path = "../server_support/mod.rs"]
+mod server_support;
 mod setting;
 
 use std::collections::BTreeMap;
@@ -72,14 +74,14 @@ pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut done: impl 
 
 fn start(program: &str, package: &str, port: u16, folder: tempfile::TempDir, arguments: &[String]) -> Server {
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
-    let child = Command::new(program)
+    let child = server_support::server(program, "KILL", package)
         .args(arguments)
         .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)
         .spawn()
-        .unwrap_or_else(|e| panic!("{program} cannot be started ({e}): install the Debian package {package}"));
+        .unwrap();
     Server { child, port, folder }
 }
 

@@ -43,6 +43,37 @@ fn from_a_cluster_that_is_dead_another_one_is_reached_by_keys() {
 }
 
 #[test]
+fn another_context_brings_the_sources_of_its_own_platform() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let (file, redis) = (servers.demo.kubeconfig().display(), servers.demo.redis().url());
+    let platform = |name: &str, context: &str| {
+        format!(
+            "[[platform]]\nname = '{name}'\ncontext = '{context}'\nkubeconfig = '{file}'\nnamespaces = ['cortex']\n"
+        )
+    };
+    let source = format!("[[platform.redis]]\nname = 'cache-of-one'\nurl = '{redis}'\n");
+    let text = format!(
+        "{}{source}{}",
+        platform("one", "demo"),
+        platform("two", "demo-operator")
+    );
+    let path = home.write("two.toml", &text);
+    let mut console = Start::new(&home, &["--config", path.to_str().unwrap()]).go();
+    console.see("ImagePullBackOff");
+    console.send("5");
+    console.see("cache-of-one");
+    console.send("C");
+    console.see("demo-viewer");
+    console.type_in("demo-operator\r");
+    console.see_no("cache-of-one");
+    console.see("[[platform.redis]]");
+    console.send("C");
+    console.see("demo-viewer");
+    console.type_in("admin\x15demo\r");
+    console.see("cache-of-one");
+}
+
+#[test]
 fn a_file_with_a_fault_is_named_with_line_and_column_and_the_console_opens() {
     let home = Home::new();
     let at = |name: &str, text: &str| home.write(name, text).to_str().unwrap().to_owned();

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ impl Bull {
             "BullMQ {version} is missing: npm install --prefix {} bullmq@{version} (tests/all does it)",
             folder.display()
         );
-        let mut child = Command::new("node")
+        let mut child = super::server_support::server("node", "KILL", "nodejs")
             .arg(root.join("tests/redis_support/bull.js"))
             .arg(&folder)
             .arg(port.to_string())
@@ -43,7 +43,7 @@ impl Bull {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("node is missing: apt-get install nodejs (tests/all does it)");
+            .expect("setpriv starts it");
         Self {
             stdin: child.stdin.take(),
             stdout: BufReader::new(child.stdout.take().unwrap()),

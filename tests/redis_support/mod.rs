@@ -3,6 +3,8 @@
 
 pub mod bull;
 pub mod desk;
+#[path = "../server_support/mod.rs"]
+mod server_support;
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -72,7 +74,7 @@ impl Server {
             text.push('\n');
         }
         std::fs::write(&conf, text).unwrap();
-        let mut command = Command::new("redis-server");
+        let mut command = server_support::server("redis-server", "KILL", "redis-server");
         command.arg(&conf);
         if sentinel {
             command.arg("--sentinel");
@@ -82,7 +84,7 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("redis-server is missing: apt-get install redis-server (tests/all does it)");
+            .expect("setpriv starts it");
         let server = Self {
             child,
             port,

@@ -243,6 +243,7 @@ fn postgres(now: Timestamp) -> Postgres {
         analyzed: Some(ago(now, 60 * 28)),
         vacuums: 12,
         frozen_age: Some(21_000_000),
+        chunks: None,
     };
     let by = |state: &str, count: i64| ConnectionsBy {
         database: Some("cortex".into()),

@@ -76,8 +76,8 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "plan.copy",
-        doc: "copy the kubectl line that does the same",
-        short: "copy kubectl",
+        doc: "copy the command line that does the same (kubectl, psql, redis-cli, amtool)",
+        short: "copy command",
         group: G,
         when: in_plan,
         run: copy,

@@ -381,6 +381,7 @@ pub(crate) fn open_evidence(
             }
             None => app.say("there is no pod to read logs of"),
         },
+        Open::Incident => app.run_command("incident.open"),
         Open::Events | Open::Detail => match pod.filter(|_| open == Open::Events).or(workload) {
             Some(object) => {
                 app.layers

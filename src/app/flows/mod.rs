@@ -303,6 +303,7 @@ fn plan(id: ActionId, request: &Request, now: Timestamp) -> Plan {
         made_at: now,
         expires_at: now + SignedDuration::from_secs(60),
         no_op: None,
+        second_person: None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::{Hands, asked, batch, done, executed, fetch_token, plan, revisions, r
 use crate::action::{Class, Outcome, Request, Stage, Undo, Verdict};
 use crate::app::msg::{ContextRow, Fetched, LogBatch, LogLine};
 use crate::app::{Connection, Effect, Layer, Msg, Strip};
-use crate::model::Scope;
+use crate::model::{Scope, SourceId, SourceKind};
 
 #[test]
 fn a_switch_drops_rows_marks_plans_logs_and_runs_of_the_old_cluster() {
@@ -47,6 +47,28 @@ fn by_way_of_a_lost_connection_it_is_the_same() {
     }));
     hands.go_to("prod-us");
     assert!(hands.app.world.pods.is_empty());
+}
+
+#[test]
+fn a_context_that_is_never_reached_shows_nothing_of_the_one_that_was_left() {
+    let mut hands = Hands::operator();
+    let redis = |name: &str| SourceId {
+        kind: SourceKind::Redis,
+        name: name.into(),
+    };
+    hands.app.sources = vec![redis("eu")];
+    let (context, sources) = ("prod-us".to_owned(), vec![redis("us")]);
+    hands.tell(Msg::Leaving { context, sources });
+    hands.tell(Msg::Connection(Connection::Failed {
+        place: None,
+        why: "no credentials".to_owned(),
+        hint: String::new(),
+        retry_at: hands.now,
+    }));
+    assert!(hands.app.world.pods.is_empty() && hands.app.may_mutate().is_err());
+    assert_eq!(hands.app.sources, [redis("us")]);
+    hands.go_to("prod-us");
+    assert_eq!(hands.app.sources, [redis("us")]);
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn database(hands: &mut Hands) {
         analyzed: None,
         vacuums: 0,
         frozen_age: None,
+        chunks: None,
     };
     let postgres = Postgres {
         locks: Seen::read(LockTree::of(vec![row(7, &[]), row(8, &[7])]), start()),

@@ -223,11 +223,7 @@ impl Looks {
             }
             View::Statements => self.statements(session).await,
             View::Tables => {
-                let found = self.rows(session, "tables").await;
-                let found = match found {
-                    Ok(Some(rows)) => Ok(Some(self.fold(session, rows).await?)),
-                    other => other,
-                };
+                let found = self.tables(session).await;
                 put(&mut self.seen.tables, found, "tables", &stats_grant(session))
             }
             View::Databases => {
@@ -342,6 +338,7 @@ impl Looks {
                 let ids = wanted.iter().map(|id| literal(id)).collect::<Vec<_>>().join(",");
                 let ids = format!("SELECT unnest(ARRAY[{ids}]::bigint[])");
                 let fill = [("{schema}", schema.as_str()), ("{ids}", ids.as_str())];
+                let began = Instant::now();
                 match self.filled::<Text>(session, "statement_texts", &fill).await {
                     Ok(texts) => {
                         let texts: HashMap<_, _> = texts
@@ -349,7 +346,7 @@ impl Looks {
                             .flatten()
                             .filter_map(|t| Some((t.query_id, t.query?)))
                             .collect();
-                        self.tally.texts(&texts, &wanted, Instant::now());
+                        self.tally.texts(&texts, &wanted, began.elapsed(), Instant::now());
                     }
                     Err(why) if why.ends() => return Err(why),
                     // Texts of a hundred megabytes take the server longer than we allow it.
@@ -368,38 +365,15 @@ impl Looks {
         Ok(())
     }
 
-    /// Puts the chunks of a hypertable together under its name.
-    async fn fold(&mut self, session: &Session, rows: Vec<TableStat>) -> Result<Vec<TableStat>, Fault> {
-        if session.facts.timescale.is_none() || !rows.iter().any(|r| r.schema.starts_with("_timescaledb")) {
-            return Ok(rows);
-        }
-        let chunks = match self.rows::<Chunk>(session, "chunks").await {
-            Ok(chunks) => chunks.unwrap_or_default(),
-            Err(why) if why.ends() => return Err(why),
-            Err(_) => Vec::new(),
-        };
-        let of: HashMap<String, (String, String)> = chunks.into_iter().map(|c| (c.whole, (c.schema, c.name))).collect();
-        let mut folded: Vec<TableStat> = Vec::with_capacity(rows.len());
-        for mut row in rows {
-            if let Some((schema, name)) = of.get(&row.full_name()) {
-                (row.schema, row.name) = (schema.clone(), name.clone());
-                if let Some(all) = folded.iter_mut().find(|t| t.schema == row.schema && t.name == row.name) {
-                    all.live += row.live;
-                    all.dead += row.dead;
-                    all.modified += row.modified;
-                    all.threshold += row.threshold;
-                    all.bytes += row.bytes;
-                    all.vacuums += row.vacuums;
-                    all.vacuumed = all.vacuumed.min(row.vacuumed);
-                    all.analyzed = all.analyzed.min(row.analyzed);
-                    all.frozen_age = all.frozen_age.max(row.frozen_age);
-                    continue;
-                }
+    /// The tables; under TimescaleDB with its chunks put together, unless its views may not be read.
+    async fn tables(&mut self, session: &Session) -> Result<Option<Vec<TableStat>>, Fault> {
+        if session.facts.timescale.is_some() && !self.latched.contains("hypertables") {
+            let found = self.rows(session, "hypertables").await;
+            if !matches!(&found, Err(why) if why.latches()) {
+                return found;
             }
-            folded.push(row);
         }
-        folded.sort_by(|a, b| b.ratio().total_cmp(&a.ratio()));
-        Ok(folded)
+        self.rows(session, "tables").await
     }
 
     /// The pools, on a connection of their own to the pooler's console, which knows the simple protocol only.
@@ -434,15 +408,6 @@ struct Info {
 struct Text {
     query_id: String,
     query: Option<String>,
-}
-
-/// A part of a hypertable, and of which.
-#[derive(Deserialize)]
-struct Chunk {
-    #[serde(rename = "chunk")]
-    whole: String,
-    schema: String,
-    name: String,
 }
 
 /// The grant that shows what other users do.

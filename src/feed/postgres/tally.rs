@@ -1,6 +1,6 @@
 //! Counters of statements over a window, and their texts, each fetched once.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,10 +30,14 @@ const BETWEEN: Duration = Duration::from_secs(55);
 const LIMIT: usize = 1000;
 /// Statements that are shown.
 const SHOWN: usize = 200;
-/// Texts kept.
-const TEXTS: usize = 5000;
-/// Texts asked for at a time.
-const ASKED: usize = 100;
+/// Texts kept: of 4000 characters at most.
+const TEXTS: usize = 2000;
+/// Texts asked for at a time. The server reads all that it has, however few are asked for.
+const ASKED: usize = 500;
+/// Texts are read again at the soonest after this long, and after so many times what the last reading took: with
+/// thousands of statements of 100 kB it takes seconds and half a gigabyte of temporary files.
+const TEXTS_PAUSE: Duration = Duration::from_secs(30);
+const TEXTS_SHARE: u32 = 100;
 
 struct Snapshot {
     at: Instant,
@@ -132,24 +136,26 @@ impl Tally {
         }
     }
 
-    /// Statements whose text was never asked for, if it is time to ask.
+    /// Statements whose text was never asked for, if it is time to ask because one of them shows.
     pub fn without_text(&self, now: Instant) -> Vec<String> {
         if self.ask_again.is_some_and(|at| now < at) {
             return Vec::new();
         }
-        let shown = self.statements(None).rows;
-        let mut ids: Vec<String> = shown
-            .into_iter()
-            .map(|s| s.id.query_id)
-            .filter(|id| !self.texts.contains_key(id))
-            .collect();
-        ids.sort();
-        ids.dedup();
+        let unknown = |id: &String| !self.texts.contains_key(id);
+        let shown = self.statements(None).rows.into_iter().map(|s| s.id.query_id);
+        let mut ids: Vec<String> = shown.filter(unknown).collect();
+        if !ids.is_empty() {
+            // Those that may show next come along.
+            ids.extend(self.now.iter().map(|r| r.id.query_id.clone()).filter(unknown));
+        }
+        let mut once = HashSet::new();
+        ids.retain(|id| once.insert(id.clone()));
         ids.truncate(ASKED);
         ids
     }
 
-    pub fn texts(&mut self, found: &HashMap<String, String>, asked: &[String], now: Instant) {
+    /// Takes what reading them brought, and how long the server took for it.
+    pub fn texts(&mut self, found: &HashMap<String, String>, asked: &[String], took: Duration, now: Instant) {
         if self.texts.len() + asked.len() > TEXTS {
             self.texts.clear();
         }
@@ -157,9 +163,8 @@ impl Tally {
             let text = found.get(id).map(|t| Arc::from(crate::text::clean(t).as_ref()));
             self.texts.insert(id.clone(), text);
         }
-        // The server reads its whole file of texts for this.
         self.pause = Duration::ZERO;
-        self.ask_again = now.checked_add(Duration::from_secs(30));
+        self.ask_again = now.checked_add(TEXTS_PAUSE.max(took * TEXTS_SHARE));
     }
 
     pub fn texts_failed(&mut self, now: Instant) {
@@ -230,8 +235,25 @@ mod tests {
         assert!((300.0..=375.0).contains(&window), "{window}");
         let asked = tally.without_text(t0);
         assert_eq!(asked, ["1"]);
-        tally.texts(&HashMap::from([("1".to_owned(), "SELECT $1".to_owned())]), &asked, t0);
+        let found = HashMap::from([("1".to_owned(), "SELECT $1".to_owned())]);
+        tally.texts(&found, &asked, Duration::from_millis(5), t0);
         assert!(tally.without_text(t0 + Duration::from_secs(600)).is_empty());
         assert_eq!(tally.statements(None).rows[0].text.as_deref(), Some("SELECT $1"));
+    }
+
+    #[test]
+    fn texts_that_take_seconds_to_read_are_read_a_hundredth_of_the_time() {
+        let mut tally = Tally::default();
+        let t0 = Instant::now();
+        let at = |s| t0 + Duration::from_secs(s);
+        tally.take(vec![row(1, 9.0, 9.0, 10.0), row(2, 1.0, 1.0, 10.0)], at(0));
+        assert_eq!(tally.without_text(at(0)), ["1", "2"]);
+        tally.texts(&HashMap::new(), &["1".to_owned()], Duration::from_secs(2), at(0));
+        assert!(tally.without_text(at(199)).is_empty());
+        assert_eq!(tally.without_text(at(200)), ["2"]);
+        tally.texts(&HashMap::new(), &["2".to_owned()], Duration::from_millis(5), at(200));
+        tally.take(vec![row(3, 9.0, 9.0, 20.0)], at(210));
+        assert!(tally.without_text(at(229)).is_empty());
+        assert_eq!(tally.without_text(at(230)), ["3"]);
     }
 }

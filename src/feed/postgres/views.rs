@@ -28,7 +28,7 @@ static FILES: [File; 21] = files![
     "slots_14",
     "slots_16",
     "slots_17",
-    "chunks",
+    "hypertables",
 ];
 
 impl File {

@@ -15,6 +15,8 @@ use crate::text::clean;
 /// A delayed job whose time passed this long ago should have been taken.
 const OVERDUE_MS: i64 = 5_000;
 const TEN_MINUTES_MS: i64 = 600_000;
+/// Active jobs of which the locks are looked at.
+const ACTIVE: u16 = 50;
 /// Levels of priority that are looked into for the oldest job.
 const LEVELS: usize = 16;
 /// Scores: milliseconds of delayed jobs in units of 1/4096, priorities in units of 2^32.
@@ -55,8 +57,12 @@ fn ms(n: i64) -> Option<Timestamp> {
 enum Step {
     #[default]
     Counts,
-    /// The jobs whose times are wanted.
+    /// The jobs whose times are wanted, and which jobs are at work.
     Jobs,
+    /// Whether each of these jobs has its worker's lock.
+    Locks(Vec<String>),
+    /// Some had none: which, and whether they are still at work.
+    Lockless(Vec<String>),
     /// From this score on in the prioritized ones.
     Level(f64),
     /// The first job of a level, and the score from which the next one begins.
@@ -71,7 +77,7 @@ pub(super) struct Bull {
     pinned: Option<u8>,
     now_ms: i64,
     step: Step,
-    levels: usize,
+    looked_into: usize,
     waiting_tail: Option<String>,
     held_tail: Option<String>,
     active_tail: Option<String>,
@@ -89,7 +95,7 @@ impl Bull {
             pinned,
             now_ms: now.as_millisecond(),
             step: Step::Counts,
-            levels: 0,
+            looked_into: 0,
             waiting_tail: None,
             held_tail: None,
             active_tail: None,
@@ -182,9 +188,72 @@ impl Bull {
                 counts.oldest = Some(counts.oldest.map_or(at, |o| o.min(at)));
             }
         }
-        let prioritized = self.counts.as_ref().and_then(|c| c.prioritized).unwrap_or(0);
-        self.step = if prioritized > 0 { Step::Level(0.0) } else { Step::End };
+        let mut active = Vec::new();
+        if self.active_tail.is_some() {
+            let list = heard.get(n, "stalled", &mut self.reading.missing).map(value::items);
+            active = ids(list.unwrap_or_default());
+        } else if let Some(counts) = &mut self.counts {
+            counts.stalled = counts.active.filter(|n| *n == 0);
+        }
+        self.step = if active.is_empty() {
+            self.levels()
+        } else {
+            Step::Locks(active)
+        };
     }
+
+    /// What comes after the jobs at work.
+    fn levels(&self) -> Step {
+        let prioritized = self.counts.as_ref().and_then(|c| c.prioritized).unwrap_or(0);
+        if prioritized > 0 { Step::Level(0.0) } else { Step::End }
+    }
+
+    fn lock(&self, id: &str) -> String {
+        format!("{}:lock", self.key(id))
+    }
+
+    fn locked(&mut self, active: Vec<String>, heard: &Heard<'_>) {
+        let missing = &mut self.reading.missing;
+        let locks = heard.get(0, "stalled", missing).and_then(value::count);
+        self.step = self.levels();
+        match (locks, &mut self.counts) {
+            (Some(locks), Some(counts)) if locks >= active.len() as u64 => counts.stalled = Some(0),
+            (Some(_), _) => self.step = Step::Lockless(active),
+            _ => {}
+        }
+    }
+
+    /// A job that ended between the two readings has no lock either, but it is no longer at work.
+    fn lockless(&mut self, active: &[String], heard: &Heard<'_>) {
+        let still = heard
+            .get(active.len(), "stalled", &mut self.reading.missing)
+            .map(value::items);
+        let still = still.map(ids);
+        let gone = |n: usize| {
+            heard
+                .answers
+                .get(n)
+                .and_then(|a| a.as_ref().ok())
+                .and_then(value::count)
+                == Some(0)
+        };
+        if let (Some(still), Some(counts)) = (still, &mut self.counts) {
+            let stalled = active
+                .iter()
+                .enumerate()
+                .filter(|(n, id)| gone(*n) && still.contains(id));
+            counts.stalled = Some(stalled.count() as u64);
+        }
+        self.step = self.levels();
+    }
+}
+
+/// The ids of a list of jobs; markers are none.
+fn ids(list: &[Value]) -> Vec<String> {
+    list.iter()
+        .filter_map(value::text)
+        .filter(|id| !id.starts_with("0:"))
+        .collect()
 }
 
 /// When a job became ready: added, and its delay over.
@@ -230,13 +299,28 @@ impl Inquiry for Bull {
             ],
             Step::Jobs => {
                 let ids = [&self.waiting_tail, &self.held_tail, &self.active_tail];
-                let wanted: Vec<Read> = ids.into_iter().flatten().map(|id| self.times(id)).collect();
+                let mut wanted: Vec<Read> = ids.into_iter().flatten().map(|id| self.times(id)).collect();
+                if self.active_tail.is_some() {
+                    wanted.push(Read::Lrange(self.key("active"), ACTIVE));
+                }
                 if wanted.is_empty() {
                     // Nothing to ask: on to the levels.
-                    let prioritized = self.counts.as_ref().and_then(|c| c.prioritized).unwrap_or(0);
-                    self.step = if prioritized > 0 { Step::Level(0.0) } else { Step::End };
-                    return if prioritized > 0 { self.ask() } else { Vec::new() };
+                    if let Some(counts) = &mut self.counts {
+                        counts.stalled = counts.active.filter(|n| *n == 0);
+                    }
+                    self.step = self.levels();
+                    return if matches!(self.step, Step::Level(_)) {
+                        self.ask()
+                    } else {
+                        Vec::new()
+                    };
                 }
+                wanted
+            }
+            Step::Locks(active) => vec![Read::ExistMany(active.iter().map(|id| self.lock(id)).collect())],
+            Step::Lockless(active) => {
+                let mut wanted: Vec<Read> = active.iter().map(|id| Read::Exists(self.lock(id))).collect();
+                wanted.push(Read::Lrange(self.key("active"), ACTIVE));
                 wanted
             }
             Step::Level(from) => vec![Read::ZrangeByScore {
@@ -253,10 +337,12 @@ impl Inquiry for Bull {
         match std::mem::take(&mut self.step) {
             Step::Counts => self.counted(heard),
             Step::Jobs => self.timed(heard),
+            Step::Locks(active) => self.locked(active, heard),
+            Step::Lockless(active) => self.lockless(&active, heard),
             Step::Level(_) => {
                 let found = heard.get(0, "oldest", &mut self.reading.missing).map(value::items);
                 self.step = match found {
-                    Some([id, score, ..]) if self.levels < LEVELS => {
+                    Some([id, score, ..]) if self.looked_into < LEVELS => {
                         let next = value::number(score).map(|s| ((s / PRIORITY_UNIT).floor() + 1.0) * PRIORITY_UNIT);
                         match (value::text(id), next) {
                             (Some(id), Some(next)) => Step::Leveled(id, next),
@@ -267,7 +353,7 @@ impl Inquiry for Bull {
                 };
             }
             Step::Leveled(_, next) => {
-                self.levels += 1;
+                self.looked_into += 1;
                 let at = heard.get(0, "oldest", &mut self.reading.missing).and_then(ready_at);
                 if let (Some(at), Some(counts)) = (at, self.counts.as_mut()) {
                     counts.oldest = Some(counts.oldest.map_or(at, |o| o.min(at)));

@@ -10,7 +10,7 @@ use crate::model::{Problem, QueueCounts, QueueSystem};
 /// Commands of one pipeline: few enough that the server serves others in between.
 const PIPELINE: usize = 512;
 /// No queue is asked more rounds than this at one look.
-const ROUNDS: usize = 18;
+const ROUNDS: usize = 40;
 
 /// One queue at one look: asks until it knows enough.
 pub(super) trait Inquiry: Send + Sync {

@@ -29,6 +29,7 @@ use crate::feed::redis::connection::{Fault, value};
 use crate::feed::redis::{Client, Way, back_off, unreachable};
 use crate::feed::{Inbox, SourceContext};
 use crate::model::{Discovery, Freshness, Problem, Queue, Queues, Source, SourceId, SourceKind, Str};
+use crate::text::clean;
 
 const SLOW: Duration = Duration::from_secs(15);
 const FAST: Duration = Duration::from_secs(5);
@@ -177,9 +178,10 @@ impl Watcher {
             .map(|q| (Arc::clone(&q.name), q))
             .collect();
         for (entry, reading) in readings {
-            let name: Str = crate::text::clean(&entry.name).as_ref().into();
+            let name: Str = clean(&entry.name).as_ref().into();
             let mut queue = before.remove(&name).unwrap_or_default();
             queue.name = Arc::clone(&name);
+            queue.keys = keys(&self.source, &entry);
             queue.workload = entry
                 .workload
                 .or_else(|| self.source.workload.clone())
@@ -214,7 +216,15 @@ impl Watcher {
             queue.rates = memory.rates(&reading, &counts, now);
             queue.missing = reading.missing;
             match workers {
-                Some(Ok(workers)) => counts.workers = Some(workers.get(&*queue.name).copied().unwrap_or(0)),
+                Some(Ok(workers)) => {
+                    let mine = workers.get(&*queue.name);
+                    counts.workers = Some(mine.map_or(0, |w| w.count));
+                    queue.hosts = mine
+                        .into_iter()
+                        .flat_map(|w| &w.hosts)
+                        .map(|h| h.as_str().into())
+                        .collect();
+                }
                 Some(Err(problem)) => queue.missing.push(("workers", problem.clone())),
                 None => {}
             }
@@ -322,20 +332,31 @@ impl Watcher {
     }
 }
 
-type Workers = Result<HashMap<String, u64>, Problem>;
+/// Where its jobs wait, as one who scales by them writes it.
+fn keys(source: &QueueSource, entry: &QueueEntry) -> Arc<[Str]> {
+    let name = &entry.name;
+    let keys = match source.kind {
+        QueueKind::Bullmq => ["wait", "prioritized", "paused"]
+            .map(|part| bullmq::key(source.prefix(), name, part))
+            .to_vec(),
+        QueueKind::Sidekiq => vec![format!("queue:{name}")],
+        QueueKind::Rq => vec![format!("rq:queue:{name}")],
+        QueueKind::List | QueueKind::Zset | QueueKind::Stream => vec![entry.key().to_owned()],
+        QueueKind::Celery | QueueKind::Promql => vec![name.clone()],
+    };
+    keys.into_iter().map(|k| clean(&k).into()).collect()
+}
+
+type Workers = Result<HashMap<String, workers::Workers>, Problem>;
 type Looked = (Vec<(QueueEntry, Result<Reading, Fault>)>, Option<Workers>);
 type Searched = Result<(Vec<String>, Discovery), (Read, crate::feed::redis::connection::Refused)>;
 
 async fn bull_workers(client: &mut Client, prefix: &str) -> Result<Workers, Fault> {
-    let mut all: HashMap<String, u64> = HashMap::new();
+    let mut all = HashMap::new();
     for at in client.masters().await? {
         let answers = client.read(&at, &[Read::ClientList]).await?;
         match answers.first() {
-            Some(Ok(list)) => {
-                for (queue, n) in workers::count(&value::text(list).unwrap_or_default(), prefix) {
-                    *all.entry(queue).or_default() += n;
-                }
-            }
+            Some(Ok(list)) => workers::count(&value::text(list).unwrap_or_default(), prefix, &mut all),
             Some(Err(refused)) => {
                 let user = client.way().user();
                 return Ok(Err(refused.problem("CLIENT LIST", Read::ClientList.acl(), None, user)));

@@ -8,6 +8,9 @@ use crate::feed::redis::command::Read;
 use crate::feed::redis::connection::value;
 use crate::model::{Problem, QueueCounts, QueueSystem};
 
+/// An entry that was handed out this long ago and is not acknowledged is taken for stalled.
+const IDLE_MS: u32 = 300_000;
+
 /// A point in time as programs write it: seconds or milliseconds since 1970, or RFC 3339.
 pub(super) fn time(text: &str) -> Option<Timestamp> {
     if let Ok(n) = text.trim().parse::<f64>() {
@@ -222,6 +225,12 @@ impl Inquiry for StreamGroup {
                 Read::XinfoGroups(self.key.clone()),
                 Read::XinfoStream(self.key.clone()),
                 Read::XpendingOldest(self.key.clone(), self.group.clone()),
+                Read::XpendingIdle {
+                    key: self.key.clone(),
+                    group: self.group.clone(),
+                    idle_ms: IDLE_MS,
+                    count: Read::RANGE,
+                },
             ],
             1 if self.counts.is_some() => vec![Read::Xrange {
                 key: self.key.clone(),
@@ -275,6 +284,7 @@ impl Inquiry for StreamGroup {
                 active: number("pending"),
                 workers: number("consumers"),
                 oldest_active: oldest_pending,
+                stalled: heard.get(3, "stalled", missing).map(|p| value::items(p).len() as u64),
                 ..QueueCounts::default()
             });
         } else if let Some(counts) = &mut self.counts {

@@ -45,6 +45,8 @@ pub enum Read {
         kind: Option<&'static str>,
     },
     Exists(String),
+    /// How many of these keys are there; at most [`Read::RANGE`], all on one node.
+    ExistMany(Vec<String>),
     Type(String),
     Get(String),
     Llen(String),
@@ -76,6 +78,13 @@ pub enum Read {
     XinfoGroups(String),
     /// The oldest pending entry of a group.
     XpendingOldest(String, String),
+    /// Pending entries that were handed out so many milliseconds ago or earlier, at most so many.
+    XpendingIdle {
+        key: String,
+        group: String,
+        idle_ms: u32,
+        count: u16,
+    },
     /// Entries after an id, oldest first.
     Xrange {
         key: String,
@@ -127,6 +136,9 @@ impl Read {
                 &mut c
             }
             Self::Exists(key) => c.arg("EXISTS").arg(key),
+            Self::ExistMany(keys) => c
+                .arg("EXISTS")
+                .arg(keys.get(..usize::from(Self::RANGE)).unwrap_or(keys)),
             Self::Type(key) => c.arg("TYPE").arg(key),
             Self::Get(key) => c.arg("GET").arg(key),
             Self::Llen(key) => c.arg("LLEN").arg(key),
@@ -165,6 +177,20 @@ impl Read {
             Self::XinfoStream(key) => c.arg("XINFO").arg("STREAM").arg(key),
             Self::XinfoGroups(key) => c.arg("XINFO").arg("GROUPS").arg(key),
             Self::XpendingOldest(key, group) => c.arg("XPENDING").arg(key).arg(group).arg("-").arg("+").arg(1),
+            Self::XpendingIdle {
+                key,
+                group,
+                idle_ms,
+                count,
+            } => c
+                .arg("XPENDING")
+                .arg(key)
+                .arg(group)
+                .arg("IDLE")
+                .arg(*idle_ms)
+                .arg("-")
+                .arg("+")
+                .arg((*count).clamp(1, Self::RANGE)),
             Self::Xrange { key, after, count } => c
                 .arg("XRANGE")
                 .arg(key)
@@ -195,7 +221,7 @@ impl Read {
             Self::SentinelQuorum(_) => "+sentinel|ckquorum",
             Self::AclDryrun(..) => "+acl|dryrun",
             Self::Scan { .. } => "+scan",
-            Self::Exists(_) => "+exists",
+            Self::Exists(_) | Self::ExistMany(_) => "+exists",
             Self::Type(_) => "+type",
             Self::Get(_) => "+get",
             Self::Llen(_) => "+llen",
@@ -213,7 +239,7 @@ impl Read {
             Self::Sscan(..) => "+sscan",
             Self::XinfoStream(_) => "+xinfo|stream",
             Self::XinfoGroups(_) => "+xinfo|groups",
-            Self::XpendingOldest(..) => "+xpending",
+            Self::XpendingOldest(..) | Self::XpendingIdle { .. } => "+xpending",
             Self::Xrange { .. } => "+xrange",
         }
     }
@@ -240,7 +266,9 @@ impl Read {
             | Self::XinfoStream(key)
             | Self::XinfoGroups(key)
             | Self::XpendingOldest(key, _)
+            | Self::XpendingIdle { key, .. }
             | Self::Xrange { key, .. } => Some(key),
+            Self::ExistMany(keys) => keys.first().map(String::as_str),
             _ => None,
         }
     }
@@ -361,6 +389,7 @@ mod tests {
             Read::XinfoStream(k()),
             Read::XinfoGroups(k()),
             Read::XpendingOldest(k(), k()),
+            Read::ExistMany(vec![k()]),
         ];
         let acl = observer_acl();
         let words: Vec<&str> = acl.split_whitespace().collect();

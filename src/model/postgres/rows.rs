@@ -150,12 +150,26 @@ pub struct TableStat {
     pub vacuums: i64,
     /// Transactions since it was frozen; `None` where that does not apply.
     pub frozen_age: Option<i64>,
+    /// A hypertable of TimescaleDB: its counters are the sums of these.
+    #[serde(default)]
+    pub chunks: Option<Chunks>,
+}
+
+/// The chunks of a hypertable. Each is vacuumed by itself, so the worst of them tells how it is.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Chunks {
+    pub count: i64,
+    /// `schema.name` of the one with the most dead rows in units of its threshold.
+    pub worst: String,
+    /// That one's.
+    pub ratio: f64,
 }
 
 impl TableStat {
-    /// Dead rows in units of the threshold.
+    /// Dead rows in units of the threshold; of a hypertable those of its worst chunk.
     pub fn ratio(&self) -> f64 {
-        self.dead as f64 / self.threshold.max(1.0)
+        let whole = self.dead as f64 / self.threshold.max(1.0);
+        self.chunks.as_ref().map_or(whole, |c| c.ratio)
     }
 
     /// `schema.name`

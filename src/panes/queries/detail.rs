@@ -72,12 +72,16 @@ pub fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
             let mut lines = vec![
                 Line::pair_role(
                     "dead rows",
-                    format!(
-                        "{}: {:.1} × its own limit of {}",
-                        number(t.dead),
-                        t.ratio(),
-                        count(t.threshold.max(0.0) as u64)
-                    ),
+                    match t.chunks {
+                        // The sum of the limits is no limit of anything.
+                        Some(_) => format!("{} in all chunks", number(t.dead)),
+                        None => format!(
+                            "{}: {:.1} × its own limit of {}",
+                            number(t.dead),
+                            t.ratio(),
+                            count(t.threshold.max(0.0) as u64)
+                        ),
+                    },
                     if t.ratio() > 2.0 { Role::Warn } else { Role::Text },
                 ),
                 Line::pair("live rows", number(t.live)),
@@ -86,6 +90,11 @@ pub fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
                 Line::pair("vacuumed", format!("{}, {} times", when(t.vacuumed), number(t.vacuums))),
                 Line::pair("analyzed", when(t.analyzed)),
             ];
+            if let Some(chunks) = &t.chunks {
+                let worst = format!("{}: {:.1} × its limit", text::clean(&chunks.worst), chunks.ratio);
+                lines.push(Line::pair("chunks", count(u64::try_from(chunks.count).unwrap_or(0))));
+                lines.push(Line::pair("worst chunk", worst));
+            }
             if !t.autovacuum {
                 lines.push(Line::pair_role("autovacuum", "off for this table", Role::Warn));
             }

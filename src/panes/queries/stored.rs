@@ -4,6 +4,7 @@ use super::super::item::{self, count};
 use super::super::{Column, Width};
 use super::views::{bad, begin, many, servers, with_source};
 use crate::app::{App, Health, ItemRef, Row};
+use crate::model::postgres::TableStat;
 use crate::text;
 use crate::theme::Role;
 
@@ -67,7 +68,7 @@ pub fn tables(app: &App) -> Vec<Row> {
                     schema: t.schema.clone(),
                     name: t.name.clone(),
                 })
-                .text(text::clean(&t.full_name()))
+                .text(table_name(t))
                 .number(Some(t.dead as f64), number(t.dead), bad(health))
                 .number(Some(ratio), format!("{ratio:.1}"), bad(health))
                 .number(Some(t.live as f64), number(t.live), Role::Text)
@@ -91,6 +92,15 @@ pub fn tables(app: &App) -> Vec<Row> {
         }
     }
     out
+}
+
+/// `public.readings (412 chunks)`
+fn table_name(t: &TableStat) -> String {
+    let name = text::clean(&t.full_name()).into_owned();
+    match &t.chunks {
+        Some(c) => format!("{name} ({} chunks)", count(u64::try_from(c.count).unwrap_or(0))),
+        None => name,
+    }
 }
 
 pub fn index_columns(app: &App) -> Vec<Column> {

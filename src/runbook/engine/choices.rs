@@ -22,8 +22,11 @@ pub enum OfferKind {
     Abort,
     /// `Event::Choose` with this index.
     Choose(usize),
-    /// `Event::SetParam` for the parameters of `Shown::params`.
+    /// `Event::SetParam` for the parameters of `Shown::params`, or any other of the run.
     SetParam,
+    HandOver,
+    /// `Event::Copy`
+    Copy,
 }
 
 impl Run {
@@ -42,26 +45,28 @@ impl Run {
         if self.status == Status::RollingBack {
             if self.phase == Phase::Stopped {
                 add(OfferKind::RollBack, "go on rolling back");
+                add(OfferKind::Skip, "leave this change as it is");
             }
             add(OfferKind::Abort, "abort");
             return offers;
         }
         let Some(step) = self.step() else { return offers };
-        let asks = matches!(step.kind, StepKind::Action(_) | StepKind::Ask(Ask::Param(_)));
         match self.phase {
             Phase::Showing => {
                 match &step.kind {
-                    StepKind::Action(_) => add(OfferKind::Continue, "plan"),
+                    StepKind::Action(_) | StepKind::Run(_) => add(OfferKind::Continue, "plan"),
                     StepKind::Ask(Ask::Param(_)) => add(OfferKind::Continue, "take it"),
-                    StepKind::Ask(Ask::Choices(_)) => {}
+                    StepKind::Ask(Ask::Choices { .. }) => {}
+                    StepKind::Approve { .. } => add(OfferKind::Continue, "ask for approval"),
+                    StepKind::Notify(_) => {
+                        add(OfferKind::Copy, "copy");
+                        add(OfferKind::Continue, "it is sent");
+                    }
                     StepKind::Note { .. } => add(OfferKind::Continue, "done"),
                     _ => add(OfferKind::Continue, "next"),
                 }
                 for (index, label) in self.ways(step).iter().enumerate() {
                     add(OfferKind::Choose(index), label);
-                }
-                if asks && !self.shown.params.is_empty() {
-                    add(OfferKind::SetParam, "change");
                 }
             }
             Phase::Undecided => {
@@ -75,25 +80,39 @@ impl Run {
                     add(OfferKind::Continue, "go on without it");
                 }
             }
+            Phase::Approving { .. } => add(OfferKind::Retry, "ask again"),
             _ => {}
         }
-        if matches!(
-            self.phase,
-            Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. }
-        ) {
-            add(OfferKind::Skip, "skip with a reason");
+        if self.is_idle() {
+            let given = |param: &crate::runbook::format::Param| !param.answer;
+            if !self.shown.params.is_empty() || self.book.params.iter().any(given) {
+                add(OfferKind::SetParam, "change");
+            }
+            // Nobody passes over a second person.
+            if !(step.required && matches!(step.kind, StepKind::Approve { .. })) {
+                add(OfferKind::Skip, "skip with a reason");
+            }
             if !self.undos.is_empty() {
                 add(OfferKind::RollBack, "roll back");
             }
+            add(OfferKind::HandOver, "hand over");
         }
         add(OfferKind::Abort, "abort");
         offers
     }
 
+    /// Whether nothing is under way that somebody else must answer.
+    fn is_idle(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. }
+        )
+    }
+
     /// The ways that a step lets the operator choose from.
     fn ways(&self, step: &Step) -> Vec<String> {
         match &step.kind {
-            StepKind::Ask(Ask::Choices(choices)) => choices.iter().map(|choice| choice.label.clone()).collect(),
+            StepKind::Ask(Ask::Choices { choices, .. }) => choices.iter().map(|choice| choice.label.clone()).collect(),
             StepKind::Ask(Ask::Param(name)) => match self.book.param(name).map(|param| &param.kind) {
                 Some(ParamKind::Choice(choices)) => choices.clone(),
                 _ => Vec::new(),
@@ -116,6 +135,8 @@ impl Run {
             Event::Abort { .. } => OfferKind::Abort,
             Event::Choose(index) => OfferKind::Choose(*index),
             Event::SetParam { .. } => OfferKind::SetParam,
+            Event::HandOver { .. } => OfferKind::HandOver,
+            Event::Copy => OfferKind::Copy,
             Event::Open(open) => return self.step().is_some_and(|step| step.opens.contains(open)),
             _ => return false,
         };
@@ -136,6 +157,10 @@ impl Run {
                     self.notice = Some("give a reason first: it goes on record".to_owned());
                     return;
                 }
+                if self.status == Status::RollingBack {
+                    self.leave_change(reason, now, effects);
+                    return;
+                }
                 self.leave(StepState::Skipped(reason.to_owned()), self.current + 1, now, effects);
             }
             Event::Retry => self.phase = Phase::Entering,
@@ -148,15 +173,16 @@ impl Run {
             Event::Abort { reason } => self.abort(reason, now, effects),
             Event::Choose(index) => self.take_way(index, now, effects),
             Event::SetParam { name, text } => match self.set_param(&name, &text) {
-                Ok(()) => self.record(
-                    now,
-                    self.step_id(),
-                    Recorded::Decided,
-                    format!("{name} = {text}"),
-                    effects,
-                ),
+                Ok(()) => {
+                    let secret = self.book.param(&name).is_some_and(|param| param.secret);
+                    let text = if secret { "(secret)" } else { text.trim() };
+                    let told = format!("{name} = {text}");
+                    self.record(now, self.step_id(), Recorded::Decided, told, effects);
+                }
                 Err(why) => self.notice = Some(why),
             },
+            Event::HandOver { to, reason } => self.hand_over(&to, &reason, now, effects),
+            Event::Copy => effects.extend(self.shown.message.as_ref().map(|m| Effect::Copy(m.text.clone()))),
             Event::Open(open) => effects.push(Effect::Open(open)),
             _ => {}
         }
@@ -173,6 +199,9 @@ impl Run {
         match kind {
             StepKind::Action(action) => self.ask_plan(&action, now, effects),
             StepKind::Ask(Ask::Param(name)) => self.take_param(&name, now, effects),
+            StepKind::Run(command) => self.ask_command(&command, now, effects),
+            StepKind::Approve { text } => self.ask_approval(&text, now, effects),
+            StepKind::Notify(_) => self.told(now, effects),
             StepKind::Note { needs_text: true } if !self.notes.iter().any(|(step, _)| *step == self.current) => {
                 self.notice = Some("write a note first".to_owned());
             }
@@ -184,6 +213,22 @@ impl Run {
     }
 
     fn take_param(&mut self, name: &str, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.book.param(name).is_some_and(|param| param.secret) {
+            if self.secret(name).is_none() {
+                self.notice = Some(format!("{name} is not typed yet: e takes it"));
+                return;
+            }
+            self.leave(
+                StepState::Passed(format!("{name} is given")),
+                self.current + 1,
+                now,
+                effects,
+            );
+            return;
+        }
+        // An answer that is only proposed becomes one by being taken.
+        self.fix_params(&[name]);
+        self.refresh_scope();
         let Some(value) = self.scope.known.get(name).cloned() else {
             let why = self
                 .scope
@@ -194,7 +239,6 @@ impl Run {
             self.notice = Some(format!("{name} is {why}; choose a value"));
             return;
         };
-        self.fix_params(&[name]);
         let told = format!("{name} = {value}");
         self.record(now, self.step_id(), Recorded::Decided, told.clone(), effects);
         self.leave(StepState::Passed(told), self.current + 1, now, effects);
@@ -206,7 +250,15 @@ impl Run {
             return;
         };
         let goto = match &step.kind {
-            StepKind::Ask(Ask::Choices(choices)) => choices.get(index).and_then(|choice| choice.goto.clone()),
+            StepKind::Ask(Ask::Choices { choices, answer }) => {
+                let goto = choices.get(index).and_then(|choice| choice.goto.clone());
+                if let Some(name) = answer.clone() {
+                    // One of the labels always fits.
+                    let _ = self.set_param(&name, &label);
+                    self.refresh_scope();
+                }
+                goto
+            }
             StepKind::Branch { cases, otherwise } => {
                 cases.get(index).map(|case| case.goto.clone()).or(otherwise.clone())
             }
@@ -231,6 +283,9 @@ impl Run {
     }
 
     fn abort(&mut self, reason: String, now: Timestamp, effects: &mut Vec<Effect>) {
+        if let Phase::Executing { plan } | Phase::Verifying { plan, .. } | Phase::Soaking { plan, .. } = self.phase {
+            effects.push(Effect::Stop { plan });
+        }
         // Leaving does not stop what was sent: the pipeline goes on by itself and keeps its own record.
         let state = match self.phase {
             Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. } => Some(StepState::Unknown(

@@ -1,11 +1,13 @@
 //! Parameters of a run: given, proposed from facts, or fixed by use.
 
-use super::Run;
+use super::{Effect, Recorded, Run};
+use crate::action::Hidden;
 use crate::runbook::cel::{self, Answer, Scope};
-use crate::runbook::facts::target_text;
+use crate::runbook::facts::{About, target_text};
 use crate::runbook::format::{Param, ParamKind};
 use crate::runbook::template::Template;
 use crate::runbook::value::{Value, parse_duration};
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// A parameter's value. What was not set follows its default, and so the facts.
@@ -15,6 +17,8 @@ pub(super) struct ParamState {
     pub(super) set: Option<Value>,
     /// What the default gives now.
     proposed: Option<Answer>,
+    /// Of a secret one. It is in no scope, and so in no text.
+    secret: Option<Hidden>,
 }
 
 /// A parameter as the panel shows it.
@@ -28,6 +32,8 @@ pub struct ParamView {
     pub set: bool,
     pub min: Option<i64>,
     pub max: Option<i64>,
+    /// Its value is never shown; `value` only says whether there is one.
+    pub secret: bool,
 }
 
 impl Run {
@@ -66,6 +72,20 @@ impl Run {
                 }
                 state.proposed = Some(proposed);
             }
+            if param.secret {
+                continue;
+            }
+            if param.answer {
+                // Only a given answer is one: what is proposed was not said by anybody.
+                match &state.set {
+                    Some(value) => scope.known.insert(param.name.clone(), value.clone()).map(drop),
+                    None => scope
+                        .unknown
+                        .insert(param.name.clone(), "not answered".to_owned())
+                        .map(drop),
+                };
+                continue;
+            }
             match state.value() {
                 Answer::Known(value) => {
                     scope.known.insert(format!("params.{}", param.name), value.clone());
@@ -79,7 +99,66 @@ impl Run {
                 }
             }
         }
+        for output in book.steps.iter().flat_map(|step| &step.outputs) {
+            match self.outputs.get(&output.name) {
+                Some(Answer::Known(value)) => scope.known.insert(output.name.clone(), value.clone()).map(drop),
+                Some(Answer::Unknown(why)) => scope.unknown.insert(output.name.clone(), why.clone()).map(drop),
+                None => scope
+                    .unknown
+                    .insert(output.name.clone(), "absent: its step has not passed".to_owned())
+                    .map(drop),
+            };
+        }
         self.scope = Arc::new(scope);
+    }
+
+    /// Hands on what the current step gives, now that it has passed with `text`.
+    pub(super) fn hand_on(&mut self, text: &str, now: Timestamp, effects: &mut Vec<Effect>) {
+        let book = Arc::clone(&self.book);
+        let outputs = book.steps.get(self.current).map_or(&[][..], |step| &step.outputs);
+        if outputs.is_empty() {
+            return;
+        }
+        let mut scope = Scope::clone(&self.scope);
+        scope.known.insert("result.text".to_owned(), Value::text(text));
+        let result = self
+            .result
+            .iter()
+            .map(|(name, value)| (format!("result.{name}"), value.clone()));
+        scope.known.extend(result);
+        let sources: Vec<String> = outputs.iter().map(|output| output.expression.clone()).collect();
+        for (output, answer) in outputs.iter().zip(cel::evaluate(&sources, &Arc::new(scope))) {
+            let told = match &answer {
+                Answer::Known(value) => format!("{} = {value}", output.name),
+                Answer::Unknown(why) => format!("{} is not known: {why}", output.name),
+            };
+            self.record(now, self.step_id(), Recorded::Decided, told, effects);
+            self.outputs.insert(output.name.clone(), answer);
+        }
+        self.refresh_scope();
+    }
+
+    /// The value of a secret parameter, for the one place that may use it.
+    pub(super) fn secret(&self, name: &str) -> Option<Hidden> {
+        let index = self
+            .book
+            .params
+            .iter()
+            .position(|param| param.secret && param.name == name)?;
+        self.params.get(index)?.secret.clone()
+    }
+
+    /// What was typed in secret does not outlive the run.
+    pub(super) fn forget_secrets(&mut self) {
+        for state in &mut self.params {
+            state.secret = None;
+        }
+    }
+
+    /// Every parameter that the operator may set, in the file's order.
+    pub fn parameters(&self) -> Vec<ParamView> {
+        let names = self.book.params.iter().filter(|param| !param.answer);
+        names.filter_map(|param| self.param_view(&param.name)).collect()
     }
 
     /// Sets a parameter from text.
@@ -89,6 +168,10 @@ impl Run {
         let Some((param, state)) = found else {
             return Err(format!("there is no parameter `{name}`"));
         };
+        if param.secret {
+            state.secret = Some(Hidden::new(text)).filter(|_| !text.is_empty());
+            return Ok(());
+        }
         let value = coerce(param, &Value::text(text.trim()))?;
         if clamp(param, value.clone()) != value {
             return Err(format!("{name} is {value}; expected {}", bounds(param)));
@@ -124,10 +207,15 @@ impl Run {
             name: param.name.clone(),
             help: param.help.clone(),
             kind: param.kind.clone(),
-            value: state.value(),
-            set: state.set.is_some(),
+            value: match &state.secret {
+                _ if !param.secret => state.value(),
+                Some(_) => Answer::Known(Value::text("(set, not shown)")),
+                None => Answer::Unknown("not typed yet".to_owned()),
+            },
+            set: state.set.is_some() || state.secret.is_some(),
             min: param.min,
             max: param.max,
+            secret: param.secret,
         })
     }
 }
@@ -148,11 +236,26 @@ fn from_subject(param: &Param, subject: &crate::runbook::facts::Subject) -> Answ
         ParamKind::Workload => subject.workload.as_ref(),
         ParamKind::Pod => subject.pod.as_ref(),
         ParamKind::Thing(kind) => {
-            let target = subject.about.as_ref().and_then(crate::runbook::facts::About::target);
+            let target = subject.about.as_ref().and_then(About::target);
             return target.filter(|target| is_thing(kind, target)).map_or_else(
                 || Answer::Unknown(format!("the run is about no {kind}")),
                 |target| Answer::Known(Value::Text(target)),
             );
+        }
+        ParamKind::Node => {
+            return match &subject.about {
+                Some(About::Node(node)) => Answer::Known(Value::Text(format!("node/{}", node.name))),
+                _ => Answer::Unknown("the run is about no node".to_owned()),
+            };
+        }
+        ParamKind::Host => {
+            return match &subject.about {
+                Some(About::Endpoint { address, .. }) => {
+                    let host = address.rsplit_once(':').map_or(&**address, |(host, _)| host);
+                    Answer::Known(Value::text(host))
+                }
+                _ => Answer::Unknown("the run is about no host".to_owned()),
+            };
         }
         ParamKind::Namespace => {
             let object = subject.workload.as_ref().or(subject.pod.as_ref());
@@ -213,6 +316,23 @@ fn coerce(param: &Param, value: &Value) -> Result<Value, String> {
                 Ok(Value::Text(text))
             } else {
                 wrong("kind/namespace/name")
+            }
+        }
+        (ParamKind::Node, _) => {
+            let text = value.to_string();
+            if is_thing("node", &text) {
+                Ok(Value::Text(text))
+            } else {
+                wrong("node/NAME")
+            }
+        }
+        (ParamKind::Host, _) => {
+            let text = value.to_string();
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
+            if !text.is_empty() && text.chars().all(fits) {
+                Ok(Value::Text(text))
+            } else {
+                wrong("a host name")
             }
         }
         (ParamKind::Thing(kind), _) => {

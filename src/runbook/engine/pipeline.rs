@@ -59,13 +59,11 @@ impl Run {
         self.status = Status::RollingBack;
         let Some(undo) = self.undos.last().cloned() else {
             self.finish(Status::RolledBack, now);
-            self.record(
-                now,
-                None,
-                Recorded::RolledBack,
-                "every change was taken back".to_owned(),
-                effects,
-            );
+            let text = match self.left {
+                0 => "every change was taken back".to_owned(),
+                left => format!("taken back, but for {left} that stay as they are"),
+            };
+            self.record(now, None, Recorded::RolledBack, text, effects);
             return;
         };
         let ask = self.next_ask();
@@ -89,6 +87,16 @@ impl Run {
             label: undo.label,
             request: undo.request,
         });
+    }
+
+    /// Leaves the newest change as it is, and goes on with the one before.
+    pub(super) fn leave_change(&mut self, reason: &str, now: Timestamp, effects: &mut Vec<Effect>) {
+        if let Some(undo) = self.undos.pop() {
+            self.left += 1;
+            let text = format!("{}: stays as it is: {reason}", undo.label);
+            self.record(now, None, Recorded::Skipped, text, effects);
+        }
+        self.ask_undo(now, effects);
     }
 
     pub(super) fn pipeline(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -132,6 +140,10 @@ impl Run {
     fn staged(&mut self, plan: ActionId, stage: Stage, now: Timestamp, effects: &mut Vec<Effect>) {
         match stage {
             Stage::Recorded => {}
+            Stage::Output(lines) => self.wrote(lines),
+            Stage::Exited(code) => {
+                self.result.insert("exit".to_owned(), Value::Int(code.into()));
+            }
             Stage::Executed { outcome, .. } => {
                 if outcome == Outcome::Applied {
                     self.phase = Phase::Verifying {

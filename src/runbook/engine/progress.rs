@@ -2,7 +2,7 @@
 
 use super::{Effect, Phase, Recorded, Run, Status, StepState};
 use crate::runbook::cel::{self, Truth};
-use crate::runbook::format::{Case, OnFail, StepKind, WaitStep};
+use crate::runbook::format::{Case, OnFail, StepKind, Threshold, WaitStep};
 use crate::runbook::template::Template;
 use crate::runbook::value::duration_text;
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +39,8 @@ impl Run {
         }
         let kind = step.kind.clone();
         self.set_state(self.current, StepState::Current);
+        self.result.clear();
+        self.output.clear();
         match kind {
             StepKind::Gate { .. } | StepKind::Branch { .. } => {
                 self.phase = Phase::Undecided;
@@ -47,6 +49,7 @@ impl Run {
             StepKind::Wait(wait) => {
                 let deadline = later(now, wait.deadline);
                 let missing = format!("{} is not judged yet", wait.until);
+                self.breaches = vec![(0, None); wait.abort_if.len()];
                 self.phase = Phase::Waiting {
                     since: now,
                     deadline,
@@ -55,7 +58,13 @@ impl Run {
                 };
                 true
             }
-            StepKind::Note { .. } | StepKind::Diagnose | StepKind::Action(_) | StepKind::Ask(_) => {
+            StepKind::Note { .. }
+            | StepKind::Diagnose
+            | StepKind::Action(_)
+            | StepKind::Ask(_)
+            | StepKind::Approve { .. }
+            | StepKind::Notify(_)
+            | StepKind::Run(_) => {
                 self.phase = Phase::Showing;
                 false
             }
@@ -156,17 +165,23 @@ impl Run {
             return false;
         };
         let mut conditions = vec![wait.until.clone()];
-        conditions.extend(wait.abort_if.clone());
+        conditions.extend(wait.abort_if.iter().map(|threshold| threshold.when.clone()));
         let mut answers = cel::evaluate(&conditions, &self.scope).into_iter().map(Truth::from);
         let until = answers
             .next()
             .unwrap_or_else(|| Truth::Unknown("it was not judged".to_owned()));
-        if let (Some(Truth::True), Some(condition)) = (answers.next(), &wait.abort_if) {
-            self.fail(
-                StepState::Failed(format!("the wait was given up: {condition}")),
-                now,
-                effects,
-            );
+        let passed = self.breached(&wait.abort_if, answers, now);
+        if let Some(threshold) = passed {
+            let words = match &threshold.text {
+                Some(text) => text.text(&self.scope),
+                None => threshold.when.clone(),
+            };
+            let often = match threshold.times {
+                1 => String::new(),
+                times => format!(" ({times} looks in a row)"),
+            };
+            let state = StepState::Failed(format!("the wait was given up: {words}{often}"));
+            self.fail(state, now, effects);
             return false;
         }
         let held_since = if until == Truth::True {
@@ -204,6 +219,32 @@ impl Run {
         false
     }
 
+    /// Counts looks at the thresholds of a wait. Gives the first that was passed often enough without a break; a look
+    /// that cannot tell breaks nothing and counts nothing.
+    fn breached<'a>(
+        &mut self,
+        thresholds: &'a [Threshold],
+        answers: impl Iterator<Item = Truth>,
+        now: Timestamp,
+    ) -> Option<&'a Threshold> {
+        let mut found = None;
+        for ((threshold, answer), (count, counted)) in thresholds.iter().zip(answers).zip(&mut self.breaches) {
+            match answer {
+                Truth::False => (*count, *counted) = (0, None),
+                Truth::Unknown(_) => {}
+                Truth::True => {
+                    if counted.is_none_or(|at| now.duration_since(at).as_secs() >= threshold.every) {
+                        (*count, *counted) = (*count + 1, Some(now));
+                    }
+                    if *count >= threshold.times {
+                        found = found.or(Some(threshold));
+                    }
+                }
+            }
+        }
+        found
+    }
+
     /// Ends the current step in `state` and goes on at `next`. Steps that are jumped over say so.
     pub(super) fn leave(&mut self, state: StepState, next: usize, now: Timestamp, effects: &mut Vec<Effect>) {
         let (what, text) = match &state {
@@ -214,6 +255,10 @@ impl Run {
             StepState::Todo | StepState::Current => (Recorded::Passed, String::new()),
         };
         self.record(now, self.step_id(), what, text, effects);
+        if let StepState::Passed(text) = &state {
+            let text = text.clone();
+            self.hand_on(&text, now, effects);
+        }
         self.set_state(self.current, state);
         let next = next.max(self.current + 1);
         for jumped in self.current + 1..next {
@@ -237,6 +282,7 @@ impl Run {
 
     pub(super) fn finish(&mut self, status: Status, now: Timestamp) {
         self.status = status;
+        self.forget_secrets();
         self.ended = Some(now);
         self.phase = Phase::Stopped;
     }

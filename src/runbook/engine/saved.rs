@@ -8,6 +8,7 @@
 use super::progress::later;
 use super::{Effect, Phase, Run, Status, StepState, Undoable};
 use crate::action::{Request, Undo};
+use crate::runbook::cel::Answer;
 use crate::runbook::facts::{Facts, Subject};
 use crate::runbook::format::Runbook;
 use crate::runbook::value::Value;
@@ -38,6 +39,12 @@ pub struct Saved {
     pub rolling_back: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undos: Vec<KeptUndo>,
+    /// Changes that a roll-back was told to leave as they are.
+    #[serde(default)]
+    pub left: usize,
+    /// What steps handed on, as far as it was known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
     pub asks: u64,
 }
 
@@ -119,6 +126,7 @@ impl Run {
             started: self.started,
             subject: self.subject.clone(),
             params: params
+                .filter(|(param, _)| !param.secret)
                 .filter_map(|(param, state)| Some((param.name.clone(), state.set.clone()?)))
                 .collect(),
             steps: steps
@@ -144,6 +152,15 @@ impl Run {
                     label: undo.label.clone(),
                     request: undo.request.clone(),
                     until: undo.until,
+                })
+                .collect(),
+            left: self.left,
+            outputs: self
+                .outputs
+                .iter()
+                .filter_map(|(name, answer)| match answer {
+                    Answer::Known(value) => Some((name.clone(), value.clone())),
+                    Answer::Unknown(_) => None,
                 })
                 .collect(),
             asks: self.next_ask,
@@ -199,6 +216,12 @@ impl Run {
             todo.unwrap_or(run.states.len())
         });
         run.next_ask = saved.asks;
+        run.left = saved.left;
+        let outputs = saved
+            .outputs
+            .into_iter()
+            .map(|(name, value)| (name, Answer::Known(value)));
+        run.outputs = outputs.collect();
         if saved.rolling_back {
             run.status = Status::RollingBack;
         }

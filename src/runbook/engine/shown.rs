@@ -2,7 +2,7 @@
 
 use super::{ParamView, Run};
 use crate::runbook::cel::{self, Answer, Truth};
-use crate::runbook::format::{Ask, Block, Span, StepKind, Style};
+use crate::runbook::format::{Ask, Block, EnvValue, Notify, Span, StepKind, Style};
 use crate::runbook::template::Template;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,6 +16,18 @@ pub struct Shown {
     pub params: Vec<ParamView>,
     /// What an action step would do: `roll-back deployment/cortex/cortex-api  revision 13`.
     pub proposal: Option<String>,
+    /// What a second person is to agree to, or others are told.
+    pub message: Option<Message>,
+}
+
+/// A text for others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Message {
+    pub to: Option<String>,
+    /// Filled in; what is not known reads `?`.
+    pub text: String,
+    /// How many of its facts are not known.
+    pub gaps: usize,
 }
 
 /// A block of prose with its expressions filled in; what is not known reads `?`.
@@ -81,6 +93,11 @@ impl Run {
             batch.template(&action.target);
             action.args.iter().for_each(|(_, template)| batch.template(template));
         }
+        match &step.kind {
+            StepKind::Run(command) => command.argv.iter().for_each(|word| batch.template(word)),
+            StepKind::Approve { text } | StepKind::Notify(Notify { text, .. }) => batch.template(text),
+            _ => {}
+        }
         let answers = cel::evaluate(&batch.sources, &self.scope);
         let mut answers = answers.iter();
         let prose = step.prose.iter().map(|block| fill_block(block, &mut answers)).collect();
@@ -112,7 +129,7 @@ impl Run {
                 expected,
             });
         }
-        let (mut params, mut proposal) = (Vec::new(), None);
+        let (mut params, mut proposal, mut message) = (Vec::new(), None, None);
         match &step.kind {
             StepKind::Action(action) => {
                 let words = |answer: Answer| match answer {
@@ -130,6 +147,24 @@ impl Run {
                 }
             }
             StepKind::Ask(Ask::Param(name)) => params.extend(self.param_view(name)),
+            StepKind::Run(command) => {
+                let words: Vec<String> = command
+                    .argv
+                    .iter()
+                    .map(|word| crate::action::quoted(&word.fill_text(&mut answers)))
+                    .collect();
+                proposal = Some(words.join(" "));
+                for name in command.argv.iter().filter_map(Template::only_expression) {
+                    params.extend(self.param_view(name.strip_prefix("params.").unwrap_or(name)));
+                }
+                for (_, value) in &command.env {
+                    if let EnvValue::Secret(name) = value {
+                        params.extend(self.param_view(name));
+                    }
+                }
+            }
+            StepKind::Approve { text } => message = Some(fill_message(text, None, &mut answers)),
+            StepKind::Notify(notify) => message = Some(fill_message(&notify.text, notify.to.clone(), &mut answers)),
             _ => {}
         }
         self.shown = Shown {
@@ -137,6 +172,7 @@ impl Run {
             evidence,
             params,
             proposal,
+            message,
         };
     }
 }
@@ -159,6 +195,18 @@ fn verdict(answer: Option<&Answer>) -> Verdict {
         Some(Truth::False) => Verdict::Bad,
         Some(Truth::Unknown(why)) => Verdict::Unknown(why),
         None => Verdict::Unknown("not judged".to_owned()),
+    }
+}
+
+fn fill_message<'a>(text: &Template, to: Option<String>, answers: &mut impl Iterator<Item = &'a Answer>) -> Message {
+    let mine: Vec<&Answer> = answers.take(text.expressions().count()).collect();
+    Message {
+        to,
+        text: text.fill_text(&mut mine.iter().copied()).trim().to_owned(),
+        gaps: mine
+            .iter()
+            .filter(|answer| matches!(answer, Answer::Unknown(_)))
+            .count(),
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::action::{Outcome, Stage, Undo};
+use crate::action::{Outcome, Progress, Stage, Undo};
 use crate::model::{Kind, ObjectRef};
 use crate::runbook::facts::Fact;
 use crate::runbook::format;
@@ -58,7 +58,7 @@ required = false
 ```
 "#;
 
-fn at(seconds: i64) -> Timestamp {
+pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + seconds).unwrap()
 }
 
@@ -104,7 +104,7 @@ fn asked(effects: &[Effect]) -> Option<AskId> {
     })
 }
 
-fn done(plan: u64, outcome: Outcome, verdict: Option<crate::action::Verdict>) -> Event {
+pub(super) fn done(plan: u64, outcome: Outcome, verdict: Option<crate::action::Verdict>) -> Event {
     let label = "back to 14".to_owned();
     let undo = Some(Undo::By {
         label,
@@ -127,7 +127,7 @@ fn healthy(plan: u64) -> Event {
 }
 
 /// Plans, confirms and finishes what `ask` asked for.
-fn carry_out(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now: Timestamp) -> Vec<Effect> {
+pub(super) fn carry_out(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now: Timestamp) -> Vec<Effect> {
     run.handle(
         Event::PlanMade {
             ask,

@@ -366,11 +366,7 @@ impl Subject {
 /// The workload that works a queue, answers for a service, or that an alert's labels name.
 fn behind(world: &World, about: &About) -> Option<ObjectRef> {
     match about {
-        About::Queue { source, queue } => {
-            let set = world.sources.queues.get(source)?;
-            let text = set.queues.iter().find(|q| q.name == *queue)?.workload.as_ref()?;
-            crate::runbook::request::find(world, text).ok()
-        }
+        About::Queue { source, queue } => world.worked_by(source, queue)?.object.clone(),
         About::Service { name, .. } | About::Http { name } => by_name(world, None, name),
         About::Alert { source, name } => {
             let alerts = world.sources.prometheus.get(source)?.alerts.last()?;

@@ -246,6 +246,61 @@ impl<'t, 'i> Fields<'t, 'i> {
         named
     }
 
+    /// Every key with its text, in the file's order.
+    pub fn named_texts(&self, source: &mut Source<'_>) -> Vec<(Placed<String>, Placed<String>)> {
+        let mut named = Vec::new();
+        for (name, value) in self.table {
+            let key = Placed {
+                value: name.get_ref().to_string(),
+                at: self.place(&name.span()),
+            };
+            match value.get_ref() {
+                DeValue::String(text) => {
+                    let text = Placed {
+                        value: text.to_string(),
+                        at: self.text_place(source, &value.span()),
+                    };
+                    named.push((key, text));
+                }
+                other => self.wrong(source, &key.value, other, &value.span(), "a text in quotes"),
+            }
+        }
+        named.sort_by_key(|(key, _)| key.at);
+        named
+    }
+
+    /// What kind of value a key has, as TOML calls it.
+    pub fn type_of(&self, key: &str) -> Option<&'static str> {
+        let (_, value) = self.table.iter().find(|(name, _)| name.get_ref() == key)?;
+        Some(value.get_ref().type_str())
+    }
+
+    /// A list of integers.
+    pub fn ints(&mut self, source: &mut Source<'_>, key: &'static str) -> Vec<Placed<i64>> {
+        let Some((value, span)) = self.raw(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value else {
+            self.wrong(source, key, value, &span, "a list of integers, such as [0, 2]");
+            return Vec::new();
+        };
+        let mut numbers = Vec::new();
+        for item in items {
+            let number = match item.get_ref() {
+                DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+                _ => None,
+            };
+            match number {
+                Some(value) => numbers.push(Placed {
+                    value,
+                    at: self.place(&item.span()),
+                }),
+                None => self.wrong(source, key, item.get_ref(), &item.span(), "an integer"),
+            }
+        }
+        numbers
+    }
+
     /// Reports every key that was not asked for.
     pub fn finish(self, source: &mut Source<'_>, what: &str) {
         let known: Vec<String> = self.asked.iter().map(|key| (*key).to_owned()).collect();

@@ -4,16 +4,15 @@ use super::fields::{Fields, Placed};
 use super::prose::Builder;
 use super::source::{Problem, Source};
 use super::steps::{Context, read_step};
-use super::{Block, Param, ParamKind, Runbook, Section};
+use super::{Block, Runbook, Section, params};
 use crate::runbook::cel;
 use crate::runbook::facts;
 use crate::runbook::template::Template;
-use crate::runbook::value::{Type, parse_duration};
+use crate::runbook::value::Type;
 use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 use std::ops::Range;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long one file may take.
@@ -95,8 +94,8 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
     let escalation = fields.text(source, "escalation");
     let answers = fields.texts(source, "answers");
     let verified = verified(source, &mut fields);
-    let params = match fields.table(source, "params") {
-        Some(table) => read_params(source, &table),
+    let mut params = match fields.table(source, "params") {
+        Some(table) => params::read(source, &table),
         None => Vec::new(),
     };
     fields.finish(source, "the front matter");
@@ -109,11 +108,8 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
             format!("`{}`", slug(&id.value)),
         );
     }
-    let names = facts::names_with(
-        params
-            .iter()
-            .map(|param| (param.name.as_str(), param.kind.value_type())),
-    );
+    let known = params.iter().filter(|param| !param.secret);
+    let names = facts::names_with(known.map(|param| (param.name.as_str(), param.kind.value_type())));
     let parts = sections(source, body);
     let ids: Vec<String> = parts
         .iter()
@@ -121,10 +117,11 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
         .map(|part| slug(&part.title))
         .collect();
     let mut context = Context {
-        names: Arc::clone(&names),
+        names,
         ids,
         index: 0,
         params: &params,
+        answers: Vec::new(),
     };
     let (mut intro, mut steps, mut appendix) = (Vec::new(), Vec::new(), Vec::new());
     for part in parts {
@@ -145,7 +142,7 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
                         "another heading",
                     );
                 }
-                steps.extend(read_step(source, &context, &part, range.clone()));
+                steps.extend(read_step(source, &mut context, &part, range.clone()));
                 context.index += 1;
             }
             None if part.level < 2 => intro.extend(part.blocks),
@@ -155,7 +152,8 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
             }),
         }
     }
-    if context.ids.is_empty() {
+    let (none, asked) = (context.ids.is_empty(), context.answers);
+    if none {
         source.problem(
             text.len(),
             "there is no step",
@@ -168,6 +166,7 @@ fn read(source: &mut Source<'_>) -> Option<Runbook> {
             let _ = write!(hex, "{byte:02x}");
             hex
         });
+    params.extend(asked);
     Some(Runbook {
         id: id?.value,
         title: title?.value,
@@ -224,133 +223,6 @@ fn verified(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Option<jiff
         );
     }
     date
-}
-
-const PARAM_TYPES: &str = "workload, pod, namespace, revision, int, string, bool, duration, choice, queue, postgres, \
-                           session, table, index, redis, certificate or alert";
-
-fn read_params(source: &mut Source<'_>, table: &Fields<'_, '_>) -> Vec<Param> {
-    let mut params: Vec<Param> = Vec::new();
-    let mut defaults = Vec::new();
-    for (name, mut fields) in table.named_tables(source) {
-        let valid = name
-            .value
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-            && name.value.starts_with(|c: char| c.is_ascii_lowercase());
-        // A parameter that hides a family of facts would make the same word mean two things.
-        let family = |spec: &facts::Spec| spec.path.split('.').next() == Some(name.value.as_str());
-        let hides = name.value == "params" || facts::registry().any(family);
-        if !valid || hides {
-            let expected = "lower-case letters, digits and _, and no family of facts such as rollout or queue";
-            source.problem(name.at, format!("`{}` cannot name a parameter", name.value), expected);
-        }
-        let kind = param_kind(source, &mut fields);
-        let help = fields.text(source, "help").map(|text| text.value);
-        let default = fields.template_text(source, "default");
-        let (min, max) = (fields.int(source, "min"), fields.int(source, "max"));
-        let keep = fields.flag(source, "keep", false);
-        fields.finish(source, "a parameter");
-        let Some(kind) = kind else { continue };
-        let counts = matches!(kind, ParamKind::Int | ParamKind::Revision);
-        if let Some(bound) = min.as_ref().or(max.as_ref()).filter(|_| !counts) {
-            source.problem(
-                bound.at,
-                "only an int has `min` and `max`",
-                format!("no bounds for `{}`", name.value),
-            );
-        }
-        if let (Some(low), Some(high)) = (&min, &max)
-            && low.value > high.value
-        {
-            source.problem(high.at, "`max` is below `min`", format!("at least {}", low.value));
-        }
-        let default = default.and_then(|text| match Template::parse(&text.value) {
-            Ok(template) => {
-                defaults.push((template.clone(), text.at, kind.clone()));
-                Some(template)
-            }
-            Err(flaw) => {
-                source.flaw(text.at, flaw);
-                None
-            }
-        });
-        let (min, max) = (min.map(|bound| bound.value), max.map(|bound| bound.value));
-        params.push(Param {
-            name: name.value,
-            kind,
-            help,
-            default,
-            min,
-            max,
-            keep,
-        });
-    }
-    // A default may speak of facts only: parameters that wait for one another would have no order.
-    let context = Context {
-        names: facts::names_with(std::iter::empty()),
-        ids: Vec::new(),
-        index: 0,
-        params: &[],
-    };
-    for (template, at, kind) in defaults {
-        check_default(source, &context, &template, at, &kind);
-    }
-    params
-}
-
-fn check_default(source: &mut Source<'_>, context: &Context<'_>, template: &Template, at: usize, kind: &ParamKind) {
-    let written = template.expressions().next().is_none();
-    let text = template.text(&Arc::default());
-    match kind {
-        ParamKind::Duration if written && parse_duration(&text).is_none() => {
-            source.problem(
-                at,
-                format!("`{text}` is not a duration"),
-                "a number with its unit, such as \"90s\"",
-            );
-        }
-        ParamKind::Duration if written => {}
-        ParamKind::Choice(choices) if written && !choices.contains(&text) => {
-            source.problem(at, format!("`{text}` is not one of the choices"), choices.join(", "));
-        }
-        _ => context.check_template(source, template, at, kind.value_type()),
-    }
-}
-
-fn param_kind(source: &mut Source<'_>, fields: &mut Fields<'_, '_>) -> Option<ParamKind> {
-    let choices = fields.texts(source, "choices");
-    let name = fields.required_text(source, "type", PARAM_TYPES)?;
-    Some(match name.value.as_str() {
-        "workload" => ParamKind::Workload,
-        "pod" => ParamKind::Pod,
-        "namespace" => ParamKind::Namespace,
-        "revision" => ParamKind::Revision,
-        "int" => ParamKind::Int,
-        "string" => ParamKind::Text,
-        "bool" => ParamKind::Bool,
-        "duration" => ParamKind::Duration,
-        "choice" if choices.is_empty() => {
-            fields.missing(source, "choices", "a list of texts");
-            return None;
-        }
-        "choice" => ParamKind::Choice(choices.into_iter().map(|choice| choice.value).collect()),
-        thing if ParamKind::THINGS.contains(&thing) => {
-            ParamKind::Thing(ParamKind::THINGS.into_iter().find(|known| *known == thing)?)
-        }
-        "database" | "quantity" => {
-            source.problem(
-                name.at,
-                format!("type `{}` is not available in this version", name.value),
-                PARAM_TYPES,
-            );
-            return None;
-        }
-        other => {
-            source.problem(name.at, format!("there is no type `{other}`"), PARAM_TYPES);
-            return None;
-        }
-    })
 }
 
 /// A heading with what stands under it.

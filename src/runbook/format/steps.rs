@@ -1,9 +1,13 @@
 //! Reading one step block.
 
+mod command;
+mod people;
+mod wait;
+
 use super::fields::{Fields, Placed};
 use super::read::{Part, Target, slug};
 use super::source::Source;
-use super::{ActionName, ActionStep, Ask, Case, Choice, Look, OnFail, Open, Param, Step, StepKind, WaitStep};
+use super::{ActionName, ActionStep, Case, Look, OnFail, Open, Output, Param, Step, StepKind};
 use crate::runbook::cel::{self, nearest};
 use crate::runbook::template::Template;
 use crate::runbook::value::Type;
@@ -55,7 +59,7 @@ const ACTIONS: &[(&str, ActionName, &[Arg])] = &[
     ),
 ];
 
-const KINDS: &str = "note, diagnose, gate, action, wait, branch or ask";
+const KINDS: &str = "note, diagnose, gate, action, wait, branch, ask, approve, notify or run";
 
 impl ActionName {
     /// The name in files, in the registry of actions and in the journal.
@@ -75,10 +79,15 @@ pub(super) struct Context<'a> {
     /// The step being read.
     pub index: usize,
     pub params: &'a [Param],
+    /// What the `ask` steps so far take as answers.
+    pub answers: Vec<Param>,
 }
 
 impl Context<'_> {
     fn check(&self, source: &mut Source<'_>, text: &str, at: usize, want: Type) {
+        if self.reveals(source, text, at) {
+            return;
+        }
         match cel::check(text, &self.names) {
             Ok(kind) if want.accepts(kind) => {}
             Ok(kind) => source.problem(at, format!("the expression gives {}", kind.name()), want.name()),
@@ -89,6 +98,17 @@ impl Context<'_> {
     fn condition(&self, source: &mut Source<'_>, text: Placed<String>) -> String {
         self.check(source, &text.value, text.at, Type::Bool);
         text.value
+    }
+
+    /// Whether an expression is the name of a secret parameter, which it then may not be; says so.
+    fn reveals(&self, source: &mut Source<'_>, text: &str, at: usize) -> bool {
+        let named = text.strip_prefix("params.").unwrap_or(text);
+        let secret = self.params.iter().any(|param| param.secret && param.name == named);
+        if secret {
+            let expected = "it only as the value of a variable in `env` of a run step";
+            source.problem(at, format!("`{named}` is secret"), expected);
+        }
+        secret
     }
 
     pub fn check_template(&self, source: &mut Source<'_>, template: &Template, at: usize, want: Type) {
@@ -123,6 +143,26 @@ impl Context<'_> {
         self.template(source, &text, Type::Text)
     }
 
+    /// `out.NAME`, if that name can be given to an output of this step.
+    fn output_name(&self, source: &mut Source<'_>, name: &Placed<String>) -> Option<String> {
+        let full = format!("out.{}", name.value);
+        if !is_name(&name.value) {
+            let message = format!("`{}` cannot name an output", name.value);
+            source.problem(name.at, message, "lower-case letters, digits and _");
+            return None;
+        }
+        if self.names.contains_key(&full) {
+            source.problem(name.at, format!("`{full}` is given twice"), "another name");
+            return None;
+        }
+        Some(full)
+    }
+
+    /// From the next step on this can be named.
+    fn add_output(&mut self, name: &str, kind: Type) {
+        Arc::make_mut(&mut self.names).insert(name.to_owned(), kind);
+    }
+
     /// Going back is refused: a run that can circle is one that nobody can hand over.
     fn goto(&self, source: &mut Source<'_>, target: Target) -> String {
         match self.ids.iter().position(|id| *id == target.value) {
@@ -144,9 +184,15 @@ impl Context<'_> {
     }
 }
 
+/// A name that parameters and outputs can have.
+pub(super) fn is_name(text: &str) -> bool {
+    let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    text.chars().all(letters) && text.starts_with(|c: char| c.is_ascii_lowercase())
+}
+
 pub(super) fn read_step(
     source: &mut Source<'_>,
-    context: &Context<'_>,
+    context: &mut Context<'_>,
     part: &Part,
     range: Range<usize>,
 ) -> Option<Step> {
@@ -169,22 +215,19 @@ pub(super) fn read_step(
         "diagnose" => Some(StepKind::Diagnose),
         "gate" => read_gate(source, context, &mut fields),
         "action" => read_action(source, context, &mut fields),
-        "wait" => read_wait(source, context, &mut fields),
+        "wait" => wait::read(source, context, &mut fields),
         "branch" => read_branch(source, context, &mut fields),
-        "ask" => read_ask(source, context, &mut fields),
-        known @ ("approve" | "notify" | "run" | "sub") => {
-            source.problem(
-                kind.at,
-                format!("kind `{known}` is not available in this version"),
-                KINDS,
-            );
-            return None;
-        }
+        "ask" => people::read_ask(source, context, &mut fields),
+        "approve" => people::read_approve(source, context, &mut fields),
+        "notify" => people::read_notify(source, context, &mut fields),
+        "run" => command::read(source, context, &mut fields),
         other => {
             source.problem(kind.at, format!("there is no kind `{other}`"), KINDS);
             return None;
         }
     };
+    let is_run = matches!(kind, Some(StepKind::Run(_)));
+    let outputs = read_outputs(source, context, &mut fields, is_run);
     fields.finish(source, "this step");
     let (line, _) = source.place(part.at);
     let (id, title, prose) = (slug(&part.title), part.title.clone(), part.blocks.clone());
@@ -197,8 +240,49 @@ pub(super) fn read_step(
         when,
         look,
         opens,
+        outputs,
         line,
     })
+}
+
+/// `outputs = { name = "expression" }`. The expressions may also speak of what the step itself came to.
+fn read_outputs(
+    source: &mut Source<'_>,
+    context: &mut Context<'_>,
+    fields: &mut Fields<'_, '_>,
+    of_command: bool,
+) -> Vec<Output> {
+    let Some(table) = fields.table(source, "outputs") else {
+        return Vec::new();
+    };
+    let mut names = (*context.names).clone();
+    names.insert("result.text".to_owned(), Type::Text);
+    if of_command {
+        names.insert("result.exit".to_owned(), Type::Int);
+        names.insert("result.line".to_owned(), Type::Text);
+    }
+    let names = Arc::new(names);
+    let mut outputs = Vec::new();
+    for (name, text) in table.named_texts(source) {
+        let Some(name) = context.output_name(source, &name) else {
+            continue;
+        };
+        if context.reveals(source, &text.value, text.at) {
+            continue;
+        }
+        match cel::check(&text.value, &names) {
+            Ok(kind) => {
+                context.add_output(&name, kind);
+                outputs.push(Output {
+                    name,
+                    expression: text.value,
+                    kind,
+                });
+            }
+            Err(flaw) => source.flaw(text.at, flaw),
+        }
+    }
+    outputs
 }
 
 fn read_look(source: &mut Source<'_>, context: &Context<'_>, mut fields: Fields<'_, '_>) -> Option<Look> {
@@ -318,34 +402,6 @@ fn read_action(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fiel
     }))
 }
 
-fn read_wait(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields<'_, '_>) -> Option<StepKind> {
-    let until = required_condition(source, context, fields, "until");
-    let hold = fields.duration(source, "for");
-    let abort_if = fields
-        .text(source, "abort_if")
-        .map(|text| context.condition(source, text));
-    let deadline = fields.duration(source, "deadline");
-    if deadline.is_none() && !fields.has("deadline") {
-        fields.missing(
-            source,
-            "deadline",
-            "such as \"5m\": a wait without an end is no instruction",
-        );
-    }
-    if let (Some(hold), Some(deadline)) = (&hold, &deadline)
-        && hold.value >= deadline.value
-    {
-        source.problem(deadline.at, "the deadline is not longer than `for`", "a longer one");
-    }
-    let hold = hold.map_or(0, |seconds| seconds.value);
-    Some(StepKind::Wait(WaitStep {
-        until: until?,
-        hold,
-        deadline: deadline?.value,
-        abort_if,
-    }))
-}
-
 fn read_branch(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields<'_, '_>) -> Option<StepKind> {
     let mut cases = Vec::new();
     if !fields.has("cases") {
@@ -364,39 +420,4 @@ fn read_branch(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fiel
     }
     let otherwise = fields.text(source, "else").map(|target| context.goto(source, target));
     (!cases.is_empty()).then_some(StepKind::Branch { cases, otherwise })
-}
-
-fn read_ask(source: &mut Source<'_>, context: &Context<'_>, fields: &mut Fields<'_, '_>) -> Option<StepKind> {
-    let mut choices = Vec::new();
-    for mut row in fields.tables(source, "choices") {
-        let label = row.required_text(source, "label", "a few words");
-        let goto = row.text(source, "goto").map(|target| context.goto(source, target));
-        row.finish(source, "a choice");
-        choices.extend(label.map(|label| Choice {
-            label: label.value,
-            goto,
-        }));
-    }
-    match (fields.text(source, "param"), choices.is_empty()) {
-        (Some(param), true) => {
-            if !context.params.iter().any(|known| known.name == param.value) {
-                let known: Vec<&str> = context.params.iter().map(|param| param.name.as_str()).collect();
-                source.problem(
-                    param.at,
-                    format!("there is no parameter `{}`", param.value),
-                    format!("one of {}", known.join(", ")),
-                );
-            }
-            Some(StepKind::Ask(Ask::Param(param.value)))
-        }
-        (None, false) => Some(StepKind::Ask(Ask::Choices(choices))),
-        _ => {
-            source.problem(
-                fields.at,
-                "it asks for nothing, or for two things",
-                "either `param` or [[choices]]",
-            );
-            None
-        }
-    }
 }

@@ -353,6 +353,7 @@ fn bloated(dead: i64, holder: Option<Holder>) -> World {
         analyzed: Some(at(-200_000)),
         vacuums: 3,
         frozen_age: Some(1000),
+        chunks: None,
     };
     let postgres = Postgres {
         server: Seen::read(server(), at(0)),

@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::psql;
-use super::world::{Client, Database, Upkeep, seconds};
+use super::upkeep;
+use super::world::{Client, Database, seconds};
 
 /// What a statement gives.
 #[derive(Clone, Debug)]
@@ -28,9 +29,16 @@ pub(super) struct Caller {
     pub user: String,
     pub application: String,
     pub options: String,
+    pub database: String,
 }
 
+/// The name by which PgBouncer's own console is reached.
+const POOLER: &str = "pgbouncer";
+
 pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {
+    if caller.database == POOLER {
+        return pooler(db, sql);
+    }
     db.pass(now);
     let id = sql
         .split_once("/* qd:")
@@ -51,11 +59,8 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
             .collect(),
         "tables" => tables(db, now),
         "scanned" => scanned(db),
-        "indexes" => vec![json!({
-            "oid": 16_431, "schema": "public", "table": "threads", "name": "threads_status_idx1", "bytes": 4_200_000,
-            "scans": 0, "invalid": false, "unused": true, "duplicate_of": "threads_status_idx",
-        })],
-        "work" => db.upkeep.iter().map(|u| work(db, u, now)).collect(),
+        "indexes" => db.indexes.iter().filter_map(index).collect(),
+        "work" => db.upkeep.iter().map(|u| upkeep::work(db, u, now)).collect(),
         "horizon" => horizon(db, now),
         "databases" => ["cortex", "postgres", "template1"]
             .map(|name| {
@@ -72,7 +77,12 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
             "wal_status": "reserved", "retained_bytes": 16_384, "safe_bytes": null, "inactive_s": null, "invalid": null,
         })],
         "session" => session(db, sql, now),
-        "upkeep" => upkeep(db, sql),
+        "upkeep" => upkeep::tables(db, sql, now),
+        "index" => upkeep::index(db, sql),
+        "counted" => upkeep::counted(db, sql, now),
+        "reset" => return upkeep::reset(db, sql, now),
+        "may_maintain" => vec![json!({"owners": ""})],
+        "may_reset" => vec![json!({"may": true})],
         "signal" => return signal(db, sql),
         "explain" => {
             return lines(
@@ -80,7 +90,7 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
                 &["Limit  (cost=0.42..8.44 rows=1 width=72)", "  ->  Index Scan"],
             );
         }
-        "standby" | "index" | "counted" => Vec::new(),
+        "standby" => Vec::new(),
         other => return no(format!("the demonstration does not know the view {other}")),
     };
     let rows = rows.into_iter().map(|row| vec![Some(row.to_string())]).collect();
@@ -103,7 +113,10 @@ fn plain(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answe
         _ => {}
     }
     if words.starts_with("vacuum") || words.starts_with("analyze") {
-        return maintain(db, caller, &words, now);
+        return upkeep::maintain(db, caller, &words, now);
+    }
+    if let Some(index) = words.strip_prefix("reindex index concurrently ") {
+        return upkeep::reindex(db, caller, index, now);
     }
     psql::answer(db, &words, now).unwrap_or_else(|| {
         no("the demonstration answers what its console and its runbooks ask, and no more".to_owned())
@@ -240,6 +253,64 @@ fn tables(db: &Database, now: Timestamp) -> Vec<Value> {
         .collect()
 }
 
+/// What the list of indexes shows: those that something is to be said of.
+fn index(i: &super::world::Index) -> Option<Value> {
+    let shown = !i.valid || i.unused || i.duplicate_of.is_some();
+    shown.then(|| {
+        json!({
+            "oid": i.oid, "schema": "public", "table": i.table, "name": i.name, "bytes": i.bytes,
+            "scans": 0, "invalid": !i.valid, "unused": i.unused, "duplicate_of": i.duplicate_of,
+        })
+    })
+}
+
+/// PgBouncer's console: clients wait for a server while the lock holds the pool's.
+fn pooler(db: &Database, sql: &str) -> Answer {
+    match psql::normal(sql).as_str() {
+        "show pools" => {}
+        "show version" => return lines("version", &["PgBouncer 1.22.1"]),
+        _ => return no("the demonstration's PgBouncer knows SHOW POOLS and SHOW VERSION".to_owned()),
+    }
+    let columns = vec![
+        "database",
+        "user",
+        "cl_active",
+        "cl_waiting",
+        "sv_active",
+        "sv_idle",
+        "sv_used",
+        "maxwait",
+        "maxwait_us",
+        "pool_mode",
+    ];
+    let busy = i64::try_from(db.clients.len()).unwrap_or_default();
+    let waits = if busy > 4 { 2 } else { 0 };
+    let pool = |database: &str, user: &str, active: i64, waiting: i64, idle: i64, mode: &str| {
+        let n = |n: i64| n.to_string();
+        let us = n(waiting * 180_000);
+        [
+            database.to_owned(),
+            user.to_owned(),
+            n(active + waiting),
+            n(waiting),
+            n(active),
+            n(idle),
+            n(0),
+            n(0),
+            us,
+            mode.to_owned(),
+        ]
+        .map(Some)
+        .to_vec()
+    };
+    let rows = vec![
+        pool("cortex", "cortex", busy, waits, db.idle / 2, "transaction"),
+        pool("cortex", "metabase", 0, 0, 2, "session"),
+        pool("pgbouncer", "pgbouncer", 1, 0, 0, "statement"),
+    ];
+    Answer::Rows { columns, rows }
+}
+
 fn scanned(db: &Database) -> Vec<Value> {
     db.tables
         .iter()
@@ -249,23 +320,6 @@ fn scanned(db: &Database) -> Vec<Value> {
                    "index_scans": t.index_scans, "live": t.live, "bytes": t.bytes})
         })
         .collect()
-}
-
-fn work(db: &Database, u: &Upkeep, now: Timestamp) -> Value {
-    let bytes = db.tables.iter().find(|t| t.name == u.table).map_or(0, |t| t.bytes);
-    let part = (seconds(now, u.began) / u.lasts(bytes)).clamp(0.0, 1.0);
-    let (phase, percent) = match part {
-        _ if !u.vacuum => ("acquiring sample rows", part),
-        p if p < 0.6 => ("scanning heap", p / 0.6),
-        p if p < 0.8 => ("vacuuming indexes", (p - 0.6) / 0.2),
-        p => ("vacuuming heap", (p - 0.8) / 0.2),
-    };
-    json!({
-        "pid": u.pid, "what": if u.vacuum { "vacuum" } else { "analyze" }, "database": "cortex",
-        "table": format!("public.{}", u.table), "phase": phase, "percent": percent * 100.0, "index_rounds": 0,
-        "dead_bytes": null, "dead_bytes_max": null, "indexes_done": null, "indexes": null, "autovacuum": false,
-        "against_wraparound": false, "since_s": seconds(now, u.began), "application": u.application,
-    })
 }
 
 fn horizon(db: &Database, now: Timestamp) -> Vec<Value> {
@@ -289,7 +343,7 @@ pub(super) fn number(sql: &str, after: &str) -> Option<i32> {
 }
 
 /// The first quoted text after another one.
-fn quoted<'a>(sql: &'a str, after: &str) -> Option<&'a str> {
+pub(super) fn quoted<'a>(sql: &'a str, after: &str) -> Option<&'a str> {
     let (_, rest) = sql.split_once(after)?;
     rest.split('\'').nth(1)
 }
@@ -321,85 +375,6 @@ fn signal(db: &mut Database, sql: &str) -> Answer {
         Some(_) => lines("text", &["true"]),
         None => lines("text", &[]),
     }
-}
-
-fn upkeep(db: &Database, sql: &str) -> Vec<Value> {
-    let name = quoted(sql, "s.relname =");
-    let oid = number(sql, "s.relid =").filter(|_| name.is_none());
-    let wanted = |t: &super::world::Table| match (name, oid) {
-        (Some(name), _) => t.name == name,
-        (None, Some(oid)) => i64::from(t.oid) == i64::from(oid),
-        (None, None) => true,
-    };
-    let now = Timestamp::now();
-    db.tables
-        .iter()
-        .filter(|t| wanted(t))
-        .map(|t| {
-            let runs = db.upkeep.iter().find(|u| u.vacuum && u.table == t.name);
-            json!({
-                "oid": t.oid, "schema": "public", "name": t.name, "live": t.live, "dead": t.dead(now),
-                "vacuums": t.vacuums, "analyzes": t.analyzes, "bytes": t.bytes,
-                "vacuumed": t.vacuumed.map(|t| t.to_string()), "analyzed": t.analyzed.map(|t| t.to_string()),
-                "may": true, "vacuum_pid": runs.map(|u| u.pid),
-            })
-        })
-        .collect()
-}
-
-/// VACUUM and ANALYZE, of a table or of all.
-fn maintain(db: &mut Database, caller: &Caller, words: &str, now: Timestamp) -> Answer {
-    let vacuum = words.starts_with("vacuum");
-    let tag = if vacuum { "VACUUM" } else { "ANALYZE" };
-    if words.starts_with("vacuum full") || words.contains("(full") {
-        return no("the demonstration does not lock its tables for VACUUM FULL".to_owned());
-    }
-    if db.upkeep.iter().any(|u| u.pid == caller.pid) {
-        return Answer::Wait;
-    }
-    let target = words
-        .rsplit(' ')
-        .next()
-        .map(|w| w.replace('"', ""))
-        .and_then(|w| w.rsplit('.').next().map(str::to_owned))
-        .unwrap_or_default();
-    let whole = matches!(target.as_str(), "vacuum" | "analyze" | "verbose") || target.ends_with(')');
-    let finished = db.done.iter().position(|p| *p == caller.pid);
-    if let Some(at) = finished {
-        db.done.remove(at);
-        if !whole {
-            return Answer::Done(tag);
-        }
-    }
-    let next = if whole {
-        let at = db.whole.entry(caller.pid).or_insert(0);
-        let name = db.tables.get(*at).map(|t| t.name);
-        *at += 1;
-        let Some(name) = name else {
-            db.whole.remove(&caller.pid);
-            return Answer::Done(tag);
-        };
-        name
-    } else {
-        match db.tables.iter().find(|t| t.name == target) {
-            Some(t) => t.name,
-            None => {
-                return Answer::Error {
-                    code: "42P01",
-                    message: format!("relation \"{target}\" does not exist"),
-                };
-            }
-        }
-    };
-    db.upkeep.push(Upkeep {
-        pid: caller.pid,
-        table: next,
-        vacuum,
-        analyze: !vacuum || words.contains("analyze"),
-        began: now,
-        application: caller.application.clone(),
-    });
-    Answer::Wait
 }
 
 /// How long ago, as psql shows an interval.

@@ -7,6 +7,7 @@
 
 mod answers;
 mod psql;
+mod upkeep;
 mod wire;
 mod world;
 
@@ -56,6 +57,11 @@ impl Server {
     /// `postgres://qd@127.0.0.1:PORT/cortex`; no password is asked for.
     pub fn url(&self) -> String {
         format!("postgres://qd@{}/cortex", self.address)
+    }
+
+    /// PgBouncer's console in front of it.
+    pub fn pooler_url(&self) -> String {
+        format!("postgres://stats@{}/pgbouncer", self.address)
     }
 
     /// Looks at the world behind it.

@@ -131,6 +131,7 @@ async fn startup(stream: &mut TcpStream, pid: i32) -> io::Result<Option<Caller>>
                     user: value("user"),
                     application: value("application_name"),
                     options: value("options"),
+                    database: value("database"),
                 }));
             }
         }

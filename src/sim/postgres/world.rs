@@ -75,22 +75,54 @@ impl Counted {
     }
 }
 
-/// A VACUUM or an ANALYZE under way.
+/// An index.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    pub oid: u32,
+    pub name: &'static str,
+    pub table: &'static str,
+    pub bytes: i64,
+    pub valid: bool,
+    pub unused: bool,
+    pub duplicate_of: Option<&'static str>,
+    /// Another one each time it is built.
+    pub filenode: i64,
+}
+
+/// What takes its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Vacuum {
+        analyze: bool,
+    },
+    Analyze,
+    /// The index by its name.
+    Reindex(&'static str),
+}
+
+/// A VACUUM, an ANALYZE or a REINDEX under way.
 #[derive(Clone, Debug)]
 pub(super) struct Upkeep {
     pub pid: i32,
     pub table: &'static str,
-    pub vacuum: bool,
-    pub analyze: bool,
+    pub what: What,
     pub began: Timestamp,
     pub application: String,
 }
 
 impl Upkeep {
+    pub const fn is_vacuum(&self) -> bool {
+        matches!(self.what, What::Vacuum { .. })
+    }
+
     /// How long it takes.
     pub fn lasts(&self, bytes: i64) -> f64 {
         let size = bytes as f64 / f64::from(1 << 30);
-        if self.vacuum { (1.0 + 4.0 * size).min(12.0) } else { 0.3 }
+        match self.what {
+            What::Vacuum { .. } => (1.0 + 4.0 * size).min(12.0),
+            What::Analyze => 0.3,
+            What::Reindex(_) => 3.0,
+        }
     }
 }
 
@@ -103,6 +135,7 @@ pub struct Database {
     pub(super) started: Timestamp,
     pub(super) clients: BTreeMap<i32, Client>,
     pub(super) tables: Vec<Table>,
+    pub(super) indexes: Vec<Index>,
     pub(super) statements: Vec<Counted>,
     pub(super) upkeep: Vec<Upkeep>,
     /// Of `VACUUM` without a table: which one comes next, by the session.
@@ -252,6 +285,29 @@ impl Database {
             table(16_418, "tasks", 12_400, 800.0, 9_000_000, 77, 190_233),
             table(16_422, "audit_logs", 2_100_000, 0.0, 900_000_000, 4, 1_022),
         ];
+        let mut indexes = vec![Index {
+            oid: 16_431,
+            name: "threads_status_idx1",
+            table: "threads",
+            bytes: 4_200_000,
+            valid: true,
+            unused: true,
+            duplicate_of: Some("threads_status_idx"),
+            filenode: 16_431,
+        }];
+        if !options.calm {
+            // A build that somebody broke off.
+            indexes.push(Index {
+                oid: 16_440,
+                name: "comments_thread_id_idx",
+                table: "comments",
+                bytes: 18_400_000,
+                valid: false,
+                unused: false,
+                duplicate_of: None,
+                filenode: 16_440,
+            });
+        }
         let counted = |query_id, query, calls_per_s: f64, mean_ms| Counted {
             query_id,
             query,
@@ -296,6 +352,7 @@ impl Database {
             started: ago(86_400 * 9),
             clients,
             tables,
+            indexes,
             statements,
             upkeep: Vec::new(),
             whole: BTreeMap::new(),
@@ -308,24 +365,39 @@ impl Database {
     pub(super) fn pass(&mut self, now: Timestamp) {
         let mut still = Vec::new();
         for u in std::mem::take(&mut self.upkeep) {
-            let Some(t) = self.tables.iter_mut().find(|t| t.name == u.table) else {
-                continue;
-            };
-            if seconds(now, u.began) < u.lasts(t.bytes) {
+            if seconds(now, u.began) < u.lasts(self.bytes(&u)) {
                 still.push(u);
                 continue;
             }
-            if u.vacuum {
-                (t.dead, t.since, t.vacuumed) = (0.0, now, Some(now));
-                t.vacuums += 1;
-            }
-            if u.analyze {
-                t.analyzed = Some(now);
-                t.analyzes += 1;
-            }
+            self.finish(&u, now);
             self.done.push(u.pid);
         }
         self.upkeep = still;
+    }
+
+    pub(super) fn bytes(&self, u: &Upkeep) -> i64 {
+        self.tables.iter().find(|t| t.name == u.table).map_or(0, |t| t.bytes)
+    }
+
+    fn finish(&mut self, u: &Upkeep, now: Timestamp) {
+        if let What::Reindex(name) = u.what {
+            if let Some(i) = self.indexes.iter_mut().find(|i| i.name == name) {
+                i.valid = true;
+                i.filenode += 1_000;
+            }
+            return;
+        }
+        let Some(t) = self.tables.iter_mut().find(|t| t.name == u.table) else {
+            return;
+        };
+        if u.is_vacuum() {
+            (t.dead, t.since, t.vacuumed) = (0.0, now, Some(now));
+            t.vacuums += 1;
+        }
+        if u.what != (What::Vacuum { analyze: false }) {
+            t.analyzed = Some(now);
+            t.analyzes += 1;
+        }
     }
 
     /// Cancels what a session runs, or ends the session. `None`: no such session.

@@ -4,7 +4,7 @@
 use super::json::{list, secs, set, set_path, stamp, text, time};
 use super::{Key, Work, World};
 use crate::sim::kube::Writer;
-use crate::sim::kube::resources::{CERTIFICATEREQUESTS, CERTIFICATES, SECRETS};
+use crate::sim::kube::resources::{CERTIFICATEREQUESTS, CERTIFICATES, NAMESPACES, SECRETS};
 use base64::Engine as _;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{
@@ -88,18 +88,20 @@ pub(super) fn sync(world: &mut World, key: &Key) {
         return;
     };
     if text(&certificate, "/status/notAfter").is_empty() {
-        let left = super::json::annotation(&certificate, "quarterdeck.lab/days-left")
+        let left: f64 = super::json::annotation(&certificate, "quarterdeck.lab/days-left")
             .parse()
-            .unwrap_or(60);
+            .unwrap_or(60.0);
         // A little less: so many days is the limit of the rule, and it has been passed.
-        let to = world.now + SignedDuration::from_mins(left * 24 * 60 - 10);
+        let to = world.now + SignedDuration::from_mins((left * 24.0 * 60.0) as i64 - 10);
         issue(world, key, &certificate, to - LIFE, to);
         return;
     }
     let issuing = list(&certificate, "/status/conditions")
         .iter()
         .find(|c| text(c, "/type") == "Issuing" && text(c, "/status") == "True");
-    let Some(issuing) = issuing else { return };
+    let Some(issuing) = issuing else {
+        return super::acme::renew_when_due(world, key, &certificate);
+    };
     let revision = super::json::int(&certificate, "/status/revision") + 1;
     let name = format!("{}-{revision}", key.name);
     let request = Key::new(&key.ns, &name);
@@ -129,6 +131,9 @@ pub(super) fn sync(world: &mut World, key: &Key) {
         world.at(world.now + ISSUING, Work::Certificate(key.clone()));
         return;
     };
+    if world.scenario.acme_fails && super::acme::is_of(world, &certificate) {
+        return super::acme::order(world, &certificate, &found);
+    }
     let since = time(&found, "/metadata/creationTimestamp").unwrap_or(world.now);
     if world.now < since + ISSUING - secs(1) {
         world.at(since + ISSUING, Work::Certificate(key.clone()));
@@ -197,6 +202,67 @@ fn issue(world: &mut World, key: &Key, certificate: &Value, from: Timestamp, to:
             "The certificate has been successfully issued",
             MANAGER,
         );
+    }
+}
+
+impl World {
+    /// Adds so many Certificates, a hundred a namespace, each with its Secret and the request that it was issued by.
+    /// All share one key pair: what counts is how many there are.
+    pub fn add_certificates(&mut self, count: usize) {
+        const PER_NAMESPACE: usize = 100;
+        if count == 0 {
+            return;
+        }
+        let (from, to) = (self.now - SignedDuration::from_hours(24), self.now + LIFE);
+        if self.authority.is_none() {
+            self.authority = Authority::new(self.now);
+        }
+        let signed = self.authority.as_ref().and_then(|a| {
+            a.sign(&["load.example.com".to_owned()], from, to)
+                .map(|s| (s, a.issuer.pem()))
+        });
+        let Some((signed, ca)) = signed else { return };
+        let pem = encode(&signed.chain);
+        let data = json!({"tls.crt": pem, "tls.key": encode(&signed.key), "ca.crt": encode(&ca)});
+        for n in 0..count {
+            let (ns, name) = (format!("load-{:02}", n / PER_NAMESPACE), format!("load-{n:04}"));
+            if self.store.get(&NAMESPACES, "", &ns).is_none() {
+                let made = json!({"metadata": {"name": ns}, "status": {"phase": "Active"}});
+                let _ = self.create(&NAMESPACES, made);
+            }
+            let metadata = json!({"name": name, "namespace": ns, "creationTimestamp": stamp(from)});
+            let ready = json!([{"type": "Ready", "status": "True", "reason": "Ready", "observedGeneration": 1,
+                "message": "Certificate is up to date and has not expired", "lastTransitionTime": stamp(from)}]);
+            let certificate = self.store.put(
+                &CERTIFICATES,
+                json!({
+                "apiVersion": "cert-manager.io/v1", "kind": "Certificate", "metadata": metadata,
+                "spec": {"secretName": format!("{name}-tls"), "dnsNames": [format!("{name}.example.com")],
+                    "issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}},
+                "status": {"conditions": ready, "notBefore": stamp(from), "notAfter": stamp(to),
+                    "renewalTime": stamp(to - SignedDuration::from_hours(30 * 24)), "revision": 1}}),
+            );
+            let uid = text(&certificate.value(), "/metadata/uid").to_owned();
+            let issued = json!([
+                {"type": "Approved", "status": "True", "reason": "cert-manager.io", "lastTransitionTime": stamp(from)},
+                {"type": "Ready", "status": "True", "reason": "Issued", "lastTransitionTime": stamp(from),
+                    "message": "Certificate fetched from issuer successfully"}]);
+            self.store.put(&CERTIFICATEREQUESTS, json!({
+                "apiVersion": "cert-manager.io/v1", "kind": "CertificateRequest",
+                "metadata": {"name": format!("{name}-1"), "namespace": ns, "creationTimestamp": stamp(from),
+                    "annotations": {"cert-manager.io/certificate-name": name, "cert-manager.io/certificate-revision": "1"},
+                    "ownerReferences": [{"apiVersion": "cert-manager.io/v1", "kind": "Certificate", "name": name,
+                        "uid": uid, "controller": true, "blockOwnerDeletion": true}]},
+                "spec": {"issuerRef": {"name": "letsencrypt", "kind": "ClusterIssuer"}, "request": pem},
+                "status": {"conditions": issued, "certificate": pem}}));
+            self.store.put(
+                &SECRETS,
+                json!({
+                "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "data": data,
+                "metadata": {"name": format!("{name}-tls"), "namespace": ns, "creationTimestamp": stamp(from),
+                    "annotations": {"cert-manager.io/certificate-name": name}}}),
+            );
+        }
     }
 }
 

@@ -6,10 +6,12 @@
 
 pub(crate) mod json;
 
+mod acme;
 mod budgets;
 mod certificates;
 mod daemonset;
 mod deployment;
+mod endpoints;
 mod events;
 mod garbage;
 mod hpa;
@@ -82,6 +84,7 @@ enum Work {
     CronJob(Key),
     Hpa(Key),
     Budgets(String),
+    Endpoints(String),
     Quota(String),
     Schedule(Key),
     Pod(Key),
@@ -232,6 +235,7 @@ impl World {
                 return;
             }
             "poddisruptionbudgets.policy" => return self.queue.push(Work::Budgets(key.ns)),
+            "services" => return self.queue.push(Work::Endpoints(key.ns)),
             "resourcequotas" => return self.queue.push(Work::Quota(key.ns)),
             "namespaces" => return self.queue.push(Work::Namespace(key)),
             "certificates.cert-manager.io" if gone => return,
@@ -269,6 +273,7 @@ impl World {
         if !self.coarse {
             self.queue.push(Work::Budgets(key.ns.clone()));
             self.queue.push(Work::Quota(key.ns.clone()));
+            self.queue.push(Work::Endpoints(key.ns.clone()));
         }
         if event.change == Change::Deleted {
             self.kubelet.forget(&meta.uid);
@@ -324,6 +329,7 @@ impl World {
             Work::Hpa(key) => hpa::sync(self, &key),
             Work::Budgets(ns) => budgets::sync(self, &ns),
             Work::Quota(ns) => quota::sync(self, &ns),
+            Work::Endpoints(ns) => endpoints::sync(self, &ns),
             Work::Schedule(key) => scheduler::schedule(self, &key),
             Work::Pod(key) => kubelet::sync(self, &key),
             Work::Node(key) => nodes::heartbeat(self, &key),

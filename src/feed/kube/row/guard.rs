@@ -85,6 +85,15 @@ struct SourceIn<'a> {
 struct Named<'a> {
     #[serde(borrow)]
     name: Text<'a>,
+    #[serde(borrow)]
+    selector: Labels<'a>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Labels<'a> {
+    #[serde(borrow)]
+    match_labels: Pairs<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -145,6 +154,7 @@ impl<'a> Slim<'a> for HpaIn<'a> {
                 name: intern.text(wanted.name()),
                 current: now.and_then(|n| amount(&n.current, &wanted.target)),
                 target: amount(&wanted.target, &wanted.target).unwrap_or(0.0),
+                labels: intern.labels(wanted.metric.selector.match_labels.iter()),
             }
         });
         let metrics: Arc<[HpaMetric]> = metrics.collect();

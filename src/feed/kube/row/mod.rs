@@ -5,6 +5,7 @@ mod guard;
 mod other;
 mod part;
 mod pod;
+mod template;
 mod usage;
 mod workload;
 
@@ -67,6 +68,7 @@ pub fn page(kind: Kind, body: &[u8], intern: &mut Interner) -> Result<Page, serd
         Kind::Job => page_of::<other::JobIn<'_>>(kind, body, intern),
         Kind::CronJob => page_of::<other::CronJobIn<'_>>(kind, body, intern),
         Kind::Namespace => page_of::<other::NamespaceIn<'_>>(kind, body, intern),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress => Err(unwatched(kind)),
     }
 }
 
@@ -117,7 +119,10 @@ pub fn gone(kind: Kind, key: Key) -> Change {
         Kind::Quota => Change::Quota(key, None),
         Kind::Job => Change::Job(key, None),
         Kind::CronJob => Change::CronJob(key, None),
-        Kind::Namespace => Change::Namespace(key, None),
+        // No row of a kind that is not watched can go, and no namespace has such a key.
+        Kind::Namespace | Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress => {
+            Change::Namespace(key, None)
+        }
     }
 }
 
@@ -164,7 +169,12 @@ pub fn one(kind: Kind, object: &[u8], intern: &mut Interner) -> Result<Row, serd
         Kind::Job => of::<other::JobIn<'_>>(kind, object, intern),
         Kind::CronJob => of::<other::CronJobIn<'_>>(kind, object, intern),
         Kind::Namespace => of::<other::NamespaceIn<'_>>(kind, object, intern),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress => Err(unwatched(kind)),
     }
+}
+
+fn unwatched(kind: Kind) -> serde_json::Error {
+    serde::de::Error::custom(format!("a {} is not watched", kind.api()))
 }
 
 /// The type of an event and the bytes of its object. The server always writes them in one way, which spares a pass

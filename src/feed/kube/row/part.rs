@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::feed::kube::intern::Interner;
-use crate::model::{Condition, ContainerSpec, IntOrPercent, Key, Meta, Owner, Requirement, Selector, Str};
+use crate::model::{Condition, IntOrPercent, Key, Meta, Owner, Requirement, Selector, Str};
 
 /// Text, borrowed from the JSON when it has no escapes; `null` is empty.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -314,23 +314,6 @@ pub struct ContainerIn<'a> {
     pub image: Text<'a>,
     #[serde(borrow)]
     pub restart_policy: Text<'a>,
-}
-
-/// Main containers and init containers of a template.
-pub fn container_specs(
-    main: &[ContainerIn<'_>],
-    init: &[ContainerIn<'_>],
-    intern: &mut Interner,
-) -> Arc<[ContainerSpec]> {
-    let mut all: Vec<ContainerSpec> = Vec::with_capacity(main.len() + init.len());
-    for (list, init) in [(main, false), (init, true)] {
-        all.extend(list.iter().map(|c| ContainerSpec {
-            name: intern.text(&c.name),
-            image: intern.text(&c.image),
-            init,
-        }));
-    }
-    all.into()
 }
 
 /// `3` or `25%`.

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::Slim;
-use super::part::{
-    Annotations, Bound, ConditionIn, ContainerIn, Maybe, MetaIn, SelectorIn, Text, conditions, container_specs,
-};
+use super::part::{Annotations, Bound, ConditionIn, Maybe, MetaIn, SelectorIn, Text, conditions};
+use super::template::{ContainerIn, container_specs, queues};
 use crate::feed::kube::intern::Interner;
 use crate::model::{Change, IntOrPercent, Key, Kind, Revision, Steward, Strategy, Workload};
 
@@ -189,6 +188,7 @@ impl<'a> Slim<'a> for WorkloadIn<'a> {
             paused: spec.paused,
             strategy: strategy(kind, spec),
             containers: container_specs(&template.spec.containers, &template.spec.init_containers, intern),
+            queues: queues(&template.spec.containers, intern),
             selector: spec.selector.row(intern),
             conditions: conditions(&status.conditions, intern),
             revision: self.metadata.annotations.revision.parse().unwrap_or(0),

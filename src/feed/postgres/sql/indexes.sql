@@ -16,6 +16,7 @@ SELECT * FROM (
       LEFT JOIN pg_stat_user_indexes s ON s.indexrelid = i.indexrelid
      WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast') AND n.nspname NOT LIKE 'pg_temp%'
 ) f
- WHERE f.invalid OR f.unused OR f.duplicate_of IS NOT NULL
+ WHERE f.invalid
+    OR (f.unused OR f.duplicate_of IS NOT NULL) AND f.schema NOT LIKE '\_timescaledb%'
  ORDER BY f.invalid DESC, f.bytes DESC, f.oid
  LIMIT 200

@@ -5,9 +5,11 @@ SELECT s.userid::bigint AS user_id, s.dbid::bigint AS database_id, s.queryid::te
        s.shared_blk_read_time + s.shared_blk_write_time + s.local_blk_read_time + s.local_blk_write_time AS io_ms,
        s.shared_blks_hit::float8 AS blocks_hit, s.shared_blks_read::float8 AS blocks_read,
        s.temp_blks_written::float8 AS temp_blocks, s.wal_bytes::float8 AS wal_bytes,
-       s.max_exec_time AS max_ms, sum(s.total_exec_time) OVER () AS all_ms
-  FROM {schema}.pg_stat_statements(false) s
+       s.max_exec_time AS max_ms, s.all_ms
+  FROM (SELECT *, sum(total_exec_time) OVER () AS all_ms
+          FROM {schema}.pg_stat_statements(false)
+         WHERE queryid IS NOT NULL
+         ORDER BY total_exec_time DESC
+         LIMIT 1000) s
   LEFT JOIN pg_database d ON d.oid = s.dbid
- WHERE s.queryid IS NOT NULL
  ORDER BY s.total_exec_time DESC
- LIMIT 1000

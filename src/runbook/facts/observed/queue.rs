@@ -35,14 +35,31 @@ impl Maker<'_> {
         let now = self.now;
         let age = |at: Option<jiff::Timestamp>| maybe(at.map(|at| seconds(now, at)));
         let writable = matches!(&queue.system, QueueSystem::BullMq(layout) if layout.is_writable());
-        let workload = maybe(queue.workload.as_deref());
+        let by = world.worked_by(source, &queue.name);
+        let unknown = "the configuration names no workload for it, and the cluster shows none that works it";
+        let scaler = by.and_then(|b| b.scaler.as_ref());
         let rows: Vec<Row> = vec![
             ("queue.target", known(format!("queue/{source}/{}", queue.name)), ""),
             ("queue.name", known(&*queue.name), ""),
             ("queue.source", known(&**source), ""),
             ("queue.system", known(queue.system.word()), ""),
             ("queue.writable", known(writable), ""),
-            ("queue.workload", workload, "the configuration names no workload for it"),
+            ("queue.workload", maybe(by.map(|b| &*b.workload)), unknown),
+            (
+                "queue.workload_known",
+                maybe(by.map(crate::model::WorkedBy::how)),
+                unknown,
+            ),
+            (
+                "queue.workload_guessed",
+                maybe(by.map(crate::model::WorkedBy::is_guess)),
+                unknown,
+            ),
+            (
+                "queue.scaler",
+                maybe(scaler.map(|s| format!("{} ({})", s.bounds(), s.name))),
+                "nothing scales its workload, or the workload is not known",
+            ),
         ];
         self.many(None, rows);
         let rows: Vec<Row> = vec![

@@ -135,6 +135,7 @@ fn stalled() -> (World, ObjectRef) {
         paused: false,
         strategy: Strategy::Recreate,
         containers: spec("api:14"),
+        queues: [].into(),
         selector: Selector::default(),
         conditions: [].into(),
         revision: 14,

@@ -113,6 +113,7 @@ pub fn begin(now: Timestamp, options: Options) -> (World, Clock) {
     let clock = Clock::manual(start);
     let scenario = Scenario {
         export_since: (!options.calm).then(|| now - SignedDuration::from_mins(EXPORT_MINUTES_AGO)),
+        acme_fails: !options.calm,
     };
     let store = Store::new(clock.clone());
     let mut world = World::new(store, Arc::new(scenario));

@@ -13,6 +13,8 @@ use serde_json::Value;
 pub struct Scenario {
     /// From then on the worker that holds [`EXPORT_SLOT`] needs a variable that its template lacks. `None`: never.
     pub export_since: Option<Timestamp>,
+    /// The challenges of the ACME issuer are not answered.
+    pub acme_fails: bool,
 }
 
 /// Which of the workers does the nightly export.

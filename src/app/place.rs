@@ -1,0 +1,56 @@
+//! Where the console is: what is on screen belongs to one place, and goes with it.
+
+use super::msg::{Connection, Effect};
+use super::{App, Focus, Layer, Strip};
+use crate::model::{SourceId, World};
+
+impl App {
+    pub(super) fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
+        self.connection = connection;
+        self.dirty = true;
+        self.recount();
+        let Some(place) = self.place().cloned() else {
+            return Vec::new();
+        };
+        match self.home.replace(place.clone()) {
+            Some(home) if home != place => self.leave(&place.context, home.is_same_cluster(&place)),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Another context was chosen, with the sources of its platform. From now on nothing of the old one counts, whether
+    /// or not the new one is ever reached.
+    pub(super) fn leaving_for(&mut self, context: &str, sources: Vec<SourceId>) -> Vec<Effect> {
+        self.sources = sources;
+        self.connection = Connection::Starting;
+        self.home = None;
+        self.leave(context, false)
+    }
+
+    /// Another cluster or other namespaces: nothing of the old place may stay, marks and open layers included.
+    fn leave(&mut self, context: &str, same_cluster: bool) -> Vec<Effect> {
+        self.dirty = true;
+        let mut effects = Vec::new();
+        self.pending.clear();
+        for layer in std::mem::take(&mut self.layers) {
+            match layer {
+                Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
+                Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
+                Layer::Plan(plan) => effects.extend(self.run_plan_closed(&plan)),
+                _ => {}
+            }
+        }
+        if !same_cluster {
+            effects.extend(self.end_runs(&format!("the console went on to {context}")));
+        }
+        self.world = World::default();
+        self.judge.forget();
+        self.strip = Strip::default();
+        self.focus = Focus::Pane;
+        for list in &mut self.lists {
+            list.clear();
+        }
+        self.refresh(true);
+        effects
+    }
+}
