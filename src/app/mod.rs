@@ -4,6 +4,9 @@
 //! The deck (panes and attention strip) lies at the bottom; [`layer::Layer`]s lie on it, and the topmost hears the keys.
 
 pub mod activity;
+mod approval;
+mod approval_steps;
+pub mod bastion;
 pub mod command;
 mod commands;
 pub mod doc;
@@ -11,17 +14,22 @@ mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
+pub mod follow;
+pub mod follow_file;
+mod guard;
 pub mod layer;
 pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+mod params;
 mod place;
 mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unattended;
 pub mod unfinished;
 mod update;
 
@@ -39,6 +47,8 @@ use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
 
 pub use activity::{Activity, Toast};
+pub use approval::{Asking, may_answer};
+pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Moved, Placed, Sort};
@@ -110,6 +120,8 @@ pub struct App {
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
+    /// The other consoles of this machine.
+    pub bastion: bastion::Bastion,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -163,6 +175,7 @@ impl App {
             unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
             contexts: None,
+            bastion: bastion::Bastion::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,
@@ -271,9 +284,7 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Unfinished(_) | Layer::Item(_) => {
-                    return None;
-                }
+                layer if layer.hides_rows() => return None,
                 _ => {}
             }
         }

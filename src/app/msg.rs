@@ -67,6 +67,12 @@ pub enum Msg {
     },
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
+    /// What lies in the spool, when it changed.
+    Spool(Box<crate::journal::spool::News>),
+    /// A question (by its id) did not reach the spool, and why.
+    NotAsked(String, String),
+    /// More of the journal file that is followed.
+    FileRead(Box<super::follow_file::FileNews>),
     /// SIGTERM or SIGHUP: leave without asking.
     Terminate,
 }
@@ -269,6 +275,7 @@ pub enum Effect {
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    Spool(super::ToSpool),
     /// Every record from now on carries this incident's id; empty: none is open.
     Incident(String),
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.

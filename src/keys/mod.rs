@@ -147,6 +147,21 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "incident",
+        title: "Incident",
+        dialog: false,
+    },
+    ContextRow {
+        name: "timeline",
+        title: "Timeline",
+        dialog: false,
+    },
+    ContextRow {
+        name: "message",
+        title: "Message to others",
+        dialog: true,
+    },
+    ContextRow {
         name: "detail",
         title: "Detail",
         dialog: false,
@@ -169,6 +184,16 @@ pub const CONTEXTS: &[ContextRow] = &[
     ContextRow {
         name: "plan",
         title: "Plan",
+        dialog: true,
+    },
+    ContextRow {
+        name: "approval",
+        title: "Second person",
+        dialog: true,
+    },
+    ContextRow {
+        name: "company",
+        title: "Company",
         dialog: true,
     },
     ContextRow {

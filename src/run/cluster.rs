@@ -119,6 +119,11 @@ impl Link {
         self.target.kubeconfig.clone()
     }
 
+    /// The right to change anything; `None` in a read-only console.
+    pub fn grant(&self) -> Option<&WriteGrant> {
+        self.grant.as_deref()
+    }
+
     /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
     /// reads.
     pub fn journal(&mut self, dir: Option<&Path>) -> Option<Arc<Journal>> {
@@ -393,7 +398,8 @@ impl Link {
 
     /// Why no second person is asked, and whether one may go on without.
     pub fn alone(&self) -> (String, bool) {
-        if self.config.policy.two_person {
+        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
+        if production && self.config.policy.two_person_from().is_some() {
             (
                 "policy asks for a second person, and there is no way to ask one".to_owned(),
                 false,

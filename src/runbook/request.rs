@@ -1,9 +1,11 @@
 //! From what a step asks for to the pipeline's request: the target is frozen, and what is seen now goes along.
 
 mod objects;
+mod subject;
 mod things;
 
 pub use objects::labels;
+pub use subject::subject;
 
 use super::engine::ActionAsk;
 use super::facts::Subject;

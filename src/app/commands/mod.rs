@@ -2,8 +2,10 @@
 
 mod actions;
 mod cluster;
+mod company;
 mod console;
 mod dialogs;
+mod incident;
 mod lists;
 mod logs;
 mod objects;
@@ -34,9 +36,11 @@ pub(super) const TABLES: &[&[Command]] = &[
     sources::TABLE,
     runbooks::TABLE,
     unfinished::TABLE,
+    incident::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,
+    company::TABLE,
     prompts::TABLE,
     pickers::TABLE,
     dialogs::TABLE,

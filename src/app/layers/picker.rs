@@ -24,6 +24,17 @@ pub enum PickerFor {
     LogContainer,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
+    /// Which parameter of a run is changed.
+    RunParams {
+        run: u64,
+    },
+    /// The value of one.
+    RunParam {
+        run: u64,
+        name: String,
+    },
+    /// Of an incident.
+    Incident(super::IncidentPick),
     /// Of which container the resources are set.
     ResourcesContainer(ObjectRef),
     /// Read when it was opened; `offered` in the order of the choices, whose values are their places.

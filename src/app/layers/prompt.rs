@@ -47,14 +47,21 @@ pub enum PromptFor {
         alert: Thing,
         labels: Vec<(String, String)>,
     },
+    /// Of an incident, the ledger or the timeline.
+    Incident(super::IncidentAsk),
+    /// Why a plan goes on without its second person.
+    Alone,
     SkipReason {
         run: u64,
     },
     RunNote {
         run: u64,
     },
+    /// The value of a parameter of a run.
     RunAnswer {
         run: u64,
+        name: String,
+        secret: bool,
     },
     /// Why somebody else's run is taken over.
     TakeRun {
@@ -69,6 +76,12 @@ pub enum PromptFor {
         intent: String,
         happened: bool,
     },
+    /// Who goes on with a run, and why.
+    HandOver {
+        run: u64,
+    },
+    /// Why a plan goes on in spite of what holds it up.
+    Override,
     /// The signal that was current when it was asked, and its line for the record.
     SnoozeReason {
         signal: SignalKey,
@@ -101,10 +114,11 @@ impl Prompt {
     pub fn is_masked(&self) -> bool {
         matches!(
             self.purpose,
-            PromptFor::Object {
-                what: ObjectPrompt::Secret { .. },
-                ..
-            }
+            PromptFor::RunAnswer { secret: true, .. }
+                | PromptFor::Object {
+                    what: ObjectPrompt::Secret { .. },
+                    ..
+                }
         )
     }
 
