@@ -140,7 +140,9 @@ async fn the_line_for_kubectl_leaves_nothing_to_do() {
     // The demonstration takes no Job in protobuf, which this one command of kubectl sends: the same object as JSON.
     let context = &stage.actor.planner().place.context;
     let line = &plan.steps[0].same_as;
-    stage.shell(&format!("{line} --dry-run=client -o json | kubectl --context {context} create -f -"));
+    stage.shell(&format!(
+        "{line} --dry-run=client -o json | kubectl --context {context} create -f -"
+    ));
     let made = stage.value(Kind::Job, plan.steps[0].target.name());
     let sent = &plan.steps[0].body;
     assert_eq!(made["metadata"]["ownerReferences"], sent["metadata"]["ownerReferences"]);

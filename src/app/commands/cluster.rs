@@ -437,26 +437,13 @@ pub(super) fn value_chosen(app: &mut App, target: ObjectRef, key: String, value:
             alphabet,
         })
     });
-    match made {
-        Some(value) => app.open_plan(
-            Request::Object {
-                target,
-                ask: ObjectAsk::RotateSecret { key, value },
-            },
-            None,
-        ),
-        None => {
-            let label = format!("New value of {key} in {target}");
-            prompt(
-                app,
-                target,
-                ObjectPrompt::Secret { key },
-                label,
-                "nothing of it is shown; a paste is one line",
-                "",
-            )
-        }
+    if let Some(value) = made {
+        let ask = ObjectAsk::RotateSecret { key, value };
+        return app.open_plan(Request::Object { target, ask }, None);
     }
+    let label = format!("New value of {key} in {target}");
+    let hint = "nothing of it is shown; a paste is one line";
+    prompt(app, target, ObjectPrompt::Secret { key }, label, hint, "")
 }
 
 /// The picker of this token, wherever it lies.
