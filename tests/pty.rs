@@ -10,6 +10,8 @@ mod life;
 mod pty_support;
 #[path = "pty/second.rs"]
 mod second;
+#[path = "pty/sources.rs"]
+mod sources;
 
 use std::time::Duration;
 

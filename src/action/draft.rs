@@ -28,6 +28,10 @@ pub(super) struct Draft {
     pub risk: Risk,
     pub no_op: Option<String>,
     pub needs: Vec<Need>,
+    /// The request that the plan stands for, where that is more than was asked: with a value that was made.
+    pub request: Option<Request>,
+    /// Only the first step is tried without effect: the others are answered by what the first one does.
+    pub probe_first_only: bool,
 }
 
 impl Draft {
@@ -46,6 +50,8 @@ impl Draft {
             risk,
             no_op: None,
             needs: Vec::new(),
+            request: None,
+            probe_first_only: false,
         }
     }
 

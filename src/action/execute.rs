@@ -1,24 +1,26 @@
 //! Carrying out a confirmed plan: look again, write down, send once, write down, and watch what becomes of it.
 
 mod deeds;
+mod drain;
+mod watch;
 
 use std::time::{Duration, Instant};
 
 use http::header;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::mpsc::Sender;
 
 use super::ledger;
-use super::object::{collection, field, owner, path, selector_query, text};
+use super::object::{field, text};
 use super::outcome::{classify, outcome_text, response_seen, took_effect, verdict_text};
 use super::plan::{Confirmed, Outcome, PLAN_LIFE, Plan, PlanStep, Progress, Stage, Undo, Verdict};
+use super::sealed;
 use super::sources::Tell;
-use super::verify::{Goal, Observation, Step, Verifier};
-use super::wire::{self, Answer, ReadError, encode};
+use super::verify::{Goal, Observation};
+use super::wire::{self, Answer};
 use super::{Actor, WriteGrant};
 use crate::journal::{Entry, RecordKind, Ticket};
-use crate::model::Kind;
 
 /// Waiting times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,7 @@ pub async fn execute(
     };
     let (outcome, verdict) = match allowed {
         Ok(()) if !run.plan.request.is_of_cluster() => run.all_deeds(grant).await,
+        Ok(()) if run.plan.request.is_drain() => run.drain(grant).await,
         Ok(()) => run.all_steps(grant).await,
         Err(outcome) => (outcome, None),
     };
@@ -226,6 +229,9 @@ impl Run<'_> {
     async fn still_so(&self, step: &PlanStep) -> Result<Value, Outcome> {
         let again = "plan again";
         let at = text(&step.rests_on, "/read");
+        if at.is_empty() {
+            return Ok(Value::Null);
+        }
         let now = wire::get(&self.actor.planner().reader, at)
             .await
             .map_err(|e| match e.code {
@@ -243,6 +249,10 @@ impl Run<'_> {
                 return Err(Outcome::Conflict(match name {
                     "uid" => format!("{} was deleted and made again: {again}", step.target),
                     "generation" => format!("the spec of {} changed since the plan was made: {again}", step.target),
+                    // A Job that is made from something else rests on that.
+                    _ if !is_short(want) || !is_short(is) => {
+                        format!("{name} of {} changed since the plan was made: {again}", step.target)
+                    }
                     _ => format!("{name} of {} was {want} and is {is} now: {again}", step.target),
                 }));
             }
@@ -256,11 +266,15 @@ impl Run<'_> {
         let mut tries = 0;
         loop {
             tries += 1;
-            let request = match http_request(step, &step.path, body) {
+            let Some(filled) = sealed::filled(&self.plan.request, body) else {
+                return (Outcome::Refused("what was held in memory is gone".into()), None);
+            };
+            let request = match http_request(step, &step.path, &filled) {
                 Ok(request) => request,
                 Err(why) => return (Outcome::Refused(why), None),
             };
             let answer = match wire::send(self.actor.act(), request, deadline).await {
+                Ok(answer) if self.plan.request.is_secret() => answer.hushed(),
                 Ok(answer) => answer,
                 Err(why) => return (Outcome::Unknown(why), None),
             };
@@ -295,156 +309,6 @@ impl Run<'_> {
         Outcome::Unknown(format!(
             "{why}. Looked {LOOKS} times: no effect is seen so far; it may still come. It was not sent again"
         ))
-    }
-
-    /// The target and the pods that matter to it.
-    async fn look(&self, step: &PlanStep, before: Option<&Observation>) -> Result<Observation, ReadError> {
-        let reader = &self.actor.planner().reader;
-        let Some(target) = step.target.object() else {
-            return Err(ReadError {
-                code: 0,
-                why: format!("{} is no Kubernetes object", step.target),
-            });
-        };
-        let object = match wire::get(reader, &path(target)).await {
-            Ok(object) => Some(object),
-            Err(e) if e.code == 404 => None,
-            Err(e) => return Err(e),
-        };
-        let selector = match target.kind {
-            Kind::Hpa => None,
-            // The owner's pods, found by the labels that the pod itself had.
-            Kind::Pod => {
-                let pod = before.and_then(|b| b.object.as_ref()).or(object.as_ref());
-                pod.filter(|p| owner(p).is_some()).and_then(|p| {
-                    let mut labels = field(p, "/metadata/labels").clone();
-                    if let Some(map) = labels.as_object_mut() {
-                        map.retain(|k, _| !PER_POD.contains(&k.as_str()));
-                    }
-                    selector_query(&json!({ "matchLabels": labels }))
-                })
-            }
-            _ => object.as_ref().and_then(|o| selector_query(field(o, "/spec/selector"))),
-        };
-        let pods = match selector {
-            None => Vec::new(),
-            Some(q) => {
-                let at = format!(
-                    "{}?labelSelector={}",
-                    collection(Kind::Pod, &target.namespace),
-                    encode(&q)
-                );
-                let list = wire::get(reader, &at).await?;
-                super::object::items(&list, "/items").cloned().collect()
-            }
-        };
-        Ok(Observation { object, pods })
-    }
-
-    /// Verifies every step that was sent, until each has its verdict.
-    async fn watch(&self, sent: Vec<Sent>) -> Verdict {
-        let mut open: Vec<(Sent, Verifier)> = sent
-            .into_iter()
-            .filter_map(|s| {
-                let step = self.plan.steps.get(s.n)?;
-                let goal = Goal::of(&self.plan.request, step, &self.plan.verify);
-                let verifier = Verifier::new(
-                    goal,
-                    step.target.object()?.kind,
-                    s.before.clone(),
-                    &s.answer,
-                    &self.plan.verify,
-                    Timestamp::now(),
-                );
-                Some((s, verifier))
-            })
-            .collect();
-        let several = open.len() > 1;
-        let mut verdicts: Vec<(usize, Verdict)> = Vec::new();
-        let mut told = None;
-        while !open.is_empty() {
-            let mut texts = Vec::new();
-            let mut worrying = false;
-            let mut soaking = None;
-            let mut still = Vec::new();
-            for (s, mut verifier) in open {
-                let Some(step) = self.plan.steps.get(s.n) else { continue };
-                let seen = self.look(step, Some(&s.before)).await;
-                let now = Timestamp::now();
-                let next = match seen {
-                    Ok(seen) => verifier.observe(&seen, now),
-                    Err(e) => verifier.missed(&e.why, now),
-                };
-                match next {
-                    Step::Verdict(verdict) => {
-                        self.record_verdict(step, &verdict).await;
-                        verdicts.push((s.n, verdict));
-                        continue;
-                    }
-                    Step::Soak { until } => soaking = soaking.max(Some(until)),
-                    Step::Wait { text, worrying: w } => {
-                        worrying |= w;
-                        texts.push(if several {
-                            format!("{}: {text}", step.target.name())
-                        } else {
-                            text
-                        });
-                    }
-                }
-                still.push((s, verifier));
-            }
-            open = still;
-            let stage = match (texts.is_empty(), soaking) {
-                (false, _) => Stage::Verifying {
-                    text: texts.join("; "),
-                    worrying,
-                },
-                (true, Some(until)) => Stage::Soaking { until },
-                (true, None) => continue,
-            };
-            if told.as_ref() != Some(&stage) {
-                self.tell(stage.clone()).await;
-                told = Some(stage);
-            }
-            tokio::time::sleep(self.actor.pace().poll).await;
-        }
-        self.together(verdicts)
-    }
-
-    /// One verdict of several: the worst, with the name before each.
-    fn together(&self, verdicts: Vec<(usize, Verdict)>) -> Verdict {
-        let rank = |v: &Verdict| match v {
-            Verdict::Healthy(_) => 0,
-            Verdict::Paused => 1,
-            Verdict::Superseded(_) => 2,
-            Verdict::Unknown(_) => 3,
-            Verdict::Lost(_) => 4,
-            Verdict::Failed(_) => 5,
-        };
-        let several = verdicts.len() > 1;
-        let name = |n: usize| {
-            self.plan
-                .steps
-                .get(n)
-                .map(|s| s.target.name().to_owned())
-                .unwrap_or_default()
-        };
-        let all: Vec<String> = verdicts
-            .iter()
-            .map(|(n, v)| format!("{}: {}", name(*n), verdict_text(v)))
-            .collect();
-        let worst = verdicts.into_iter().max_by_key(|(_, v)| rank(v)).map(|(_, v)| v);
-        let all = all.join("; ");
-        match worst {
-            Some(v) if !several => v,
-            Some(Verdict::Healthy(_)) => Verdict::Healthy(all),
-            Some(Verdict::Failed(_)) => Verdict::Failed(all),
-            Some(Verdict::Superseded(_)) => Verdict::Superseded(all),
-            Some(Verdict::Lost(_)) => Verdict::Lost(all),
-            Some(Verdict::Paused) => Verdict::Paused,
-            Some(Verdict::Unknown(_)) => Verdict::Unknown(all),
-            None => Verdict::Unknown("nothing was watched".into()),
-        }
     }
 
     /// Nothing is sent before it is on disk who confirmed it.
@@ -491,15 +355,10 @@ impl Run<'_> {
     }
 }
 
-/// Labels that a controller gives to one pod only.
-const PER_POD: [&str; 6] = [
-    "pod-template-hash",
-    "controller-revision-hash",
-    "statefulset.kubernetes.io/pod-name",
-    "apps.kubernetes.io/pod-index",
-    "topology.kubernetes.io/zone",
-    "topology.kubernetes.io/region",
-];
+/// Whether a value may stand in a sentence: a number, a switch, a short text.
+fn is_short(value: &Value) -> bool {
+    !value.is_object() && !value.is_array() && value.as_str().is_none_or(|s| s.len() <= 80)
+}
 
 /// Puts the fresh resourceVersion into a body that carries one (a scale's PUT).
 fn renew(body: &mut Value, now: &Value) {

@@ -62,7 +62,7 @@ pub struct Actor {
     act: kube::Client,
     journal: Journal,
     pace: Pace,
-    /// Commands that are to end before their time.
+    /// What is to end before its time.
     stops: Arc<Stops>,
 }
 
@@ -93,9 +93,14 @@ impl Actor {
         &self.journal
     }
 
-    /// Ends a local command that is being carried out; of what was sent elsewhere nothing can be called back.
+    /// Ends a local command, or a drain between two pods; of what was sent already nothing can be called back.
     pub fn stop(&self, id: ActionId) {
         self.stops.send_modify(|ids| ids.push(id));
+    }
+
+    /// Whether it was asked to stop.
+    pub(super) fn is_stopped(&self, id: ActionId) -> bool {
+        self.stops.borrow().contains(&id)
     }
 
     pub(super) fn stops(&self) -> &Stops {

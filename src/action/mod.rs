@@ -23,6 +23,7 @@ mod grant;
 mod hpa_bounds;
 mod ledger;
 mod object;
+mod objects;
 mod outcome;
 mod pause;
 mod pause_queue;
@@ -41,6 +42,7 @@ mod roll_back;
 mod run_command;
 mod scale;
 mod scalers;
+mod sealed;
 mod second;
 mod set_image;
 mod silence;
@@ -56,6 +58,8 @@ mod wire;
 pub use command::{Command, Hidden, Variable, quoted};
 pub use execute::{Pace, execute};
 pub use grant::{Actor, Planner, WriteGrant};
+pub use objects::job_templates;
+pub use objects::{Alphabet, NewValue, ObjectAsk, Resources, looks_secret};
 pub use plan::{
     ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
@@ -63,6 +67,7 @@ pub use plan::{
 pub use policy::{Freeze, Policy};
 pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};
+pub use sealed::Sealed;
 pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
 pub use target::{Program, Target, Thing};

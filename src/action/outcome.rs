@@ -45,9 +45,16 @@ pub(super) fn classify(answer: &Answer, step: &PlanStep) -> Outcome {
 pub(super) fn took_effect(step: &PlanStep, goal: &Goal, before: &Observation, now: &Observation) -> bool {
     let uid = |o: &Observation| o.object.as_ref().map(|v| text(v, "/metadata/uid").to_owned());
     match (goal, &now.object) {
-        (Goal::PodGone, None) => true,
-        (Goal::PodGone, Some(pod)) => uid(before) != uid(now) || !field(pod, "/metadata/deletionTimestamp").is_null(),
+        (Goal::PodGone | Goal::Gone, None) => true,
+        (Goal::PodGone | Goal::Gone, Some(pod)) => {
+            uid(before) != uid(now) || !field(pod, "/metadata/deletionTimestamp").is_null()
+        }
         (_, None) => false,
+        // Its name was made for this one request.
+        (Goal::JobDone, Some(_)) => before.object.is_none(),
+        (Goal::Holds(list), Some(o)) => list.iter().all(|(at, want)| field(o, at) == want),
+        (Goal::Secret(sealed), Some(o)) => sealed.is_held_by(o),
+        (Goal::Endpoints { selector, .. }, Some(o)) => field(o, "/spec/selector") == selector,
         (Goal::Size(n), Some(o)) => field(o, "/spec/replicas") == &json!(n),
         (Goal::Fields(list), Some(o)) => list.iter().all(|(at, want)| {
             let is = field(o, at);

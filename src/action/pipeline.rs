@@ -15,8 +15,8 @@ use super::second::APPROVED_PLAN_LIFE;
 use super::survey::Survey;
 use super::wire::{self, Answer};
 use super::{
-    Actor, Planner, Target, delete_pod, evict_pod, hpa_bounds, pause, registry, restart, roll_back, scale, set_image,
-    sources,
+    Actor, Planner, Target, delete_pod, evict_pod, hpa_bounds, objects, pause, registry, restart, roll_back, scale,
+    sealed, set_image, sources,
 };
 use crate::model::Kind;
 
@@ -48,13 +48,18 @@ pub async fn plan(
             ));
         }
     }
-    let survey = Survey { planner, now };
+    let survey = Survey {
+        planner,
+        now,
+        secrets: actor.is_some() && !planner.policy.read_only,
+    };
     let of_cluster = request.is_of_cluster();
     let mut draft = if of_cluster {
         draft(&survey, &request).await?
     } else {
         sources::draft(planner, &request, now).await?
     };
+    let request = draft.request.take().unwrap_or(request);
     if let Some(floor) = registry::info(request.name()).map(|a| a.risk_floor) {
         draft.risk = draft.risk.max(floor);
     }
@@ -62,7 +67,7 @@ pub async fn plan(
     if of_cluster {
         checks.push(permission(&survey, &draft.needs).await);
         match actor.filter(|_| !planner.policy.read_only) {
-            Some(actor) if draft.no_op.is_none() => checks.push(dry_run(actor, &mut draft).await),
+            Some(actor) if draft.no_op.is_none() => checks.push(dry_run(actor, &request, &mut draft).await),
             Some(_) => {}
             None => checks.push(Check {
                 name: "dry run".into(),
@@ -85,7 +90,7 @@ pub async fn plan(
     } else {
         planner.class
     };
-    let (confirm, reason_required) = confirmation(&draft, planner, class);
+    let (confirm, reason_required) = confirmation(&draft, &request, planner, class);
     let second_person = planner.policy.second_person(draft.risk, class);
     let life = second_person.map_or(PLAN_LIFE, |_| APPROVED_PLAN_LIFE);
     Ok(Plan {
@@ -135,18 +140,23 @@ async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal>
         Request::Resume { target } => pause::draft(survey, target, false).await,
         Request::DeletePod { target, force } => delete_pod::draft(survey, target, *force).await,
         Request::EvictPod { target } => evict_pod::draft(survey, target).await,
+        Request::Object { target, ask } => objects::draft(survey, target, ask).await,
         other => sources::draft(survey.planner, other, survey.now).await,
     }
 }
 
 /// The form of the confirmation by risk (section C2 of the safety reference): R1 a button, R2 the object's name (with
 /// the context's before it in production, and the context's alone where nobody said what the platform is), R3 the whole path; a reason for R3 anywhere and for R2 in production.
-fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, bool) {
+fn confirmation(draft: &Draft, request: &Request, planner: &Planner, class: Class) -> (Confirm, bool) {
     let context = &planner.place.context;
     let production = class.is_production();
-    let first = draft.steps.first().map(|s| &s.target);
-    // Several steps about one thing (batches) are still about that thing.
-    let several = draft.steps.iter().any(|s| Some(&s.target) != first);
+    let subject = match request.targets().as_slice() {
+        [one] => Some(Target::from(*one)),
+        _ => None,
+    };
+    let first = subject.as_ref().or(draft.steps.first().map(|s| &s.target));
+    // Several steps about one thing (batches, the pods of a node) are still about that thing.
+    let several = subject.is_none() && draft.steps.iter().any(|s| Some(&s.target) != first);
     let (name, what) = match first {
         Some(t) if several => {
             let kind = t.object().map_or(t.kind(), |_| "workload");
@@ -175,14 +185,20 @@ fn confirmation(draft: &Draft, planner: &Planner, class: Class) -> (Confirm, boo
         Risk::R2 => (typed(name, what), false),
         Risk::R3 => {
             let path = first
-                .map(|t| format!("{context}/{}/{name}", t.namespace()))
+                .map(|t| match t.namespace() {
+                    place if place.is_empty() => format!("{context}/{name}"),
+                    place => format!("{context}/{place}/{name}"),
+                })
                 .unwrap_or_default();
             (
                 typed(
                     path,
                     first.and_then(Target::object).map_or_else(
                         || "the whole path, with slashes".to_owned(),
-                        |_| "the context, the namespace and the name, with slashes".to_owned(),
+                        |o| {
+                            let place = if o.kind.namespaced() { ", the namespace" } else { "" };
+                            format!("the context{place} and the name, with slashes")
+                        },
                     ),
                 ),
                 true,
@@ -211,6 +227,7 @@ async fn permission(survey: &Survey<'_>, needs: &[Need]) -> Check {
         let path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
         match wire::review(&survey.planner.reader, path, &body).await {
             Ok(answer) if answer.pointer("/status/allowed") == Some(&Value::Bool(true)) => {}
+            Ok(_) if t.namespace.is_empty() => denied.push(format!("you may not {} {resource}", need.verb)),
             Ok(_) => denied.push(format!("you may not {} {resource} in {}", need.verb, t.namespace)),
             Err(e) => open.push(format!("could not be asked: {}", e.why)),
         }
@@ -231,21 +248,26 @@ async fn permission(survey: &Survey<'_>, needs: &[Need]) -> Check {
 }
 
 /// Sends every step with `dryRun=All`: defaults, validation and admission run, nothing is stored.
-async fn dry_run(actor: &Actor, draft: &mut Draft) -> Check {
+async fn dry_run(actor: &Actor, request: &Request, draft: &mut Draft) -> Check {
     let check = |passed, detail: String| Check {
         name: "dry run".into(),
         passed,
         detail,
     };
     let mut unchanged = 0;
-    for step in draft.steps.clone() {
+    let probed = if draft.probe_first_only { 1 } else { draft.steps.len() };
+    for step in draft.steps.clone().into_iter().take(probed) {
         let sep = if step.path.contains('?') { '&' } else { '?' };
         let path = format!("{}{sep}dryRun=All", step.path);
-        let request = match http_request(&step, &path, &step.body) {
+        let Some(body) = sealed::filled(request, &step.body) else {
+            return check(Some(false), "what was held in memory is gone".into());
+        };
+        let sent = match http_request(&step, &path, &body) {
             Ok(r) => r,
             Err(why) => return check(Some(false), why),
         };
-        let answer = match wire::send(actor.act(), request, DRY_RUN_DEADLINE).await {
+        let answer = match wire::send(actor.act(), sent, DRY_RUN_DEADLINE).await {
+            Ok(answer) if request.is_secret() => answer.hushed(),
             Ok(answer) => answer,
             Err(why) => return check(None, format!("unknown: {why}")),
         };
@@ -262,7 +284,7 @@ async fn dry_run(actor: &Actor, draft: &mut Draft) -> Check {
             uninvited(actor, draft, &step, &answer.body).await;
         }
     }
-    if unchanged > 0 && unchanged == draft.steps.len() {
+    if unchanged > 0 && unchanged == probed {
         draft.no_op = Some("the server says that this changes nothing".into());
     }
     check(Some(true), String::new())

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
+use super::sealed::Sealed;
 use super::second::{Second, SecondPerson, accepts};
-use super::{Command, PostgresAsk, Target, Thing};
+use super::{Command, ObjectAsk, PostgresAsk, Target, Thing};
 use crate::journal::RunbookRef;
 use crate::model::{ObjectRef, Place, SourceId};
 
@@ -68,6 +69,12 @@ pub enum Request {
     /// Respects disruption budgets.
     EvictPod {
         target: ObjectRef,
+    },
+    /// Of one object: its resources, its configuration, a node, a Job, a Secret …
+    Object {
+        target: ObjectRef,
+        #[serde(flatten)]
+        ask: ObjectAsk,
     },
     /// Of a PostgreSQL server of the configuration.
     Postgres {
@@ -135,6 +142,7 @@ impl Request {
             Self::Resume { .. } => "resume",
             Self::DeletePod { .. } => "delete-pod",
             Self::EvictPod { .. } => "evict-pod",
+            Self::Object { ask, .. } => ask.name(),
             Self::Postgres { ask, .. } => ask.name(),
             Self::RetryJobs { .. } => "retry-jobs",
             Self::PauseQueue { .. } => "pause-queue",
@@ -167,6 +175,30 @@ impl Request {
         }
     }
 
+    /// What is put into the request when it is sent, and stands nowhere else.
+    pub(super) const fn sealed(&self) -> Option<&Sealed> {
+        match self {
+            Self::Object { ask, .. } => ask.sealed(),
+            _ => None,
+        }
+    }
+
+    /// Whether it goes on from pod to pod, and can be stopped between two of them.
+    pub const fn is_drain(&self) -> bool {
+        matches!(
+            self,
+            Self::Object {
+                ask: ObjectAsk::Drain { .. },
+                ..
+            }
+        )
+    }
+
+    /// Whether it touches a Secret.
+    pub const fn is_secret(&self) -> bool {
+        matches!(self, Self::Object { ask, .. } if ask.is_secret())
+    }
+
     /// The Kubernetes objects that it changes.
     pub fn targets(&self) -> Vec<&ObjectRef> {
         match self {
@@ -177,7 +209,8 @@ impl Request {
             | Self::Pause { target }
             | Self::Resume { target }
             | Self::DeletePod { target, .. }
-            | Self::EvictPod { target } => vec![target],
+            | Self::EvictPod { target }
+            | Self::Object { target, .. } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
             _ => Vec::new(),
         }

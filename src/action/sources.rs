@@ -32,6 +32,8 @@ pub struct Reach {
     pub queues: BTreeMap<Str, QueueWay>,
     /// By the name of the Prometheus source that they belong to.
     pub alertmanagers: BTreeMap<Str, AlertmanagerWay>,
+    /// Folders with templates of Jobs, the first one first.
+    pub job_templates: Vec<std::path::PathBuf>,
 }
 
 /// A set of queues, and the Redis on which it is.

@@ -1,11 +1,11 @@
 //! Reading a status: how far a rollout or a size is, what troubles a pod, and restarts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::object::{clean, condition, count, field, flag, int, items, text, time};
+use super::object::{ago, clean, condition, count, field, flag, int, items, text, time};
 use crate::model::Kind;
 
 /// By uid: name and restarts.
@@ -117,6 +117,71 @@ pub(super) fn rollout(object: &Value, kind: Kind) -> Judged {
         return Judged::wait(format!("all updated, {up} of {want} available"), 2 + want + up);
     }
     Judged::good(format!("all {want} new and available"))
+}
+
+/// Endpoints that are ready, none of them of the side that is left.
+pub(super) fn endpoints(slices: &[Value], left: &BTreeSet<String>) -> Judged {
+    let all = || slices.iter().flat_map(|s| items(s, "/endpoints"));
+    let ready = |e: &&Value| e.pointer("/conditions/ready") != Some(&Value::Bool(false));
+    let name = |e: &Value| text(e, "/targetRef/name").to_owned();
+    let old = all().filter(ready).filter(|e| left.contains(&name(e))).count();
+    let new = all().filter(ready).filter(|e| !left.contains(&name(e))).count();
+    if slices.iter().any(Value::is_null) {
+        return Judged::good("the selector holds; its endpoints could not be read");
+    }
+    if slices.is_empty() {
+        return Judged::wait("its endpoints are not written yet", 0);
+    }
+    let progress = u32::try_from(new).unwrap_or(u32::MAX);
+    if old > 0 {
+        return Judged::wait(format!("{old} endpoints of the former side left, {new} of the new"), 1);
+    }
+    if new == 0 {
+        return Judged::wait("no endpoint is ready", 1);
+    }
+    Judged {
+        progress,
+        ..Judged::good(format!("{new} endpoints, all of the new side"))
+    }
+}
+
+/// How a Job ended; `None`: it has not.
+pub(super) fn job_end(job: &Value) -> Option<Result<String, String>> {
+    let is = |kind: &str| condition(job, kind).filter(|c| text(c, "/status") == "True");
+    if is("Complete").is_some() {
+        let took = time(job, "/status/startTime").zip(time(job, "/status/completionTime"));
+        let took = took.map(|(from, to)| format!(" in {}", ago(to.duration_since(from))));
+        return Some(Ok(format!("succeeded{}", took.unwrap_or_default())));
+    }
+    let failed = is("Failed")?;
+    Some(Err(format!(
+        "{}: {}",
+        text(failed, "/reason"),
+        clean(text(failed, "/message"))
+    )))
+}
+
+/// How far it is, in words.
+pub(super) fn job_state(job: &Value, pods: &[Value], now: Timestamp) -> String {
+    let of = |at: &str| count(job, &format!("/status/{at}"), 0);
+    if flag(job, "/spec/suspend") {
+        return "suspended: it does not run until it is resumed".to_owned();
+    }
+    let failed = match of("failed") {
+        0 => String::new(),
+        n => format!("; {n} tries failed"),
+    };
+    let newest = pods.iter().max_by_key(|p| time(p, "/metadata/creationTimestamp"));
+    let Some(pod) = newest else {
+        return format!("no pod yet{failed}");
+    };
+    let since = time(pod, "/status/startTime").map(|t| format!(" for {}", ago(now.duration_since(t))));
+    format!(
+        "pod {} is {}{}{failed}",
+        text(pod, "/metadata/name"),
+        text(pod, "/status/phase").to_lowercase(),
+        since.unwrap_or_default()
+    )
 }
 
 pub(super) fn is_ready(pod: &Value) -> bool {

@@ -13,6 +13,8 @@ use crate::model::{Kind, ObjectRef};
 pub(super) struct Survey<'a> {
     pub planner: &'a Planner,
     pub now: Timestamp,
+    /// Secrets are read by a console that may change things, and by no other.
+    pub secrets: bool,
 }
 
 impl Survey<'_> {
@@ -27,6 +29,20 @@ impl Survey<'_> {
     /// The target, if it is still the object that the operator pointed at.
     pub async fn target(&self, target: &ObjectRef) -> Result<Value, Refusal> {
         self.target_at(target, &path(target)).await
+    }
+
+    /// A Secret with what is in it. What stands against it never quotes it.
+    pub async fn secret(&self, target: &ObjectRef) -> Result<Value, Refusal> {
+        if target.kind != Kind::Secret {
+            return Err(refuse(format!("{target} is no Secret"), "choose one"));
+        }
+        if !self.secrets {
+            return Err(refuse(
+                "a console that only reads does not read Secrets",
+                "start it without --read-only to change one",
+            ));
+        }
+        self.target(target).await
     }
 
     /// The target's representation at another path (`…/scale`).
@@ -69,11 +85,11 @@ impl Survey<'_> {
 
     /// A kubectl line of the same effect.
     pub fn kubectl(&self, namespace: &str, rest: &str) -> String {
-        format!(
-            "kubectl --context {} -n {} {rest}",
-            quote(&self.planner.place.context),
-            quote(namespace)
-        )
+        let context = quote(&self.planner.place.context);
+        if namespace.is_empty() {
+            return format!("kubectl --context {context} {rest}");
+        }
+        format!("kubectl --context {context} -n {} {rest}", quote(namespace))
     }
 }
 

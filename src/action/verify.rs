@@ -9,10 +9,15 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::hpa_bounds::bounds_fields;
 use super::object::{clean, condition, count, field, flag, int, owned_by, owner, setter, text};
 use super::plan::{PlanStep, Request, Verdict, VerifySpec};
 use super::revisions::{is_stuck, ordinal};
-use super::status::{Judged, Restarts, is_ready, more_restarts, pod_trouble, restarts, rollout, size, unobserved};
+use super::sealed::Sealed;
+use super::status::{
+    Judged, Restarts, endpoints, is_ready, job_end, job_state, more_restarts, pod_trouble, restarts, rollout, size,
+    unobserved,
+};
 use crate::model::Kind;
 
 /// What counts as done.
@@ -24,8 +29,18 @@ pub enum Goal {
     Size(u32),
     /// These fields hold (a path and its value).
     Fields(Vec<(String, Value)>),
+    /// The same, of values that are not told again.
+    Holds(Vec<(String, Value)>),
+    /// A Secret holds this.
+    Secret(Sealed),
+    /// A Service has this selector, and none of these pods behind it any more.
+    Endpoints { selector: Value, left: BTreeSet<String> },
     /// The pod is gone, and its owner has a new one ready.
     PodGone,
+    /// It is gone.
+    Gone,
+    /// A Job succeeded.
+    JobDone,
 }
 
 impl Goal {
@@ -33,10 +48,13 @@ impl Goal {
     pub fn of(request: &Request, step: &PlanStep, verify: &VerifySpec) -> Self {
         match request {
             Request::Scale { replicas, .. } => Self::Size(*replicas),
-            Request::HpaBounds { min, max, .. } => Self::Fields(vec![
-                ("/spec/minReplicas".into(), (*min).into()),
-                ("/spec/maxReplicas".into(), (*max).into()),
-            ]),
+            Request::HpaBounds { target, min, max, .. } => {
+                let [least, most] = bounds_fields(target.kind);
+                Self::Fields(vec![
+                    (format!("/spec/{least}"), (*min).into()),
+                    (format!("/spec/{most}"), (*max).into()),
+                ])
+            }
             Request::Pause { .. } => Self::Fields(vec![("/spec/paused".into(), true.into())]),
             // Resuming rolls out only when something waited, and then the plan asks for a soak.
             Request::Resume { .. } if verify.soak_s == 0 => Self::Fields(vec![("/spec/paused".into(), false.into())]),
@@ -44,6 +62,7 @@ impl Goal {
                 debug_assert!(step.target.object().is_some_and(|o| o.kind == Kind::Pod));
                 Self::PodGone
             }
+            Request::Object { ask, .. } => super::objects::goal(ask, step),
             // Rollouts; and what is of another source never comes here.
             _ => Self::Rollout,
         }
@@ -55,7 +74,7 @@ impl Goal {
 pub struct Observation {
     /// `None`: not found.
     pub object: Option<Value>,
-    /// Pods of the workload, or of the pod's owner.
+    /// Pods of the workload, of the Job, or of the pod's owner; of a Service its EndpointSlices.
     pub pods: Vec<Value>,
 }
 
@@ -101,7 +120,10 @@ impl Verifier {
     /// gave none (a scale, an eviction, or no answer at all).
     pub fn new(goal: Goal, kind: Kind, before: Observation, answer: &Value, spec: &VerifySpec, now: Timestamp) -> Self {
         let is_ours = text(answer, "/kind") == kind.api() || answer.pointer("/spec/template").is_some();
-        let object = before.object.clone().unwrap_or_default();
+        let object = match (&goal, &before.object) {
+            (Goal::JobDone, None) => answer.clone(),
+            (_, before) => before.clone().unwrap_or_default(),
+        };
         let seconds = |s: u64| SignedDuration::from_secs(i64::try_from(s).unwrap_or(i64::MAX).min(86_400));
         Self {
             goal,
@@ -138,8 +160,11 @@ impl Verifier {
     }
 
     pub fn observe(&mut self, seen: &Observation, now: Timestamp) -> Step {
-        if self.goal == Goal::PodGone {
-            return self.pod_gone(seen, now);
+        match self.goal {
+            Goal::PodGone => return self.pod_gone(seen, now),
+            Goal::Gone => return self.gone(seen, now),
+            Goal::JobDone => return self.job(seen, now),
+            _ => {}
         }
         let Some(object) = &seen.object else {
             return Step::Verdict(Verdict::Lost("it was deleted".into()));
@@ -153,9 +178,11 @@ impl Verifier {
             return Step::Verdict(verdict);
         }
         let judged = match &self.goal {
-            Goal::Fields(_) => Judged::good("the server holds it so"),
+            Goal::Fields(_) | Goal::Holds(_) => Judged::good("the server holds it so"),
+            Goal::Secret(_) => Judged::good("the server holds the new value"),
+            Goal::Endpoints { left, .. } => endpoints(&seen.pods, left),
             Goal::Size(n) => size(object, *n, self.kind),
-            Goal::Rollout | Goal::PodGone => {
+            Goal::Rollout | Goal::PodGone | Goal::Gone | Goal::JobDone => {
                 if flag(object, "/spec/paused") {
                     return Step::Verdict(Verdict::Paused);
                 }
@@ -170,7 +197,11 @@ impl Verifier {
 
     /// Waits, soaks or decides, from what was judged.
     fn settle(&mut self, object: &Value, seen: &Observation, judged: Judged, now: Timestamp) -> Step {
-        let restarts = restarts(&seen.pods);
+        let restarts = if matches!(self.goal, Goal::Endpoints { .. }) {
+            Restarts::default()
+        } else {
+            restarts(&seen.pods)
+        };
         if judged.done {
             let restarted = self
                 .good
@@ -258,17 +289,44 @@ impl Verifier {
                     now != want && !(now.is_null() && want == &Value::Bool(false))
                 });
                 differs.map(|(at, _)| {
-                    let parts: Vec<String> = at.split('/').skip(1).map(|p| format!("f:{p}")).collect();
+                    let parts: Vec<String> = at
+                        .split('/')
+                        .skip(1)
+                        .map(|p| format!("f:{}", p.replace("~1", "/")))
+                        .collect();
                     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
                     let now = field(object, at);
                     Verdict::Superseded(format!(
                         "{} is {now} again, set by {}",
-                        at.rsplit('/').next().unwrap_or_default(),
+                        at.rsplit('/')
+                            .next()
+                            .unwrap_or_default()
+                            .rsplit("~1")
+                            .next()
+                            .unwrap_or_default(),
                         by(&parts)
                     ))
                 })
             }
-            Goal::Rollout | Goal::PodGone => {
+            Goal::Holds(list) => {
+                let differs = list.iter().find(|(at, want)| field(object, at) != want);
+                differs.map(|(at, _)| {
+                    let name = at.rsplit('/').next().unwrap_or_default();
+                    Verdict::Superseded(format!(
+                        "{} changed {name} after us",
+                        by(&["f:data", &format!("f:{name}")])
+                    ))
+                })
+            }
+            Goal::Secret(sealed) => (!sealed.is_held_by(object))
+                .then(|| Verdict::Superseded(format!("{} changed it after us", by(&["f:data"])))),
+            Goal::Endpoints { selector, .. } => (field(object, "/spec/selector") != selector).then(|| {
+                Verdict::Superseded(format!(
+                    "{} changed the selector after us",
+                    by(&["f:spec", "f:selector"])
+                ))
+            }),
+            Goal::Rollout | Goal::PodGone | Goal::Gone | Goal::JobDone => {
                 let generation = int(object, "/metadata/generation");
                 let ours = self.template.as_ref()?;
                 if generation <= self.generation {
@@ -326,6 +384,42 @@ impl Verifier {
             ));
         }
         None
+    }
+
+    fn gone(&mut self, seen: &Observation, now: Timestamp) -> Step {
+        let here = seen
+            .object
+            .as_ref()
+            .is_some_and(|o| text(o, "/metadata/uid") == self.uid);
+        match (here, now >= self.deadline) {
+            (false, _) => Step::Verdict(Verdict::Healthy("gone".into())),
+            (true, true) => Step::Verdict(Verdict::Unknown("still there, at the deadline".into())),
+            (true, false) => self.wait("stopping".to_owned()),
+        }
+    }
+
+    /// Follows a Job to its end. It was not there before us, so its uid is that of the answer, or of the first look.
+    fn job(&mut self, seen: &Observation, now: Timestamp) -> Step {
+        let Some(job) = &seen.object else {
+            return Step::Verdict(Verdict::Lost("it was deleted".into()));
+        };
+        if self.uid.is_empty() {
+            text(job, "/metadata/uid").clone_into(&mut self.uid);
+        } else if text(job, "/metadata/uid") != self.uid {
+            return Step::Verdict(Verdict::Lost("this is another Job of that name".into()));
+        }
+        match job_end(job) {
+            Some(Ok(how)) => return Step::Verdict(Verdict::Healthy(how)),
+            Some(Err(why)) => return Step::Verdict(Verdict::Failed(why)),
+            None => {}
+        }
+        let trouble = seen.pods.iter().find_map(|p| pod_trouble(p, now));
+        self.worrying = trouble.is_some();
+        let words = trouble.unwrap_or_else(|| job_state(job, &seen.pods, now));
+        if now >= self.deadline {
+            return Step::Verdict(Verdict::Unknown(format!("{words}, at the deadline; it goes on")));
+        }
+        self.wait(words)
     }
 
     fn pod_gone(&mut self, seen: &Observation, now: Timestamp) -> Step {

@@ -31,6 +31,36 @@ impl Answer {
         matches!(self.code, 200..=299)
     }
 
+    /// Without whatever may quote what was sent: the server's words about a Secret may hold its values.
+    #[must_use]
+    pub fn hushed(mut self) -> Self {
+        if self.ok() {
+            self.body = Value::Null;
+            self.text = String::new();
+            self.warnings = Vec::new();
+            return self;
+        }
+        let causes = self.body.pointer("/details/causes").and_then(Value::as_array).cloned();
+        let bare: Vec<Value> = causes
+            .into_iter()
+            .flatten()
+            .map(|c| serde_json::json!({"reason": c.get("reason"), "field": c.get("field"), "message": ""}))
+            .collect();
+        let fields: Vec<&str> = bare.iter().filter_map(|c| c.get("field")?.as_str()).collect();
+        // These name the user, the Secret and its version, never what is in it.
+        let safe = matches!(self.code, 401 | 403 | 404 | 409 | 429);
+        let message = if safe {
+            self.message()
+        } else {
+            format!("status {} {} {}", self.code, self.reason(), fields.join(", "))
+                .trim()
+                .to_owned()
+        };
+        self.body = serde_json::json!({"reason": self.reason(), "message": message, "details": {"causes": bare}});
+        self.text = String::new();
+        self
+    }
+
     /// `reason` of the Status.
     pub fn reason(&self) -> &str {
         self.body.pointer("/reason").and_then(Value::as_str).unwrap_or_default()

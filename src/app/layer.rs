@@ -3,7 +3,7 @@
 use super::doc::Scroll;
 use super::layers::{
     ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, ItemView, Logs, Palette, Picker,
-    PlanLayer, Prompt, Question, RunView, TextView,
+    PlanLayer, Prompt, Question, RunView, TextView, UnfinishedView,
 };
 
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub enum Layer {
     Company(CompanyView),
     /// Another console's runbook, as an observer sees it.
     Followed(FollowedView),
+    /// What was left unfinished.
+    Unfinished(UnfinishedView),
 }
 
 impl Layer {
@@ -57,6 +59,7 @@ impl Layer {
             Self::Approval(_) => &["approval"],
             Self::Company(_) => &["company"],
             Self::Followed(_) => &["view", "global"],
+            Self::Unfinished(_) => &["unfinished", "list", "global"],
         }
     }
 
@@ -73,6 +76,7 @@ impl Layer {
                 | Self::Activity(_)
                 | Self::Company(_)
                 | Self::Followed(_)
+                | Self::Unfinished(_)
         )
     }
 

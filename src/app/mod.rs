@@ -19,6 +19,7 @@ pub mod follow_file;
 pub mod layer;
 pub mod layers;
 mod list;
+pub mod live;
 pub mod msg;
 mod place;
 mod recorded;
@@ -26,6 +27,7 @@ mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unfinished;
 mod update;
 
 use std::collections::HashMap;
@@ -40,7 +42,6 @@ use crate::model::{
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
-use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
 pub use approval::{Asking, may_answer};
@@ -53,19 +54,6 @@ pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
-
-impl Health {
-    /// The look of what is as bad as this.
-    pub fn role(self) -> Role {
-        match self {
-            Self::Critical => Role::Error,
-            Self::Warning => Role::Warn,
-            Self::Moving => Role::Info,
-            Self::Good => Role::Text,
-            Self::Quiet => Role::TextMuted,
-        }
-    }
-}
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +113,7 @@ pub struct App {
     pub runs: Vec<RunEntry>,
     pub books: crate::runbook::library::Library,
     pub recorded: Recorded,
+    pub unfinished: unfinished::Unfinished,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
@@ -180,6 +169,7 @@ impl App {
             runs: Vec::new(),
             books: start.books,
             recorded: Recorded::default(),
+            unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
             contexts: None,
             bastion: bastion::Bastion::default(),
@@ -291,7 +281,9 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Item(_) => return None,
+                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Unfinished(_) | Layer::Item(_) => {
+                    return None;
+                }
                 _ => {}
             }
         }

@@ -34,6 +34,6 @@ impl App {
     pub(super) fn recorded(&mut self, news: &News) -> Vec<Effect> {
         self.recorded.take(news);
         self.dirty = true;
-        Vec::new()
+        self.unfinished_news(news)
     }
 }

@@ -293,10 +293,16 @@ impl App {
         let text = crate::runbook::duration_text;
         let _ = write!(
             plan.verify.text,
-            "; the runbook gives it {}, then {} of watching",
-            text(plan.verify.deadline_s as i64),
-            text(plan.verify.soak_s as i64)
+            "; the runbook gives it {}",
+            text(plan.verify.deadline_s as i64)
         );
+        if plan.verify.soak_s > 0 {
+            let _ = write!(
+                plan.verify.text,
+                ", then {} of watching",
+                text(plan.verify.soak_s as i64)
+            );
+        }
     }
 
     pub(crate) fn run_planned(

@@ -24,7 +24,7 @@ pub mod text {
     }
 }
 
-/// The kinds that the console watches or changes.
+/// The kinds that the console watches or changes. The last ones are only changed: nobody watches them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -42,10 +42,16 @@ pub enum Kind {
     Job,
     CronJob,
     Namespace,
+    ConfigMap,
+    Secret,
+    Service,
+    Ingress,
+    /// KEDA's: what an HPA of KEDA is made from. A cluster may not know it.
+    ScaledObject,
 }
 
 impl Kind {
-    /// Every kind, in the order in which feeds start.
+    /// Every kind that is watched, in the order in which feeds start.
     pub const ALL: [Self; 14] = [
         Self::Pod,
         Self::Deployment,
@@ -63,19 +69,31 @@ impl Kind {
         Self::Namespace,
     ];
 
+    /// The kinds that are read when somebody is about to change one, and never watched.
+    pub const UNWATCHED: [Self; 4] = [Self::ConfigMap, Self::Secret, Self::Service, Self::Ingress];
+
     /// The kinds that roll out a pod template.
     pub const WORKLOADS: [Self; 3] = [Self::Deployment, Self::StatefulSet, Self::DaemonSet];
 
     /// API group; empty for core.
     pub const fn group(self) -> &'static str {
         match self {
-            Self::Pod | Self::Event | Self::Node | Self::Quota | Self::Namespace => "",
+            Self::Pod
+            | Self::Event
+            | Self::Node
+            | Self::Quota
+            | Self::Namespace
+            | Self::ConfigMap
+            | Self::Secret
+            | Self::Service => "",
             Self::Deployment | Self::StatefulSet | Self::DaemonSet | Self::ReplicaSet | Self::ControllerRevision => {
                 "apps"
             }
             Self::Hpa => "autoscaling",
             Self::Pdb => "policy",
             Self::Job | Self::CronJob => "batch",
+            Self::Ingress => "networking.k8s.io",
+            Self::ScaledObject => "keda.sh",
         }
     }
 
@@ -83,6 +101,7 @@ impl Kind {
     pub const fn version(self) -> &'static str {
         match self {
             Self::Hpa => "v2",
+            Self::ScaledObject => "v1alpha1",
             _ => "v1",
         }
     }
@@ -104,6 +123,11 @@ impl Kind {
             Self::Job => "jobs",
             Self::CronJob => "cronjobs",
             Self::Namespace => "namespaces",
+            Self::ConfigMap => "configmaps",
+            Self::Secret => "secrets",
+            Self::Service => "services",
+            Self::Ingress => "ingresses",
+            Self::ScaledObject => "scaledobjects",
         }
     }
 
@@ -124,6 +148,11 @@ impl Kind {
             Self::Job => "Job",
             Self::CronJob => "CronJob",
             Self::Namespace => "Namespace",
+            Self::ConfigMap => "ConfigMap",
+            Self::Secret => "Secret",
+            Self::Service => "Service",
+            Self::Ingress => "Ingress",
+            Self::ScaledObject => "ScaledObject",
         }
     }
 
@@ -144,6 +173,11 @@ impl Kind {
             Self::Job => "job",
             Self::CronJob => "cronjob",
             Self::Namespace => "namespace",
+            Self::ConfigMap => "configmap",
+            Self::Secret => "secret",
+            Self::Service => "svc",
+            Self::Ingress => "ingress",
+            Self::ScaledObject => "scaledobject",
         }
     }
 
@@ -152,7 +186,13 @@ impl Kind {
         !matches!(self, Self::Node | Self::Namespace)
     }
 
-    /// From the API's `kind`, for owner references and scale targets.
+    /// Of a word that people use: `deploy`, `Deployment`, `deployment`.
+    pub fn named(word: &str) -> Option<Self> {
+        let fits = |kind: &Self| kind.api().eq_ignore_ascii_case(word) || kind.short() == word;
+        Self::ALL.into_iter().chain(Self::UNWATCHED).find(fits)
+    }
+
+    /// From the API's `kind`, for owner references and scale targets; of those that are watched.
     pub fn from_api(kind: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|k| k.api() == kind)
     }

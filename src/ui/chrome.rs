@@ -288,6 +288,15 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         Some(Layer::Approval(_)) => &["approval.cancel", "approval.next", "approval.press"],
         Some(Layer::Company(_)) => &["company.press", "company.close"],
         Some(Layer::Followed(_)) => &["follow.start", "app.back", "app.help"],
+        Some(Layer::Unfinished(_)) => &[
+            "unfinished.resume",
+            "unfinished.take",
+            "unfinished.close",
+            "unfinished.happened",
+            "unfinished.not",
+            "app.back",
+            "app.help",
+        ],
         Some(_) => &[
             "palette.run",
             "palette.cancel",

@@ -12,6 +12,8 @@ mod plans;
 mod prompts;
 mod runbooks;
 mod sources;
+mod statements;
+mod unfinished;
 mod views;
 
 use super::command::Command;
@@ -24,9 +26,11 @@ pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
     objects::TABLE,
+    statements::TABLE,
     actions::TABLE,
     sources::TABLE,
     runbooks::TABLE,
+    unfinished::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,

@@ -81,6 +81,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
         PickerFor::Context => match value {
             Some(context) => {
                 app.say(format!("switching to {context}"));
+                let rows = app.contexts.as_ref().and_then(|c| c.as_ref().ok());
+                // A context of the kubeconfig goes before a platform of that name.
+                let named = |platform: bool| {
+                    rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
+                };
+                if named(true) && !named(false) {
+                    return vec![Effect::GoTo(context)];
+                }
                 vec![Effect::Connect {
                     context: Some(context),
                     scope: None,
@@ -172,7 +180,7 @@ pub(crate) fn fill_contexts(app: &mut App) {
 }
 
 fn context_choice(c: &ContextRow) -> Choice {
-    let mut hint = vec![c.cluster.as_str()];
+    let mut hint = Vec::from(if c.platform { ["platform"] } else { [c.cluster.as_str()] });
     hint.extend([c.namespace.as_str()].into_iter().filter(|n| !n.is_empty()));
     hint.extend(c.current.then_some("current"));
     Choice {

@@ -173,6 +173,12 @@ fn accept(app: &mut App) -> Vec<Effect> {
             }
             app.run_event(run, Event::Skip { reason: text })
         }
+        PromptFor::TakeRun { .. } | PromptFor::CloseRun { .. } | PromptFor::ChangeSeen { .. } if text.is_empty() => {
+            refuse(app, "write it down: it goes on record")
+        }
+        PromptFor::TakeRun { key } => app.resume_run(&key, Some(text), false),
+        PromptFor::CloseRun { key } => app.close_run(&key, text),
+        PromptFor::ChangeSeen { intent, happened } => app.decide_change(&intent, happened, text),
         PromptFor::RunNote { run } => app.run_event(run, Event::Note(text)),
         PromptFor::RunAnswer { run } => {
             let name = app

@@ -9,6 +9,7 @@ mod read_only;
 mod rollback;
 mod sources;
 mod streams;
+mod unfinished;
 
 use std::sync::OnceLock;
 

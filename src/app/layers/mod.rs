@@ -16,6 +16,7 @@ mod prompt;
 mod question;
 mod run;
 mod text;
+mod unfinished;
 
 pub use activity::ActivityView;
 pub use approval::{ApprovalFocus, ApprovalLayer};
@@ -35,3 +36,4 @@ pub use prompt::{Prompt, PromptFor};
 pub use question::{Question, QuestionFor};
 pub use run::RunView;
 pub use text::{Content, TextView};
+pub use unfinished::UnfinishedView;

@@ -53,6 +53,19 @@ pub enum PromptFor {
     RunAnswer {
         run: u64,
     },
+    /// Why somebody else's run is taken over.
+    TakeRun {
+        key: String,
+    },
+    /// Why a run is closed where it stands.
+    CloseRun {
+        key: String,
+    },
+    /// What shows that a change happened, or that it did not.
+    ChangeSeen {
+        intent: String,
+        happened: bool,
+    },
     /// The signal that was current when it was asked, and its line for the record.
     SnoozeReason {
         signal: SignalKey,
