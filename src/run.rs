@@ -11,6 +11,7 @@ mod screen;
 pub(crate) mod sources;
 mod spool;
 mod taste;
+mod unattended;
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -32,6 +33,7 @@ use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use taste::keymap;
+pub use unattended::{Wish, unattended};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -96,6 +98,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.recorded.me = crate::journal::Who::here("", crate::journal::Mode::Live)
+        .actor
+        .person()
+        .to_owned();
+    app.recorded.service.clone_from(&config.incident.service);
+    app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();
     let mut performer = Performer {
         link: Link::new(config.clone(), target.ok(), inbox.clone(), sender.clone()),

@@ -2,8 +2,8 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, ItemView, Logs, Palette, Picker,
-    PlanLayer, Prompt, Question, RunView, TextView, UnfinishedView,
+    ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, IncidentView, ItemView, Logs,
+    MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
 };
 
 #[derive(Clone, Debug)]
@@ -27,14 +27,19 @@ pub enum Layer {
     Question(Question),
     /// What was done, and how it stands.
     Activity(ActivityView),
+    /// What was left unfinished.
+    Unfinished(UnfinishedView),
+    /// An incident, and what must be taken back.
+    Incident(IncidentView),
+    Timeline(TimelineView),
+    /// A message to others, being written.
+    Message(Box<MessageView>),
     /// Somebody else's plan that waits for a second person.
     Approval(Box<ApprovalLayer>),
     /// Who else is here.
     Company(CompanyView),
     /// Another console's runbook, as an observer sees it.
     Followed(FollowedView),
-    /// What was left unfinished.
-    Unfinished(UnfinishedView),
 }
 
 impl Layer {
@@ -56,10 +61,13 @@ impl Layer {
             Self::Prompt(_) => &["text"],
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
+            Self::Unfinished(_) => &["unfinished", "list", "global"],
+            Self::Incident(_) => &["incident", "global"],
+            Self::Timeline(_) => &["timeline", "view", "global"],
+            Self::Message(_) => &["message"],
             Self::Approval(_) => &["approval"],
             Self::Company(_) => &["company"],
             Self::Followed(_) => &["view", "global"],
-            Self::Unfinished(_) => &["unfinished", "list", "global"],
         }
     }
 
@@ -74,9 +82,29 @@ impl Layer {
                 | Self::History(_)
                 | Self::Runbook(_)
                 | Self::Activity(_)
+                | Self::Unfinished(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
                 | Self::Company(_)
                 | Self::Followed(_)
+        )
+    }
+
+    /// It is about no row of the deck: keys that act on the selected row find none.
+    pub fn hides_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::Logs(_)
+                | Self::Runbook(_)
+                | Self::Activity(_)
                 | Self::Unfinished(_)
+                | Self::Item(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
+                | Self::Company(_)
+                | Self::Followed(_)
         )
     }
 
@@ -91,6 +119,8 @@ impl Layer {
             Self::Runbook(l) => Some(&mut l.scroll),
             Self::Followed(l) => Some(&mut l.scroll),
             Self::Help(l) => Some(&mut l.scroll),
+            Self::Incident(l) => Some(&mut l.scroll),
+            Self::Timeline(l) => Some(&mut l.scroll),
             _ => None,
         }
     }

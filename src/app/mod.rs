@@ -16,17 +16,20 @@ pub mod field;
 mod flows;
 pub mod follow;
 pub mod follow_file;
+mod guard;
 pub mod layer;
 pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+mod params;
 mod place;
 mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unattended;
 pub mod unfinished;
 mod update;
 
@@ -281,9 +284,7 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Unfinished(_) | Layer::Item(_) => {
-                    return None;
-                }
+                layer if layer.hides_rows() => return None,
                 _ => {}
             }
         }

@@ -100,6 +100,10 @@ impl App {
                 vec![Effect::Quit]
             }
         };
+        if self.judged_at == Some(now) {
+            effects.extend(self.watch_for_record());
+        }
+        effects.extend(self.tag());
         effects.extend(self.want());
         effects
     }
@@ -160,6 +164,10 @@ impl App {
         });
         if let (Some(run), Ok(plan)) = (run, &mut answer) {
             self.run_paces(run, plan);
+        }
+        if let Ok(plan) = &mut answer {
+            let held = self.guards(plan);
+            plan.checks.extend(held);
         }
         let mut effects = Vec::new();
         if let Ok(plan) = &answer {
@@ -289,7 +297,7 @@ impl App {
             return false;
         }
         match self.layers.last() {
-            Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_)) => true,
+            Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_) | Layer::Message(_)) => true,
             Some(Layer::Plan(plan)) => matches!(plan.focus, PlanFocus::Reason | PlanFocus::Word),
             Some(Layer::Approval(layer)) => matches!(layer.focus, ApprovalFocus::Reason | ApprovalFocus::Word),
             Some(Layer::Help(help)) => help.searching,
@@ -307,6 +315,7 @@ impl App {
                     return self.prompt_changed();
                 }
             }
+            Some(Layer::Message(view)) => view.pad.input(chord),
             Some(Layer::Palette(palette)) => {
                 let changed = palette.field.input(chord);
                 if changed {
@@ -346,6 +355,10 @@ impl App {
             Some(Layer::Prompt(prompt)) => {
                 prompt.field.insert(text);
                 self.prompt_changed()
+            }
+            Some(Layer::Message(view)) => {
+                view.pad.insert(text);
+                Vec::new()
             }
             Some(Layer::Palette(palette)) => {
                 palette.field.insert(text);

@@ -142,6 +142,21 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "incident",
+        title: "Incident",
+        dialog: false,
+    },
+    ContextRow {
+        name: "timeline",
+        title: "Timeline",
+        dialog: false,
+    },
+    ContextRow {
+        name: "message",
+        title: "Message to others",
+        dialog: true,
+    },
+    ContextRow {
         name: "detail",
         title: "Detail",
         dialog: false,

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use super::Event;
 use super::reads::{labels, line, read};
 use super::recorder::Recorder;
-use super::sources::{self, Means, Sources};
+use super::sources::{Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
     execute,

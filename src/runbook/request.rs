@@ -1,6 +1,9 @@
 //! From what a step asks for to the pipeline's request: the target is frozen, and what is seen now goes along.
 
+mod subject;
 mod things;
+
+pub use subject::subject;
 
 use super::engine::ActionAsk;
 use super::facts::Subject;

@@ -62,6 +62,9 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         Access::Operator if narrow => {}
         Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
     }
+    if let Some((words, role)) = super::incident::badge(app, area.width >= 140) {
+        right.push((format!(" {words} "), role));
+    }
     right.push((format!(" {} ", clock(app)), Role::Header));
     let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();
     let mut at = area.width.saturating_sub(width);
@@ -285,9 +288,6 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "app.help",
         ],
         Some(Layer::Activity(_)) => &["list.open", "app.back", "app.help"],
-        Some(Layer::Approval(_)) => &["approval.cancel", "approval.next", "approval.press"],
-        Some(Layer::Company(_)) => &["company.press", "company.close"],
-        Some(Layer::Followed(_)) => &["follow.start", "app.back", "app.help"],
         Some(Layer::Unfinished(_)) => &[
             "unfinished.resume",
             "unfinished.take",
@@ -297,6 +297,32 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "app.back",
             "app.help",
         ],
+        Some(Layer::Incident(_)) => &[
+            "incident.act",
+            "incident.note",
+            "incident.tell",
+            "incident.todo",
+            "incident.decision",
+            "incident.fact",
+            "incident.status",
+            "temporary.stays",
+            "incident.take",
+            "incident.close",
+            "timeline.open",
+            "report.write",
+            "app.help",
+        ],
+        Some(Layer::Timeline(_)) => &[
+            "app.back",
+            "timeline.only",
+            "timeline.incident",
+            "report.write",
+            "app.help",
+        ],
+        Some(Layer::Message(_)) => &["message.copy", "message.sent", "app.back"],
+        Some(Layer::Approval(_)) => &["approval.cancel", "approval.next", "approval.press"],
+        Some(Layer::Company(_)) => &["company.press", "company.close"],
+        Some(Layer::Followed(_)) => &["follow.start", "app.back", "app.help"],
         Some(_) => &[
             "palette.run",
             "palette.cancel",

@@ -16,11 +16,13 @@ mod detail;
 mod dialogs;
 mod help;
 mod history;
+mod incident;
 mod logs;
 mod plan;
 mod runbook;
 mod table;
 mod text;
+mod timeline;
 mod unfinished;
 
 use ratatui::Frame;
@@ -123,7 +125,11 @@ pub fn fit(app: &mut App) {
             continue;
         };
         let Some(layer) = app.layers.get_mut(i) else { continue };
-        let follows = matches!(layer, Layer::Logs(l) if l.follow);
+        let follows = match layer {
+            Layer::Logs(l) => l.follow,
+            Layer::Timeline(t) => t.follow,
+            _ => false,
+        };
         if let Layer::Detail(d) = layer {
             d.to_events = false;
         }
@@ -162,6 +168,14 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
         }
         Layer::History(h) => (usize::from(history::diff_height(h, body)), h.diff().len(), None),
         Layer::Runbook(v) => runbook::extent(app, v, body),
+        Layer::Incident(v) => {
+            let lines = text::wrapped(&incident::lines(app, measuring(), v), width, v.scroll.wrap);
+            (page, lines.len(), None)
+        }
+        Layer::Timeline(v) => {
+            let lines = text::wrapped(&timeline::lines(app, measuring(), v), width, v.scroll.wrap);
+            (page, lines.len(), None)
+        }
         Layer::Help(h) => (page, help::lines(app, h).len(), None),
         Layer::Followed(f) => {
             let lines = text::wrapped(&company::followed(app, measuring()).1, width, f.scroll.wrap);
@@ -238,6 +252,9 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::History(h) => history::history(app, look, h, body, buf),
         Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
         Layer::Unfinished(u) => unfinished::draw(app, look, u, body, buf),
+        Layer::Incident(v) => incident::panel(app, look, v, body, buf),
+        Layer::Timeline(v) => timeline::panel(app, look, v, body, buf),
+        Layer::Message(v) => incident::message(app, look, v, body, buf),
         Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
         Layer::Company(c) => company::company(app, look, *c, body, buf),
         Layer::Followed(f) => {

@@ -133,11 +133,6 @@ impl<'a> Start<'a> {
         Self::new(home, &["--config", path.to_str().unwrap()])
     }
 
-    pub fn program(mut self, program: &'static str) -> Self {
-        self.program = program;
-        self
-    }
-
     /// On the demonstration platform with all its sources. What a rule watches for minutes before it speaks up, it says
     /// at once.
     pub fn whole(servers: &Servers, home: &'a Home) -> Self {
@@ -145,6 +140,11 @@ impl<'a> Start<'a> {
         let config = std::fs::read_to_string(servers.demo.config()).unwrap();
         let path = home.write("demo.toml", &format!("{at_once}{config}"));
         Self::new(home, &["--config", path.to_str().unwrap()])
+    }
+
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = program;
+        self
     }
 
     pub fn size(mut self, columns: u16, rows: u16) -> Self {

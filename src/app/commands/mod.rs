@@ -4,6 +4,7 @@ mod actions;
 mod company;
 mod console;
 mod dialogs;
+mod incident;
 mod lists;
 mod logs;
 mod objects;
@@ -31,6 +32,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     sources::TABLE,
     runbooks::TABLE,
     unfinished::TABLE,
+    incident::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,

@@ -113,6 +113,10 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 scope: Some(scope),
             }]
         }
+        PickerFor::Incident(pick) => match value {
+            Some(value) => super::incident::chosen(app, pick, &value),
+            None => Vec::new(),
+        },
         PickerFor::LogContainer => {
             let container = value.filter(|v| !v.is_empty());
             logs::reopen(app, |q| q.container.clone_from(&container))
@@ -121,6 +125,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
             Some(container) => actions::ask_image(app, target, &container),
             None => Vec::new(),
         },
+        PickerFor::RunParams { run } => match value {
+            Some(name) => super::runbooks::edit_param(app, run, &name),
+            None => Vec::new(),
+        },
+        PickerFor::RunParam { run, name } => {
+            let text = value.unwrap_or_else(|| picker.field.text().trim().to_owned());
+            app.run_event(run, crate::runbook::engine::Event::SetParam { name, text })
+        }
         PickerFor::Runbook(subject) => match (value, subject) {
             (Some(book), Some(subject)) => app.start_run(&book, *subject),
             // Some are about no one thing.

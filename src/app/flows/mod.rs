@@ -2,6 +2,8 @@
 
 mod approval;
 mod follow;
+mod guards;
+mod incident;
 mod lists;
 mod places;
 mod plans;

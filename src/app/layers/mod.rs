@@ -7,6 +7,7 @@ mod detail;
 mod followed;
 mod help;
 mod history;
+mod incident;
 mod item;
 mod logs;
 mod palette;
@@ -25,6 +26,7 @@ pub use detail::Detail;
 pub use followed::FollowedView;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
+pub use incident::{IncidentAsk, IncidentPick, IncidentView, MessageView, Pick, TimelineView};
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
 #[cfg(test)]
