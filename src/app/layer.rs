@@ -6,6 +6,8 @@ use super::layers::{
     MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
 };
 
+use crate::model::Kind;
+
 #[derive(Clone, Debug)]
 pub enum Layer {
     /// One object opened.
@@ -47,6 +49,9 @@ impl Layer {
     pub fn contexts(&self) -> &'static [&'static str] {
         match self {
             Self::Detail(d) if d.is_pod() => &["detail", "view", "pods", "global"],
+            Self::Detail(d) if matches!(d.object.kind, Kind::Node | Kind::Job | Kind::CronJob) => {
+                &["detail", "view", "nodes", "global"]
+            }
             Self::Detail(_) => &["detail", "view", "rollouts", "global"],
             Self::Item(i) => i.contexts,
             Self::Text(_) => &["view", "global"],

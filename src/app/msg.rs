@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
+use crate::action::{ActionId, Class, Confirmed, Offer, Offered, Plan, Progress, Refusal, Request};
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
 use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
@@ -151,6 +151,8 @@ pub enum Fetch {
     Yaml(ObjectRef),
     /// Revisions with their templates.
     History(ObjectRef),
+    /// What can be chosen of what nobody watches, in this namespace.
+    Offers(Offer, Str),
     /// How a PostgreSQL, by its source's name, would run a statement.
     Plan { source: Str, statement: String },
 }
@@ -159,6 +161,7 @@ pub enum Fetch {
 pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
+    Offers(Vec<Offered>),
 }
 
 /// One revision of a workload, with its template for the difference.
@@ -258,7 +261,7 @@ pub enum Effect {
     Fetch(Token, Fetch),
     OpenLogs(Token, LogQuery),
     CloseLogs(Token),
-    /// Stop a local command that is carried out.
+    /// Stop a local command that is carried out, or a drain before its next pod.
     Stop(ActionId),
     /// A step of a run asks a second person to agree to this text, and to the plan if one is named. The answer comes
     /// as [`Msg::Approval`].

@@ -238,7 +238,7 @@ impl App {
                 Layer::Text(view) if matches!(view.content, Content::Loading(t) if t == token) => {
                     view.content = match answer {
                         Ok(Fetched::Text(text)) => Content::Lines(text.lines().map(str::to_owned).collect()),
-                        Ok(Fetched::History(_)) => Content::Failed("another answer than was asked for".to_owned()),
+                        Ok(_) => Content::Failed("another answer than was asked for".to_owned()),
                         Err(why) => Content::Failed(why),
                     };
                     return;
@@ -246,9 +246,18 @@ impl App {
                 Layer::History(history) if history.token == token => {
                     match answer {
                         Ok(Fetched::History(rows)) => history.take(rows),
-                        Ok(Fetched::Text(_)) => {}
+                        Ok(_) => {}
                         Err(why) => history.rows = Some(Err(why)),
                     }
+                    return;
+                }
+                Layer::Picker(picker) if super::commands::awaits(picker, token) => {
+                    let answer = match answer {
+                        Ok(Fetched::Offers(list)) => Ok(list),
+                        Ok(_) => Err("another answer than was asked for".to_owned()),
+                        Err(why) => Err(why),
+                    };
+                    super::commands::offered(picker, answer);
                     return;
                 }
                 _ => {}

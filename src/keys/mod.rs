@@ -127,6 +127,11 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "nodes",
+        title: "Nodes",
+        dialog: false,
+    },
+    ContextRow {
         name: "history",
         title: "Revisions",
         dialog: false,

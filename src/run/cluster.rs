@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{labels, line, read};
+use super::reads::{answer, labels, line};
 use super::recorder::Recorder;
 use super::sources::{Means, Sources};
 use crate::action::{
@@ -461,9 +461,14 @@ impl Link {
     }
 
     pub fn fetch(&self, token: Token, what: Fetch) {
-        let (cluster, reach, sender) = (self.cluster.clone(), self.reach.clone(), self.sender.clone());
+        let (cluster, actor, reach, sender) = (
+            self.cluster.clone(),
+            self.actor.clone(),
+            self.reach.clone(),
+            self.sender.clone(),
+        );
         tokio::spawn(async move {
-            let answer = read(cluster, &reach, what).await;
+            let answer = answer(cluster, actor, &reach, what).await;
             let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
         });
     }

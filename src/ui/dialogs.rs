@@ -315,3 +315,44 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::layers::{ObjectPrompt, PromptFor};
+    use crate::model::{Kind, ObjectRef};
+
+    #[test]
+    fn of_a_secret_that_is_typed_only_its_length_is_drawn() {
+        let target = ObjectRef {
+            kind: Kind::Secret,
+            namespace: "x".into(),
+            name: "env".into(),
+            uid: "".into(),
+        };
+        let what = ObjectPrompt::Secret { key: "KEY".to_owned() };
+        let prompt_of = |what| {
+            Prompt::new(
+                PromptFor::Object {
+                    target: target.clone(),
+                    what,
+                },
+                "KEY",
+                "",
+                "canary",
+            )
+        };
+        let drawn = |p: &Prompt| {
+            let screen = Rect::new(0, 0, 80, 24);
+            let mut buf = Buffer::empty(screen);
+            prompt(super::super::measuring(), p, screen, &mut buf);
+            buf.content()
+                .iter()
+                .map(ratatui::buffer::Cell::symbol)
+                .collect::<String>()
+        };
+        let masked = drawn(&prompt_of(what));
+        assert!(masked.contains("******") && !masked.contains("canary"), "{masked}");
+        assert!(drawn(&prompt_of(ObjectPrompt::Tls)).contains("canary"));
+    }
+}

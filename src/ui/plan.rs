@@ -16,6 +16,18 @@ use crate::theme::Role;
 fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     let mut out = Vec::new();
     for step in &plan.steps {
+        // One line of kubectl's stands for several steps: each of the others is one line here.
+        if step.same_as.is_empty() {
+            let mut line = Line(vec![(format!("{} ", step.target), Role::Text)]);
+            for change in &step.changes {
+                line = line
+                    .and(change.before.clone(), Role::DiffRemove)
+                    .and(format!(" {} ", look.symbols.arrow), Role::TextMuted)
+                    .and(change.after.clone(), Role::DiffAdd);
+            }
+            out.push(line);
+            continue;
+        }
         if plan.steps.len() > 1 {
             out.push(Line::new(step.target.to_string(), Role::Heading));
         }

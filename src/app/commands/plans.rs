@@ -238,7 +238,13 @@ fn copy(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let Some(p) = plan.plan() else { return Vec::new() };
-    let text = p.steps.iter().map(|s| s.same_as.clone()).collect::<Vec<_>>().join("\n");
+    let text = p
+        .steps
+        .iter()
+        .map(|s| s.same_as.clone())
+        .filter(|s| !s.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n");
     app.say("the kubectl line was sent to the terminal's clipboard");
     vec![Effect::Copy(text)]
 }

@@ -167,6 +167,10 @@ fn accept(app: &mut App) -> Vec<Effect> {
             app.go_alone(text);
             Vec::new()
         }
+        PromptFor::Object { target, what } => match super::typed::request(target, what, &text) {
+            Ok(request) => app.open_plan(request, None),
+            Err(why) => refuse(app, &why),
+        },
         PromptFor::SkipReason { run } => {
             if text.is_empty() {
                 return refuse(app, "a reason is needed: it goes on record");

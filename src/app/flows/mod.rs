@@ -5,6 +5,7 @@ mod follow;
 mod guards;
 mod incident;
 mod lists;
+mod objects;
 mod places;
 mod plans;
 mod read_only;

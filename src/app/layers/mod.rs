@@ -10,6 +10,7 @@ mod history;
 mod incident;
 mod item;
 mod logs;
+mod object_prompt;
 mod palette;
 mod picker;
 mod plan;
@@ -29,6 +30,7 @@ pub use history::{DiffAgainst, History};
 pub use incident::{IncidentAsk, IncidentPick, IncidentView, MessageView, Pick, TimelineView};
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
+pub use object_prompt::ObjectPrompt;
 #[cfg(test)]
 pub(crate) use palette::listed;
 pub use palette::{Entry, Palette};
