@@ -1,5 +1,6 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
+mod looks;
 mod places;
 
 use std::collections::BTreeMap;
@@ -9,18 +10,16 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{answer, labels, line};
 use super::recorder::Recorder;
 use super::sources::{Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
     execute,
 };
-use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
-use crate::app::{Msg, Notice, Token};
+use crate::app::msg::{Connection, Wanted};
+use crate::app::{Msg, Notice};
 use crate::config::{Config, Target};
 use crate::feed::Inbox;
 use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Login, SignedIn};
@@ -458,65 +457,5 @@ impl Link {
             }
             execute(&actor, &grant, confirmed, progress).await;
         });
-    }
-
-    pub fn fetch(&self, token: Token, what: Fetch) {
-        let (cluster, actor, reach, sender) = (
-            self.cluster.clone(),
-            self.actor.clone(),
-            self.reach.clone(),
-            self.sender.clone(),
-        );
-        tokio::spawn(async move {
-            let answer = answer(cluster, actor, &reach, what).await;
-            let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
-        });
-    }
-
-    pub fn logs(&self, token: Token, query: LogQuery) -> Result<JoinHandle<()>, String> {
-        let cluster = self.cluster.clone().ok_or("not connected to a cluster")?;
-        let of = match query.target {
-            LogTarget::Pod(pod) => feed::logs::LogOf::Pod(pod),
-            LogTarget::Workload {
-                namespace, selector, ..
-            } => feed::logs::LogOf::Selector {
-                namespace: namespace.to_string(),
-                selector,
-            },
-            LogTarget::Labels { namespace, selector } => feed::logs::LogOf::Selector {
-                namespace: namespace.to_string(),
-                selector: labels(&selector)?,
-            },
-        };
-        let query = feed::logs::LogQuery {
-            of,
-            container: query.container,
-            previous: query.previous,
-            tail: Some(query.tail),
-            since: None,
-            follow: !query.previous,
-        };
-        let sender = self.sender.clone();
-        Ok(tokio::spawn(async move {
-            let mut stream = feed::logs::open(&cluster, query);
-            let mut dropped = 0;
-            while let Some(items) = stream.next().await {
-                let all = stream.dropped();
-                let batch = LogBatch {
-                    lines: items.into_iter().map(line).collect(),
-                    dropped: all - dropped,
-                    ended: None,
-                };
-                dropped = all;
-                if sender.send(Event::Msg(Msg::Logs(token, batch))).await.is_err() {
-                    return;
-                }
-            }
-            let batch = LogBatch {
-                ended: Some("the log has ended".to_owned()),
-                ..LogBatch::default()
-            };
-            let _ = sender.send(Event::Msg(Msg::Logs(token, batch))).await;
-        }))
     }
 }
