@@ -209,6 +209,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     drop(events);
     painter.leave();
     settle(performer.link.in_flight(), &mut signals).await;
+    if let Some(records) = performer.records.take() {
+        records.finish().await;
+    }
     Ok(())
 }
 
@@ -376,7 +379,10 @@ impl Performer {
                 Effect::Report(of) => self.report(of),
                 Effect::Record(entry) => {
                     if let Some(journal) = self.link.journal(self.journal_dir.as_deref()) {
-                        record(journal, *entry, self.records.as_ref());
+                        match &self.records {
+                            Some(records) => records.write(journal, *entry),
+                            None => record(journal, *entry),
+                        }
                     }
                 }
             }
@@ -385,10 +391,10 @@ impl Performer {
 }
 
 /// Notes are written beside the loop; only mutations wait for the disk.
-fn record(journal: Arc<Journal>, entry: Entry, records: Option<&Records>) {
-    let wake = records.map(Records::wake);
-    tokio::task::spawn_blocking(move || match journal.append(entry) {
-        Ok(_) => wake.iter().for_each(|w| w.notify_one()),
-        Err(why) => tracing::warn!("a note is not on record: {why}"),
+fn record(journal: Arc<Journal>, entry: Entry) {
+    tokio::task::spawn_blocking(move || {
+        if let Err(why) = journal.append(entry) {
+            tracing::warn!("a note is not on record: {why}");
+        }
     });
 }

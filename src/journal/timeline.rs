@@ -292,12 +292,12 @@ fn moment(r: &Record) -> Option<Moment> {
         }
         RecordKind::SessionStart => (About::Console, "opened the console".to_owned()),
         RecordKind::SessionEnd => (About::Console, "left the console".to_owned()),
-        RecordKind::Abort | RecordKind::Override | RecordKind::Approval | RecordKind::Undo => {
-            let word = match e.kind {
-                RecordKind::Abort => "gave up",
-                RecordKind::Override => "overrode",
-                RecordKind::Approval => "approval of",
-                _ => "took back",
+        RecordKind::Abort => (About::Console, with_target(&format!("closed the plan to {}", e.what))),
+        RecordKind::Override | RecordKind::Approval => {
+            let word = if e.kind == RecordKind::Override {
+                "overrode"
+            } else {
+                "approval:"
             };
             result.clone_from(&e.outcome);
             (About::Action, with_target(&format!("{word} {}", e.what)))
@@ -321,6 +321,7 @@ fn moment(r: &Record) -> Option<Moment> {
         | RecordKind::Param
         | RecordKind::Result
         | RecordKind::Verify
+        | RecordKind::Undo
         | RecordKind::Rotate => {
             return None;
         }
