@@ -16,7 +16,7 @@ use quarterdeck::model::{Kind, ObjectRef};
 use quarterdeck::sim::kube::faults::Rule;
 use quarterdeck::sim::kube::{Fault, Resource, Server, ServerOptions, Store, resource};
 use quarterdeck::sim::world::{WorldPlatform, cortex};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 struct Stage {
     server: Server,
@@ -207,6 +207,23 @@ async fn every_action_works_on_the_demonstration_platform() {
             seen_max: max,
         })
         .await;
+    // KEDA's are set where KEDA reads them.
+    stage
+        .healthy(Request::HpaBounds {
+            target: ObjectRef {
+                kind: Kind::ScaledObject,
+                namespace: "cortex".into(),
+                name: "cortex-worker".into(),
+                uid: "".into(),
+            },
+            min: 5,
+            max: 6,
+            seen_min: 2,
+            seen_max: 4,
+        })
+        .await;
+    let made = &stage.value(Kind::Hpa, "keda-hpa-cortex-worker")["spec"];
+    assert_eq!((&made["minReplicas"], &made["maxReplicas"]), (&json!(5), &json!(6)));
     stage
         .healthy(Request::Restart {
             target: deployment("cortex-web"),

@@ -8,6 +8,8 @@ mod hostile;
 #[path = "pty/life.rs"]
 mod life;
 mod pty_support;
+#[path = "pty/sources.rs"]
+mod sources;
 
 use std::time::Duration;
 

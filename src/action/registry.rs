@@ -77,7 +77,12 @@ pub const REGISTRY: &[ActionInfo] = &[
         doc: "Set the least and the most pods that an autoscaler may choose.",
         risk_floor: Risk::R2,
         source: None,
-        needs: &[need("patch", "autoscaling", "horizontalpodautoscalers", "")],
+        needs: &[
+            need("patch", "autoscaling", "horizontalpodautoscalers", ""),
+            // KEDA's are set where KEDA reads them.
+            need("get", "keda.sh", "scaledobjects", ""),
+            need("patch", "keda.sh", "scaledobjects", ""),
+        ],
         grants: &[],
     },
     ActionInfo {

@@ -3,7 +3,7 @@
 use super::doc::Scroll;
 use super::layers::{
     ActivityView, Detail, Help, History, IncidentView, ItemView, Logs, MessageView, Palette, Picker, PlanLayer, Prompt,
-    Question, RunView, TextView, TimelineView,
+    Question, RunView, TextView, TimelineView, UnfinishedView,
 };
 
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub enum Layer {
     Question(Question),
     /// What was done, and how it stands.
     Activity(ActivityView),
+    /// What was left unfinished.
+    Unfinished(UnfinishedView),
     /// An incident, and what must be taken back.
     Incident(IncidentView),
     Timeline(TimelineView),
@@ -53,6 +55,7 @@ impl Layer {
             Self::Prompt(_) => &["text"],
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
+            Self::Unfinished(_) => &["unfinished", "list", "global"],
             Self::Incident(_) => &["incident", "global"],
             Self::Timeline(_) => &["timeline", "view", "global"],
             Self::Message(_) => &["message"],
@@ -70,6 +73,7 @@ impl Layer {
                 | Self::History(_)
                 | Self::Runbook(_)
                 | Self::Activity(_)
+                | Self::Unfinished(_)
                 | Self::Incident(_)
                 | Self::Timeline(_)
                 | Self::Message(_)
@@ -83,6 +87,7 @@ impl Layer {
             Self::Logs(_)
                 | Self::Runbook(_)
                 | Self::Activity(_)
+                | Self::Unfinished(_)
                 | Self::Item(_)
                 | Self::Incident(_)
                 | Self::Timeline(_)

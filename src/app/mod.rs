@@ -11,16 +11,21 @@ mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
+mod guard;
 pub mod layer;
 pub mod layers;
 mod list;
+pub mod live;
 pub mod msg;
+mod params;
 mod place;
 mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unattended;
+pub mod unfinished;
 mod update;
 
 use std::collections::HashMap;
@@ -35,7 +40,6 @@ use crate::model::{
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
-use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
 pub(crate) use commands::ways;
@@ -46,19 +50,6 @@ pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
-
-impl Health {
-    /// The look of what is as bad as this.
-    pub fn role(self) -> Role {
-        match self {
-            Self::Critical => Role::Error,
-            Self::Warning => Role::Warn,
-            Self::Moving => Role::Info,
-            Self::Good => Role::Text,
-            Self::Quiet => Role::TextMuted,
-        }
-    }
-}
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +109,7 @@ pub struct App {
     pub runs: Vec<RunEntry>,
     pub books: crate::runbook::library::Library,
     pub recorded: Recorded,
+    pub unfinished: unfinished::Unfinished,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
@@ -171,6 +163,7 @@ impl App {
             runs: Vec::new(),
             books: start.books,
             recorded: Recorded::default(),
+            unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
             contexts: None,
             dirty: true,

@@ -50,6 +50,21 @@ pub enum Msg {
     /// What is on record: at first all that the journal's files hold, then each record as it is written, by this console
     /// or by another.
     Journal(News),
+    /// Which other consoles live, of those that were asked about, by their sessions; and who sits here.
+    Alive {
+        me: String,
+        sessions: BTreeSet<String>,
+    },
+    /// Whether a run is in this console's hands now, by its key.
+    RunTaken {
+        key: String,
+        answer: Result<(), String>,
+    },
+    /// A run of this console is in other hands now, by its id.
+    RunLost {
+        run: String,
+        why: String,
+    },
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
     /// SIGTERM or SIGHUP: leave without asking.
@@ -111,7 +126,7 @@ pub enum Connection {
     },
 }
 
-/// A context of the kubeconfig, for the picker.
+/// A context of the kubeconfig, or a platform of the configuration, for the picker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextRow {
     pub name: String,
@@ -119,6 +134,8 @@ pub struct ContextRow {
     pub user: String,
     pub namespace: String,
     pub current: bool,
+    /// A platform, with a kubeconfig and a context of its own; `name` is its.
+    pub platform: bool,
 }
 
 /// What a layer asks to be read.
@@ -128,6 +145,8 @@ pub enum Fetch {
     Yaml(ObjectRef),
     /// Revisions with their templates.
     History(ObjectRef),
+    /// How a PostgreSQL, by its source's name, would run a statement.
+    Plan { source: Str, statement: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -217,6 +236,8 @@ pub enum Effect {
     Want(Wanted),
     /// Try the feeds again now rather than at the next back-off.
     Retry,
+    /// Look at the sources beside Kubernetes now: something was changed there.
+    LookAgain,
     /// Suspend the screen and run the credential plugin attached.
     Login,
     ListContexts,
@@ -224,6 +245,8 @@ pub enum Effect {
         context: Option<String>,
         scope: Option<Scope>,
     },
+    /// Leaves for a platform of the configuration, by its name.
+    GoTo(String),
     Plan(ActionId, Request),
     Execute(Box<Confirmed>),
     Fetch(Token, Fetch),
@@ -248,4 +271,11 @@ pub enum Effect {
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
     Report(Option<String>),
     Bell,
+    /// Which of these sessions' consoles live?
+    Alive(BTreeSet<String>),
+    /// Take a run into this console's hands; `over`: even from a console that lives.
+    TakeRun {
+        key: String,
+        over: bool,
+    },
 }

@@ -8,6 +8,7 @@ impl App {
     pub(super) fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
         self.connection = connection;
         self.dirty = true;
+        self.recount();
         let Some(place) = self.place().cloned() else {
             return Vec::new();
         };

@@ -61,7 +61,9 @@ impl App {
                 }
             }
         }
-        self.tag()
+        let mut effects = self.tag();
+        effects.extend(self.unfinished_news(news));
+        effects
     }
 
     /// The incident that is open here: the newest one of this cluster.

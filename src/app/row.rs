@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::postgres::StatementId;
 use crate::model::{CertificateId, Event, Kind, Meta, ObjectRef, Pod, Str, Uid, Workload};
 use crate::panes::Cell;
+use crate::theme::Role;
 
 #[derive(Clone, Debug)]
 pub enum Row {
@@ -157,4 +158,17 @@ pub enum Health {
     Good,
     /// Finished, scaled to zero: of no concern.
     Quiet,
+}
+
+impl Health {
+    /// The look of what is as bad as this.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Critical => Role::Error,
+            Self::Warning => Role::Warn,
+            Self::Moving => Role::Info,
+            Self::Good => Role::Text,
+            Self::Quiet => Role::TextMuted,
+        }
+    }
 }

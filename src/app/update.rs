@@ -80,6 +80,9 @@ impl App {
                 self.dirty = true;
                 Vec::new()
             }
+            Msg::Alive { me, sessions } => self.alive(me, sessions),
+            Msg::RunTaken { key, answer } => self.run_taken(&key, answer),
+            Msg::RunLost { run, why } => self.run_lost(&run, &why),
             Msg::Journal(news) => self.recorded(&news),
             Msg::WhoAmI(user) => {
                 self.user = user;
@@ -132,11 +135,17 @@ impl App {
             .refreshed
             .1
             .is_none_or(|t| now.duration_since(t) >= SignedDuration::from_secs(30));
+        let mut effects = Vec::new();
         if stale {
             self.refresh(true);
+            // A console that had a run may have ended.
+            if !self.unfinished.items.is_empty() {
+                effects.extend(self.look_again());
+            }
         }
         self.judge();
-        self.runs_tick()
+        effects.extend(self.runs_tick());
+        effects
     }
 
     fn planned(&mut self, id: ActionId, mut answer: Result<Box<Plan>, Refusal>) -> Vec<Effect> {
@@ -147,6 +156,10 @@ impl App {
         });
         if let (Some(run), Ok(plan)) = (run, &mut answer) {
             self.run_paces(run, plan);
+        }
+        if let Ok(plan) = &mut answer {
+            let held = self.guards(plan);
+            plan.checks.extend(held);
         }
         let mut effects = Vec::new();
         if let Ok(plan) = &answer {
@@ -180,6 +193,10 @@ impl App {
         // What an open history shows is no longer so.
         if matches!(progress.stage, Stage::Executed { .. } | Stage::Done { .. }) {
             effects.extend(self.histories_again(&activity));
+        }
+        // What is polled shows at once what became of it.
+        if matches!(progress.stage, Stage::Done { .. }) && activity.targets.iter().any(|t| t.object().is_none()) {
+            effects.push(Effect::LookAgain);
         }
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);

@@ -55,6 +55,16 @@ pub enum Took {
     Unknown,
 }
 
+impl Took {
+    /// What a result says, or a person who looked.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        let data = &record.entry.data;
+        let said = data.get("happened").and_then(Value::as_bool);
+        let said = said.map(|happened| if happened { Self::Yes } else { Self::No });
+        said.or_else(|| serde_json::from_value(data.get(TOOK)?.clone()).ok())
+    }
+}
+
 /// How an entry of the ledger ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -215,12 +225,11 @@ impl Ledger {
                 };
                 self.pending.insert(id(record.seq), pending);
             }
-            RecordKind::Result => {
+            RecordKind::Result | RecordKind::Override => {
                 let Some(pending) = self.answered(record).and_then(|id| self.pending.remove(&id)) else {
                     return;
                 };
-                let took = record.entry.data.get(TOOK).cloned();
-                match took.and_then(|t| serde_json::from_value(t).ok()) {
+                match Took::of(record) {
                     Some(Took::Yes) => self.apply(&pending, true),
                     Some(Took::No) => {}
                     Some(Took::Unknown) | None => self.apply(&pending, false),

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::incident::Event;
 use super::record::{Record, RecordKind, RunbookRef, Target};
-use super::temporary::{self, TOOK, Took};
+use super::temporary::{self, Took};
 
 /// So many are kept by a timeline that is read on and on; the files hold the rest.
 const KEPT: usize = 4_000;
@@ -202,8 +202,7 @@ impl Timeline {
         let Some(moment) = self.moments.get_mut(at) else {
             return;
         };
-        let took = record.entry.data.get(TOOK).cloned();
-        moment.came = match took.and_then(|t| serde_json::from_value(t).ok()) {
+        moment.came = match Took::of(record) {
             Some(Took::Yes) => Came::Open,
             Some(Took::No) => Came::Bad,
             Some(Took::Unknown) | None => Came::Unknown,

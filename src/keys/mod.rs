@@ -137,6 +137,11 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "unfinished",
+        title: "Unfinished",
+        dialog: false,
+    },
+    ContextRow {
         name: "incident",
         title: "Incident",
         dialog: false,

@@ -152,6 +152,14 @@ impl Sources {
         }
     }
 
+    /// Looks at everything now: something was changed, or somebody asks.
+    pub fn look_again(&self) {
+        for sender in self.paces.values() {
+            sender.send_modify(|_| {});
+        }
+        self.postgres.send_modify(|w| w.again = w.again.wrapping_add(1));
+    }
+
     /// What is on screen is looked at more often.
     pub fn want(&self, wanted: &Wanted) {
         for (kind, sender) in &self.paces {
@@ -165,6 +173,7 @@ impl Sources {
         let pg = postgres::Wanted {
             pane: wanted.sources.contains(&SourceKind::Postgres),
             tables: wanted.tables,
+            again: self.postgres.borrow().again,
         };
         self.postgres.send_if_modified(|w| std::mem::replace(w, pg) != pg);
         for (set, sender) in &self.queues {

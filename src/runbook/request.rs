@@ -1,6 +1,9 @@
 //! From what a step asks for to the pipeline's request: the target is frozen, and what is seen now goes along.
 
+mod subject;
 mod things;
+
+pub use subject::subject;
 
 use super::engine::ActionAsk;
 use super::facts::Subject;
@@ -44,7 +47,7 @@ pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Requ
                 .hpa_of(workload)
                 .ok_or_else(|| format!("no HPA sets the replicas of {object}"))?;
             let (seen_min, seen_max) = (hpa.min, hpa.max);
-            let target = hpa.meta.object(Kind::Hpa);
+            let target = hpa.bounds_at();
             Request::HpaBounds {
                 target,
                 min: count(ask, "min")?,

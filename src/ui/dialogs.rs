@@ -187,15 +187,18 @@ fn line(look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -> Position 
 fn prompt(look: Look<'_>, p: &Prompt, screen: Rect, buf: &mut Buffer) -> Position {
     let area = centred(screen, 72, 5);
     let inner = boxed(look, area, &p.label, buf);
+    // Of a secret nothing is drawn but that there is one.
+    let masked = "*".repeat(p.field.text().chars().count());
+    let shown = if p.is_masked() { masked.as_str() } else { p.field.text() };
     put(
         buf,
         inner,
         0,
         0,
-        &text::clean(p.field.text()),
+        &text::truncate_end(&text::clean(shown), usize::from(inner.width)),
         look.style(Role::PromptText),
     );
-    for x in text::width(p.field.text()) as u16..inner.width {
+    for x in text::width(shown) as u16..inner.width {
         put(buf, inner, x, 0, "_", look.style(Role::PromptHint));
     }
     let (words, role) = match &p.complaint {

@@ -21,6 +21,7 @@ mod runbook;
 mod table;
 mod text;
 mod timeline;
+mod unfinished;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -63,6 +64,8 @@ const SMALLEST: (u16, u16) = (40, 10);
 struct Areas {
     top: Rect,
     strip: Rect,
+    /// A line while something is unfinished.
+    left: Rect,
     body: Rect,
     footer: Rect,
 }
@@ -75,11 +78,13 @@ fn areas(app: &App, area: Rect) -> Areas {
         _ => 8,
     };
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
+    let left = u16::from(unfinished::has_line(app)).min(area.height.saturating_sub(6 + strip));
     let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
     Areas {
         top: row(0, 1),
         strip: row(1, strip),
-        body: row(1 + strip, area.height.saturating_sub(2 + strip)),
+        left: row(1 + strip, left),
+        body: row(1 + strip + left, area.height.saturating_sub(2 + strip + left)),
         footer: row(area.height.saturating_sub(1), 1),
     }
 }
@@ -180,6 +185,7 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     let buf = frame.buffer_mut();
     chrome::top(app, look, parts.top, buf);
     chrome::strip(app, look, parts.strip, buf);
+    unfinished::line(app, look, parts.left, buf);
     let base = app.layers.iter().rposition(Layer::is_full);
     match base.and_then(|i| app.layers.get(i)) {
         None => cursor = table::deck(app, look, parts.body, buf).or(cursor),
@@ -230,6 +236,7 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::Logs(l) => logs::draw(look, l, body, buf),
         Layer::History(h) => history::history(app, look, h, body, buf),
         Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
+        Layer::Unfinished(u) => unfinished::draw(app, look, u, body, buf),
         Layer::Incident(v) => incident::panel(app, look, v, body, buf),
         Layer::Timeline(v) => timeline::panel(app, look, v, body, buf),
         Layer::Message(v) => incident::message(app, look, v, body, buf),

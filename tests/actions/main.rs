@@ -6,6 +6,7 @@ mod fake_api;
 mod guards;
 mod outcomes;
 mod requests;
+mod secrets;
 
 use fake_api::{APPS, Desk, Fake, finish, recording};
 use quarterdeck::action::Request;

@@ -3,6 +3,7 @@
 
 mod stream;
 
+#[allow(unused_imports)] // each test uses its part
 pub use stream::harm;
 
 use std::io::{Read, Write};
@@ -27,9 +28,21 @@ pub struct Servers {
 
 impl Servers {
     pub fn start() -> Self {
+        Self::with(demo::Options::default())
+    }
+
+    /// Its clock goes so many times faster than ours: what takes minutes there is seen in seconds.
+    pub fn fast(pace: u32) -> Self {
+        Self::with(demo::Options {
+            pace,
+            ..demo::Options::default()
+        })
+    }
+
+    fn with(options: demo::Options) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let demo = runtime.block_on(demo::start(demo::Options::default())).unwrap();
+        let demo = runtime.block_on(demo::start(options)).unwrap();
         Self { demo, runtime }
     }
 
@@ -114,6 +127,15 @@ impl<'a> Start<'a> {
         let platform = config["platform"][0].as_table_mut().unwrap();
         platform.retain(|_, value| value.is_str());
         let path = home.write("demo.toml", &config.to_string());
+        Self::new(home, &["--config", path.to_str().unwrap()])
+    }
+
+    /// On the demonstration platform with all its sources. What a rule watches for minutes before it speaks up, it says
+    /// at once.
+    pub fn whole(servers: &Servers, home: &'a Home) -> Self {
+        let at_once = "[signals]\npg_connections_for = \"1s\"\npg_dead_for = \"1s\"\nredis_memory_for = \"1s\"\napp_for = \"1s\"\n";
+        let config = std::fs::read_to_string(servers.demo.config()).unwrap();
+        let path = home.write("demo.toml", &format!("{at_once}{config}"));
         Self::new(home, &["--config", path.to_str().unwrap()])
     }
 

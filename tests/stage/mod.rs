@@ -310,6 +310,7 @@ impl Stage {
     async fn fetch(&self, what: Fetch) -> Result<Fetched, String> {
         let cluster = self.cluster.as_ref().unwrap();
         match what {
+            Fetch::Plan { source, .. } => Err(format!("{source} is not asked here")),
             Fetch::Yaml(object) => {
                 let view = feed::object::view(cluster, &object).await.map_err(|e| e.to_string())?;
                 Ok(Fetched::Text(view.yaml))
@@ -433,6 +434,7 @@ async fn contexts(kubeconfig: PathBuf) -> Vec<ContextRow> {
         user: c.user,
         namespace: c.namespace,
         current: c.current,
+        platform: false,
     };
     found.contexts().into_iter().map(row).collect()
 }

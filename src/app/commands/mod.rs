@@ -4,6 +4,7 @@ mod actions;
 mod console;
 mod dialogs;
 mod incident;
+mod incident_asks;
 mod lists;
 mod logs;
 mod objects;
@@ -12,6 +13,8 @@ mod plans;
 mod prompts;
 mod runbooks;
 mod sources;
+mod statements;
+mod unfinished;
 mod views;
 
 use super::command::Command;
@@ -24,9 +27,11 @@ pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
     objects::TABLE,
+    statements::TABLE,
     actions::TABLE,
     sources::TABLE,
     runbooks::TABLE,
+    unfinished::TABLE,
     incident::TABLE,
     logs::TABLE,
     views::TABLE,

@@ -81,6 +81,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
         PickerFor::Context => match value {
             Some(context) => {
                 app.say(format!("switching to {context}"));
+                let rows = app.contexts.as_ref().and_then(|c| c.as_ref().ok());
+                // A context of the kubeconfig goes before a platform of that name.
+                let named = |platform: bool| {
+                    rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
+                };
+                if named(true) && !named(false) {
+                    return vec![Effect::GoTo(context)];
+                }
                 vec![Effect::Connect {
                     context: Some(context),
                     scope: None,
@@ -106,7 +114,7 @@ fn picked(app: &mut App) -> Vec<Effect> {
             }]
         }
         PickerFor::Incident(pick) => match value {
-            Some(value) => super::incident::chosen(app, pick, &value),
+            Some(value) => super::incident_asks::chosen(app, pick, &value),
             None => Vec::new(),
         },
         PickerFor::LogContainer => {
@@ -117,6 +125,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
             Some(container) => actions::ask_image(app, target, &container),
             None => Vec::new(),
         },
+        PickerFor::RunParams { run } => match value {
+            Some(name) => super::runbooks::edit_param(app, run, &name),
+            None => Vec::new(),
+        },
+        PickerFor::RunParam { run, name } => {
+            let text = value.unwrap_or_else(|| picker.field.text().trim().to_owned());
+            app.run_event(run, crate::runbook::engine::Event::SetParam { name, text })
+        }
         PickerFor::Runbook(subject) => match (value, subject) {
             (Some(book), Some(subject)) => app.start_run(&book, *subject),
             // Some are about no one thing.
@@ -176,7 +192,7 @@ pub(crate) fn fill_contexts(app: &mut App) {
 }
 
 fn context_choice(c: &ContextRow) -> Choice {
-    let mut hint = vec![c.cluster.as_str()];
+    let mut hint = Vec::from(if c.platform { ["platform"] } else { [c.cluster.as_str()] });
     hint.extend([c.namespace.as_str()].into_iter().filter(|n| !n.is_empty()));
     hint.extend(c.current.then_some("current"));
     Choice {

@@ -2,7 +2,7 @@
 
 use crate::action::{Confirm, Request};
 use crate::app::command::Command;
-use crate::app::layers::{PlanFocus, PlanState};
+use crate::app::layers::{PlanFocus, PlanState, Prompt, PromptFor};
 use crate::app::msg::Effect;
 use crate::app::{Activity, App, Layer};
 use crate::keys::MUTATE;
@@ -73,6 +73,18 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: in_plan,
         run: again,
+    },
+    Command {
+        id: "plan.override",
+        doc: "go on in spite of a freeze or a cooldown: in a P1 or P2 incident, with a reason",
+        short: "override",
+        group: G,
+        when: |app| app.may_override().map(|_| ()),
+        run: |app| {
+            let prompt = Prompt::new(PromptFor::Override, "Override because", "the reason goes on record", "");
+            app.layers.push(Layer::Prompt(prompt));
+            Vec::new()
+        },
     },
     Command {
         id: "plan.copy",
@@ -151,6 +163,16 @@ fn press(app: &mut App) -> Vec<Effect> {
         }
         PlanFocus::Go => {
             let (id, run, reason) = (plan.id, plan.run, plan.reason.text().trim().to_owned());
+            // It may have been begun since this plan was made.
+            let plan = plan.plan().cloned();
+            if let Some(other) = plan.and_then(|plan| Some(app.at_work(&plan)?.title.clone())) {
+                return app.complain(format!(
+                    "{other} is under way on the same object: wait for it, then plan again"
+                ));
+            }
+            let Some(Layer::Plan(plan)) = app.layers.last_mut() else {
+                return Vec::new();
+            };
             let Some(confirmed) = plan.confirm(now) else {
                 return Vec::new();
             };

@@ -1,5 +1,6 @@
 //! The console driven by its keys, on the recorded rows of a real cluster: a release that stalled, and a pod that crashes.
 
+mod guards;
 mod incident;
 mod lists;
 mod places;
@@ -8,6 +9,7 @@ mod read_only;
 mod rollback;
 mod sources;
 mod streams;
+mod unfinished;
 
 use std::sync::OnceLock;
 

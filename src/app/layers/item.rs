@@ -26,7 +26,11 @@ impl ItemView {
                 PaneId::Alerts => &["alerts", "view", "global"],
                 _ => &["view", "global"],
             },
-            scroll: Scroll::default(),
+            // What a server said of a failure stands at the end of a long line.
+            scroll: Scroll {
+                wrap: true,
+                ..Scroll::default()
+            },
         }
     }
 }

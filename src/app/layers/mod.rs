@@ -14,6 +14,7 @@ mod prompt;
 mod question;
 mod run;
 mod text;
+mod unfinished;
 
 pub use activity::ActivityView;
 pub use detail::Detail;
@@ -31,3 +32,4 @@ pub use prompt::{Prompt, PromptFor};
 pub use question::{Question, QuestionFor};
 pub use run::RunView;
 pub use text::{Content, TextView};
+pub use unfinished::UnfinishedView;

@@ -22,6 +22,15 @@ pub enum PickerFor {
     LogContainer,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
+    /// Which parameter of a run is changed.
+    RunParams {
+        run: u64,
+    },
+    /// The value of one.
+    RunParam {
+        run: u64,
+        name: String,
+    },
     /// Of an incident.
     Incident(super::IncidentPick),
     /// For what was selected when the list was opened.

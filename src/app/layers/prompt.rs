@@ -50,9 +50,31 @@ pub enum PromptFor {
     RunNote {
         run: u64,
     },
+    /// The value of a parameter of a run.
     RunAnswer {
         run: u64,
+        name: String,
+        secret: bool,
     },
+    /// Why somebody else's run is taken over.
+    TakeRun {
+        key: String,
+    },
+    /// Why a run is closed where it stands.
+    CloseRun {
+        key: String,
+    },
+    /// What shows that a change happened, or that it did not.
+    ChangeSeen {
+        intent: String,
+        happened: bool,
+    },
+    /// Who goes on with a run, and why.
+    HandOver {
+        run: u64,
+    },
+    /// Why a plan goes on in spite of what holds it up.
+    Override,
     /// The signal that was current when it was asked, and its line for the record.
     SnoozeReason {
         signal: SignalKey,
@@ -79,6 +101,11 @@ impl Prompt {
             field: Field::with(text),
             complaint: None,
         }
+    }
+
+    /// What is typed is a secret: it is not drawn.
+    pub fn is_masked(&self) -> bool {
+        matches!(self.purpose, PromptFor::RunAnswer { secret: true, .. })
     }
 
     /// Filters and searches sit in the footer's line; others are boxes.

@@ -132,14 +132,24 @@ impl Looks {
         self.tally.connected();
         self.seen.server = Seen::read(session.facts.clone(), Timestamp::now());
         self.seen.wire = session.wire.as_str().into();
+        if !session.facts.in_recovery {
+            self.seen.standby = Seen::default();
+        }
         let start = Instant::now();
         let mut turns: BTreeMap<View, Turn> = View::ALL
             .into_iter()
             .map(|v| (v, Turn { due: start, slower: 1 }))
             .collect();
         let mut open = true;
+        let mut again = wanted.borrow().again;
         loop {
             let want = *wanted.borrow_and_update();
+            if std::mem::replace(&mut again, want.again) != want.again {
+                let now = Instant::now();
+                for turn in turns.values_mut() {
+                    turn.due = now;
+                }
+            }
             let mut read = false;
             for view in View::ALL {
                 let period = view.period(want);
@@ -210,7 +220,9 @@ impl Looks {
                     let found = found.map(|found| found.map(|mut rows| rows.pop()));
                     match found {
                         Ok(Some(Some(one))) => put(&mut self.seen.standby, Ok(Some(one)), "", "")?,
-                        Ok(_) => {}
+                        // Sessions outlive a promotion, but what was read at its beginning is no longer true.
+                        Ok(Some(None)) => return Err(Fault::Lost("it was promoted and is a primary now".to_owned())),
+                        Ok(None) => {}
                         Err(why) => put(&mut self.seen.standby, Err(why), "the standby", &grant)?,
                     }
                 }

@@ -112,6 +112,7 @@ mod maybe_text {
     use super::Str;
     use serde::Deserialize as _;
 
+    #[allow(clippy::ref_option)] // serde's own shape
     pub fn serialize<S: serde::Serializer>(text: &Option<Str>, to: S) -> Result<S::Ok, S::Error> {
         match text {
             Some(text) => to.serialize_some(&**text),
