@@ -299,11 +299,11 @@ fn temporary() -> [Entry; 3] {
             name: "cortex-api-hpa".to_owned(),
             ..Target::default()
         });
-        entry.plan_hash = "p".to_owned();
+        "p".clone_into(&mut entry.plan_hash);
         entry
     };
     let mut intent = about(RecordKind::Intent);
-    intent.reason = "the backlog must go".to_owned();
+    "the backlog must go".clone_into(&mut intent.reason);
     intent.before = serde_json::json!({ "minReplicas": "2" });
     intent.after = serde_json::json!({ "minReplicas": "5" });
     intent.data = serde_json::json!({ "temporary": {
@@ -312,7 +312,7 @@ fn temporary() -> [Entry; 3] {
     }});
     let result = about(RecordKind::Result);
     let mut verify = about(RecordKind::Verify);
-    verify.outcome = "the bounds hold".to_owned();
+    "the bounds hold".clone_into(&mut verify.outcome);
     [intent, result, verify]
 }
 

@@ -244,9 +244,12 @@ fn verdict(moment: &mut Moment, words: &str) {
 fn moment(r: &Record) -> Option<Moment> {
     let e = &r.entry;
     let target = e.target.as_ref().map(target_words).unwrap_or_default();
-    let with_target = |verb: &str| match target.is_empty() {
-        true => verb.to_owned(),
-        false => format!("{verb} {target}"),
+    let with_target = |verb: &str| {
+        if target.is_empty() {
+            verb.to_owned()
+        } else {
+            format!("{verb} {target}")
+        }
     };
     let (mut reason, mut result, mut came) = (e.reason.clone(), String::new(), Came::Plain);
     let (about, text) = match e.kind {

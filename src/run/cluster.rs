@@ -1,9 +1,10 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
+mod journal;
 mod places;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -117,25 +118,6 @@ impl Link {
 
     pub fn kubeconfig(&self) -> Option<PathBuf> {
         self.target.kubeconfig.clone()
-    }
-
-    /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
-    /// reads.
-    pub fn journal(&mut self, dir: Option<&Path>) -> Option<Arc<Journal>> {
-        if self.journal.is_none() && self.grant.is_some() {
-            let opened = Journal::open(dir?, Who::here("", Mode::Live)).ok()?;
-            opened.set_incident(&self.incident);
-            self.journal = Some(Arc::new(opened));
-        }
-        self.journal.clone()
-    }
-
-    /// Every record from now on carries this incident's id.
-    pub fn set_incident(&mut self, id: String) {
-        if let Some(journal) = &self.journal {
-            journal.set_incident(&id);
-        }
-        self.incident = id;
     }
 
     /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.

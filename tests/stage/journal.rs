@@ -21,7 +21,7 @@ impl Stage {
 
     /// The console has read that nothing is on record.
     pub async fn read_journal(&mut self) {
-        self.app.recorded.me = "k.lind".to_owned();
+        "k.lind".clone_into(&mut self.app.recorded.me);
         let news = News {
             first: true,
             ..News::default()

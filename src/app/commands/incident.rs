@@ -39,7 +39,7 @@ pub(super) const TABLE: &[Command] = &[
         "incident.new",
         "new incident",
         "open another incident",
-        |app| app.may_record(),
+        App::may_record,
         new,
     ),
     row(

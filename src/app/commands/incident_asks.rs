@@ -6,6 +6,7 @@ use crate::app::layers::Pick;
 use crate::app::layers::{Choice, IncidentAsk, IncidentPick, IncidentView, Picker, PickerFor, Prompt, PromptFor};
 use crate::app::msg::Effect;
 use crate::app::{App, Layer};
+use crate::journal::Incident;
 use crate::journal::incident::{Event, Fact, Status};
 
 pub(super) fn choose(app: &mut App, pick: IncidentPick) -> Vec<Effect> {
@@ -152,7 +153,7 @@ pub(super) fn ask(app: &mut App, what: IncidentAsk) -> Vec<Effect> {
         }
         IncidentAsk::Close => {
             let incident = app.incident_shown();
-            let todo = incident.map_or(0, |i| i.open_todos());
+            let todo = incident.map_or(0, Incident::open_todos);
             let known = incident.map_or("", |i| i.fact(Fact::Resolution)).to_owned();
             let hint = match todo {
                 0 => "goes on record; R writes the report".to_owned(),
@@ -185,7 +186,7 @@ pub(super) fn answered(app: &mut App, what: IncidentAsk, text: &str) -> Result<V
         IncidentAsk::Note => app.tell_incident(&Event::Note, text),
         IncidentAsk::Decision => app.tell_incident(&Event::Decision, text),
         IncidentAsk::Todo => {
-            let n = app.incident_shown().map_or(1, |i| i.next_todo());
+            let n = app.incident_shown().map_or(1, Incident::next_todo);
             app.tell_incident(&Event::Todo { n }, text)
         }
         IncidentAsk::HandOver => app.tell_incident(&Event::Offered { to: text.to_owned() }, ""),
