@@ -35,6 +35,9 @@ pub struct Options {
     /// Never change anything; cannot be left while it runs
     #[arg(long, global = true)]
     pub read_only: bool,
+    /// Journal file of another console to follow, in a read-only one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub follow: Option<PathBuf>,
     /// Configuration file instead of the user's
     #[arg(long, global = true, value_name = "PATH")]
     pub config: Option<PathBuf>,

@@ -9,6 +9,7 @@ mod records;
 mod report;
 mod screen;
 pub(crate) mod sources;
+mod spool;
 mod taste;
 mod unattended;
 
@@ -97,7 +98,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
-    person().clone_into(&mut app.recorded.me);
+    let who = crate::journal::Who::here("", crate::journal::Mode::Live);
+    who.actor.person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();
@@ -118,7 +120,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         suspend: false,
         login: false,
         bell: false,
+        spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
     };
+    if let Some(path) = config.follow.clone() {
+        app.follow_recorded();
+        spool::follow_file(path, sender.clone());
+    }
     painter.draw(&mut app)?;
     let records = Records::start(config.paths.journal().into_iter().collect(), sender.clone());
     let recorder = Recorder::start(sender, records.wake());
@@ -182,6 +189,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             () = tokio::time::sleep(tick) => effects = app.update(Msg::Tick, Timestamp::now()),
         }
         performer.perform(&mut app, effects).await;
+        performer.spool.show(&app);
         if performer.login {
             performer.login = false;
             painter.suspend();
@@ -219,6 +227,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     // Nobody takes what still comes: whoever sends it must not wait for us.
     drop(events);
     painter.leave();
+    performer.spool.leave();
     settle(performer.link.in_flight(), &mut signals).await;
     performer.end().await;
     Ok(())
@@ -303,6 +312,7 @@ struct Performer {
     login: bool,
     bell: bool,
     copies: Vec<String>,
+    spool: spool::SpoolLine,
 }
 
 impl Performer {
@@ -386,11 +396,13 @@ impl Performer {
                     }
                 }
                 Effect::Stop(id) => self.link.stop(id),
-                Effect::AskApproval { run, ask, .. } => {
-                    let (why, solo) = self.link.alone();
-                    let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
-                    queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
-                }
+                Effect::AskApproval { run, ask, text, .. } => match self.link.alone() {
+                    (why, solo @ true) => {
+                        let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
+                        queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                    }
+                    (_, false) => queue.extend(app.ask_for_step(run, ask, &text)),
+                },
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {
@@ -409,6 +421,10 @@ impl Performer {
                     if let Some(task) = self.logs.remove(&token) {
                         task.abort();
                     }
+                }
+                Effect::Spool(order) => {
+                    let journal = self.link.journal(self.journal_dir.as_deref());
+                    self.spool.perform(order, self.link.grant(), journal);
                 }
                 Effect::Incident(id) => self.link.set_incident(id),
                 Effect::Report(of) => self.report(of),

@@ -147,7 +147,11 @@ const fn level(config: &Config) -> &'static str {
 }
 
 async fn console(options: Options) -> anyhow::Result<()> {
-    Box::pin(crate::run::console(load(options))).await
+    let loaded = load(options);
+    if loaded.config.follow.is_some() && !loaded.config.policy.is_read_only() {
+        anyhow::bail!("only a read-only console follows a file: add --read-only");
+    }
+    Box::pin(crate::run::console(loaded)).await
 }
 
 /// `qd runbook run`

@@ -76,7 +76,7 @@ fn keys(section: &str) -> Vec<String> {
 /// The lists of sources in a platform.
 const SOURCES: [&str; 6] = ["postgres", "redis", "queues", "prometheus", "certificates", "http"];
 
-const SECTIONS: [&str; 8] = [
+const SECTIONS: [&str; 9] = [
     "[[platform]]",
     "[ui]",
     "[signals]",
@@ -85,6 +85,7 @@ const SECTIONS: [&str; 8] = [
     "[[incident.levels]]",
     "[policy]",
     "[[policy.freeze]]",
+    "[spool]",
 ];
 
 #[test]

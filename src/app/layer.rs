@@ -2,9 +2,11 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, Detail, Help, History, IncidentView, ItemView, Logs, MessageView, Palette, Picker, PlanLayer, Prompt,
-    Question, RunView, TextView, TimelineView, UnfinishedView,
+    ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, IncidentView, ItemView, Logs,
+    MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
 };
+
+use crate::model::Kind;
 
 #[derive(Clone, Debug)]
 pub enum Layer {
@@ -34,6 +36,12 @@ pub enum Layer {
     Timeline(TimelineView),
     /// A message to others, being written.
     Message(Box<MessageView>),
+    /// Somebody else's plan that waits for a second person.
+    Approval(Box<ApprovalLayer>),
+    /// Who else is here.
+    Company(CompanyView),
+    /// Another console's runbook, as an observer sees it.
+    Followed(FollowedView),
 }
 
 impl Layer {
@@ -41,6 +49,9 @@ impl Layer {
     pub fn contexts(&self) -> &'static [&'static str] {
         match self {
             Self::Detail(d) if d.is_pod() => &["detail", "view", "pods", "global"],
+            Self::Detail(d) if matches!(d.object.kind, Kind::Node | Kind::Job | Kind::CronJob) => {
+                &["detail", "view", "nodes", "global"]
+            }
             Self::Detail(_) => &["detail", "view", "rollouts", "global"],
             Self::Item(i) => i.contexts,
             Self::Text(_) => &["view", "global"],
@@ -59,6 +70,9 @@ impl Layer {
             Self::Incident(_) => &["incident", "global"],
             Self::Timeline(_) => &["timeline", "view", "global"],
             Self::Message(_) => &["message"],
+            Self::Approval(_) => &["approval"],
+            Self::Company(_) => &["company"],
+            Self::Followed(_) => &["view", "global"],
         }
     }
 
@@ -77,6 +91,8 @@ impl Layer {
                 | Self::Incident(_)
                 | Self::Timeline(_)
                 | Self::Message(_)
+                | Self::Company(_)
+                | Self::Followed(_)
         )
     }
 
@@ -92,6 +108,8 @@ impl Layer {
                 | Self::Incident(_)
                 | Self::Timeline(_)
                 | Self::Message(_)
+                | Self::Company(_)
+                | Self::Followed(_)
         )
     }
 
@@ -104,6 +122,7 @@ impl Layer {
             Self::Logs(l) => Some(&mut l.scroll),
             Self::History(l) => Some(&mut l.scroll),
             Self::Runbook(l) => Some(&mut l.scroll),
+            Self::Followed(l) => Some(&mut l.scroll),
             Self::Help(l) => Some(&mut l.scroll),
             Self::Incident(l) => Some(&mut l.scroll),
             Self::Timeline(l) => Some(&mut l.scroll),

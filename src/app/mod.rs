@@ -4,6 +4,9 @@
 //! The deck (panes and attention strip) lies at the bottom; [`layer::Layer`]s lie on it, and the topmost hears the keys.
 
 pub mod activity;
+mod approval;
+mod approval_steps;
+pub mod bastion;
 pub mod command;
 mod commands;
 pub mod doc;
@@ -11,6 +14,8 @@ mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
+pub mod follow;
+pub mod follow_file;
 mod guard;
 pub mod layer;
 pub mod layers;
@@ -42,6 +47,8 @@ use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
 
 pub use activity::{Activity, Toast};
+pub use approval::{Asking, may_answer};
+pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Moved, Placed, Sort};
@@ -113,6 +120,8 @@ pub struct App {
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
+    /// The other consoles of this machine.
+    pub bastion: bastion::Bastion,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -166,6 +175,7 @@ impl App {
             unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
             contexts: None,
+            bastion: bastion::Bastion::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
+use crate::action::{ActionId, Class, Confirmed, Offer, Offered, Plan, Progress, Refusal, Request};
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
 use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
@@ -67,6 +67,12 @@ pub enum Msg {
     },
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
+    /// What lies in the spool, when it changed.
+    Spool(Box<crate::journal::spool::News>),
+    /// A question (by its id) did not reach the spool, and why.
+    NotAsked(String, String),
+    /// More of the journal file that is followed.
+    FileRead(Box<super::follow_file::FileNews>),
     /// SIGTERM or SIGHUP: leave without asking.
     Terminate,
 }
@@ -145,6 +151,8 @@ pub enum Fetch {
     Yaml(ObjectRef),
     /// Revisions with their templates.
     History(ObjectRef),
+    /// What can be chosen of what nobody watches, in this namespace.
+    Offers(Offer, Str),
     /// How a PostgreSQL, by its source's name, would run a statement.
     Plan { source: Str, statement: String },
 }
@@ -153,6 +161,7 @@ pub enum Fetch {
 pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
+    Offers(Vec<Offered>),
 }
 
 /// One revision of a workload, with its template for the difference.
@@ -252,7 +261,7 @@ pub enum Effect {
     Fetch(Token, Fetch),
     OpenLogs(Token, LogQuery),
     CloseLogs(Token),
-    /// Stop a local command that is carried out.
+    /// Stop a local command that is carried out, or a drain before its next pod.
     Stop(ActionId),
     /// A step of a run asks a second person to agree to this text, and to the plan if one is named. The answer comes
     /// as [`Msg::Approval`].
@@ -266,6 +275,7 @@ pub enum Effect {
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    Spool(super::ToSpool),
     /// Every record from now on carries this incident's id; empty: none is open.
     Incident(String),
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.

@@ -403,6 +403,7 @@ impl Load {
             };
             self.tighten(&Layer::Flag("--read-only"), policy);
         }
+        self.config.follow.clone_from(&options.follow);
         let asked = &mut self.config.asked;
         // A platform asked for by a flag is not mixed with a context of the environment, nor the other way round.
         if options.platform.is_some() || options.context.is_some() || options.kubeconfig.is_some() {

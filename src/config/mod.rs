@@ -138,6 +138,8 @@ pub struct Config {
     pub incident: Incident,
     pub policy: Policy,
     pub spool: Spool,
+    /// The journal file that a read-only console follows.
+    pub follow: Option<PathBuf>,
     pub paths: Paths,
     /// What the environment or a flag asks to open; files say it by `[[platform]]`.
     pub asked: Asked,

@@ -127,6 +127,11 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "nodes",
+        title: "Nodes",
+        dialog: false,
+    },
+    ContextRow {
         name: "history",
         title: "Revisions",
         dialog: false,
@@ -179,6 +184,16 @@ pub const CONTEXTS: &[ContextRow] = &[
     ContextRow {
         name: "plan",
         title: "Plan",
+        dialog: true,
+    },
+    ContextRow {
+        name: "approval",
+        title: "Second person",
+        dialog: true,
+    },
+    ContextRow {
+        name: "company",
+        title: "Company",
         dialog: true,
     },
     ContextRow {

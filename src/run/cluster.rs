@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{labels, line, read};
+use super::reads::{answer, labels, line};
 use super::recorder::Recorder;
 use super::sources::{Means, Sources};
 use crate::action::{
@@ -118,6 +118,11 @@ impl Link {
 
     pub fn kubeconfig(&self) -> Option<PathBuf> {
         self.target.kubeconfig.clone()
+    }
+
+    /// The right to change anything; `None` in a read-only console.
+    pub fn grant(&self) -> Option<&WriteGrant> {
+        self.grant.as_deref()
     }
 
     /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
@@ -375,7 +380,8 @@ impl Link {
 
     /// Why no second person is asked, and whether one may go on without.
     pub fn alone(&self) -> (String, bool) {
-        if self.config.policy.two_person {
+        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
+        if production && self.config.policy.two_person_from().is_some() {
             (
                 "policy asks for a second person, and there is no way to ask one".to_owned(),
                 false,
@@ -437,9 +443,14 @@ impl Link {
     }
 
     pub fn fetch(&self, token: Token, what: Fetch) {
-        let (cluster, reach, sender) = (self.cluster.clone(), self.reach.clone(), self.sender.clone());
+        let (cluster, actor, reach, sender) = (
+            self.cluster.clone(),
+            self.actor.clone(),
+            self.reach.clone(),
+            self.sender.clone(),
+        );
         tokio::spawn(async move {
-            let answer = read(cluster, &reach, what).await;
+            let answer = answer(cluster, actor, &reach, what).await;
             let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
         });
     }

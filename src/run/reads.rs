@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::action::Reach;
+use crate::action::{Actor, Reach};
 use crate::app::msg::{ContextRow, Fetch, Fetched, HistoryRow, LogLine};
 use crate::feed::kube::{self as feed, Cluster, Kubeconfigs};
 use crate::feed::postgres;
@@ -53,7 +53,21 @@ pub(super) fn labels(text: &str) -> Result<crate::model::Selector, String> {
     }
 }
 
-pub(super) async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fetched, String> {
+/// What was asked for, read with the rights that this console has.
+pub(super) async fn answer(
+    cluster: Option<Cluster>,
+    actor: Option<Actor>,
+    reach: &Reach,
+    what: Fetch,
+) -> Result<Fetched, String> {
+    match (what, actor) {
+        (Fetch::Offers(offer, namespace), Some(actor)) => actor.offers(offer, &namespace).await.map(Fetched::Offers),
+        (Fetch::Offers(..), None) => Err("this is read by a console that may change it".to_owned()),
+        (what, _) => read(cluster, reach, what).await,
+    }
+}
+
+async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fetched, String> {
     let none = || "not connected to a cluster".to_owned();
     match what {
         Fetch::Plan { source, statement } => {
@@ -66,6 +80,7 @@ pub(super) async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -
             .await
             .map(|v| Fetched::Text(v.yaml))
             .map_err(|e| e.to_string()),
+        Fetch::Offers(..) => Err("this is read by who may change it".to_owned()),
         Fetch::History(object) => {
             let rows = feed::object::history(&cluster.ok_or_else(none)?, &object)
                 .await

@@ -225,7 +225,8 @@ pub fn reach(platform: &Platform, means: &Means) -> Reach {
 /// A server of PostgreSQL, by its address or through the API server.
 pub fn server(source: &PostgresSource, means: &Means, context: &SourceContext) -> Result<postgres::Server, Problem> {
     let reader = means.cluster.as_ref().map(|c| c.reader().clone());
-    let server = postgres::Server::new(source.clone(), &means.who, postgres::Env::here(), reader);
+    let server = postgres::Server::new(source.clone(), &means.who, postgres::Env::here(), reader)
+        .masked(context.grant.is_none());
     let Some(via) = &source.via else {
         return Ok(server);
     };

@@ -69,6 +69,7 @@ pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value))
             &super::person(),
             crate::journal::session(),
         ),
+        spool: super::spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
         quit: false,
         repaint: false,
         copies: Vec::new(),

@@ -9,7 +9,9 @@
 //!  1–3 pane  ↵ open  / filter  a actions  r runbook  ? help                              footer
 //! ```
 
+mod approval;
 mod chrome;
+mod company;
 mod detail;
 mod dialogs;
 mod help;
@@ -109,6 +111,15 @@ pub fn fit(app: &mut App) {
             plan.scroll = plan.scroll.min(plan.overflow);
             continue;
         }
+        let over = match app.layers.get(i) {
+            Some(Layer::Approval(layer)) => approval::overflow(app, layer, body),
+            _ => 0,
+        };
+        if let Some(Layer::Approval(layer)) = app.layers.get_mut(i) {
+            layer.overflow = over;
+            layer.scroll = layer.scroll.min(over);
+            continue;
+        }
         let Some(layer) = app.layers.get(i) else { continue };
         let Some((page, len, jump)) = extent(app, layer, body) else {
             continue;
@@ -166,6 +177,10 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
             (page, lines.len(), None)
         }
         Layer::Help(h) => (page, help::lines(app, h).len(), None),
+        Layer::Followed(f) => {
+            let lines = text::wrapped(&company::followed(app, measuring()).1, width, f.scroll.wrap);
+            (page, lines.len(), None)
+        }
         _ => return None,
     })
 }
@@ -241,6 +256,12 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::Timeline(v) => Some(timeline::panel(app, look, v, body, buf)),
         Layer::Message(v) => Some(incident::message(app, look, v, body, buf)),
         Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
+        Layer::Company(c) => company::company(app, look, *c, body, buf),
+        Layer::Followed(f) => {
+            let (title, lines) = company::followed(app, look);
+            text::panel(look, body, &title, &lines, &f.scroll, buf);
+            Some(Position::new(body.x + 2, body.y + 1))
+        }
         _ => None,
     }
 }

@@ -163,6 +163,14 @@ pub(super) const TABLE: &[Command] = &[
         run: |app| go(app, PaneId::Alerts),
     },
     Command {
+        id: "pane.nodes",
+        doc: "go to the nodes, CronJobs and Jobs",
+        short: "nodes",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Nodes),
+    },
+    Command {
         id: "pane.view",
         doc: "show the pane's next table",
         short: "next view",

@@ -1,6 +1,8 @@
 //! The commands, one file a group.
 
 mod actions;
+mod cluster;
+mod company;
 mod console;
 mod dialogs;
 mod incident;
@@ -14,11 +16,13 @@ mod prompts;
 mod runbooks;
 mod sources;
 mod statements;
+mod typed;
 mod unfinished;
 mod views;
 
 use super::command::Command;
 
+pub(crate) use cluster::{awaits, offered};
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
@@ -29,6 +33,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     objects::TABLE,
     statements::TABLE,
     actions::TABLE,
+    cluster::TABLE,
     sources::TABLE,
     runbooks::TABLE,
     unfinished::TABLE,
@@ -36,6 +41,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     logs::TABLE,
     views::TABLE,
     plans::TABLE,
+    company::TABLE,
     prompts::TABLE,
     pickers::TABLE,
     dialogs::TABLE,

@@ -1,6 +1,6 @@
 //! The keys of lists to choose from, and what becomes of the choice.
 
-use super::{actions, logs};
+use super::{actions, cluster, logs};
 use crate::app::command::{Command, always};
 use crate::app::layers::{Choice, Picker, PickerFor};
 use crate::app::msg::{ContextRow, Effect};
@@ -133,6 +133,21 @@ fn picked(app: &mut App) -> Vec<Effect> {
             let text = value.unwrap_or_else(|| picker.field.text().trim().to_owned());
             app.run_event(run, crate::runbook::engine::Event::SetParam { name, text })
         }
+        PickerFor::ResourcesContainer(target) => match value {
+            Some(container) => cluster::ask_resources(app, target, &container),
+            None => Vec::new(),
+        },
+        PickerFor::Offer { offer, offered, .. } => {
+            let at = value.and_then(|v| v.parse::<usize>().ok());
+            match at.and_then(|at| offered.into_iter().nth(at)) {
+                Some(picked) => cluster::chosen(app, offer, picked),
+                None => Vec::new(),
+            }
+        }
+        PickerFor::SecretValue { target, key } => match value {
+            Some(value) => cluster::value_chosen(app, target, key, &value),
+            None => Vec::new(),
+        },
         PickerFor::Runbook(subject) => match (value, subject) {
             (Some(book), Some(subject)) => app.start_run(&book, *subject),
             // Some are about no one thing.

@@ -162,6 +162,15 @@ fn accept(app: &mut App) -> Vec<Effect> {
                 None,
             )
         }
+        PromptFor::Alone if text.is_empty() => refuse(app, "a reason is needed: it goes on record as an override"),
+        PromptFor::Alone => {
+            app.go_alone(text);
+            Vec::new()
+        }
+        PromptFor::Object { target, what } => match super::typed::request(target, what, &text) {
+            Ok(request) => app.open_plan(request, None),
+            Err(why) => refuse(app, &why),
+        },
         PromptFor::SkipReason { run } => {
             if text.is_empty() {
                 return refuse(app, "a reason is needed: it goes on record");

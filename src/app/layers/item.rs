@@ -23,6 +23,7 @@ impl ItemView {
                 PaneId::Queries => &["queries", "view", "global"],
                 PaneId::Redis => &["redis", "view", "global"],
                 PaneId::Certificates => &["certificates", "view", "global"],
+                PaneId::Nodes => &["nodes", "view", "global"],
                 PaneId::Alerts => &["alerts", "view", "global"],
                 _ => &["view", "global"],
             },

@@ -1,5 +1,6 @@
 //! One line to be typed, with what it is for.
 
+use super::ObjectPrompt;
 use crate::action::Thing;
 use crate::app::field::Field;
 use crate::model::{ObjectRef, Str};
@@ -29,6 +30,10 @@ pub enum PromptFor {
         container: String,
         seen: String,
     },
+    Object {
+        target: ObjectRef,
+        what: ObjectPrompt,
+    },
     /// Failed jobs whose reason holds what is written.
     RetryJobs {
         queue: Thing,
@@ -44,6 +49,8 @@ pub enum PromptFor {
     },
     /// Of an incident, the ledger or the timeline.
     Incident(super::IncidentAsk),
+    /// Why a plan goes on without its second person.
+    Alone,
     SkipReason {
         run: u64,
     },
@@ -105,7 +112,14 @@ impl Prompt {
 
     /// What is typed is a secret: it is not drawn.
     pub fn is_masked(&self) -> bool {
-        matches!(self.purpose, PromptFor::RunAnswer { secret: true, .. })
+        matches!(
+            self.purpose,
+            PromptFor::RunAnswer { secret: true, .. }
+                | PromptFor::Object {
+                    what: ObjectPrompt::Secret { .. },
+                    ..
+                }
+        )
     }
 
     /// Filters and searches sit in the footer's line; others are boxes.

@@ -13,9 +13,9 @@ use super::pools::{GRANT, read};
 use super::server::Server;
 use super::session::{Session, identifier, literal};
 use super::tally::{RawStatement, Tally};
-use super::{Fault, Wanted, views};
+use super::{Fault, Wanted, literals, views};
 use crate::feed::Inbox;
-use crate::model::postgres::{Connections, ConnectionsBy, LockRow, LockTree, Session as Backend, TableStat};
+use crate::model::postgres::{Connections, ConnectionsBy, Holder, LockRow, LockTree, Session as Backend, TableStat};
 use crate::model::{Postgres, Problem, Seen, Source, SourceId, Str};
 
 /// What is read on its own clock.
@@ -210,7 +210,8 @@ impl Looks {
                 put(&mut self.seen.work, found, "progress of vacuums", &stats_grant(session))
             }
             View::Horizon => {
-                let found = self.rows(session, "horizon").await;
+                let found = self.rows::<Holder>(session, "horizon").await;
+                let found = self.hidden(found, |row| &mut row.query);
                 put(&mut self.seen.horizon, found, "the xmin horizon", &stats_grant(session))
             }
             View::Replicas => {
@@ -288,9 +289,25 @@ impl Looks {
         answer.map(Some)
     }
 
+    /// The rows as this console may show them: without literals where it only looks.
+    fn hidden<T>(
+        &self,
+        rows: Result<Option<Vec<T>>, Fault>,
+        query: fn(&mut T) -> &mut Option<String>,
+    ) -> Result<Option<Vec<T>>, Fault> {
+        let mut rows = rows?;
+        if self.server.masks {
+            for query in rows.iter_mut().flatten().map(query) {
+                *query = query.as_deref().map(literals::hide);
+            }
+        }
+        Ok(rows)
+    }
+
     async fn activity(&mut self, session: &Session) -> Result<(), Fault> {
         let grant = stats_grant(session);
         let found = self.rows::<Backend>(session, "activity").await;
+        let found = self.hidden(found, |row| &mut row.query);
         let waiting =
             matches!(&found, Ok(Some(rows)) if rows.iter().any(|r| r.wait_event_type.as_deref() == Some("Lock")));
         let asked = matches!(found, Ok(Some(_)));
@@ -308,6 +325,7 @@ impl Looks {
         let tree = if waiting {
             // It takes the lock manager's own locks for a moment: only when somebody waits.
             let rows = self.rows::<LockRow>(session, "locks").await;
+            let rows = self.hidden(rows, |row| &mut row.query);
             rows.map(|rows| rows.map(LockTree::of))
         } else {
             Ok(Some(LockTree::default()))
@@ -351,7 +369,8 @@ impl Looks {
                 let ids = format!("SELECT unnest(ARRAY[{ids}]::bigint[])");
                 let fill = [("{schema}", schema.as_str()), ("{ids}", ids.as_str())];
                 let began = Instant::now();
-                match self.filled::<Text>(session, "statement_texts", &fill).await {
+                let texts = self.filled::<Text>(session, "statement_texts", &fill).await;
+                match self.hidden(texts, |row| &mut row.query) {
                     Ok(texts) => {
                         let texts: HashMap<_, _> = texts
                             .into_iter()

@@ -7,6 +7,7 @@
 mod conninfo;
 mod explain;
 mod fault;
+mod literals;
 mod looks;
 mod pools;
 pub mod rights;
