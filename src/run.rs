@@ -98,10 +98,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
-    app.recorded.me = crate::journal::Who::here("", crate::journal::Mode::Live)
-        .actor
-        .person()
-        .to_owned();
+    let who = crate::journal::Who::here("", crate::journal::Mode::Live);
+    who.actor.person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::{Args as _, CommandFactory as _};
-use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Print};
+use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Print, ReportArgs};
 use quarterdeck::config::{Config, File, Inputs, Loaded};
 use quarterdeck::keys::{CONTEXTS, Keymap, Vocabulary, hints};
 use quarterdeck::runbook::{format, lint};
@@ -76,11 +76,13 @@ fn keys(section: &str) -> Vec<String> {
 /// The lists of sources in a platform.
 const SOURCES: [&str; 6] = ["postgres", "redis", "queues", "prometheus", "certificates", "http"];
 
-const SECTIONS: [&str; 7] = [
+const SECTIONS: [&str; 9] = [
     "[[platform]]",
     "[ui]",
     "[signals]",
     "[log]",
+    "[incident]",
+    "[[incident.levels]]",
     "[policy]",
     "[[policy.freeze]]",
     "[spool]",
@@ -113,6 +115,7 @@ fn the_flags_are_those_of_the_program() {
             "qd pods, rollouts, signals, queues, queries, redis, certs, alerts",
             Print::augment_args(clap::Command::new("qd pods")),
         ),
+        ("qd report", ReportArgs::augment_args(clap::Command::new("qd report"))),
         ("qd check", Check::augment_args(clap::Command::new("qd check"))),
         ("qd init", Init::augment_args(clap::Command::new("qd init"))),
     ] {

@@ -12,6 +12,7 @@ use golden::Goldens;
 use jiff::SignedDuration;
 use quarterdeck::action::{Class, Stage as Step};
 use quarterdeck::app::{Connection, Msg};
+use quarterdeck::journal::{Entry, RecordKind, Target};
 use quarterdeck::model::{Batch, FeedId, Freshness, Place, Scope};
 use quarterdeck::picture;
 use quarterdeck::theme::{Depth, Theme};
@@ -244,6 +245,75 @@ async fn when_something_is_missing() {
         s.goldens.screen(name, &drawn, &s.theme);
     }
     s.goldens.finish();
+}
+
+#[tokio::test]
+async fn an_incident_what_it_leaves_and_what_others_are_told() {
+    let mut s = Show::begin(Setting::default()).await;
+    s.stage.read_journal().await;
+    s.keys("g t").await;
+    s.shot("no-incident-80x24");
+    s.keys("esc i").await;
+    s.shot("severity-80x24");
+    s.keys("down enter").await;
+    s.shot("incident-title-80x24");
+    s.keys("ctrl-u").await;
+    s.stage.write("Digest mails are late").await;
+    s.keys("enter").await;
+    s.stage.hold(1000).await;
+    let [intent, mut result, verify] = temporary();
+    let intent = s.stage.record(intent).await;
+    result.data = serde_json::json!({ "took": "yes", "intent": intent });
+    s.stage.record(result).await;
+    s.stage.record(verify).await;
+    s.keys("f down enter").await;
+    s.stage.write("Digest mails come an hour late").await;
+    s.keys("enter d").await;
+    s.stage.write("no deploy until it is over").await;
+    s.keys("enter t").await;
+    s.stage.write("tell support").await;
+    s.keys("enter").await;
+    s.shot("incident-80x24");
+    s.shot_at("incident-120x40", 120, 40).await;
+    s.keys("u enter").await;
+    s.shot("message-80x24");
+    s.keys("ctrl-s T").await;
+    s.shot("timeline-80x24");
+    s.shot_at("timeline-120x40", 120, 40).await;
+    s.keys("esc x").await;
+    s.shot("incident-closing-80x24");
+    s.keys("esc esc").await;
+    s.stage.hold(31 * 60_000).await;
+    s.shot("update-due-80x24");
+    s.goldens.finish();
+}
+
+/// A change that must not stay, as the pipeline records it.
+fn temporary() -> [Entry; 3] {
+    let about = |kind| {
+        let mut entry = Entry::new(kind, "hpa-bounds");
+        entry.target = Some(Target {
+            context: "prod-eu".to_owned(),
+            kind: "HorizontalPodAutoscaler".to_owned(),
+            namespace: "cortex".to_owned(),
+            name: "cortex-api-hpa".to_owned(),
+            ..Target::default()
+        });
+        "p".clone_into(&mut entry.plan_hash);
+        entry
+    };
+    let mut intent = about(RecordKind::Intent);
+    "the backlog must go".clone_into(&mut intent.reason);
+    intent.before = serde_json::json!({ "minReplicas": "2" });
+    intent.after = serde_json::json!({ "minReplicas": "5" });
+    intent.data = serde_json::json!({ "temporary": {
+        "family": "bounds", "words": "bounds 2–8 → 5–8", "was": "2–8", "becomes": "5–8", "opens": true, "minutes": 240,
+        "undo_words": "set the bounds back to 2–8",
+    }});
+    let result = about(RecordKind::Result);
+    let mut verify = about(RecordKind::Verify);
+    "the bounds hold".clone_into(&mut verify.outcome);
+    [intent, result, verify]
 }
 
 #[test]

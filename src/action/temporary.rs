@@ -1,6 +1,7 @@
 //! Which changes must not stay, and for how long. The intent of such a change says so in the journal, and the ledger of
 //! temporary changes follows from that alone (see [`crate::journal::temporary`]).
 
+use super::ObjectAsk;
 use super::plan::{Outcome, Plan, PlanStep, Request, Undo};
 use crate::journal::temporary::{Mark, Took};
 
@@ -50,6 +51,16 @@ const KINDS: &[Kind] = &[
     leaves("pause-queue", "queue", "queue paused", Some(("running", "paused")), 30),
     takes_back("resume-queue", "queue", ("paused", "running")),
     leaves("hpa-bounds", "bounds", "", None, 240),
+    leaves(
+        "cordon",
+        "node",
+        "node cordoned",
+        Some(("schedulable", "cordoned")),
+        240,
+    ),
+    leaves("drain", "node", "node drained", Some(("schedulable", "cordoned")), 240),
+    takes_back("uncordon", "node", ("cordoned", "schedulable")),
+    leaves("canary-weight", "canary", "", None, 24 * 60),
     // By hand to zero, or against an autoscaler: what the plan offers instead would last.
     leaves("scale", "size", "", None, 240),
     leaves(
@@ -91,11 +102,22 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
             _,
         ) => (format!("{seen_min}–{seen_max}"), format!("{min}–{max}")),
         (Request::Scale { replicas, seen, .. }, _) => (seen.to_string(), replicas.to_string()),
+        (
+            Request::Object {
+                ask: ObjectAsk::CanaryWeight { weight, seen },
+                ..
+            },
+            _,
+        ) => (
+            seen.map_or_else(|| joined(|c| &c.before), |seen| seen.to_string()),
+            weight.to_string(),
+        ),
         _ => (joined(|c| &c.before), joined(|c| &c.after)),
     };
     let words = match &plan.request {
         Request::HpaBounds { .. } => format!("bounds {was} → {becomes}"),
         Request::Scale { .. } => format!("size {was} → {becomes}"),
+        Request::Object { .. } if kind.family == "canary" => format!("canary weight {was} → {becomes}"),
         _ if kind.words.is_empty() => format!("{was} → {becomes}"),
         _ => kind.words.to_owned(),
     };

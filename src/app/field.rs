@@ -81,7 +81,11 @@ impl Pad {
     pub fn with(text: &str) -> Self {
         let mut pad = Self::default();
         pad.insert(text);
-        pad.area.move_cursor(CursorMove::Top);
+        // To the first thing that is to be filled in.
+        let gap = text.lines().position(|l| l.contains('<') && l.contains("?>"));
+        let column = gap.and_then(|row| text.lines().nth(row)?.chars().position(|c| c == '<'));
+        let at = |n: Option<usize>| u16::try_from(n.unwrap_or(0)).unwrap_or(0);
+        pad.area.move_cursor(CursorMove::Jump(at(gap), at(column)));
         pad
     }
 

@@ -55,6 +55,16 @@ pub enum Took {
     Unknown,
 }
 
+impl Took {
+    /// What a result says, or a person who looked.
+    pub(super) fn of(record: &Record) -> Option<Self> {
+        let data = &record.entry.data;
+        let said = data.get("happened").and_then(Value::as_bool);
+        let said = said.map(|happened| if happened { Self::Yes } else { Self::No });
+        said.or_else(|| serde_json::from_value(data.get(TOOK)?.clone()).ok())
+    }
+}
+
 /// How an entry of the ledger ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -144,6 +154,7 @@ pub struct Ended {
 struct Pending {
     mark: Mark,
     entry: Entry,
+    hash: String,
     at: Timestamp,
     by: String,
 }
@@ -208,17 +219,17 @@ impl Ledger {
                 let pending = Pending {
                     mark,
                     entry: record.entry.clone(),
+                    hash: record.hash.clone(),
                     at: record.ts,
                     by: record.actor.person().to_owned(),
                 };
                 self.pending.insert(id(record.seq), pending);
             }
-            RecordKind::Result => {
-                let Some(pending) = record.entry.refers.and_then(|seq| self.pending.remove(&id(seq))) else {
+            RecordKind::Result | RecordKind::Override => {
+                let Some(pending) = self.answered(record).and_then(|id| self.pending.remove(&id)) else {
                     return;
                 };
-                let took = record.entry.data.get(TOOK).cloned();
-                match took.and_then(|t| serde_json::from_value(t).ok()) {
+                match Took::of(record) {
                     Some(Took::Yes) => self.apply(&pending, true),
                     Some(Took::No) => {}
                     Some(Took::Unknown) | None => self.apply(&pending, false),
@@ -243,6 +254,16 @@ impl Ledger {
             }
             _ => {}
         }
+    }
+
+    /// Which pending change a result is of: by its hash, which holds across days, else by its number.
+    fn answered(&self, record: &Record) -> Option<(String, String, u64)> {
+        let hash = record.entry.data.get("intent").and_then(Value::as_str);
+        let by_hash = hash.and_then(|hash| self.pending.iter().find(|(_, p)| p.hash == hash));
+        by_hash.map(|(id, _)| id.clone()).or_else(|| {
+            let seq = record.entry.refers?;
+            Some((record.host.clone(), record.session.clone(), seq))
+        })
     }
 
     fn end(&mut self, key: &str, end: End, at: Timestamp, by: &str, reason: &str) {
@@ -301,8 +322,11 @@ fn renew(undo: &mut Value, newer: &Value) {
         return;
     };
     for (name, value) in newer {
-        if name.starts_with("seen") && undo.contains_key(name) {
-            undo.insert(name.clone(), value.clone());
+        let Some(old) = undo.get_mut(name) else { continue };
+        if name.starts_with("seen") {
+            old.clone_from(value);
+        } else {
+            renew(old, value);
         }
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::incident::Event;
 use super::record::{Record, RecordKind, RunbookRef, Target};
-use super::temporary::{self, TOOK, Took};
+use super::temporary::{self, Took};
 
 /// So many are kept by a timeline that is read on and on; the files hold the rest.
 const KEPT: usize = 4_000;
@@ -202,8 +202,7 @@ impl Timeline {
         let Some(moment) = self.moments.get_mut(at) else {
             return;
         };
-        let took = record.entry.data.get(TOOK).cloned();
-        moment.came = match took.and_then(|t| serde_json::from_value(t).ok()) {
+        moment.came = match Took::of(record) {
             Some(Took::Yes) => Came::Open,
             Some(Took::No) => Came::Bad,
             Some(Took::Unknown) | None => Came::Unknown,
@@ -245,9 +244,12 @@ fn verdict(moment: &mut Moment, words: &str) {
 fn moment(r: &Record) -> Option<Moment> {
     let e = &r.entry;
     let target = e.target.as_ref().map(target_words).unwrap_or_default();
-    let with_target = |verb: &str| match target.is_empty() {
-        true => verb.to_owned(),
-        false => format!("{verb} {target}"),
+    let with_target = |verb: &str| {
+        if target.is_empty() {
+            verb.to_owned()
+        } else {
+            format!("{verb} {target}")
+        }
     };
     let (mut reason, mut result, mut came) = (e.reason.clone(), String::new(), Came::Plain);
     let (about, text) = match e.kind {
@@ -292,12 +294,12 @@ fn moment(r: &Record) -> Option<Moment> {
         }
         RecordKind::SessionStart => (About::Console, "opened the console".to_owned()),
         RecordKind::SessionEnd => (About::Console, "left the console".to_owned()),
-        RecordKind::Abort | RecordKind::Override | RecordKind::Approval | RecordKind::Undo => {
-            let word = match e.kind {
-                RecordKind::Abort => "gave up",
-                RecordKind::Override => "overrode",
-                RecordKind::Approval => "approval of",
-                _ => "took back",
+        RecordKind::Abort => (About::Console, with_target(&format!("closed the plan to {}", e.what))),
+        RecordKind::Override | RecordKind::Approval => {
+            let word = if e.kind == RecordKind::Override {
+                "overrode"
+            } else {
+                "approval:"
             };
             result.clone_from(&e.outcome);
             (About::Action, with_target(&format!("{word} {}", e.what)))
@@ -321,6 +323,7 @@ fn moment(r: &Record) -> Option<Moment> {
         | RecordKind::Param
         | RecordKind::Result
         | RecordKind::Verify
+        | RecordKind::Undo
         | RecordKind::Rotate => {
             return None;
         }

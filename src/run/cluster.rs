@@ -1,11 +1,12 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
 mod carry;
+mod journal;
 mod places;
 mod streams;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,28 +123,9 @@ impl Link {
         self.grant.as_deref()
     }
 
-    /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
-    /// reads.
-    pub fn journal(&mut self, dir: Option<&Path>) -> Option<Arc<Journal>> {
-        if self.journal.is_none() && self.grant.is_some() {
-            let opened = Journal::open(dir?, Who::here("", Mode::Live)).ok()?;
-            opened.set_incident(&self.incident);
-            self.journal = Some(Arc::new(opened));
-        }
-        self.journal.clone()
-    }
-
     /// Whether anything was written, or could have been.
     pub const fn has_journal(&self) -> bool {
         self.journal.is_some()
-    }
-
-    /// Every record from now on carries this incident's id.
-    pub fn set_incident(&mut self, id: String) {
-        if let Some(journal) = &self.journal {
-            journal.set_incident(&id);
-        }
-        self.incident = id;
     }
 
     /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 
 use super::{Look, clear, put, select};
 use crate::action::Class;
+use crate::app::layers::Pick;
 use crate::app::{Access, App, Connection, Focus, Layer, Strip, command};
 use crate::keys::{CONTEXTS, Vocabulary, hints};
 use crate::model::{Freshness, SourceKind};
@@ -63,7 +64,7 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
     }
     if let Some((words, role)) = super::incident::badge(app, area.width >= 140) {
-        right.push((format!(" {words} "), role));
+        right.push((format!("{words} "), role));
     }
     right.push((format!(" {} ", clock(app)), Role::Header));
     let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();
@@ -345,6 +346,9 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         .map(|mut h| {
             if app.layers.last().is_some_and(|l| matches!(l, Layer::History(_))) && h.id == Some("list.open") {
                 "plan roll-back".clone_into(&mut h.label);
+            }
+            if h.id == Some("incident.act") && matches!(app.picked(), Some(Pick::Todo(_))) {
+                "done".clone_into(&mut h.label);
             }
             if app.layers.last().is_some_and(|l| matches!(l, Layer::Activity(_))) && h.id == Some("list.open") {
                 "plan undo".clone_into(&mut h.label);

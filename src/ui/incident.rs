@@ -246,7 +246,7 @@ fn temporary(app: &App, look: Look<'_>, t: &Temporary, on: bool, out: &mut Vec<L
     }
 }
 
-pub fn panel(app: &App, look: Look<'_>, view: &IncidentView, body: Rect, buf: &mut Buffer) -> Option<Position> {
+pub fn panel(app: &App, look: Look<'_>, view: &IncidentView, body: Rect, buf: &mut Buffer) -> Position {
     draw::panel(
         look,
         body,
@@ -255,11 +255,11 @@ pub fn panel(app: &App, look: Look<'_>, view: &IncidentView, body: Rect, buf: &m
         &view.scroll,
         buf,
     );
-    Some(Position::new(body.x + 2, body.y + 1))
+    Position::new(body.x + 2, body.y + 1)
 }
 
 /// The editor: what is still to be filled in stands out.
-pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &mut Buffer) -> Option<Position> {
+pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &mut Buffer) -> Position {
     let title = format!("Tell others: {}", view.status.word());
     let inner = super::frame(
         buf,
@@ -312,8 +312,5 @@ pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &
         let shown = text::truncate_end(&shown, width).into_owned();
         put(buf, area, 0, (y - top) as u16, &text::clean(&shown), look.style(role));
     }
-    Some(Position::new(
-        area.x + (column - left) as u16,
-        area.y + (row - top) as u16,
-    ))
+    Position::new(area.x + (column - left) as u16, area.y + (row - top) as u16)
 }

@@ -252,9 +252,9 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::History(h) => history::history(app, look, h, body, buf),
         Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
         Layer::Unfinished(u) => unfinished::draw(app, look, u, body, buf),
-        Layer::Incident(v) => incident::panel(app, look, v, body, buf),
-        Layer::Timeline(v) => timeline::panel(app, look, v, body, buf),
-        Layer::Message(v) => incident::message(app, look, v, body, buf),
+        Layer::Incident(v) => Some(incident::panel(app, look, v, body, buf)),
+        Layer::Timeline(v) => Some(timeline::panel(app, look, v, body, buf)),
+        Layer::Message(v) => Some(incident::message(app, look, v, body, buf)),
         Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
         Layer::Company(c) => company::company(app, look, *c, body, buf),
         Layer::Followed(f) => {

@@ -1,5 +1,7 @@
 //! The timeline: what was done, when, by whom, why, and what came of it.
 
+use std::fmt::Write as _;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -49,7 +51,7 @@ pub fn title(app: &App, view: &TimelineView) -> String {
         None => "Timeline".to_owned(),
     };
     if !view.only.is_empty() {
-        title.push_str(&format!(" with “{}”", view.only));
+        let _ = write!(title, " with “{}”", view.only);
     }
     if !app.recorded.read {
         title.push_str(", reading");
@@ -80,7 +82,7 @@ pub fn lines(app: &App, look: Look<'_>, view: &TimelineView) -> Vec<Line> {
     out
 }
 
-pub fn panel(app: &App, look: Look<'_>, view: &TimelineView, body: Rect, buf: &mut Buffer) -> Option<Position> {
+pub fn panel(app: &App, look: Look<'_>, view: &TimelineView, body: Rect, buf: &mut Buffer) -> Position {
     draw::panel(
         look,
         body,
@@ -89,5 +91,5 @@ pub fn panel(app: &App, look: Look<'_>, view: &TimelineView, body: Rect, buf: &m
         &view.scroll,
         buf,
     );
-    Some(Position::new(body.x + 2, body.y + 1))
+    Position::new(body.x + 2, body.y + 1)
 }

@@ -3,6 +3,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+mod journal;
 mod setting;
 mod slots;
 mod sources;
@@ -48,6 +49,7 @@ pub struct Stage {
     /// Something is wanted that was not read yet.
     stale: bool,
     seen: BTreeMap<(Kind, ObjectKey), Change>,
+    book: journal::Book,
     /// Confirmed, and not carried out: the test does that.
     pub confirmed: Option<Confirmed>,
 }
@@ -82,6 +84,7 @@ impl Stage {
             wanted: Wanted::default(),
             stale: false,
             seen: BTreeMap::new(),
+            book: journal::Book::default(),
             confirmed: None,
         };
         if let Some(resource) = setting.refused {
@@ -227,6 +230,10 @@ impl Stage {
     async fn perform(&mut self, effects: Vec<Effect>) {
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
+            if let Some(msg) = self.keep(&effect) {
+                queue.extend(self.app.update(msg, self.now()));
+                continue;
+            }
             let answer = match effect {
                 Effect::Connect { .. } => {
                     for msg in self.connect().await {

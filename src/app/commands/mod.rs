@@ -6,6 +6,7 @@ mod company;
 mod console;
 mod dialogs;
 mod incident;
+mod incident_asks;
 mod lists;
 mod logs;
 mod objects;

@@ -114,7 +114,7 @@ fn picked(app: &mut App) -> Vec<Effect> {
             }]
         }
         PickerFor::Incident(pick) => match value {
-            Some(value) => super::incident::chosen(app, pick, &value),
+            Some(value) => super::incident_asks::chosen(app, pick, &value),
             None => Vec::new(),
         },
         PickerFor::LogContainer => {

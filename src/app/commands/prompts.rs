@@ -180,7 +180,7 @@ fn accept(app: &mut App) -> Vec<Effect> {
         PromptFor::TakeRun { .. } | PromptFor::CloseRun { .. } | PromptFor::ChangeSeen { .. } if text.is_empty() => {
             refuse(app, "write it down: it goes on record")
         }
-        PromptFor::Incident(what) => match super::incident::answered(app, what, &text) {
+        PromptFor::Incident(what) => match super::incident_asks::answered(app, what, &text) {
             Ok(effects) => effects,
             Err(why) => refuse(app, why),
         },

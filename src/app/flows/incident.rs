@@ -144,7 +144,8 @@ fn an_incident_is_opened_noted_told_and_closed_by_keys() {
     book.types("the vendor knows");
     book.press("enter t");
     book.types("call support");
-    book.press("enter enter");
+    book.press("enter");
+    book.press("enter");
     let incident = book.hands.app.incident().unwrap();
     assert_eq!(incident.notes[0].text, "the vendor knows");
     assert_eq!(incident.open_todos(), 0, "enter on what is to do does it");

@@ -1,6 +1,6 @@
 //! What a person does with an incident: each is a record.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::action::Request;
 use crate::app::App;
@@ -46,8 +46,11 @@ impl App {
         let number = self.next_id() as i64;
         let tail = (self.now.as_millisecond() / 7 + number) & 0xfff;
         let id = format!("INC-{}-{tail:03x}", self.now.strftime("%Y%m%d-%H%M"));
-        // It began with the worst signal, not when somebody came to write it down.
-        let began = self.judge.active().map(|s| s.since).min();
+        // It began with the signal that it is about, not when somebody came to write it down; a certificate that has been
+        // overdue for days is no incident of days.
+        let day = SignedDuration::from_hours(12);
+        let began = self.signal_at_hand().map(|s| s.since);
+        let began = began.filter(|s| self.now.duration_since(*s) < day);
         let place = self.place();
         let event = Event::Opened {
             level,

@@ -1,0 +1,36 @@
+//! The journal of this console, and the incident whose id its records carry.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Event, Link};
+use crate::app::Msg;
+use crate::journal::{Journal, Mode, Who};
+
+impl Link {
+    /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
+    /// reads, and where it cannot be written, which is told.
+    pub fn journal(&mut self, folder: Option<&Path>) -> Option<Arc<Journal>> {
+        if self.journal.is_none() && self.grant.is_some() {
+            match Journal::open(folder?, Who::here("", Mode::Live)) {
+                Ok(journal) => {
+                    journal.set_incident(&self.incident);
+                    self.journal = Some(Arc::new(journal));
+                }
+                Err(why) => {
+                    let (sender, broken) = (self.sender.clone(), Msg::JournalBroken(Some(why.to_string())));
+                    tokio::spawn(async move { sender.send(Event::Msg(broken)).await });
+                }
+            }
+        }
+        self.journal.clone()
+    }
+
+    /// Every record from now on carries this incident's id.
+    pub fn set_incident(&mut self, id: String) {
+        if let Some(journal) = &self.journal {
+            journal.set_incident(&id);
+        }
+        self.incident = id;
+    }
+}
