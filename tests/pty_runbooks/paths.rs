@@ -96,7 +96,7 @@ fn a_run_is_rolled_back_and_the_old_minimum_stands_again() {
     walk.confirm("cortex-worker");
     let undone = eventually("the roll-back is on record", || {
         let all = walk.home.records(RecordKind::Run);
-        all.into_iter().filter(|r| r.entry.what == "rolled-back").next_back()
+        all.into_iter().rfind(|r| r.entry.what == "rolled-back")
     });
     assert!(
         undone.entry.outcome.contains("taken back") || undone.entry.outcome.contains("bounds"),
