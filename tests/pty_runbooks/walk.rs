@@ -202,7 +202,8 @@ fn impatient(home: &Home, id: &str) {
         let line = line
             .replace("soak = \"30s\"", "soak = \"1s\"")
             .replace("soak = \"60s\"", "soak = \"1s\"")
-            .replace("seconds('2m')", "seconds('3s')");
+            .replace("seconds('2m')", "seconds('3s')")
+            .replace("deadline = \"3m\"", "deadline = \"3s\"");
         book.push_str(&line);
         book.push('\n');
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::ListParams;
@@ -34,9 +34,13 @@ const SLOW: Duration = Duration::from_secs(60);
 const FAST: Duration = Duration::from_secs(10);
 /// Secrets are read less often: each reading carries keys over the wire.
 const SECRETS: Duration = Duration::from_secs(300);
-/// An endpoint is probed this often; one that could not be reached a little sooner, one that is being renewed too.
+/// An endpoint is probed this often; one that could not be reached a little sooner; one that serves another certificate
+/// than the stored one soon, since somebody waits for that.
 const PROBE: Duration = Duration::from_secs(300);
 const PROBE_AGAIN: Duration = Duration::from_secs(30);
+const PROBE_BEHIND: Duration = Duration::from_secs(9);
+/// As long after its beginning a certificate is new: authorities date them back by an hour.
+const NEW: SignedDuration = SignedDuration::from_hours(3);
 /// Probes at the same time.
 const AT_ONCE: usize = 8;
 
@@ -53,7 +57,8 @@ pub async fn run(source: CertificatesSource, mut context: SourceContext, inbox: 
     loop {
         let outcome = poll.round().await;
         let now = Timestamp::now();
-        let (slow, fast) = reach.pauses(outcome.is_err(), SLOW, FAST, SLOW);
+        let slow = if poll.is_changing(now) { FAST } else { SLOW };
+        let (slow, fast) = reach.pauses(outcome.is_err(), slow, FAST, SLOW);
         inbox.reach(id.clone(), reach.state(outcome, now, slow));
         if shown.as_ref() != Some(&poll.seen) {
             inbox.source(id.clone(), Source::Certificates(Arc::new(poll.seen.clone())));
@@ -252,8 +257,12 @@ impl Poll {
             let Some((at, good)) = self.probed.get(&key(t)) else {
                 return true;
             };
-            let behind = *good && self.is_behind(t);
-            now.duration_since(*at) >= if *good && !behind { PROBE } else { PROBE_AGAIN }
+            let pause = match *good {
+                true if self.is_behind(&t.address, &t.name, &t.secret) => PROBE_BEHIND,
+                true => PROBE,
+                false => PROBE_AGAIN,
+            };
+            now.duration_since(*at) >= pause
         };
         let wanted: Vec<Target> = targets.iter().filter(|t| due(t)).cloned().collect();
         let probes: Vec<_> = wanted
@@ -303,14 +312,29 @@ impl Poll {
         put(&mut self.seen.served, Ok(rows));
     }
 
+    /// Whether somebody waits for what comes next: one is being issued, or was just now and is not served yet.
+    fn is_changing(&self, now: Timestamp) -> bool {
+        let new = |c: &Certificate| c.not_before.is_some_and(|at| now.duration_since(at) < NEW);
+        let behind = |e: &Endpoint| {
+            self.seen.managed_for(&e.secret).is_some_and(new) && self.is_behind(&e.address, &e.name, &e.secret)
+        };
+        self.seen
+            .managed
+            .last()
+            .into_iter()
+            .flatten()
+            .any(|c| c.issuing.is_some())
+            || self.seen.served.last().into_iter().flatten().any(behind)
+    }
+
     /// Whether it serves another certificate than is stored: then it is watched more closely.
-    fn is_behind(&self, target: &Target) -> bool {
+    fn is_behind(&self, address: &str, name: &str, secret: &Str) -> bool {
         let served = self.seen.served.last().into_iter().flatten();
         let served = served
-            .filter(|e| *e.address == target.address && *e.name == target.name)
+            .filter(|e| *e.address == *address && *e.name == *name)
             .find_map(|e| e.chain.last());
-        let stored = self.seen.stored(&target.secret).and_then(|s| s.chain.as_ref().ok());
-        let managed = self.seen.managed_for(&target.secret).and_then(|c| c.not_after);
+        let stored = self.seen.stored(secret).and_then(|s| s.chain.as_ref().ok());
+        let managed = self.seen.managed_for(secret).and_then(|c| c.not_after);
         served.is_some_and(|served| {
             stored.is_some_and(|s| s.leaf.sha256 != served.leaf.sha256)
                 || managed.is_some_and(|at| at != served.leaf.not_after)
