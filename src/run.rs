@@ -2,31 +2,38 @@
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
 mod cluster;
+mod locks;
 mod reads;
+mod recorder;
 mod records;
 mod report;
 mod screen;
 pub(crate) mod sources;
+mod spool;
 mod taste;
+mod unattended;
 
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::action::{Confirmed, Outcome, Progress, Stage};
 use crate::app::{Access, App, Effect, Msg, Notice, Start, Token};
 use crate::config::Loaded;
 use crate::feed::Inbox;
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, RecordKind};
 use cluster::{Link, LinkEvent};
+use locks::Locks;
+use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use taste::keymap;
+pub use unattended::{Wish, unattended};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -91,22 +98,41 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.recorded.me = crate::journal::Who::here("", crate::journal::Mode::Live)
+        .actor
+        .person()
+        .to_owned();
+    app.recorded.service.clone_from(&config.incident.service);
+    app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();
     let mut performer = Performer {
         link: Link::new(config.clone(), target.ok(), inbox.clone(), sender.clone()),
         sender: sender.clone(),
         logs: HashMap::new(),
         journal_dir: config.paths.journal(),
-        records: None,
+        recorder: None,
+        locks: Locks::new(
+            config.paths.state.clone().filter(|_| !read_only),
+            &person(),
+            crate::journal::session(),
+        ),
         quit: false,
         repaint: false,
         copies: Vec::new(),
         suspend: false,
         login: false,
         bell: false,
+        spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
     };
+    if let Some(path) = config.follow.clone() {
+        app.follow_recorded();
+        spool::follow_file(path, sender.clone());
+    }
     painter.draw(&mut app)?;
-    performer.records = Some(Records::start(config.paths.journal().into_iter().collect(), sender));
+    let records = Records::start(config.paths.journal().into_iter().collect(), sender.clone());
+    let recorder = Recorder::start(sender, records.wake());
+    performer.link.record_with(recorder.clone());
+    performer.recorder = Some(recorder);
     let (books, troubles) = runbooks(&config);
     app.books = books;
     for notice in troubles {
@@ -165,6 +191,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             () = tokio::time::sleep(tick) => effects = app.update(Msg::Tick, Timestamp::now()),
         }
         performer.perform(&mut app, effects).await;
+        performer.spool.show(&app);
         if performer.login {
             performer.login = false;
             painter.suspend();
@@ -202,8 +229,18 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     // Nobody takes what still comes: whoever sends it must not wait for us.
     drop(events);
     painter.leave();
+    performer.spool.leave();
     settle(performer.link.in_flight(), &mut signals).await;
+    performer.end().await;
     Ok(())
+}
+
+/// Who sits here, for the locks.
+fn person() -> String {
+    let name = ["SUDO_USER", "USER", "LOGNAME"]
+        .into_iter()
+        .find_map(|n| std::env::var(n).ok());
+    name.filter(|n| !n.is_empty()).unwrap_or_else(|| "somebody".to_owned())
 }
 
 /// The built-in runbooks and the user's, and what is wrong with the latter.
@@ -269,13 +306,15 @@ struct Performer {
     sender: mpsc::Sender<Event>,
     logs: HashMap<Token, JoinHandle<()>>,
     journal_dir: Option<PathBuf>,
-    records: Option<Records>,
+    recorder: Option<Recorder>,
+    locks: Locks,
     quit: bool,
     repaint: bool,
     suspend: bool,
     login: bool,
     bell: bool,
     copies: Vec<String>,
+    spool: spool::SpoolLine,
 }
 
 impl Performer {
@@ -285,6 +324,12 @@ impl Performer {
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    fn end_logs(&mut self) {
+        for task in self.logs.drain().map(|(_, t)| t) {
+            task.abort();
+        }
     }
 
     /// Writes the report beside the loop, and says where it is.
@@ -322,31 +367,44 @@ impl Performer {
                 Effect::Copy(text) => self.copies.push(text),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
+                Effect::LookAgain => self.link.look_again(),
                 Effect::Login => self.login = true,
                 Effect::ListContexts => {
-                    let kubeconfig = self.link.kubeconfig();
+                    let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
                     let sender = self.sender.clone();
                     tokio::spawn(async move {
-                        let answer = reads::contexts(kubeconfig).await;
+                        let answer = reads::contexts(kubeconfig, platforms).await;
                         let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
                     });
                 }
                 Effect::Connect { context, scope } => {
-                    for task in self.logs.drain().map(|(_, t)| t) {
-                        task.abort();
-                    }
+                    self.end_logs();
                     for msg in self.link.connect(context, scope) {
                         queue.extend(app.update(msg, Timestamp::now()));
                     }
                 }
-                Effect::Plan(id, request) => self.link.plan(id, request),
-                Effect::Execute(confirmed) => self.link.execute(*confirmed),
-                Effect::Stop(id) => self.link.stop(id),
-                Effect::AskApproval { run, ask, .. } => {
-                    let (why, solo) = self.link.alone();
-                    let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
-                    queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                Effect::GoTo(platform) => {
+                    self.end_logs();
+                    for msg in self.link.go_to(&platform) {
+                        queue.extend(app.update(msg, Timestamp::now()));
+                    }
                 }
+                Effect::Plan(id, request) => self.link.plan(id, request),
+                Effect::Execute(confirmed) => {
+                    let of_run = confirmed.run().map_or(Ok(()), |run| self.locks.check_run(&run.run));
+                    match of_run {
+                        Ok(()) => self.link.execute(*confirmed),
+                        Err(why) => self.tell(refused(&confirmed, why)),
+                    }
+                }
+                Effect::Stop(id) => self.link.stop(id),
+                Effect::AskApproval { run, ask, text, .. } => match self.link.alone() {
+                    (why, solo @ true) => {
+                        let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
+                        queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                    }
+                    (_, false) => queue.extend(app.ask_for_step(run, ask, &text)),
+                },
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {
@@ -366,23 +424,72 @@ impl Performer {
                         task.abort();
                     }
                 }
+                Effect::Spool(order) => {
+                    let journal = self.link.journal(self.journal_dir.as_deref());
+                    self.spool.perform(order, self.link.grant(), journal);
+                }
                 Effect::Incident(id) => self.link.set_incident(id),
                 Effect::Report(of) => self.report(of),
-                Effect::Record(entry) => {
-                    if let Some(journal) = self.link.journal(self.journal_dir.as_deref()) {
-                        record(journal, *entry, self.records.as_ref());
-                    }
+                Effect::Record(entry) => self.record(*entry),
+                Effect::Alive(sessions) => self.tell(Msg::Alive {
+                    me: person(),
+                    sessions: self.locks.alive(&sessions),
+                }),
+                Effect::TakeRun { key, over } => {
+                    let answer = self.locks.take(&key, over);
+                    queue.extend(app.update(Msg::RunTaken { key, answer }, Timestamp::now()));
                 }
             }
         }
     }
+
+    /// Written beside the loop, in order; only mutations wait for the disk. Of a run that is in other hands now nothing
+    /// more is written here: they write what is true of it.
+    fn record(&mut self, entry: Entry) {
+        if let Some((run, key, over)) = run_of(&entry) {
+            if let Err(why) = self.locks.check(&key) {
+                self.tell(Msg::RunLost { run, why });
+                return;
+            }
+            if over {
+                self.locks.release(&key);
+            }
+        }
+        if let (Some(journal), Some(recorder)) = (self.link.journal(self.journal_dir.as_deref()), &self.recorder) {
+            recorder.write(journal, entry);
+        }
+    }
+
+    /// The session's end, and everything before it, on disk.
+    async fn end(&mut self) {
+        self.record(Entry::new(RecordKind::SessionEnd, "session"));
+        if let Some(recorder) = &self.recorder {
+            let _ = tokio::time::timeout(Duration::from_secs(5), recorder.settled()).await;
+        }
+    }
 }
 
-/// Notes are written beside the loop; only mutations wait for the disk.
-fn record(journal: Arc<Journal>, entry: Entry, records: Option<&Records>) {
-    let wake = records.map(Records::wake);
-    tokio::task::spawn_blocking(move || match journal.append(entry) {
-        Ok(_) => wake.iter().for_each(|w| w.notify_one()),
-        Err(why) => tracing::warn!("a note is not on record: {why}"),
-    });
+/// A run's id and key, and whether it is over, of a record about it.
+fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
+    if entry.kind != RecordKind::Run {
+        return None;
+    }
+    let run = entry.runbook.as_ref()?.run.clone();
+    let started = entry.data.get("started")?.as_str()?;
+    let over = entry.data.get("over").and_then(serde_json::Value::as_bool);
+    let key = crate::journal::replay::run_key(&run, started);
+    Some((run, key, over.unwrap_or_default()))
+}
+
+/// The end of a change that was not begun.
+fn refused(confirmed: &Confirmed, why: String) -> Msg {
+    Msg::Progress(Progress {
+        id: confirmed.plan().id,
+        at: Timestamp::now(),
+        stage: Stage::Done {
+            outcome: Outcome::Refused(why),
+            verdict: None,
+            undo: None,
+        },
+    })
 }

@@ -9,7 +9,7 @@ use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
 use super::second::Second;
 use super::{FieldChange, temporary};
 use crate::journal::temporary::{MARK, TOOK};
-use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, sha256};
+use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, redact_field, sha256};
 
 /// A record about one step of a plan.
 pub(super) fn about(plan: &Plan, kind: RecordKind, step: &PlanStep) -> Entry {
@@ -54,7 +54,7 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
         let pairs = step
             .changes
             .iter()
-            .map(|c| (c.field.clone(), Value::from(of(c).as_str())));
+            .map(|c| (c.field.clone(), redact_field(&c.field, of(c))));
         pairs.collect::<Map<_, _>>().into()
     };
     entry.before = side(|c| &c.before);

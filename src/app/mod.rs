@@ -4,6 +4,9 @@
 //! The deck (panes and attention strip) lies at the bottom; [`layer::Layer`]s lie on it, and the topmost hears the keys.
 
 pub mod activity;
+mod approval;
+mod approval_steps;
+pub mod bastion;
 pub mod command;
 mod commands;
 pub mod doc;
@@ -11,16 +14,23 @@ mod entries;
 pub mod field;
 #[cfg(test)]
 mod flows;
+pub mod follow;
+pub mod follow_file;
+mod guard;
 pub mod layer;
 pub mod layers;
 mod list;
+pub mod live;
 pub mod msg;
+mod params;
 mod place;
 mod recorded;
 mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod unattended;
+pub mod unfinished;
 mod update;
 
 use std::collections::HashMap;
@@ -35,9 +45,10 @@ use crate::model::{
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
-use crate::theme::Role;
 
 pub use activity::{Activity, Toast};
+pub use approval::{Asking, may_answer};
+pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
 pub use list::{List, Moved, Placed, Sort};
@@ -46,19 +57,6 @@ pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
-
-impl Health {
-    /// The look of what is as bad as this.
-    pub fn role(self) -> Role {
-        match self {
-            Self::Critical => Role::Error,
-            Self::Warning => Role::Warn,
-            Self::Moving => Role::Info,
-            Self::Good => Role::Text,
-            Self::Quiet => Role::TextMuted,
-        }
-    }
-}
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,9 +116,12 @@ pub struct App {
     pub runs: Vec<RunEntry>,
     pub books: crate::runbook::library::Library,
     pub recorded: Recorded,
+    pub unfinished: unfinished::Unfinished,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
+    /// The other consoles of this machine.
+    pub bastion: bastion::Bastion,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -171,8 +172,10 @@ impl App {
             runs: Vec::new(),
             books: start.books,
             recorded: Recorded::default(),
+            unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
             contexts: None,
+            bastion: bastion::Bastion::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,
@@ -281,7 +284,7 @@ impl App {
                 Layer::Detail(d) => return Some(d.object.clone()),
                 Layer::History(h) => return Some(h.object.clone()),
                 Layer::Text(t) => return t.object.clone(),
-                Layer::Logs(_) | Layer::Runbook(_) | Layer::Activity(_) | Layer::Item(_) => return None,
+                layer if layer.hides_rows() => return None,
                 _ => {}
             }
         }

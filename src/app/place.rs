@@ -8,6 +8,7 @@ impl App {
     pub(super) fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
         self.connection = connection;
         self.dirty = true;
+        self.recount();
         let Some(place) = self.place().cloned() else {
             return Vec::new();
         };
@@ -35,7 +36,7 @@ impl App {
             match layer {
                 Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
                 Layer::Logs(logs) => effects.push(Effect::CloseLogs(logs.token)),
-                Layer::Plan(plan) => effects.extend(self.run_plan_closed(&plan)),
+                Layer::Plan(plan) => effects.extend(self.plan_closed(&plan)),
                 _ => {}
             }
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::model::postgres::StatementId;
 use crate::model::{CertificateId, Event, Kind, Meta, ObjectRef, Pod, Str, Uid, Workload};
 use crate::panes::Cell;
+use crate::theme::Role;
 
 #[derive(Clone, Debug)]
 pub enum Row {
@@ -86,6 +87,8 @@ pub enum ItemRef {
     HttpCheck {
         name: Str,
     },
+    /// A Kubernetes object that a table of its own shows.
+    Object(ObjectRef),
     /// A line that is read and no more.
     Line,
 }
@@ -138,6 +141,11 @@ impl Row {
 
     /// The Kubernetes object that the row is about.
     pub fn object(&self) -> Option<ObjectRef> {
+        if let Self::Item(item) = self
+            && let ItemRef::Object(object) = &item.what
+        {
+            return Some(object.clone());
+        }
         Some(self.meta()?.object(match self {
             Self::Pod(_) => Kind::Pod,
             Self::Workload(w) => w.kind,
@@ -157,4 +165,17 @@ pub enum Health {
     Good,
     /// Finished, scaled to zero: of no concern.
     Quiet,
+}
+
+impl Health {
+    /// The look of what is as bad as this.
+    pub fn role(self) -> Role {
+        match self {
+            Self::Critical => Role::Error,
+            Self::Warning => Role::Warn,
+            Self::Moving => Role::Info,
+            Self::Good => Role::Text,
+            Self::Quiet => Role::TextMuted,
+        }
+    }
 }

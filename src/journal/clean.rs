@@ -72,9 +72,106 @@ pub fn redact_body(body: &Value) -> Value {
     }
 }
 
+/// First words of fields whose values are kept: sizes, names, versions and states. Of every other field (arguments,
+/// commands, annotations, keys of a ConfigMap) only the name is.
+const SHOWN: [&str; 36] = [
+    "calls",
+    "canary",
+    "change",
+    "condition",
+    "container",
+    "cpu",
+    "dead",
+    "env",
+    "failed",
+    "image",
+    "index",
+    "job",
+    "keys",
+    "limits",
+    "maxReplicas",
+    "memory",
+    "minReplicas",
+    "node",
+    "paused",
+    "pod",
+    "pods",
+    "queue",
+    "replicas",
+    "requests",
+    "resources",
+    "restarted",
+    "revision",
+    "schedulable",
+    "selector",
+    "session",
+    "silence",
+    "statement",
+    "statistics",
+    "unschedulable",
+    "version",
+    "weight",
+];
+
+/// A field's value as it may stand on record.
+pub fn redact_field(field: &str, value: &str) -> Value {
+    let word = field.split([' ', '.']).next().unwrap_or_default();
+    if SHOWN.contains(&word) {
+        Value::from(value)
+    } else if value.is_empty() || value == "none" {
+        Value::from("none")
+    } else {
+        Value::from("(not kept)")
+    }
+}
+
+/// What a server says of a value that it refuses, without the value: it may be anything.
+pub(super) fn hush(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("nvalid value: ") {
+        out.push_str(before);
+        out.push_str("nvalid value: ");
+        rest = after;
+        if let Some(quoted) = after.strip_prefix('"') {
+            // The server writes it as Go does: a quote within is escaped.
+            let mut escaped = false;
+            let end = quoted.char_indices().find(|(_, c)| {
+                let ends = *c == '"' && !escaped;
+                escaped = *c == '\\' && !escaped;
+                ends
+            });
+            out.push_str("(not kept)");
+            rest = end.and_then(|(at, _)| quoted.get(at + 1..)).unwrap_or_default();
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_that_a_server_refuses_is_not_kept_and_the_rest_of_its_sentence_is() {
+        let said = r#"env[0].value: Invalid value: "hun\"ter2": too short, args: Invalid value: 7: no"#;
+        assert_eq!(
+            hush(said),
+            "env[0].value: Invalid value: (not kept): too short, args: Invalid value: 7: no"
+        );
+        assert!(!hush(r#"Invalid value: "hunter2"#).contains("hunter2"));
+        assert_eq!(hush("plain"), "plain");
+    }
+
+    #[test]
+    fn of_a_field_that_is_not_known_only_its_name_is_kept() {
+        assert_eq!(redact_field("replicas", "2"), "2");
+        assert_eq!(redact_field("image web", "web:1"), "web:1");
+        assert_eq!(redact_field("args web", "--token=x"), "(not kept)");
+        assert_eq!(redact_field("metadata/annotations/note", "x"), "(not kept)");
+        assert_eq!(redact_field("args web", "none"), "none");
+    }
 
     #[test]
     fn only_known_fields_of_a_body_are_kept() {

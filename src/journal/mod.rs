@@ -9,6 +9,8 @@
 mod chain;
 mod clean;
 pub mod incident;
+#[cfg(test)]
+mod incident_tests;
 mod level;
 pub mod message;
 mod read;
@@ -26,7 +28,7 @@ pub mod timeline;
 mod write;
 
 pub use chain::sha256;
-pub use clean::redact_body;
+pub use clean::{redact_body, redact_field};
 pub use incident::{Fact, Incident, Incidents, Status};
 pub use level::{Level, Levels};
 pub use read::{Bad, Leaf, Reading, Torn, files, merged, read, unlinked};
@@ -34,7 +36,7 @@ pub use record::{Actor, Entry, Mode, Record, RecordKind, RequestSeen, ResponseSe
 pub use tail::{News, Tail};
 pub use temporary::{Ledger, Temporary};
 pub use timeline::{Moment, Timeline};
-pub use write::{Journal, JournalError, Ticket, Who};
+pub use write::{Journal, JournalError, Ticket, Who, session};
 
 /// No record is longer: what does not fit is left out, and the record says so.
 pub const MAX_RECORD: usize = 8 * 1024;

@@ -206,7 +206,7 @@ impl Replay {
         };
         let number = |at: &str| entry.data.pointer(at).and_then(Value::as_u64).unwrap_or_default();
         let started = text("/started");
-        let key = format!("{}@{started}", book.run);
+        let key = run_key(&book.run, &started);
         let run = self.runs.entry(key.clone()).or_default();
         if entry.what == "noted" {
             let note = (book.step.clone(), entry.outcome.clone());
@@ -323,6 +323,11 @@ impl Replay {
             verdict: self.verdicts.get(plan).map(|(_, text)| text.clone()),
         }
     }
+}
+
+/// Tells a run from every other: ids are short, and come again.
+pub fn run_key(id: &str, started: &str) -> String {
+    format!("{id}@{started}")
 }
 
 /// Whether a result says that nobody knows.

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, fdatasync, flock};
 
-use super::clean::{clean, clean_value};
+use super::clean::{clean, clean_value, hush};
 use super::record::{Actor, Entry, Mode, Record, RecordKind};
 use super::{MAX_RECORD, chain};
 
@@ -46,7 +46,7 @@ impl Who {
         Self {
             host,
             pid,
-            session: format!("{:x}-{pid:x}", Timestamp::now().as_millisecond()),
+            session: session().to_owned(),
             build: format!("quarterdeck/{}", env!("CARGO_PKG_VERSION")),
             actor: Actor {
                 os_user: os_user.unwrap_or_else(|| uid.to_string()),
@@ -58,6 +58,12 @@ impl Who {
             mode,
         }
     }
+}
+
+/// Names this run of the program, over all its connections: unique among those of a host.
+pub fn session() -> &'static str {
+    static SESSION: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    SESSION.get_or_init(|| format!("{:x}-{:x}", Timestamp::now().as_millisecond(), std::process::id()))
 }
 
 /// A written intent; its result refers to it.
@@ -301,7 +307,13 @@ fn fault(path: &Path, doing: &'static str, why: &dyn std::fmt::Display) -> Journ
 }
 
 fn tidy(entry: Entry) -> serde_json::Result<Entry> {
-    serde_json::from_value(clean_value(serde_json::to_value(entry)?))
+    let mut entry: Entry = serde_json::from_value(clean_value(serde_json::to_value(entry)?))?;
+    entry.outcome = hush(&entry.outcome);
+    if let Some(response) = &mut entry.response {
+        response.message = hush(&response.message);
+        response.causes.iter_mut().for_each(|cause| *cause = hush(cause));
+    }
+    Ok(entry)
 }
 
 /// Leaves out what is least needed first; the hash of the body stays in any case.

@@ -43,8 +43,8 @@ fn columns(app: &App) -> Vec<Column> {
     let mut columns = vec![
         Column::new("name", "NAME", Width::Fill(16), 0),
         Column::new("left", "LEFT", Width::Fixed(7), 0).right(),
-        Column::new("issuer", "ISSUER", Width::Grow(12, 30), 2),
-        Column::new("state", "STATE", Width::Grow(9, 40), 0),
+        Column::new("issuer", "ISSUER", Width::Grow(10, 30), 2),
+        Column::new("state", "STATE", Width::Grow(20, 40), 0),
         Column::new("what", "WHAT", Width::Fixed(8), 5),
     ];
     item::source_column(app, SourceKind::Certificates, &mut columns);

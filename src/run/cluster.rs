@@ -1,5 +1,7 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
+mod places;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,15 +12,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{labels, line, read};
-use super::sources::{self, Means, Sources};
+use super::reads::{answer, labels, line};
+use super::recorder::Recorder;
+use super::sources::{Means, Sources};
 use crate::action::{
     ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
     execute,
 };
 use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
 use crate::app::{Msg, Notice, Token};
-use crate::config::{Config, Platform, Target};
+use crate::config::{Config, Target};
 use crate::feed::Inbox;
 use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Login, SignedIn};
 use crate::journal::{Entry, Journal, Mode, RecordKind, Who};
@@ -53,12 +56,15 @@ pub struct Link {
     feeds: Option<Feeds>,
     demand: watch::Sender<Demand>,
     sources: Option<Sources>,
+    /// How they are reached, for plans, changes and what is asked once.
+    reach: Reach,
     wanted: Wanted,
     planner: Option<Planner>,
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
     /// The incident that is open; empty: none.
     incident: String,
+    recorder: Option<Recorder>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -96,11 +102,13 @@ impl Link {
             feeds: None,
             demand: watch::Sender::new(Demand::default()),
             sources: None,
+            reach: Reach::default(),
             wanted: Wanted::default(),
             planner: None,
             actor: None,
             journal: None,
             incident: String::new(),
+            recorder: None,
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -109,6 +117,11 @@ impl Link {
 
     pub fn kubeconfig(&self) -> Option<PathBuf> {
         self.target.kubeconfig.clone()
+    }
+
+    /// The right to change anything; `None` in a read-only console.
+    pub fn grant(&self) -> Option<&WriteGrant> {
+        self.grant.as_deref()
     }
 
     /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
@@ -130,6 +143,11 @@ impl Link {
         self.incident = id;
     }
 
+    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
+    pub fn record_with(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
     pub fn want(&mut self, wanted: Wanted) {
         if let Some(sources) = &self.sources {
             sources.want(&wanted);
@@ -144,49 +162,6 @@ impl Link {
             *d = new;
             changed
         });
-    }
-
-    /// Leaves what it is connected to, and connects anew.
-    pub fn connect(&mut self, context: Option<String>, scope: Option<Scope>) -> Vec<Msg> {
-        let here = self.here.take().or_else(|| self.target.context.clone());
-        let goes = context.is_some() && context != here;
-        if context.is_some() {
-            self.target.context = context;
-        }
-        if goes {
-            self.choose_platform();
-        }
-        self.target.scope = scope.or_else(|| self.target.scope.take());
-        self.feeds = None;
-        self.sources = None;
-        self.cluster = None;
-        self.planner = None;
-        self.actor = None;
-        // What a source of the old place is about to say is not heard any more.
-        drop(self.inbox.renew());
-        self.dial();
-        let context = self.target.context.clone().filter(|_| goes);
-        let sources = self.platform().map(Platform::sources).unwrap_or_default();
-        context
-            .map(|context| Msg::Leaving { context, sources })
-            .into_iter()
-            .collect()
-    }
-
-    /// The platform to which the new context belongs, if any, and its namespaces.
-    fn choose_platform(&mut self) {
-        let Some(context) = &self.target.context else { return };
-        let known = self.visited.get(context).cloned();
-        let kubeconfig = self.target.kubeconfig.as_deref();
-        self.target.platform = known.unwrap_or_else(|| {
-            let platform = self.config.platform_of(context, kubeconfig);
-            platform.map(|p| p.name.clone())
-        });
-        self.target.scope = self.config.scope(self.platform());
-    }
-
-    fn platform(&self) -> Option<&Platform> {
-        self.config.platform(self.target.platform.as_deref()?)
     }
 
     fn dial(&mut self) {
@@ -214,7 +189,15 @@ impl Link {
         });
     }
 
+    /// Looks at the sources beside Kubernetes now.
+    pub fn look_again(&self) {
+        if let Some(sources) = &self.sources {
+            sources.look_again();
+        }
+    }
+
     pub async fn retry(&mut self) {
+        self.look_again();
         match &self.feeds {
             Some(feeds) => feeds.wake().await,
             None => self.dial(),
@@ -262,13 +245,21 @@ impl Link {
         self.here = Some(place.context.clone());
         self.visited.insert(place.context.clone(), self.target.platform.clone());
         let class = class(&self.config, &place);
+        self.feeds = Some(Feeds::start(
+            cluster.clone(),
+            place.scope.clone(),
+            self.inbox.clone(),
+            self.demand.subscribe(),
+        ));
+        // After the feeds: they begin a new time, and what older ones still say is not heard.
+        self.start_sources(Some(cluster.clone()));
         let planner = Planner {
             reader: cluster.reader().clone(),
             place: place.clone(),
             class,
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
-            sources: self.reach(&cluster),
+            sources: self.reach.clone(),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {
             place: place.clone(),
@@ -284,7 +275,9 @@ impl Link {
                     journal.set_incident(&self.incident);
                     let mut entry = Entry::new(RecordKind::SessionStart, "session");
                     entry.reason = format!("{} on {}", place.context, place.server);
-                    super::record(Arc::new(journal.clone()), entry, None);
+                    if let Some(recorder) = &self.recorder {
+                        recorder.write(Arc::new(journal.clone()), entry);
+                    }
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
@@ -295,13 +288,6 @@ impl Link {
             }
         }
         self.planner = Some(planner);
-        self.feeds = Some(Feeds::start(
-            cluster.clone(),
-            place.scope,
-            self.inbox.clone(),
-            self.demand.subscribe(),
-        ));
-        self.start_sources(Some(cluster.clone()));
         let (asker, sender, attempt) = (cluster.clone(), self.sender.clone(), self.attempt);
         tokio::spawn(async move {
             let user = match feed::access::who_am_i(&asker).await {
@@ -319,25 +305,12 @@ impl Link {
         msgs
     }
 
-    /// How the platform's other sources are reached, for plans and changes.
-    fn reach(&self, cluster: &Cluster) -> Reach {
-        let mut reach = self.platform().map_or_else(Reach::default, |platform| {
-            sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
-        });
-        reach.job_templates = self
-            .config
-            .paths
-            .config
-            .iter()
-            .map(|folder| folder.join("jobs"))
-            .collect();
-        reach
-    }
-
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
     fn start_sources(&mut self, cluster: Option<Cluster>) {
+        let means = Means::here(cluster, self.grant.clone());
+        self.reach = self.ways(&means);
         let Some(platform) = self.platform() else { return };
-        let sources = Sources::start(platform, &Means::here(cluster, self.grant.clone()), &self.inbox);
+        let sources = Sources::start(platform, &means, &self.inbox);
         sources.want(&self.wanted);
         self.sources = Some(sources);
     }
@@ -425,7 +398,8 @@ impl Link {
 
     /// Why no second person is asked, and whether one may go on without.
     pub fn alone(&self) -> (String, bool) {
-        if self.config.policy.two_person {
+        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
+        if production && self.config.policy.two_person_from().is_some() {
             (
                 "policy asks for a second person, and there is no way to ask one".to_owned(),
                 false,
@@ -465,18 +439,36 @@ impl Link {
                 in_flight.send_modify(|n| *n = n.saturating_sub(1));
             }
         });
+        let recorder = self.recorder.clone();
         tokio::spawn(async move {
+            let earlier = match recorder {
+                Some(recorder) => recorder.settled().await,
+                None => Ok(()),
+            };
+            if let Err(why) = earlier {
+                let outcome = Outcome::NotRecorded(why);
+                let (id, at) = (confirmed.plan().id, Timestamp::now());
+                let stage = Stage::Done {
+                    outcome,
+                    verdict: None,
+                    undo: None,
+                };
+                let _ = progress.send(Progress { id, at, stage }).await;
+                return;
+            }
             execute(&actor, &grant, confirmed, progress).await;
         });
     }
 
     pub fn fetch(&self, token: Token, what: Fetch) {
-        let (cluster, sender) = (self.cluster.clone(), self.sender.clone());
+        let (cluster, actor, reach, sender) = (
+            self.cluster.clone(),
+            self.actor.clone(),
+            self.reach.clone(),
+            self.sender.clone(),
+        );
         tokio::spawn(async move {
-            let answer = match cluster {
-                None => Err("not connected to a cluster".to_owned()),
-                Some(cluster) => read(&cluster, what).await,
-            };
+            let answer = answer(cluster, actor, &reach, what).await;
             let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
         });
     }

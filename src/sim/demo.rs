@@ -118,7 +118,9 @@ pub async fn start(options: Options) -> Result<Demo> {
         let now = Timestamp::now()
             .round(Unit::Second)
             .unwrap_or_else(|_| Timestamp::now());
-        let (mut world, clock) = cortex::begin(now, cortex::Options { calm: options.calm });
+        let begun = now - cortex::ACME_TAKES;
+        let (mut world, clock) = cortex::begin(begun, cortex::Options { calm: options.calm });
+        cortex::add_acme(&mut world, &clock);
         if options.pods > 0 {
             world.add_load(options.pods, options.events_per_second);
         }
@@ -317,6 +319,9 @@ name = "cortex-api availability"
 target = 99.9
 service = "cortex-api"
 min_rate = 1.0
+[[http]]
+name = "prometheus"
+url = "{url}/-/healthy"
 [[certificates]]
 name = "cluster"
 ingress_address = "{ingress}"

@@ -150,11 +150,22 @@ async fn the_journal_holds_intent_result_and_verification_without_secrets() {
     assert!(desk.fake.writes()[0].body.to_string().contains("hunter2"));
     let journal = desk.journal();
     let kinds: Vec<RecordKind> = journal.records.iter().map(|r| r.entry.kind).collect();
-    assert_eq!(kinds, [RecordKind::Intent, RecordKind::Result, RecordKind::Verify]);
-    assert_eq!(journal.broken_at, None);
-    let [intent, result, verify] = journal.records.as_slice() else {
+    let expected = [
+        RecordKind::Confirm,
+        RecordKind::Intent,
+        RecordKind::Result,
+        RecordKind::Verify,
+    ];
+    assert_eq!(kinds, expected);
+    assert!(journal.is_whole());
+    let [confirm, intent, result, verify] = journal.records.as_slice() else {
         panic!()
     };
+    assert_eq!(confirm.entry.plan_hash, intent.entry.plan_hash);
+    assert_eq!(
+        (confirm.entry.reason.as_str(), &confirm.entry.data["steps"]),
+        ("worker backlog, INC-214", &1.into())
+    );
     assert_eq!(result.entry.refers, Some(intent.seq));
     assert_eq!(intent.entry.reason, "worker backlog, INC-214");
     assert_eq!(intent.entry.after["image web"], "registry.lab/cortex/web:1.4.0");

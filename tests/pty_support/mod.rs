@@ -103,6 +103,8 @@ impl Home {
 
 /// How to start it.
 pub struct Start<'a> {
+    /// What is started: `qd`, or what starts it.
+    program: &'static str,
     pub home: &'a Home,
     pub args: Vec<String>,
     pub env: Vec<(&'a str, &'a str)>,
@@ -112,6 +114,7 @@ pub struct Start<'a> {
 impl<'a> Start<'a> {
     pub fn new(home: &'a Home, args: &[&str]) -> Self {
         Self {
+            program: env!("CARGO_BIN_EXE_qd"),
             home,
             args: args.iter().map(|a| (*a).to_owned()).collect(),
             env: Vec::new(),
@@ -137,6 +140,11 @@ impl<'a> Start<'a> {
         let config = std::fs::read_to_string(servers.demo.config()).unwrap();
         let path = home.write("demo.toml", &format!("{at_once}{config}"));
         Self::new(home, &["--config", path.to_str().unwrap()])
+    }
+
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = program;
+        self
     }
 
     pub fn size(mut self, columns: u16, rows: u16) -> Self {
@@ -195,7 +203,7 @@ impl Console {
         let pair = native_pty_system().openpty(size(start.size)).unwrap();
         let path = pair.master.tty_name().unwrap();
         let tty = std::fs::File::options().read(true).write(true).open(path).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_qd"));
+        let mut command = CommandBuilder::new(start.program);
         command.args(&start.args);
         command.env_clear();
         command.cwd(start.home.path());

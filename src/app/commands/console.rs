@@ -68,7 +68,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "feed.refresh",
-        doc: "try lost connections again now",
+        doc: "try lost connections again now, and look at every source anew",
         short: "retry",
         group: G,
         when: always,
@@ -84,7 +84,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "context.pick",
-        doc: "switch to another context of the kubeconfig",
+        doc: "switch to another context of the kubeconfig, or to another platform of the configuration",
         short: "context",
         group: G,
         when: always,
@@ -161,6 +161,14 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: always,
         run: |app| go(app, PaneId::Alerts),
+    },
+    Command {
+        id: "pane.nodes",
+        doc: "go to the nodes, CronJobs and Jobs",
+        short: "nodes",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Nodes),
     },
     Command {
         id: "pane.view",
@@ -360,7 +368,7 @@ fn ask_quit(app: &mut App) -> Vec<Effect> {
     let runs = app.runs.iter().filter(|r| r.is_live()).count();
     let detail = match (live, runs) {
         (0, 0) => "Nothing is under way.".to_owned(),
-        (0, n) => format!("{n} runbook under way: it will stand as abandoned."),
+        (0, n) => format!("{n} runbook under way: it stays open, and is offered at the next start."),
         (n, _) => format!("{n} change still being verified: it goes on in the cluster, but nobody will watch it."),
     };
     app.layers.push(Layer::Question(Question {

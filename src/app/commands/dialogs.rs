@@ -113,6 +113,7 @@ fn answer(app: &mut App, given: Option<bool>) -> Vec<Effect> {
             app.leaving = true;
             vec![Effect::Quit]
         }
+        QuestionFor::ResumeChanged => app.take_run(),
         QuestionFor::AbortRun(run) => app.run_event(
             run,
             Event::Abort {

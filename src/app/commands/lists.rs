@@ -225,7 +225,7 @@ fn on_pane(app: &App) -> Result<(), String> {
 
 fn has_list(app: &App) -> Result<(), String> {
     match app.layers.last() {
-        None | Some(Layer::History(_) | Layer::Activity(_)) => Ok(()),
+        None | Some(Layer::History(_) | Layer::Activity(_) | Layer::Unfinished(_)) => Ok(()),
         Some(_) => Err("there is no table here".to_owned()),
     }
 }
@@ -239,6 +239,7 @@ fn has_subject(app: &App) -> Result<(), String> {
 fn move_to(app: &mut App, to: impl Fn(usize, usize, usize) -> usize) -> Vec<Effect> {
     let now = app.now;
     let activities = app.activities.len();
+    let unfinished = app.unfinished.items.len();
     match app.layers.last_mut() {
         Some(Layer::History(h)) => {
             let n = h.rows().len();
@@ -246,6 +247,7 @@ fn move_to(app: &mut App, to: impl Fn(usize, usize, usize) -> usize) -> Vec<Effe
             h.scroll.top = 0;
         }
         Some(Layer::Activity(a)) => a.cursor = to(a.cursor, activities, 10).min(activities.saturating_sub(1)),
+        Some(Layer::Unfinished(u)) => u.cursor = to(u.cursor, unfinished, 10).min(unfinished.saturating_sub(1)),
         Some(_) => {}
         None => {
             let list = app.list_mut();
@@ -277,6 +279,7 @@ fn open(app: &mut App) -> Vec<Effect> {
             let at = a.cursor;
             super::actions::undo_at(app, at)
         }
+        Some(Layer::Unfinished(_)) => app.run_command("unfinished.resume"),
         _ => super::objects::open_selected(app),
     }
 }

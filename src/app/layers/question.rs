@@ -4,6 +4,8 @@
 pub enum QuestionFor {
     Quit,
     AbortRun(u64),
+    /// Go on with a run whose runbook was changed since.
+    ResumeChanged,
 }
 
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@
 use super::progress::later;
 use super::{Effect, Phase, Run, Status, StepState, Undoable};
 use crate::action::{Request, Undo};
+use crate::runbook::cel::Answer;
 use crate::runbook::facts::{Facts, Subject};
 use crate::runbook::format::Runbook;
 use crate::runbook::value::Value;
@@ -34,6 +35,9 @@ pub struct Saved {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     pub phase: Kept,
+    /// What steps handed on, by `out.NAME`; what was not known stays so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rolling_back: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -135,6 +139,14 @@ impl Run {
                 Phase::Stopped => Kept::Stopped,
                 _ => Kept::Open,
             },
+            outputs: self
+                .outputs
+                .iter()
+                .filter_map(|(name, answer)| match answer {
+                    Answer::Known(value) => Some((name.clone(), value.clone())),
+                    Answer::Unknown(_) => None,
+                })
+                .collect(),
             rolling_back: self.status == Status::RollingBack,
             undos: self
                 .undos
@@ -198,6 +210,11 @@ impl Run {
             let todo = run.states.iter().position(|state| *state == StepState::Todo);
             todo.unwrap_or(run.states.len())
         });
+        let outputs = saved
+            .outputs
+            .into_iter()
+            .map(|(name, value)| (name, Answer::Known(value)));
+        run.outputs = outputs.collect();
         run.next_ask = saved.asks;
         if saved.rolling_back {
             run.status = Status::RollingBack;

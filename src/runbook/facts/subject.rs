@@ -112,6 +112,7 @@ mod maybe_text {
     use super::Str;
     use serde::Deserialize as _;
 
+    #[allow(clippy::ref_option)] // serde's own shape
     pub fn serialize<S: serde::Serializer>(text: &Option<Str>, to: S) -> Result<S::Ok, S::Error> {
         match text {
             Some(text) => to.serialize_some(&**text),
@@ -155,6 +156,8 @@ impl About {
             Self::Redis { source, .. } => format!("redis/{source}"),
             Self::Certificate { namespace, name, .. } => format!("certificate/{namespace}/{name}"),
             Self::Alert { source, name } => format!("alert/{source}/{name}"),
+            Self::Node(node) => format!("node/{}", node.name),
+            Self::Job(job) => format!("{}/{}/{}", job.kind.short(), job.namespace, job.name),
             _ => return None,
         })
     }

@@ -23,6 +23,8 @@ pub enum Fault {
     },
     /// Wait before answering (the request takes effect after the wait).
     Delay(Duration),
+    /// Do what was asked, then wait before answering.
+    DelayAfter(Duration),
     /// Close the connection without an answer; nothing took effect.
     Drop,
     /// Do what was asked, then close the connection without an answer.

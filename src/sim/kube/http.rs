@@ -164,6 +164,7 @@ pub(crate) async fn serve(
     };
     let dropped = || io::Error::new(io::ErrorKind::ConnectionAborted, "dropped on demand");
     let mut drop_after = false;
+    let mut delay_after = None;
     match api.faults.hit(&method, &path, &user) {
         None => {}
         Some(Fault::Refuse(status)) => {
@@ -188,6 +189,7 @@ pub(crate) async fn serve(
             return Err(dropped());
         }
         Some(Fault::DropAfter) => drop_after = true,
+        Some(Fault::DelayAfter(time)) => delay_after = Some(time),
     }
     let reply = match answer(&api, known, &method, &agent, request).await {
         Ok(reply) => reply,
@@ -198,6 +200,9 @@ pub(crate) async fn serve(
         return Err(dropped());
     }
     log(reply.status().as_u16());
+    if let Some(time) = delay_after {
+        tokio::time::sleep(time).await;
+    }
     Ok(reply)
 }
 

@@ -121,7 +121,7 @@ impl Upkeep {
         match self.what {
             What::Vacuum { .. } => (1.0 + 4.0 * size).min(12.0),
             What::Analyze => 0.3,
-            What::Reindex(_) => 3.0,
+            What::Reindex(_) => 8.0,
         }
     }
 }

@@ -159,6 +159,7 @@ impl Cortex {
                 let active = key(line.name, "active");
                 // What is at work is done; the next is taken.
                 if let Some(id) = keys.rpop(&active) {
+                    keys.remove(&lock(line.name, &id));
                     finish(keys, line, &id, ms);
                 }
                 refill(keys, line, ms);

@@ -1,14 +1,16 @@
 //! Actions against the demonstration platform: the real wire over TLS, the real clients, controllers that react.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod objects;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Reach, Refusal, Request,
-    RollbackTo, Verdict, WriteGrant, execute,
+    ActionId, Actor, Alphabet, Class, Confirm, Confirmation, NewValue, ObjectAsk, Outcome, Pace, Plan, Planner, Policy,
+    Reach, Refusal, Request, Resources, RollbackTo, Undo, Verdict, WriteGrant, execute,
 };
 use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::journal::{Journal, Mode, Who};
@@ -87,8 +89,9 @@ impl Stage {
 
     fn value(&self, kind: Kind, name: &str) -> Value {
         let r: &'static Resource = resource(kind.group(), kind.plural()).unwrap();
+        let place = if kind.namespaced() { "cortex" } else { "" };
         self.store
-            .get(r, "cortex", name)
+            .get(r, place, name)
             .unwrap_or_else(|| panic!("{name}"))
             .value()
     }
@@ -97,9 +100,16 @@ impl Stage {
         let uid = self.value(kind, name)["metadata"]["uid"].as_str().unwrap().into();
         ObjectRef {
             kind,
-            namespace: "cortex".into(),
+            namespace: if kind.namespaced() { "cortex".into() } else { "".into() },
             name: name.into(),
             uid,
+        }
+    }
+
+    fn ask(&self, kind: Kind, name: &str, ask: ObjectAsk) -> Request {
+        Request::Object {
+            target: self.target(kind, name),
+            ask,
         }
     }
 
@@ -125,7 +135,11 @@ impl Stage {
     }
 
     async fn run(&self, ask: Request) -> (Outcome, Option<Verdict>) {
-        let mut plan = self.plan(ask).await.unwrap_or_else(|e| panic!("{e}: {}", e.hint));
+        let plan = self.plan(ask).await.unwrap_or_else(|e| panic!("{e}: {}", e.hint));
+        self.carry_out(plan).await
+    }
+
+    async fn carry_out(&self, mut plan: Plan) -> (Outcome, Option<Verdict>) {
         plan.verify.soak_s = plan.verify.soak_s.min(1);
         plan.verify.deadline_s = 20;
         let typed = match &plan.confirm {
