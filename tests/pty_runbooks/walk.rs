@@ -89,7 +89,8 @@ impl Walk {
         self.at(step);
         self.console.see("↵ go on");
         self.send("e");
-        self.console.see("↵ take ");
+        // Typed, or chosen from what there is.
+        self.console.see("esc cancel");
         self.send("\x15");
         self.console.type_in(value);
         self.send("\r");
