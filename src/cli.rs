@@ -35,6 +35,9 @@ pub struct Options {
     /// Never change anything; cannot be left while it runs
     #[arg(long, global = true)]
     pub read_only: bool,
+    /// Journal file of another console to follow, in a read-only one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub follow: Option<PathBuf>,
     /// Configuration file instead of the user's
     #[arg(long, global = true, value_name = "PATH")]
     pub config: Option<PathBuf>,
@@ -219,6 +222,8 @@ pub enum RunbookCommand {
         #[arg(value_name = "ID")]
         id: String,
     },
+    /// Run one without a screen: it ends at the first step that needs a person
+    Run(RunbookRun),
     /// Check files; `file:line:column: what`, exit code 1 when something is wrong
     Lint {
         #[arg(value_name = "FILE", required = true)]
@@ -226,6 +231,27 @@ pub enum RunbookCommand {
     },
     /// Print the facts over which conditions may speak
     Facts(Print),
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunbookRun {
+    #[arg(value_name = "ID")]
+    pub id: String,
+    /// What it is about: deployment/NAMESPACE/NAME, queue/SOURCE/NAME
+    #[arg(long, value_name = "TARGET")]
+    pub on: Option<String>,
+    /// A parameter, or the answer to a question of the runbook; may be given several times
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub params: Vec<String>,
+    /// Show the first plan and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Confirm what is small and reversible (R0 and R1); anything riskier ends the run
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Form of the answer; JSON is one object a line
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
 }
 
 #[derive(Debug, Clone, Default, Args)]

@@ -9,7 +9,9 @@ mod records;
 mod report;
 mod screen;
 pub(crate) mod sources;
+mod spool;
 mod taste;
+mod unattended;
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -31,6 +33,7 @@ use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use taste::keymap;
+pub use unattended::{Wish, unattended};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -95,6 +98,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.recorded.me = crate::journal::Who::here("", crate::journal::Mode::Live)
+        .actor
+        .person()
+        .to_owned();
+    app.recorded.service.clone_from(&config.incident.service);
+    app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();
     let mut performer = Performer {
         link: Link::new(config.clone(), target.ok(), inbox.clone(), sender.clone()),
@@ -113,7 +122,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         suspend: false,
         login: false,
         bell: false,
+        spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
     };
+    if let Some(path) = config.follow.clone() {
+        app.follow_recorded();
+        spool::follow_file(path, sender.clone());
+    }
     painter.draw(&mut app)?;
     let records = Records::start(config.paths.journal().into_iter().collect(), sender.clone());
     let recorder = Recorder::start(sender, records.wake());
@@ -177,6 +191,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             () = tokio::time::sleep(tick) => effects = app.update(Msg::Tick, Timestamp::now()),
         }
         performer.perform(&mut app, effects).await;
+        performer.spool.show(&app);
         if performer.login {
             performer.login = false;
             painter.suspend();
@@ -214,6 +229,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     // Nobody takes what still comes: whoever sends it must not wait for us.
     drop(events);
     painter.leave();
+    performer.spool.leave();
     settle(performer.link.in_flight(), &mut signals).await;
     performer.end().await;
     Ok(())
@@ -298,6 +314,7 @@ struct Performer {
     login: bool,
     bell: bool,
     copies: Vec<String>,
+    spool: spool::SpoolLine,
 }
 
 impl Performer {
@@ -307,6 +324,12 @@ impl Performer {
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    fn end_logs(&mut self) {
+        for task in self.logs.drain().map(|(_, t)| t) {
+            task.abort();
+        }
     }
 
     /// Writes the report beside the loop, and says where it is.
@@ -344,20 +367,25 @@ impl Performer {
                 Effect::Copy(text) => self.copies.push(text),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
+                Effect::LookAgain => self.link.look_again(),
                 Effect::Login => self.login = true,
                 Effect::ListContexts => {
-                    let kubeconfig = self.link.kubeconfig();
+                    let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
                     let sender = self.sender.clone();
                     tokio::spawn(async move {
-                        let answer = reads::contexts(kubeconfig).await;
+                        let answer = reads::contexts(kubeconfig, platforms).await;
                         let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
                     });
                 }
                 Effect::Connect { context, scope } => {
-                    for task in self.logs.drain().map(|(_, t)| t) {
-                        task.abort();
-                    }
+                    self.end_logs();
                     for msg in self.link.connect(context, scope) {
+                        queue.extend(app.update(msg, Timestamp::now()));
+                    }
+                }
+                Effect::GoTo(platform) => {
+                    self.end_logs();
+                    for msg in self.link.go_to(&platform) {
                         queue.extend(app.update(msg, Timestamp::now()));
                     }
                 }
@@ -370,11 +398,13 @@ impl Performer {
                     }
                 }
                 Effect::Stop(id) => self.link.stop(id),
-                Effect::AskApproval { run, ask, .. } => {
-                    let (why, solo) = self.link.alone();
-                    let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
-                    queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
-                }
+                Effect::AskApproval { run, ask, text, .. } => match self.link.alone() {
+                    (why, solo @ true) => {
+                        let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
+                        queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
+                    }
+                    (_, false) => queue.extend(app.ask_for_step(run, ask, &text)),
+                },
                 Effect::Fetch(token, what) => self.link.fetch(token, what),
                 Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
                     Ok(task) => {
@@ -393,6 +423,10 @@ impl Performer {
                     if let Some(task) = self.logs.remove(&token) {
                         task.abort();
                     }
+                }
+                Effect::Spool(order) => {
+                    let journal = self.link.journal(self.journal_dir.as_deref());
+                    self.spool.perform(order, self.link.grant(), journal);
                 }
                 Effect::Incident(id) => self.link.set_incident(id),
                 Effect::Report(of) => self.report(of),

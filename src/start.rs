@@ -54,7 +54,12 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
         Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
         Some(Command::Report(args)) => return answer(records::report(cli.options, &args)),
-        Some(Command::Runbook(args)) => return answer(records::runbook(cli.options, &args)),
+        Some(Command::Runbook(args)) => {
+            return match args.command {
+                crate::cli::RunbookCommand::Run(run) => runbook(cli.options, run).await,
+                _ => answer(records::runbook(cli.options, &args)),
+            };
+        }
         Some(Command::Queues(p)) => return print(cli.options, What::Queues, p.output).await,
         Some(Command::Queries(p)) => return print(cli.options, What::Queries, p.output).await,
         Some(Command::Redis(p)) => return print(cli.options, What::Redis, p.output).await,
@@ -142,7 +147,40 @@ const fn level(config: &Config) -> &'static str {
 }
 
 async fn console(options: Options) -> anyhow::Result<()> {
-    Box::pin(crate::run::console(load(options))).await
+    let loaded = load(options);
+    if loaded.config.follow.is_some() && !loaded.config.policy.is_read_only() {
+        anyhow::bail!("only a read-only console follows a file: add --read-only");
+    }
+    Box::pin(crate::run::console(loaded)).await
+}
+
+/// `qd runbook run`
+async fn runbook(options: Options, args: crate::cli::RunbookRun) -> ExitCode {
+    let mut given = std::collections::BTreeMap::new();
+    for pair in &args.params {
+        let Some((name, value)) = pair.split_once('=') else {
+            complain(&format!("--param {pair}: expected NAME=VALUE"));
+            return ExitCode::from(2);
+        };
+        given.insert(name.to_owned(), value.to_owned());
+    }
+    let wish = crate::run::Wish {
+        book: args.id,
+        on: args.on,
+        leave: crate::app::unattended::Leave {
+            yes: args.yes,
+            dry_run: args.dry_run,
+            given,
+        },
+    };
+    let line = |value: &serde_json::Value| say(&headless::runbooks::line(value, args.output));
+    match Box::pin(crate::run::unattended(load(options), wish, line)).await {
+        Ok(end) => ExitCode::from(headless::runbooks::verdict(end).code()),
+        Err(why) => {
+            complain(&why);
+            ExitCode::from(2)
+        }
+    }
 }
 
 async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {

@@ -182,7 +182,7 @@ fn data_flows_from_feed_to_screen_and_intent_the_other_way() {
         ("journal", &["text"]),
         ("feed", &["action", "config", "model", "text"]),
         ("action", &["config", "feed", "journal", "model", "text"]),
-        ("config", &["cli", "model", "signal", "text"]),
+        ("config", &["cli", "journal", "model", "signal", "text"]),
         ("term", &["keys", "theme"]),
         ("sim", &[]),
     ]);

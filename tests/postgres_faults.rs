@@ -11,7 +11,7 @@ use quarterdeck::action::{ActionId, Actor, Outcome, PostgresAsk, REGISTRY, WhyNo
 use quarterdeck::config::PostgresSource;
 use quarterdeck::feed::postgres::Fault;
 use quarterdeck::model::postgres::StatementId;
-use quarterdeck::model::{Freshness, SourceKind};
+use quarterdeck::model::{Freshness, Postgres, SourceKind};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_is_said_and_survived() {
@@ -309,4 +309,62 @@ async fn a_standby_is_told_from_its_primary_and_left_alone() {
     let desk = Desk::new(&standby.dsn("postgres"));
     let no = desk.plan(vacuum("t")).await.unwrap_err();
     assert!(no.what.contains("is a standby"), "{no}");
+}
+
+/// The primary dies and its standby is promoted: who names both servers is on the new primary, and who was connected to
+/// the standby learns that it is none any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_is_followed_to_the_new_primary() {
+    let mut primary = Pg::start(15, "").await;
+    primary
+        .admin()
+        .await
+        .batch_execute("SELECT pg_create_physical_replication_slot('second')")
+        .await
+        .unwrap();
+    let standby = primary.standby("second").await;
+    let both = format!(
+        "postgres://qd@127.0.0.1:{},127.0.0.1:{}/postgres?target_session_attrs=primary",
+        primary.port, standby.port
+    );
+    let mut either = Running::start(server(&both));
+    let mut second = Running::start(standby.server("qd"));
+    let role = |p: &Postgres| p.server.fresh().map(|s| s.in_recovery);
+    either
+        .until("the primary", |p, reach| reach.is_fresh() && role(p) == Some(false))
+        .await;
+    second
+        .until("the standby", |p, _| {
+            role(p) == Some(true) && p.standby.fresh().is_some()
+        })
+        .await;
+    primary.down();
+    either
+        .until("the loss of the primary", |_, reach| {
+            matches!(reach, Freshness::Stale { .. })
+        })
+        .await;
+    standby
+        .admin()
+        .await
+        .batch_execute("SELECT pg_promote()")
+        .await
+        .unwrap();
+    for feed in [&mut either, &mut second] {
+        let seen = feed
+            .until("the new primary", |p, reach| {
+                reach.is_fresh() && role(p) == Some(false) && p.activity.fresh().is_some()
+            })
+            .await;
+        assert_eq!(seen.standby.last(), None, "it lags behind nobody");
+    }
+    // What may be planned follows from it.
+    standby
+        .admin()
+        .await
+        .batch_execute("CREATE TABLE t (id int)")
+        .await
+        .unwrap();
+    let desk = Desk::new(&standby.dsn("postgres"));
+    assert!(desk.plan(vacuum("t")).await.is_ok());
 }

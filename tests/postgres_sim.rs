@@ -11,7 +11,9 @@ mod postgres_support;
 
 use std::process::Command;
 
+use postgres_support::desk::{self, Desk, table};
 use postgres_support::{Running, server, server_with};
+use quarterdeck::action::{Outcome, PostgresAsk, Relation, Verdict};
 use quarterdeck::config::PostgresSource;
 use quarterdeck::feed::postgres::{Env, Server as Reached};
 use quarterdeck::model::Postgres;
@@ -215,14 +217,47 @@ async fn an_index_is_built_anew_and_counters_begin_anew_and_the_pools_show() {
     feed.until("its progress", |p, _| {
         p.work
             .fresh()
-            .is_some_and(|w| w.iter().any(|w| w.phase.starts_with("building index")))
+            .is_some_and(|w| w.iter().any(|w| w.what == "reindex concurrently"))
     })
     .await;
     reindex.await.unwrap().unwrap();
+    // As after a change: what is read once in two minutes is read now.
+    feed.wanted.send_modify(|w| w.again += 1);
     feed.until("it is valid", |p, _| {
         p.indexes.fresh().is_some_and(|i| !i.iter().any(|i| i.invalid))
     })
     .await;
+    // The same through plan, confirmation and verdict; the counters of one statement, and no other's.
+    let statements = feed
+        .until("the statements", |p, _| p.statements.fresh().is_some())
+        .await
+        .statements
+        .last()
+        .unwrap()
+        .rows
+        .clone();
+    let desk = Desk::new(&sim.url());
+    let index = Relation {
+        schema: "public".into(),
+        name: invalid.clone(),
+    };
+    for change in [
+        PostgresAsk::Reindex { index },
+        PostgresAsk::ResetStatement {
+            id: statements[0].id.clone(),
+        },
+        PostgresAsk::Vacuum {
+            table: table("tasks"),
+            analyze: true,
+        },
+        PostgresAsk::Analyze {
+            table: table("threads"),
+        },
+    ] {
+        let (outcome, verdict, _) = desk.run(desk::ask(change.clone())).await;
+        assert_eq!(outcome, Outcome::Applied, "{change:?}");
+        assert!(matches!(verdict, Some(Verdict::Healthy(_))), "{change:?}: {verdict:?}");
+    }
     let no = ask(&sim.url(), "REINDEX INDEX CONCURRENTLY nothing").await.unwrap_err();
     assert!(no.contains("does not exist"), "{no}");
 }

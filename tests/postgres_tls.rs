@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 mod postgres_support;
+mod qd_support;
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
@@ -128,4 +129,60 @@ async fn a_password_is_bound_to_the_channel_and_never_told() {
     );
     let none = server(&dsn(&pg, &bound)).connect().await.map(|_| ()).unwrap_err();
     assert!(matches!(none, Fault::NotLetIn(_)), "{none}");
+}
+
+/// An API server in front of a Service `postgres-core` in `data`, behind which is this server.
+async fn api(pg: &Pg) -> quarterdeck::sim::kube::Server {
+    use quarterdeck::sim::kube::resources::{PODS, SERVICES};
+    use quarterdeck::sim::kube::{Clock, NoPlatform, Server, ServerOptions, Store};
+    use serde_json::json;
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let store = Store::new(Clock::real());
+    store.put(
+        &SERVICES,
+        json!({"metadata": {"name": "postgres-core", "namespace": "data"},
+            "spec": {"selector": {"app": "postgres"}, "clusterIP": "10.0.0.1", "ports": [{"port": 5432, "targetPort": 5432}]}}),
+    );
+    store.put(
+        &PODS,
+        json!({"metadata": {"name": "postgres-0", "namespace": "data", "labels": {"app": "postgres"}},
+            "spec": {"containers": [{"name": "postgres", "ports": [{"containerPort": 5432}]}]},
+            "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}),
+    );
+    let server = Server::start(store, std::sync::Arc::new(NoPlatform), ServerOptions::default())
+        .await
+        .unwrap();
+    server
+        .forwards()
+        .add("data", "postgres", 5432, ([127, 0, 0, 1], pg.port).into());
+    server
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn through_the_api_server_the_certificate_must_still_be_the_services() {
+    let (pg, root) = secured("postgres-core.data.svc", "host all all all trust").await;
+    let server = api(&pg).await;
+    let home = tempfile::tempdir().unwrap();
+    let kubeconfig = home.path().join("kubeconfig");
+    server.write_kubeconfig(&kubeconfig).unwrap();
+    let qd = |host: &str| {
+        qd_support::Qd::new(&format!(
+            "[[platform]]\nname = 'lab'\nkubeconfig = '{}'\n[[platform.postgres]]\nname = 'core'\n\
+             via = 'port-forward:data/svc/postgres-core:5432'\n\
+             dsn = 'host={host} user=qd dbname=postgres sslmode=verify-full sslrootcert={root}'\n",
+            kubeconfig.display()
+        ))
+    };
+    let own = qd("postgres-core.data.svc");
+    let (code, json, said) = own.json(&["queries"]);
+    assert_eq!(code, 0, "{said}");
+    let wire = json["postgres"][0]["wire"].as_str().unwrap();
+    assert!(wire.contains("TLS, verified"), "{wire}");
+    let (code, _, said) = qd("postgres-other.data.svc").json(&["queries"]);
+    assert!(code == 2 && said.contains("TLS"), "{said}");
+    // To look only is not to tunnel.
+    server.requests().clear();
+    let (code, _, said) = own.json(&["queries", "--read-only"]);
+    assert!(code == 2 && said.contains("needs a direct address"), "{said}");
+    assert!(!server.requests().all().iter().any(|r| r.path.contains("portforward")));
 }

@@ -8,6 +8,10 @@ mod hostile;
 #[path = "pty/life.rs"]
 mod life;
 mod pty_support;
+#[path = "pty/second.rs"]
+mod second;
+#[path = "pty/sources.rs"]
+mod sources;
 
 use std::time::Duration;
 

@@ -76,13 +76,14 @@ fn keys(section: &str) -> Vec<String> {
 /// The lists of sources in a platform.
 const SOURCES: [&str; 6] = ["postgres", "redis", "queues", "prometheus", "certificates", "http"];
 
-const SECTIONS: [&str; 6] = [
+const SECTIONS: [&str; 7] = [
     "[[platform]]",
     "[ui]",
     "[signals]",
     "[log]",
     "[policy]",
     "[[policy.freeze]]",
+    "[spool]",
 ];
 
 #[test]

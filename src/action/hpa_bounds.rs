@@ -2,11 +2,14 @@
 //!
 //! An autoscaler's status changes every 15 s, so a resourceVersion would conflict for no reason; tests on the two
 //! fields and on the uid guard exactly what the plan rests on.
+//!
+//! An HPA that KEDA made takes its bounds from a ScaledObject, and KEDA writes them back within seconds. So they are set
+//! there, by the same request.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::draft::{Draft, Need, change, refuse, rests_on};
-use super::object::{collection, count, field, last_set, path, quote, text};
+use super::object::{annotation, collection, count, field, last_set, path, quote, text};
 use super::plan::{Alternative, PlanStep, Refusal, Request, Risk, VerifySpec};
 use super::scalers::{self, Scaler};
 use super::steward;
@@ -19,22 +22,52 @@ pub(super) async fn draft(
     (min, max): (u32, u32),
     (seen_min, seen_max): (u32, u32),
 ) -> Result<Draft, Refusal> {
-    if target.kind != Kind::Hpa {
+    let keda = target.kind == Kind::ScaledObject;
+    if target.kind != Kind::Hpa && !keda {
         return Err(refuse(format!("{target} is no autoscaler"), "choose its HPA"));
     }
-    if min < 1 || min > max {
+    // KEDA alone may go down to nothing.
+    if (min < 1 && !keda) || max < 1 || min > max {
         let what = format!("{min}–{max} are no bounds: the least must be at least 1 and not above the most");
         return Err(refuse(what, "give other bounds"));
     }
-    let hpa = survey.target(target).await?;
-    if let Some(so) = scalers::keda(&hpa) {
-        return Err(refuse(
-            format!("KEDA ScaledObject {so} owns {target} and would set the bounds back"),
-            format!("change minReplicaCount and maxReplicaCount of ScaledObject {so} instead"),
-        ));
+    let object = survey.target(target).await?;
+    let mut s = Scaler::read(&object);
+    if let Some(so) = &s.keda {
+        let mut no = refuse(
+            format!(
+                "KEDA made {target} from ScaledObject {} and would set the bounds back",
+                so.name
+            ),
+            "set them in the ScaledObject",
+        );
+        no.alternatives.push(Alternative {
+            label: format!("set {min}–{max} in ScaledObject {}", so.name),
+            request: Request::HpaBounds {
+                target: so.clone(),
+                min,
+                max,
+                seen_min,
+                seen_max,
+            },
+        });
+        return Err(no);
     }
-    let s = Scaler::read(&hpa);
-    if (s.min, s.max) != (seen_min, seen_max) && (s.min, s.max) != (min, max) {
+    let hpa = if keda {
+        (s.min, s.max) = of_keda(&object);
+        made_by(survey, target, &object).await
+    } else {
+        Some(object.clone())
+    };
+    let [least, most] = bounds_fields(target.kind);
+    // What was seen is an HPA: it holds at least one where KEDA may hold none.
+    let seen_now = if keda { (s.min.max(1), s.max) } else { (s.min, s.max) };
+    let seen = if keda {
+        (seen_min.max(1), seen_max)
+    } else {
+        (seen_min, seen_max)
+    };
+    if seen_now != seen && (s.min, s.max) != (min, max) {
         let mut no = refuse(
             format!(
                 "{target} held {seen_min}–{seen_max} when you looked and holds {}–{} now",
@@ -64,11 +97,11 @@ pub(super) async fn draft(
     if (s.min, s.max) == (min, max) {
         draft.no_op = Some(format!("{target} already holds {min}–{max}"));
     }
-    let mut patch = vec![json!({"op": "test", "path": "/metadata/uid", "value": text(&hpa, "/metadata/uid")})];
+    let mut patch = vec![json!({"op": "test", "path": "/metadata/uid", "value": text(&object, "/metadata/uid")})];
     let mut changes = Vec::new();
-    for (name, from, to) in [("minReplicas", s.min, min), ("maxReplicas", s.max, max)] {
+    for (name, from, to) in [(least, s.min, min), (most, s.max, max)] {
         let at = format!("/spec/{name}");
-        if field(&hpa, &at).is_null() {
+        if field(&object, &at).is_null() {
             patch.push(json!({"op": "add", "path": at, "value": to}));
         } else {
             patch.push(json!({"op": "test", "path": at, "value": from}));
@@ -78,9 +111,14 @@ pub(super) async fn draft(
             changes.push(change(name, from, to));
         }
     }
-    let merge = json!({"spec": {"minReplicas": min, "maxReplicas": max}}).to_string();
+    let merge = json!({"spec": {least: min, most: max}}).to_string();
+    let own = ObjectRef {
+        uid: text(&object, "/metadata/uid").into(),
+        ..target.clone()
+    };
+    let fields = [least, most].map(|name| format!("/spec/{name}"));
     draft.steps.push(PlanStep {
-        target: target.into(),
+        target: own.into(),
         changes,
         same_as: survey.kubectl(
             &target.namespace,
@@ -93,9 +131,9 @@ pub(super) async fn draft(
         rests_on: rests_on(
             path(target),
             &[
-                ("/metadata/uid", json!(text(&hpa, "/metadata/uid"))),
-                ("/spec/minReplicas", field(&hpa, "/spec/minReplicas").clone()),
-                ("/spec/maxReplicas", field(&hpa, "/spec/maxReplicas").clone()),
+                ("/metadata/uid", json!(text(&object, "/metadata/uid"))),
+                (&fields[0], field(&object, &fields[0]).clone()),
+                (&fields[1], field(&object, &fields[1]).clone()),
             ],
         ),
     });
@@ -104,26 +142,87 @@ pub(super) async fn draft(
         target: target.clone(),
         subresource: "",
     });
-    for (name, at, from) in [
-        ("minReplicas", "f:minReplicas", s.min),
-        ("maxReplicas", "f:maxReplicas", s.max),
-    ] {
-        let set = last_set(&hpa, name, &["f:spec", at], &from.to_string(), survey.now);
+    for (name, from) in [(least, s.min), (most, s.max)] {
+        let at = format!("f:{name}");
+        let set = last_set(&object, name, &["f:spec", &at], &from.to_string(), survey.now);
         draft.last_set.extend(set);
     }
+    match &hpa {
+        Some(hpa) => size(survey, &mut draft, hpa, (min, max), &target.namespace).await,
+        None => {
+            draft.warn("the HPA that KEDA made from it could not be read: how many pods there are is not known here");
+        }
+    }
+    if let Some(why) = held(&object) {
+        draft.warn_seriously(format!(
+            "KEDA does not scale it while its annotation {why} stands: bounds do nothing"
+        ));
+    }
+    steward::warn(&mut draft, &object, target);
+    draft.undo_by(
+        format!("set the bounds back to {}–{}", s.min, s.max),
+        Request::HpaBounds {
+            target: target.clone(),
+            min: s.min,
+            max: s.max,
+            seen_min: min,
+            seen_max: max,
+        },
+    );
+    Ok(draft)
+}
+
+/// What the bounds are called.
+pub(super) const fn bounds_fields(kind: Kind) -> [&'static str; 2] {
+    match kind {
+        Kind::ScaledObject => ["minReplicaCount", "maxReplicaCount"],
+        _ => ["minReplicas", "maxReplicas"],
+    }
+}
+
+/// The bounds of a ScaledObject; what is not written is KEDA's default.
+fn of_keda(object: &Value) -> (u32, u32) {
+    (
+        count(object, "/spec/minReplicaCount", 0),
+        count(object, "/spec/maxReplicaCount", 100),
+    )
+}
+
+/// The HPA that KEDA made from a ScaledObject.
+async fn made_by(survey: &Survey<'_>, target: &ObjectRef, object: &Value) -> Option<Value> {
+    let name = match text(object, "/status/hpaName") {
+        "" => format!("keda-hpa-{}", target.name),
+        name => name.to_owned(),
+    };
+    let at = format!("{}/{name}", collection(Kind::Hpa, &target.namespace));
+    survey.read(&at).await.ok()
+}
+
+/// The annotation by which somebody told KEDA to leave the size alone.
+fn held(object: &Value) -> Option<&'static str> {
+    if !annotation(object, "autoscaling.keda.sh/paused-replicas").is_empty() {
+        return Some("autoscaling.keda.sh/paused-replicas");
+    }
+    let paused = annotation(object, "autoscaling.keda.sh/paused");
+    (!matches!(paused, "" | "false")).then_some("autoscaling.keda.sh/paused")
+}
+
+/// How many pods there are, how many there will be, and whether they fit.
+async fn size(survey: &Survey<'_>, draft: &mut Draft, hpa: &Value, (min, max): (u32, u32), namespace: &str) {
+    let s = Scaler::read(hpa);
     draft.impact.push(s.line());
-    let kind = Kind::from_api(text(&hpa, "/spec/scaleTargetRef/kind"));
-    let name = text(&hpa, "/spec/scaleTargetRef/name");
+    let kind = Kind::from_api(text(hpa, "/spec/scaleTargetRef/kind"));
+    let name = text(hpa, "/spec/scaleTargetRef/name");
     let size = s.current;
     if size < min {
         draft.impact.push(format!(
             "{name} grows from {size} to at least {min} pods within about 15 s"
         ));
         if let Some(kind) = kind {
-            let at = format!("{}/{name}", collection(kind, &target.namespace));
+            let at = format!("{}/{name}", collection(kind, namespace));
             if let Ok(workload) = survey.read(&at).await {
                 let template = field(&workload, "/spec/template");
-                scalers::quota(survey, &mut draft, &target.namespace, template, min - size).await;
+                scalers::quota(survey, draft, namespace, template, min - size).await;
                 let replicas = count(&workload, "/spec/replicas", 1);
                 if replicas == 0 {
                     draft.warn_seriously(format!(
@@ -142,16 +241,4 @@ pub(super) async fn draft(
             "it does not scale by its metrics now ({why}); bounds still hold"
         ));
     }
-    steward::warn(&mut draft, &hpa, target);
-    draft.undo_by(
-        format!("set the bounds back to {}–{}", s.min, s.max),
-        Request::HpaBounds {
-            target: target.clone(),
-            min: s.min,
-            max: s.max,
-            seen_min: min,
-            seen_max: max,
-        },
-    );
-    Ok(draft)
 }

@@ -24,6 +24,7 @@ mod hpa_bounds;
 mod ledger;
 mod object;
 mod objects;
+mod offers;
 mod outcome;
 mod pause;
 mod pause_queue;
@@ -38,6 +39,7 @@ mod renew;
 mod restart;
 mod retry_jobs;
 mod revisions;
+mod risk;
 mod roll_back;
 mod run_command;
 mod scale;
@@ -60,6 +62,7 @@ pub use execute::{Pace, execute};
 pub use grant::{Actor, Planner, WriteGrant};
 pub use objects::job_templates;
 pub use objects::{Alphabet, NewValue, ObjectAsk, Resources, looks_secret};
+pub use offers::{Offer, Offered};
 pub use plan::{
     ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,

@@ -77,7 +77,12 @@ pub const REGISTRY: &[ActionInfo] = &[
         doc: "Set the least and the most pods that an autoscaler may choose.",
         risk_floor: Risk::R2,
         source: None,
-        needs: &[need("patch", "autoscaling", "horizontalpodautoscalers", "")],
+        needs: &[
+            need("patch", "autoscaling", "horizontalpodautoscalers", ""),
+            // KEDA's are set where KEDA reads them.
+            need("get", "keda.sh", "scaledobjects", ""),
+            need("patch", "keda.sh", "scaledobjects", ""),
+        ],
         grants: &[],
     },
     ActionInfo {
@@ -149,7 +154,11 @@ pub const REGISTRY: &[ActionInfo] = &[
         doc: "Set one key of a ConfigMap.",
         risk_floor: Risk::R2,
         source: None,
-        needs: &[need("get", "", "configmaps", ""), need("patch", "", "configmaps", "")],
+        needs: &[
+            need("get", "", "configmaps", ""),
+            need("list", "", "configmaps", ""),
+            need("patch", "", "configmaps", ""),
+        ],
         grants: &[],
     },
     ActionInfo {
@@ -231,7 +240,11 @@ pub const REGISTRY: &[ActionInfo] = &[
         doc: "Give one key of a Secret another value, which is never shown.",
         risk_floor: Risk::R2,
         source: None,
-        needs: &[need("get", "", "secrets", ""), need("patch", "", "secrets", "")],
+        needs: &[
+            need("get", "", "secrets", ""),
+            need("list", "", "secrets", ""),
+            need("patch", "", "secrets", ""),
+        ],
         grants: &[],
     },
     ActionInfo {

@@ -6,6 +6,7 @@
 use serde_json::{Value, json};
 
 use super::draft::{Draft, Need, change, refuse, rests_on};
+use super::hpa_bounds::bounds_fields;
 use super::object::{count, field, last_set, path};
 use super::plan::{Alternative, PlanStep, Refusal, Request, Risk, VerifySpec};
 use super::scalers::{self, Scaler};
@@ -195,25 +196,28 @@ fn judge(draft: &mut Draft, s: &Scaler, to: u32) {
     }
     if let Some(so) = &s.keda {
         draft.warn_seriously(format!(
-            "KEDA ScaledObject {so} owns HPA {name}: to hold a size, change its minReplicaCount, or annotate it with \
-             autoscaling.keda.sh/paused-replicas: \"{to}\""
+            "KEDA's ScaledObject {} made HPA {name}: only what is set there lasts",
+            so.name
         ));
-        return;
     }
+    let least = bounds_fields(s.holder().kind)[0];
     let bounds = |min: u32, max: u32| Request::HpaBounds {
-        target: s.hpa.clone(),
+        target: s.holder(),
         min,
         max,
         seen_min: s.min,
         seen_max: s.max,
     };
     if to > s.max {
-        draft.also(format!("set {name} to {to}–{to} instead (lasts)"), bounds(to, to));
+        draft.also(
+            format!("set {} to {to}–{to} instead (lasts)", s.holder().name),
+            bounds(to, to),
+        );
     } else if to > s.min {
-        draft.also(format!("raise minReplicas to {to} instead (lasts)"), bounds(to, s.max));
+        draft.also(format!("raise {least} to {to} instead (lasts)"), bounds(to, s.max));
     } else if to < s.min {
         draft.also(
-            format!("lower minReplicas to {to} instead (lets it go there)"),
+            format!("lower {least} to {to} instead (lets it go there)"),
             bounds(to, s.max),
         );
     }

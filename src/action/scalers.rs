@@ -14,7 +14,7 @@ pub(super) struct Scaler {
     pub current: u32,
     pub desired: u32,
     /// The ScaledObject that owns it.
-    pub keda: Option<String>,
+    pub keda: Option<ObjectRef>,
     /// Why it does not scale now.
     pub inactive: Option<String>,
     /// `cpu 41 % of 70 %`.
@@ -40,6 +40,11 @@ impl Scaler {
             inactive: inactive.map(|c| text(c, "/reason").to_owned()),
             metrics: items(hpa, "/spec/metrics").filter_map(|m| metric(m, hpa)).collect(),
         }
+    }
+
+    /// Where its bounds are set, so that they last.
+    pub fn holder(&self) -> ObjectRef {
+        self.keda.clone().unwrap_or_else(|| self.hpa.clone())
     }
 
     /// One line for the plan.
@@ -68,12 +73,18 @@ fn metric(spec: &Value, hpa: &Value) -> Option<String> {
 }
 
 /// The ScaledObject behind an HPA, by its owner reference or KEDA's label.
-pub(super) fn keda(hpa: &Value) -> Option<String> {
+fn keda(hpa: &Value) -> Option<ObjectRef> {
     let by_owner = owner(hpa)
         .filter(|o| text(o, "/kind") == "ScaledObject")
-        .map(|o| text(o, "/name"));
+        .map(|o| (text(o, "/name"), text(o, "/uid")));
     let by_label = label(hpa, "scaledobject.keda.sh/name");
-    by_owner.or((!by_label.is_empty()).then_some(by_label)).map(clean)
+    let (name, uid) = by_owner.or((!by_label.is_empty()).then_some((by_label, "")))?;
+    Some(ObjectRef {
+        kind: Kind::ScaledObject,
+        namespace: text(hpa, "/metadata/namespace").into(),
+        name: clean(name).into(),
+        uid: uid.into(),
+    })
 }
 
 /// Autoscalers of this workload. `Err`: they could not be read.

@@ -60,11 +60,19 @@ const KINDS: &[Kind] = &[
         60,
     ),
     takes_back("expire-silence", "silence", ("silenced", "heard")),
+    leaves("cordon", "node", "node cordoned", Some(("open", "cordoned")), 240),
+    leaves("drain", "node", "node drained", Some(("open", "cordoned")), 240),
+    takes_back("uncordon", "node", ("cordoned", "open")),
+    leaves("canary-weight", "canary", "", None, 240),
 ];
 
 /// What the intent of a step says of the state that it leaves, if that must not stay.
 pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
     let kind = KINDS.iter().find(|k| k.action == plan.request.name())?;
+    // Of a drain the node is left so; its pods are elsewhere for good.
+    if plan.request.is_drain() && step.method != "PATCH" {
+        return None;
+    }
     let joined = |of: fn(&super::FieldChange) -> &String| -> String {
         let mut all: Vec<String> = step.changes.iter().map(|c| format!("{} {}", c.field, of(c))).collect();
         all.sort();

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::hpa_bounds::bounds_fields;
 use super::object::{clean, condition, count, field, flag, int, owned_by, owner, setter, text};
 use super::plan::{PlanStep, Request, Verdict, VerifySpec};
 use super::revisions::{is_stuck, ordinal};
@@ -47,10 +48,13 @@ impl Goal {
     pub fn of(request: &Request, step: &PlanStep, verify: &VerifySpec) -> Self {
         match request {
             Request::Scale { replicas, .. } => Self::Size(*replicas),
-            Request::HpaBounds { min, max, .. } => Self::Fields(vec![
-                ("/spec/minReplicas".into(), (*min).into()),
-                ("/spec/maxReplicas".into(), (*max).into()),
-            ]),
+            Request::HpaBounds { target, min, max, .. } => {
+                let [least, most] = bounds_fields(target.kind);
+                Self::Fields(vec![
+                    (format!("/spec/{least}"), (*min).into()),
+                    (format!("/spec/{most}"), (*max).into()),
+                ])
+            }
             Request::Pause { .. } => Self::Fields(vec![("/spec/paused".into(), true.into())]),
             // Resuming rolls out only when something waited, and then the plan asks for a soak.
             Request::Resume { .. } if verify.soak_s == 0 => Self::Fields(vec![("/spec/paused".into(), false.into())]),

@@ -1,4 +1,4 @@
-//! One line that is being typed. The editing itself (words, undo, kill) is tui-textarea's.
+//! What is being typed: one line, or several. The editing itself (words, undo, kill) is tui-textarea's.
 
 use tui_textarea::{CursorMove, Input, Key as TextKey, TextArea};
 
@@ -68,5 +68,66 @@ impl Field {
     pub fn set(&mut self, text: &str) {
         *self = Self::with(text);
         self.area.move_cursor(CursorMove::End);
+    }
+}
+
+/// A text of several lines that is being written.
+#[derive(Clone, Debug, Default)]
+pub struct Pad {
+    area: TextArea<'static>,
+}
+
+impl Pad {
+    pub fn with(text: &str) -> Self {
+        let mut pad = Self::default();
+        pad.insert(text);
+        pad.area.move_cursor(CursorMove::Top);
+        pad
+    }
+
+    pub fn lines(&self) -> &[String] {
+        self.area.lines()
+    }
+
+    pub fn text(&self) -> String {
+        self.area.lines().join("\n")
+    }
+
+    /// Line and column of the cursor.
+    pub fn cursor(&self) -> (usize, usize) {
+        let at = self.area.cursor();
+        (at.0, at.1)
+    }
+
+    /// Puts text in at the cursor, without control characters but line breaks.
+    pub fn insert(&mut self, text: &str) {
+        let text: String = text
+            .chars()
+            .map(|c| if c == '\t' { ' ' } else { c })
+            .filter(|c| *c == '\n' || !c.is_control())
+            .collect();
+        self.area.insert_str(text);
+    }
+
+    pub fn input(&mut self, chord: Chord) {
+        let key = match chord.key {
+            Key::Char(c) => TextKey::Char(c),
+            Key::Enter => TextKey::Enter,
+            Key::Backspace => TextKey::Backspace,
+            Key::Delete => TextKey::Delete,
+            Key::Left => TextKey::Left,
+            Key::Right => TextKey::Right,
+            Key::Up => TextKey::Up,
+            Key::Down => TextKey::Down,
+            Key::Home => TextKey::Home,
+            Key::End => TextKey::End,
+            _ => return,
+        };
+        self.area.input(Input {
+            key,
+            ctrl: chord.ctrl,
+            alt: chord.alt,
+            shift: chord.shift,
+        });
     }
 }

@@ -2,9 +2,11 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, Detail, Help, History, ItemView, Logs, Palette, Picker, PlanLayer, Prompt, Question, RunView,
-    TextView, UnfinishedView,
+    ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, IncidentView, ItemView, Logs,
+    MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
 };
+
+use crate::model::Kind;
 
 #[derive(Clone, Debug)]
 pub enum Layer {
@@ -29,6 +31,17 @@ pub enum Layer {
     Activity(ActivityView),
     /// What was left unfinished.
     Unfinished(UnfinishedView),
+    /// An incident, and what must be taken back.
+    Incident(IncidentView),
+    Timeline(TimelineView),
+    /// A message to others, being written.
+    Message(Box<MessageView>),
+    /// Somebody else's plan that waits for a second person.
+    Approval(Box<ApprovalLayer>),
+    /// Who else is here.
+    Company(CompanyView),
+    /// Another console's runbook, as an observer sees it.
+    Followed(FollowedView),
 }
 
 impl Layer {
@@ -36,6 +49,9 @@ impl Layer {
     pub fn contexts(&self) -> &'static [&'static str] {
         match self {
             Self::Detail(d) if d.is_pod() => &["detail", "view", "pods", "global"],
+            Self::Detail(d) if matches!(d.object.kind, Kind::Node | Kind::Job | Kind::CronJob) => {
+                &["detail", "view", "nodes", "global"]
+            }
             Self::Detail(_) => &["detail", "view", "rollouts", "global"],
             Self::Item(i) => i.contexts,
             Self::Text(_) => &["view", "global"],
@@ -51,6 +67,12 @@ impl Layer {
             Self::Question(_) => &["question"],
             Self::Activity(_) => &["activity", "list", "global"],
             Self::Unfinished(_) => &["unfinished", "list", "global"],
+            Self::Incident(_) => &["incident", "global"],
+            Self::Timeline(_) => &["timeline", "view", "global"],
+            Self::Message(_) => &["message"],
+            Self::Approval(_) => &["approval"],
+            Self::Company(_) => &["company"],
+            Self::Followed(_) => &["view", "global"],
         }
     }
 
@@ -66,6 +88,28 @@ impl Layer {
                 | Self::Runbook(_)
                 | Self::Activity(_)
                 | Self::Unfinished(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
+                | Self::Company(_)
+                | Self::Followed(_)
+        )
+    }
+
+    /// It is about no row of the deck: keys that act on the selected row find none.
+    pub fn hides_rows(&self) -> bool {
+        matches!(
+            self,
+            Self::Logs(_)
+                | Self::Runbook(_)
+                | Self::Activity(_)
+                | Self::Unfinished(_)
+                | Self::Item(_)
+                | Self::Incident(_)
+                | Self::Timeline(_)
+                | Self::Message(_)
+                | Self::Company(_)
+                | Self::Followed(_)
         )
     }
 
@@ -78,7 +122,10 @@ impl Layer {
             Self::Logs(l) => Some(&mut l.scroll),
             Self::History(l) => Some(&mut l.scroll),
             Self::Runbook(l) => Some(&mut l.scroll),
+            Self::Followed(l) => Some(&mut l.scroll),
             Self::Help(l) => Some(&mut l.scroll),
+            Self::Incident(l) => Some(&mut l.scroll),
+            Self::Timeline(l) => Some(&mut l.scroll),
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use crate::action::{ActionId, Class, Confirmed, Plan, Progress, Refusal, Request};
+use crate::action::{ActionId, Class, Confirmed, Offer, Offered, Plan, Progress, Refusal, Request};
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
 use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
@@ -67,6 +67,12 @@ pub enum Msg {
     },
     /// The operator is someone else now, or known at last.
     WhoAmI(String),
+    /// What lies in the spool, when it changed.
+    Spool(Box<crate::journal::spool::News>),
+    /// A question (by its id) did not reach the spool, and why.
+    NotAsked(String, String),
+    /// More of the journal file that is followed.
+    FileRead(Box<super::follow_file::FileNews>),
     /// SIGTERM or SIGHUP: leave without asking.
     Terminate,
 }
@@ -126,7 +132,7 @@ pub enum Connection {
     },
 }
 
-/// A context of the kubeconfig, for the picker.
+/// A context of the kubeconfig, or a platform of the configuration, for the picker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContextRow {
     pub name: String,
@@ -134,6 +140,8 @@ pub struct ContextRow {
     pub user: String,
     pub namespace: String,
     pub current: bool,
+    /// A platform, with a kubeconfig and a context of its own; `name` is its.
+    pub platform: bool,
 }
 
 /// What a layer asks to be read.
@@ -143,12 +151,17 @@ pub enum Fetch {
     Yaml(ObjectRef),
     /// Revisions with their templates.
     History(ObjectRef),
+    /// What can be chosen of what nobody watches, in this namespace.
+    Offers(Offer, Str),
+    /// How a PostgreSQL, by its source's name, would run a statement.
+    Plan { source: Str, statement: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
+    Offers(Vec<Offered>),
 }
 
 /// One revision of a workload, with its template for the difference.
@@ -232,6 +245,8 @@ pub enum Effect {
     Want(Wanted),
     /// Try the feeds again now rather than at the next back-off.
     Retry,
+    /// Look at the sources beside Kubernetes now: something was changed there.
+    LookAgain,
     /// Suspend the screen and run the credential plugin attached.
     Login,
     ListContexts,
@@ -239,12 +254,14 @@ pub enum Effect {
         context: Option<String>,
         scope: Option<Scope>,
     },
+    /// Leaves for a platform of the configuration, by its name.
+    GoTo(String),
     Plan(ActionId, Request),
     Execute(Box<Confirmed>),
     Fetch(Token, Fetch),
     OpenLogs(Token, LogQuery),
     CloseLogs(Token),
-    /// Stop a local command that is carried out.
+    /// Stop a local command that is carried out, or a drain before its next pod.
     Stop(ActionId),
     /// A step of a run asks a second person to agree to this text, and to the plan if one is named. The answer comes
     /// as [`Msg::Approval`].
@@ -258,6 +275,7 @@ pub enum Effect {
     Copy(String),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
+    Spool(super::ToSpool),
     /// Every record from now on carries this incident's id; empty: none is open.
     Incident(String),
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.

@@ -1,9 +1,15 @@
 //! What is on record, as far as it matters to the screen. It is only ever built from records: what this console writes
 //! comes back from the journal like another console's.
 
-use super::App;
-use super::msg::Effect;
-use crate::journal::{Incidents, Ledger, News, Timeline};
+mod incident;
+mod watch;
+
+use std::collections::BTreeMap;
+
+use super::msg::{Effect, Notice};
+use super::{Access, App};
+use crate::journal::incident::Event;
+use crate::journal::{Incident, Incidents, Ledger, Levels, News, Timeline};
 
 #[derive(Clone, Debug, Default)]
 pub struct Recorded {
@@ -15,6 +21,17 @@ pub struct Recorded {
     pub ledger: Ledger,
     /// What is not right with the files.
     pub doubts: Vec<String>,
+    /// Who sits here, as the journal names them.
+    pub me: String,
+    /// What incidents are about, as others know it; empty: the platform's name.
+    pub service: String,
+    pub levels: Levels,
+    /// The incident whose id every record carries.
+    tagged: String,
+    /// Signals that were seen here, and whether the record has been told that they began (true) or ended.
+    told: BTreeMap<String, bool>,
+    /// Entries of the ledger that the record has been told are over.
+    settled: BTreeMap<String, jiff::Timestamp>,
 }
 
 impl Recorded {
@@ -34,6 +51,45 @@ impl App {
     pub(super) fn recorded(&mut self, news: &News) -> Vec<Effect> {
         self.recorded.take(news);
         self.dirty = true;
-        self.unfinished_news(news)
+        if !news.first {
+            for record in &news.records {
+                let asked = matches!(Event::of(record), Some(Event::Offered { to }) if to == self.recorded.me);
+                if asked {
+                    let who = record.actor.person();
+                    let text = format!("{who} asks you to command {}: i, then m", record.entry.incident);
+                    self.toast(Notice::info(text));
+                }
+            }
+        }
+        let mut effects = self.tag();
+        effects.extend(self.unfinished_news(news));
+        effects
+    }
+
+    /// The incident that is open here: the newest one of this cluster.
+    pub fn incident(&self) -> Option<&Incident> {
+        let context = self.place().map(|p| p.context.as_str());
+        self.recorded.incidents.open_in(context)
+    }
+
+    /// Tells the journal which incident is open, if that changed.
+    pub(super) fn tag(&mut self) -> Vec<Effect> {
+        let id = self.incident().map_or_else(String::new, |i| i.id.clone());
+        if self.recorded.tagged == id {
+            return Vec::new();
+        }
+        self.recorded.tagged.clone_from(&id);
+        vec![Effect::Incident(id)]
+    }
+
+    /// Whether something may be put on record, and if not, why.
+    pub fn may_record(&self) -> Result<(), String> {
+        if let Access::ReadOnly { why } = &self.access {
+            return Err(format!("read-only session ({why})"));
+        }
+        match &self.journal_broken {
+            Some(why) => Err(format!("the journal cannot be written: {why}")),
+            None => Ok(()),
+        }
     }
 }

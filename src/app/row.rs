@@ -87,6 +87,8 @@ pub enum ItemRef {
     HttpCheck {
         name: Str,
     },
+    /// A Kubernetes object that a table of its own shows.
+    Object(ObjectRef),
     /// A line that is read and no more.
     Line,
 }
@@ -139,6 +141,11 @@ impl Row {
 
     /// The Kubernetes object that the row is about.
     pub fn object(&self) -> Option<ObjectRef> {
+        if let Self::Item(item) = self
+            && let ItemRef::Object(object) = &item.what
+        {
+            return Some(object.clone());
+        }
         Some(self.meta()?.object(match self {
             Self::Pod(_) => Kind::Pod,
             Self::Workload(w) => w.kind,

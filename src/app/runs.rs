@@ -84,6 +84,16 @@ impl App {
 
     /// Starts a runbook on a subject, or comes back to the run that is under way on it.
     pub fn start_run(&mut self, book: &str, subject: Subject) -> Vec<Effect> {
+        self.start_run_with(book, subject, std::collections::BTreeMap::new())
+    }
+
+    /// [`Self::start_run`] with parameters that are given from the start.
+    pub(super) fn start_run_with(
+        &mut self,
+        book: &str,
+        subject: Subject,
+        params: std::collections::BTreeMap<String, String>,
+    ) -> Vec<Effect> {
         let under_way = self
             .runs
             .iter()
@@ -105,7 +115,7 @@ impl App {
             id: format!("{:04x}", (self.now.as_millisecond() as u64 ^ (number << 3)) & 0xffff),
             operator: self.user.clone(),
             subject,
-            params: std::collections::BTreeMap::new(),
+            params,
         };
         let (run, effects) = Run::start(book, start, &facts, self.now);
         self.runs.push(RunEntry::new(number, run));
@@ -293,10 +303,16 @@ impl App {
         let text = crate::runbook::duration_text;
         let _ = write!(
             plan.verify.text,
-            "; the runbook gives it {}, then {} of watching",
-            text(plan.verify.deadline_s as i64),
-            text(plan.verify.soak_s as i64)
+            "; the runbook gives it {}",
+            text(plan.verify.deadline_s as i64)
         );
+        if plan.verify.soak_s > 0 {
+            let _ = write!(
+                plan.verify.text,
+                ", then {} of watching",
+                text(plan.verify.soak_s as i64)
+            );
+        }
     }
 
     pub(crate) fn run_planned(
@@ -407,7 +423,7 @@ impl App {
     pub fn counting_down(&self) -> bool {
         self.runs
             .iter()
-            .any(|r| matches!(r.run.phase(), Phase::Waiting { .. } | Phase::Soaking { .. }))
+            .any(|r| r.is_live() && matches!(r.run.phase(), Phase::Waiting { .. } | Phase::Soaking { .. }))
     }
 
     /// How long a run has been going.

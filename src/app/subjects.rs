@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{App, Focus, ItemRef, Strip, Wanted};
-use crate::model::{CertificateId, ObjectRef, SourceKind, World};
+use crate::model::{CertificateId, Kind, ObjectRef, SourceKind, World};
 use crate::panes::PaneId;
 use crate::runbook::facts::{About, Subject};
 use crate::signal::{self, Signal};
@@ -42,6 +42,8 @@ pub(super) fn about(item: &ItemRef) -> Option<About> {
             name: labels.iter().find(|(key, _)| &**key == "alertname")?.1.clone(),
         },
         ItemRef::HttpCheck { name } => About::Http { name },
+        ItemRef::Object(object) if object.kind == Kind::Node => About::Node(object),
+        ItemRef::Object(object) => About::Job(object),
         ItemRef::Line => return None,
     })
 }

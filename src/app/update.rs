@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::command;
-use super::layers::{Content, PlanFocus, PromptFor};
+use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
 use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
@@ -89,11 +89,21 @@ impl App {
                 self.dirty = true;
                 Vec::new()
             }
+            Msg::Spool(news) => self.spool_changed(*news),
+            Msg::NotAsked(id, why) => self.not_asked(&id, &why),
+            Msg::FileRead(news) => {
+                self.file_read(*news);
+                Vec::new()
+            }
             Msg::Terminate => {
                 self.leaving = true;
                 vec![Effect::Quit]
             }
         };
+        if self.judged_at == Some(now) {
+            effects.extend(self.watch_for_record());
+        }
+        effects.extend(self.tag());
         effects.extend(self.want());
         effects
     }
@@ -140,6 +150,8 @@ impl App {
             }
         }
         self.judge();
+        effects.extend(self.mirror());
+        effects.extend(self.steps_hear());
         effects.extend(self.runs_tick());
         effects
     }
@@ -152,6 +164,10 @@ impl App {
         });
         if let (Some(run), Ok(plan)) = (run, &mut answer) {
             self.run_paces(run, plan);
+        }
+        if let Ok(plan) = &mut answer {
+            let held = self.guards(plan);
+            plan.checks.extend(held);
         }
         let mut effects = Vec::new();
         if let Ok(plan) = &answer {
@@ -186,6 +202,10 @@ impl App {
         if matches!(progress.stage, Stage::Executed { .. } | Stage::Done { .. }) {
             effects.extend(self.histories_again(&activity));
         }
+        // What is polled shows at once what became of it.
+        if matches!(progress.stage, Stage::Done { .. }) && activity.targets.iter().any(|t| t.object().is_none()) {
+            effects.push(Effect::LookAgain);
+        }
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
@@ -218,7 +238,7 @@ impl App {
                 Layer::Text(view) if matches!(view.content, Content::Loading(t) if t == token) => {
                     view.content = match answer {
                         Ok(Fetched::Text(text)) => Content::Lines(text.lines().map(str::to_owned).collect()),
-                        Ok(Fetched::History(_)) => Content::Failed("another answer than was asked for".to_owned()),
+                        Ok(_) => Content::Failed("another answer than was asked for".to_owned()),
                         Err(why) => Content::Failed(why),
                     };
                     return;
@@ -226,9 +246,18 @@ impl App {
                 Layer::History(history) if history.token == token => {
                     match answer {
                         Ok(Fetched::History(rows)) => history.take(rows),
-                        Ok(Fetched::Text(_)) => {}
+                        Ok(_) => {}
                         Err(why) => history.rows = Some(Err(why)),
                     }
+                    return;
+                }
+                Layer::Picker(picker) if super::commands::awaits(picker, token) => {
+                    let answer = match answer {
+                        Ok(Fetched::Offers(list)) => Ok(list),
+                        Ok(_) => Err("another answer than was asked for".to_owned()),
+                        Err(why) => Err(why),
+                    };
+                    super::commands::offered(picker, answer);
                     return;
                 }
                 _ => {}
@@ -240,9 +269,12 @@ impl App {
         self.dirty = true;
         // Errors were seen once a key is pressed.
         self.toasts.retain(|t| t.until.is_some());
-        if let Some(Layer::Plan(plan)) = self.layers.last()
-            && !plan.listens(self.now)
-        {
+        let deaf = match self.layers.last() {
+            Some(Layer::Plan(plan)) => !plan.listens(self.now),
+            Some(Layer::Approval(layer)) => !layer.listens(self.now),
+            _ => false,
+        };
+        if deaf {
             return Vec::new();
         }
         if self.takes_text(chord) {
@@ -274,8 +306,9 @@ impl App {
             return false;
         }
         match self.layers.last() {
-            Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_)) => true,
+            Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_) | Layer::Message(_)) => true,
             Some(Layer::Plan(plan)) => matches!(plan.focus, PlanFocus::Reason | PlanFocus::Word),
+            Some(Layer::Approval(layer)) => matches!(layer.focus, ApprovalFocus::Reason | ApprovalFocus::Word),
             Some(Layer::Help(help)) => help.searching,
             _ => false,
         }
@@ -291,6 +324,7 @@ impl App {
                     return self.prompt_changed();
                 }
             }
+            Some(Layer::Message(view)) => view.pad.input(chord),
             Some(Layer::Palette(palette)) => {
                 let changed = palette.field.input(chord);
                 if changed {
@@ -303,6 +337,7 @@ impl App {
                     picker.cursor = 0;
                 }
             }
+            Some(Layer::Approval(layer)) => layer.type_in(chord, now),
             Some(Layer::Help(help)) if help.searching => {
                 help.field.input(chord);
                 help.scroll.top = 0;
@@ -330,6 +365,10 @@ impl App {
                 prompt.field.insert(text);
                 self.prompt_changed()
             }
+            Some(Layer::Message(view)) => {
+                view.pad.insert(text);
+                Vec::new()
+            }
             Some(Layer::Palette(palette)) => {
                 palette.field.insert(text);
                 self.refresh_palette();
@@ -344,7 +383,13 @@ impl App {
                 plan.reason.insert(text);
                 Vec::new()
             }
-            Some(Layer::Plan(_)) => self.complain("pasted text does not confirm anything: type it"),
+            Some(Layer::Approval(layer)) if layer.focus == ApprovalFocus::Reason => {
+                layer.reason.insert(text);
+                Vec::new()
+            }
+            Some(Layer::Plan(_) | Layer::Approval(_)) => {
+                self.complain("pasted text does not confirm anything: type it")
+            }
             _ => self.say("pasted text is ignored here"),
         }
     }
@@ -398,6 +443,7 @@ impl App {
             return self.complain(format!("there is no command {id}"));
         };
         self.dirty = true;
+        self.strays(id);
         match (command.when)(self) {
             Ok(()) => (command.run)(self),
             Err(why) => self.complain(format!("{}: {why}", command.short)),
@@ -421,7 +467,7 @@ impl App {
                 let given_up = plan
                     .plan()
                     .and_then(|p| self.plan_record(RecordKind::Abort, p, plan.run));
-                let of_run = self.run_plan_closed(&plan);
+                let of_run = self.plan_closed(&plan);
                 given_up.into_iter().chain(of_run).collect()
             }
             Some(_) => Vec::new(),

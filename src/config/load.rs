@@ -13,11 +13,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::policy::PolicyIn;
-use super::{Asked, Config, Declared, File, Inputs, Layer, Loaded, Log, Paths, Platform, Problem, Spool, Target, Ui};
+use super::{
+    Asked, Config, Declared, File, Incident, Inputs, Layer, Loaded, Log, Paths, Platform, Problem, Spool, Target, Ui,
+};
 use crate::model::Scope;
 use crate::signal::Thresholds;
 
-const SECTIONS: &str = "expected one of `platform`, `ui`, `signals`, `policy`, `spool`, `log`";
+const SECTIONS: &str = "expected one of `platform`, `ui`, `signals`, `incident`, `policy`, `spool`, `log`";
 
 /// Variables that set a value of a section: name, section, key.
 const VARIABLES: [(&str, &str, &str); 6] = [
@@ -140,7 +142,7 @@ impl Config {
 struct Load {
     config: Config,
     problems: Vec<Problem>,
-    /// The sections `ui`, `signals` and `log`, laid over each other.
+    /// The sections `ui`, `signals`, `incident` and `log`, laid over each other.
     sections: BTreeMap<&'static str, toml::Table>,
 }
 
@@ -199,6 +201,7 @@ impl Load {
                 "ui" => self.section::<Ui>(&source, "ui", value),
                 "signals" => self.section::<Thresholds>(&source, "signals", value),
                 "log" => self.section::<Log>(&source, "log", value),
+                "incident" => self.section::<Incident>(&source, "incident", value),
                 "spool" => self.section::<Spool>(&source, "spool", value),
                 "policy" => self.policy(&source, value),
                 "platform" => self.platforms(&source, value),
@@ -400,6 +403,7 @@ impl Load {
             };
             self.tighten(&Layer::Flag("--read-only"), policy);
         }
+        self.config.follow.clone_from(&options.follow);
         let asked = &mut self.config.asked;
         // A platform asked for by a flag is not mixed with a context of the environment, nor the other way round.
         if options.platform.is_some() || options.context.is_some() || options.kubeconfig.is_some() {
@@ -422,6 +426,7 @@ impl Load {
         // Every value was checked with its layer; the defaults stand for what cannot happen.
         self.config.ui = take("ui").try_into().unwrap_or_default();
         self.config.log = take("log").try_into().unwrap_or_default();
+        self.config.incident = take("incident").try_into().unwrap_or_default();
         self.config.signals = take("signals").try_into().unwrap_or_default();
         self.config.spool = take("spool").try_into().unwrap_or_default();
         self.config.spool.path = self.config.spool.path.take().map(|path| self.resolve(None, path));

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::journal::Levels;
 use crate::model::Scope;
 use crate::signal::Thresholds;
 
@@ -117,6 +118,16 @@ pub struct Spool {
     pub path: Option<PathBuf>,
 }
 
+/// `[incident]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Incident {
+    /// What incidents are about, as those call it who are told; empty: the platform's name.
+    pub service: String,
+    /// The severities, most severe first, with how often others must hear of an incident.
+    pub levels: Levels,
+}
+
 /// What is in force.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
@@ -124,8 +135,11 @@ pub struct Config {
     pub ui: Ui,
     pub signals: Thresholds,
     pub log: Log,
+    pub incident: Incident,
     pub policy: Policy,
     pub spool: Spool,
+    /// The journal file that a read-only console follows.
+    pub follow: Option<PathBuf>,
     pub paths: Paths,
     /// What the environment or a flag asks to open; files say it by `[[platform]]`.
     pub asked: Asked,

@@ -46,22 +46,46 @@ impl SourceContext {
     }
 
     /// Waits for the next look: `slow` or `fast` from now, with a fifth of it as jitter, or until the pace changes to
-    /// fast.
+    /// fast, or somebody who gives the pace says it again: then something was changed, or is wanted now.
     pub async fn rest(&mut self, slow: Duration, fast: Duration) {
-        let pace = *self.pace.borrow_and_update();
+        let mut pace = *self.pace.borrow_and_update();
         let wait = if pace == Pace::Fast { fast } else { slow };
         let wait = wait.mul_f64(0.9 + fastrand::f64() * 0.2);
-        let faster = async {
+        let sooner = async {
             // Who gave the pace is gone: it stays what it is.
-            if self
-                .pace
-                .wait_for(|p| *p == Pace::Fast && pace == Pace::Slow)
-                .await
-                .is_err()
-            {
-                std::future::pending::<()>().await;
+            while self.pace.changed().await.is_ok() {
+                let now = *self.pace.borrow_and_update();
+                if now == Pace::Fast || now == pace {
+                    return;
+                }
+                pace = now;
             }
+            std::future::pending::<()>().await;
         };
-        let _ = tokio::time::timeout(wait, faster).await;
+        let _ = tokio::time::timeout(wait, sooner).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::Poll;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_said_again_is_looked_at_at_once_and_what_is_closed_is_not() {
+        let (sender, pace) = watch::channel(Pace::Fast);
+        let mut context = SourceContext {
+            pace,
+            ..SourceContext::alone(Pace::Fast)
+        };
+        let hour = Duration::from_secs(3600);
+        let mut rest = std::pin::pin!(context.rest(hour, hour));
+        let mut is_over = async || std::future::poll_fn(|cx| Poll::Ready(rest.as_mut().poll(cx).is_ready())).await;
+        assert!(!is_over().await);
+        sender.send_replace(Pace::Slow);
+        assert!(!is_over().await);
+        sender.send_modify(|_| {});
+        assert!(is_over().await);
     }
 }

@@ -58,6 +58,7 @@ pub fn queues(world: &World, now: Timestamp, output: Output) -> Answer {
                     rate(q.rates.and_then(|r| r.added)),
                     rate(q.rates.and_then(|r| r.finished)),
                     match q.empties() {
+                        Some(Empties::In(_)) if q.grows() => "grows".to_owned(),
                         Some(Empties::In(time)) => age(time),
                         Some(Empties::Never) => "never".to_owned(),
                         Some(Empties::Now) | None => String::new(),

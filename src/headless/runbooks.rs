@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::table::Table;
 use super::{Answer, Verdict};
+use crate::app::unattended::End;
 use crate::cli::Output;
 use crate::runbook::facts::registry;
 use crate::runbook::format::Problem;
@@ -88,6 +89,43 @@ pub fn facts(output: Output) -> Answer {
             format!("{}\n", json!({ "facts": rows }))
         }
     })
+}
+
+/// What happened in a run without a screen, as one line: the JSON as it is, or a sentence.
+pub fn line(told: &serde_json::Value, output: Output) -> String {
+    if output == Output::Json {
+        return format!("{told}\n");
+    }
+    let text =
+        |key: &str| text::clean(told.get(key).and_then(serde_json::Value::as_str).unwrap_or_default()).into_owned();
+    let number = told
+        .get("number")
+        .and_then(serde_json::Value::as_u64)
+        .unwrap_or_default();
+    let sentence = match text("event").as_str() {
+        "step" => format!("{number:>3}  {:<8} {}  {}", text("state"), text("title"), text("text")),
+        "plan" => {
+            let steps = told.get("steps").and_then(serde_json::Value::as_array);
+            let same = steps.into_iter().flatten().filter_map(|s| s.get("same_as")?.as_str());
+            let same: Vec<String> = same.map(|s| format!("\n     {}", text::clean(s))).collect();
+            format!("     plan ({}): {}{}", text("risk"), text("title"), same.concat())
+        }
+        "refused" => format!("     no plan: {}; {}", text("what"), text("hint")),
+        "output" => format!("     | {}", text("line")),
+        "message" => format!("     for {}:\n{}", text("to"), text("text")),
+        "stopped" => format!("     stopped: {}", text("why")),
+        _ => format!("run {}: {}", text("run"), text("status")),
+    };
+    format!("{}\n", sentence.trim_end())
+}
+
+/// What the end of a run says of the platform.
+pub const fn verdict(end: End) -> Verdict {
+    match end {
+        End::Done => Verdict::Fine,
+        End::Stopped => Verdict::Wrong,
+        End::Unknown => Verdict::Unknown,
+    }
 }
 
 /// `file:line:column: what`, a line each; wrong when there is one.

@@ -9,6 +9,8 @@
 mod chain;
 mod clean;
 pub mod incident;
+#[cfg(test)]
+mod incident_tests;
 mod level;
 pub mod message;
 mod read;

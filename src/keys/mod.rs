@@ -127,6 +127,11 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "nodes",
+        title: "Nodes",
+        dialog: false,
+    },
+    ContextRow {
         name: "history",
         title: "Revisions",
         dialog: false,
@@ -140,6 +145,21 @@ pub const CONTEXTS: &[ContextRow] = &[
         name: "unfinished",
         title: "Unfinished",
         dialog: false,
+    },
+    ContextRow {
+        name: "incident",
+        title: "Incident",
+        dialog: false,
+    },
+    ContextRow {
+        name: "timeline",
+        title: "Timeline",
+        dialog: false,
+    },
+    ContextRow {
+        name: "message",
+        title: "Message to others",
+        dialog: true,
     },
     ContextRow {
         name: "detail",
@@ -164,6 +184,16 @@ pub const CONTEXTS: &[ContextRow] = &[
     ContextRow {
         name: "plan",
         title: "Plan",
+        dialog: true,
+    },
+    ContextRow {
+        name: "approval",
+        title: "Second person",
+        dialog: true,
+    },
+    ContextRow {
+        name: "company",
+        title: "Company",
         dialog: true,
     },
     ContextRow {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Condition, Kind, Meta, Selector, Str};
+use super::{Condition, Kind, Meta, ObjectRef, Selector, Str};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct HpaMetric {
@@ -27,10 +27,15 @@ pub struct Hpa {
     pub metrics: Arc<[HpaMetric]>,
     pub conditions: Arc<[Condition]>,
     /// The ScaledObject that owns it, when KEDA made it: never patch such an HPA, it is reconciled back.
-    pub keda: Option<Str>,
+    pub keda: Option<ObjectRef>,
 }
 
 impl Hpa {
+    /// Where its bounds are set: in KEDA's ScaledObject when that made it, else in itself.
+    pub fn bounds_at(&self) -> ObjectRef {
+        self.keda.clone().unwrap_or_else(|| self.meta.object(Kind::Hpa))
+    }
+
     pub fn condition(&self, kind: &str) -> Option<&Condition> {
         self.conditions.iter().find(|c| &*c.kind == kind)
     }

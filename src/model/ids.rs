@@ -46,6 +46,8 @@ pub enum Kind {
     Secret,
     Service,
     Ingress,
+    /// KEDA's: what an HPA of KEDA is made from. A cluster may not know it.
+    ScaledObject,
 }
 
 impl Kind {
@@ -91,6 +93,7 @@ impl Kind {
             Self::Pdb => "policy",
             Self::Job | Self::CronJob => "batch",
             Self::Ingress => "networking.k8s.io",
+            Self::ScaledObject => "keda.sh",
         }
     }
 
@@ -98,6 +101,7 @@ impl Kind {
     pub const fn version(self) -> &'static str {
         match self {
             Self::Hpa => "v2",
+            Self::ScaledObject => "v1alpha1",
             _ => "v1",
         }
     }
@@ -123,6 +127,7 @@ impl Kind {
             Self::Secret => "secrets",
             Self::Service => "services",
             Self::Ingress => "ingresses",
+            Self::ScaledObject => "scaledobjects",
         }
     }
 
@@ -147,6 +152,7 @@ impl Kind {
             Self::Secret => "Secret",
             Self::Service => "Service",
             Self::Ingress => "Ingress",
+            Self::ScaledObject => "ScaledObject",
         }
     }
 
@@ -171,6 +177,7 @@ impl Kind {
             Self::Secret => "secret",
             Self::Service => "svc",
             Self::Ingress => "ingress",
+            Self::ScaledObject => "scaledobject",
         }
     }
 

@@ -171,6 +171,11 @@ impl Queue {
         Some(Empties::In(SignedDuration::from_secs((minutes * 60.0) as i64)))
     }
 
+    /// Whether more comes than is finished.
+    pub fn grows(&self) -> bool {
+        self.rates.is_some_and(|r| r.growth > 0.0)
+    }
+
     /// Failed in ten minutes over finished in ten minutes, 0 to 1.
     pub fn failure_share(&self) -> Option<f64> {
         let rates = self.rates?;

@@ -221,8 +221,8 @@ impl<'a> Clues<'a> {
         let target = world.workloads_of(hpa.target_kind?)?.get(&key)?;
         let metric = metric.into();
         let known = match &hpa.keda {
-            Some(name) => Known::ScaledObject {
-                name: name.clone(),
+            Some(made_from) => Known::ScaledObject {
+                name: made_from.name.clone(),
                 metric,
             },
             None => Known::Hpa {
@@ -304,7 +304,7 @@ fn named(world: &World, workload: &str) -> Option<ObjectRef> {
 fn scaler(world: &World, object: Option<&ObjectRef>) -> Option<Scaler> {
     let hpa = world.hpa_of(world.workload(object?)?)?;
     Some(Scaler {
-        name: hpa.keda.as_ref().unwrap_or(&hpa.meta.name).clone(),
+        name: hpa.bounds_at().name,
         keda: hpa.keda.is_some(),
         min: hpa.min,
         max: hpa.max,

@@ -54,9 +54,10 @@ pub struct Place {
 }
 
 impl Place {
-    /// Whether both are the same cluster with the same rights, whatever namespaces are looked at.
+    /// Whether both are the same cluster with the same rights, whatever namespaces are looked at; and the same
+    /// platform, for sources of the same name beside it are others on another one.
     pub fn is_same_cluster(&self, other: &Self) -> bool {
-        (&self.context, &self.server) == (&other.context, &other.server)
+        (&self.context, &self.server, &self.platform) == (&other.context, &other.server, &other.platform)
     }
 }
 

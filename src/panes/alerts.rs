@@ -42,7 +42,7 @@ const VIEWS: &[View] = &[
         title: "objectives",
         columns: burn_columns,
         rows: burns,
-        empty: "no objective is configured",
+        empty: "no objective is configured: add [[platform.prometheus.slo]] to the configuration",
     },
     View {
         id: "services",
@@ -56,7 +56,7 @@ const VIEWS: &[View] = &[
         title: "HTTP checks",
         columns: http_columns,
         rows: http,
-        empty: "no HTTP check is configured",
+        empty: "no HTTP check is configured: add [[platform.http]] to the configuration",
     },
     View {
         id: "hosts",
@@ -187,7 +187,11 @@ fn burns(app: &App) -> Vec<Row> {
                         b.left.map_or_else(|| "?".to_owned(), |l| format!("{:.0} %", l * 100.0)),
                         bad,
                     )
-                    .muted(b.exhausted_in().map_or_else(|| "–".to_owned(), text::age))
+                    .muted(match b.exhausted_in() {
+                        Some(_) if b.left.is_some_and(|l| l <= 0.0) => "gone".to_owned(),
+                        Some(left) => text::age(left),
+                        None => "–".to_owned(),
+                    })
                     .row(),
             );
         }

@@ -241,7 +241,9 @@ pub fn unconfigured(pane: &Pane) -> Option<&'static str> {
         SourceKind::Prometheus | SourceKind::Http => {
             "no Prometheus and no HTTP check is configured: add [[platform.prometheus]] or [[platform.http]]"
         }
-        SourceKind::Certificates => "no certificates are looked at: add [[platform.certificates]] to the configuration",
+        SourceKind::Certificates => {
+            "no certificates are looked at: add [[platform.certificates]] to the configuration, or run qd init"
+        }
     })
 }
 

@@ -4,6 +4,7 @@ mod alerts;
 mod certificates;
 mod events;
 pub mod item;
+mod nodes;
 mod pods;
 mod queries;
 mod queues;
@@ -32,6 +33,7 @@ pub enum PaneId {
     Certificates,
     Events,
     Alerts,
+    Nodes,
 }
 
 impl PaneId {
@@ -160,7 +162,7 @@ pub struct Pane {
     pub empty: &'static str,
 }
 
-pub static PANES: [Pane; 8] = [
+pub static PANES: [Pane; 9] = [
     pods::PANE,
     rollouts::PANE,
     queues::PANE,
@@ -169,6 +171,7 @@ pub static PANES: [Pane; 8] = [
     certificates::PANE,
     events::PANE,
     alerts::PANE,
+    nodes::PANE,
 ];
 
 impl Pane {

@@ -1,6 +1,7 @@
 //! PostgreSQL: what runs and who waits for whom, what the statements cost, which tables want a vacuum, who is connected.
 
 mod detail;
+mod horizon;
 mod stored;
 mod views;
 
@@ -76,6 +77,13 @@ const VIEWS: &[View] = &[
         columns: views::replication_columns,
         rows: views::replication,
         empty: "no replica, no slot, no pooler",
+    },
+    View {
+        id: "horizon",
+        title: "horizon and wraparound",
+        columns: horizon::columns,
+        rows: horizon::rows,
+        empty: "nothing was read yet",
     },
 ];
 

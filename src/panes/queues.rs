@@ -162,7 +162,7 @@ fn row(app: &App, source: &Str, queue: &Queue, named: bool) -> Row {
             maybe(counts.workers),
             if counts.workers == Some(0) { bad } else { Role::Text },
         )
-        .muted(empties(queue.empties()))
+        .muted(empties(queue))
         .muted(sparkline(queue.history.iter().map(|(_, n)| *n as f64), SPARK))
         .muted(worker(app, source, queue))
         .row()
@@ -185,11 +185,13 @@ fn per_minute(value: Option<f64>) -> String {
     value.map_or_else(|| "?".to_owned(), rate)
 }
 
-fn empties(when: Option<Empties>) -> String {
-    match when {
+fn empties(queue: &Queue) -> String {
+    match queue.empties() {
         None => "?".to_owned(),
         Some(Empties::Now) => "–".to_owned(),
         Some(Empties::Never) => "never".to_owned(),
+        // A time would be no more than a wish.
+        Some(Empties::In(_)) if queue.grows() => "grows".to_owned(),
         Some(Empties::In(long)) => text::age(long),
     }
 }
@@ -272,7 +274,11 @@ fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
                 rate(r.growth.abs())
             ),
         ));
-        lines.push(Line::pair("empty in", empties(q.empties())));
+        let never = match q.empties() {
+            Some(Empties::In(long)) if q.grows() => format!("never, as it grows; {} if nothing came", text::age(long)),
+            _ => empties(q),
+        };
+        lines.push(Line::pair("empty in", never));
         if let (Some(failed), Some(done)) = (r.failed_10m, r.finished_10m) {
             lines.push(Line::pair(
                 "in 10 min",

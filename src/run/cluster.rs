@@ -1,24 +1,25 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
-use std::collections::BTreeMap;
 mod carry;
+mod places;
+mod streams;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{labels, line, read};
+use super::reads::answer;
 use super::recorder::Recorder;
-use super::sources::{self, Means, Sources};
+use super::sources::{Means, Sources};
 use crate::action::{Actor, Class, Planner, Policy, Reach, WriteGrant};
-use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
+use crate::app::msg::{Connection, Fetch, Wanted};
 use crate::app::{Msg, Notice, Token};
-use crate::config::{Config, Platform, Target};
+use crate::config::{Config, Target};
 use crate::feed::Inbox;
 use crate::feed::kube::{self as feed, Cluster, ConnectError, ContextChoice, Demand, Feeds, Login, SignedIn};
 use crate::journal::{Entry, Journal, Mode, RecordKind, Who};
@@ -53,13 +54,15 @@ pub struct Link {
     feeds: Option<Feeds>,
     demand: watch::Sender<Demand>,
     sources: Option<Sources>,
+    /// How they are reached, for plans, changes and what is asked once.
+    reach: Reach,
     wanted: Wanted,
     planner: Option<Planner>,
     actor: Option<Actor>,
     journal: Option<Arc<Journal>>,
-    recorder: Option<Recorder>,
     /// The incident that is open; empty: none.
     incident: String,
+    recorder: Option<Recorder>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
     /// Changes that were confirmed and whose result is not on record yet.
@@ -97,12 +100,13 @@ impl Link {
             feeds: None,
             demand: watch::Sender::new(Demand::default()),
             sources: None,
+            reach: Reach::default(),
             wanted: Wanted::default(),
             planner: None,
             actor: None,
             journal: None,
-            recorder: None,
             incident: String::new(),
+            recorder: None,
             login: None,
             signed_in: None,
             in_flight: watch::Sender::new(0),
@@ -111,6 +115,11 @@ impl Link {
 
     pub fn kubeconfig(&self) -> Option<PathBuf> {
         self.target.kubeconfig.clone()
+    }
+
+    /// The right to change anything; `None` in a read-only console.
+    pub fn grant(&self) -> Option<&WriteGrant> {
+        self.grant.as_deref()
     }
 
     /// The journal; before there is a cluster to name it is opened for what is said of an incident. None for who only
@@ -129,17 +138,17 @@ impl Link {
         self.journal.is_some()
     }
 
-    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
-    pub fn record_with(&mut self, recorder: Recorder) {
-        self.recorder = Some(recorder);
-    }
-
     /// Every record from now on carries this incident's id.
     pub fn set_incident(&mut self, id: String) {
         if let Some(journal) = &self.journal {
             journal.set_incident(&id);
         }
         self.incident = id;
+    }
+
+    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
+    pub fn record_with(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -156,49 +165,6 @@ impl Link {
             *d = new;
             changed
         });
-    }
-
-    /// Leaves what it is connected to, and connects anew.
-    pub fn connect(&mut self, context: Option<String>, scope: Option<Scope>) -> Vec<Msg> {
-        let here = self.here.take().or_else(|| self.target.context.clone());
-        let goes = context.is_some() && context != here;
-        if context.is_some() {
-            self.target.context = context;
-        }
-        if goes {
-            self.choose_platform();
-        }
-        self.target.scope = scope.or_else(|| self.target.scope.take());
-        self.feeds = None;
-        self.sources = None;
-        self.cluster = None;
-        self.planner = None;
-        self.actor = None;
-        // What a source of the old place is about to say is not heard any more.
-        drop(self.inbox.renew());
-        self.dial();
-        let context = self.target.context.clone().filter(|_| goes);
-        let sources = self.platform().map(Platform::sources).unwrap_or_default();
-        context
-            .map(|context| Msg::Leaving { context, sources })
-            .into_iter()
-            .collect()
-    }
-
-    /// The platform to which the new context belongs, if any, and its namespaces.
-    fn choose_platform(&mut self) {
-        let Some(context) = &self.target.context else { return };
-        let known = self.visited.get(context).cloned();
-        let kubeconfig = self.target.kubeconfig.as_deref();
-        self.target.platform = known.unwrap_or_else(|| {
-            let platform = self.config.platform_of(context, kubeconfig);
-            platform.map(|p| p.name.clone())
-        });
-        self.target.scope = self.config.scope(self.platform());
-    }
-
-    fn platform(&self) -> Option<&Platform> {
-        self.config.platform(self.target.platform.as_deref()?)
     }
 
     fn dial(&mut self) {
@@ -226,7 +192,15 @@ impl Link {
         });
     }
 
+    /// Looks at the sources beside Kubernetes now.
+    pub fn look_again(&self) {
+        if let Some(sources) = &self.sources {
+            sources.look_again();
+        }
+    }
+
     pub async fn retry(&mut self) {
+        self.look_again();
         match &self.feeds {
             Some(feeds) => feeds.wake().await,
             None => self.dial(),
@@ -274,13 +248,21 @@ impl Link {
         self.here = Some(place.context.clone());
         self.visited.insert(place.context.clone(), self.target.platform.clone());
         let class = class(&self.config, &place);
+        self.feeds = Some(Feeds::start(
+            cluster.clone(),
+            place.scope.clone(),
+            self.inbox.clone(),
+            self.demand.subscribe(),
+        ));
+        // After the feeds: they begin a new time, and what older ones still say is not heard.
+        self.start_sources(Some(cluster.clone()));
         let planner = Planner {
             reader: cluster.reader().clone(),
             place: place.clone(),
             class,
             user: cluster.user().to_owned(),
             policy: Policy::of(&self.config.policy, &place.platform),
-            sources: self.reach(&cluster),
+            sources: self.reach.clone(),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {
             place: place.clone(),
@@ -309,13 +291,6 @@ impl Link {
             }
         }
         self.planner = Some(planner);
-        self.feeds = Some(Feeds::start(
-            cluster.clone(),
-            place.scope,
-            self.inbox.clone(),
-            self.demand.subscribe(),
-        ));
-        self.start_sources(Some(cluster.clone()));
         let (asker, sender, attempt) = (cluster.clone(), self.sender.clone(), self.attempt);
         tokio::spawn(async move {
             let user = match feed::access::who_am_i(&asker).await {
@@ -333,25 +308,12 @@ impl Link {
         msgs
     }
 
-    /// How the platform's other sources are reached, for plans and changes.
-    fn reach(&self, cluster: &Cluster) -> Reach {
-        let mut reach = self.platform().map_or_else(Reach::default, |platform| {
-            sources::reach(platform, &Means::here(Some(cluster.clone()), self.grant.clone()))
-        });
-        reach.job_templates = self
-            .config
-            .paths
-            .config
-            .iter()
-            .map(|folder| folder.join("jobs"))
-            .collect();
-        reach
-    }
-
     /// Starts the platform's other sources: with a way through the cluster, or for now without one.
     fn start_sources(&mut self, cluster: Option<Cluster>) {
+        let means = Means::here(cluster, self.grant.clone());
+        self.reach = self.ways(&means);
         let Some(platform) = self.platform() else { return };
-        let sources = Sources::start(platform, &Means::here(cluster, self.grant.clone()), &self.inbox);
+        let sources = Sources::start(platform, &means, &self.inbox);
         sources.want(&self.wanted);
         self.sources = Some(sources);
     }
@@ -409,60 +371,15 @@ impl Link {
     }
 
     pub fn fetch(&self, token: Token, what: Fetch) {
-        let (cluster, sender) = (self.cluster.clone(), self.sender.clone());
+        let (cluster, actor, reach, sender) = (
+            self.cluster.clone(),
+            self.actor.clone(),
+            self.reach.clone(),
+            self.sender.clone(),
+        );
         tokio::spawn(async move {
-            let answer = match cluster {
-                None => Err("not connected to a cluster".to_owned()),
-                Some(cluster) => read(&cluster, what).await,
-            };
+            let answer = answer(cluster, actor, &reach, what).await;
             let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
         });
-    }
-
-    pub fn logs(&self, token: Token, query: LogQuery) -> Result<JoinHandle<()>, String> {
-        let cluster = self.cluster.clone().ok_or("not connected to a cluster")?;
-        let of = match query.target {
-            LogTarget::Pod(pod) => feed::logs::LogOf::Pod(pod),
-            LogTarget::Workload {
-                namespace, selector, ..
-            } => feed::logs::LogOf::Selector {
-                namespace: namespace.to_string(),
-                selector,
-            },
-            LogTarget::Labels { namespace, selector } => feed::logs::LogOf::Selector {
-                namespace: namespace.to_string(),
-                selector: labels(&selector)?,
-            },
-        };
-        let query = feed::logs::LogQuery {
-            of,
-            container: query.container,
-            previous: query.previous,
-            tail: Some(query.tail),
-            since: None,
-            follow: !query.previous,
-        };
-        let sender = self.sender.clone();
-        Ok(tokio::spawn(async move {
-            let mut stream = feed::logs::open(&cluster, query);
-            let mut dropped = 0;
-            while let Some(items) = stream.next().await {
-                let all = stream.dropped();
-                let batch = LogBatch {
-                    lines: items.into_iter().map(line).collect(),
-                    dropped: all - dropped,
-                    ended: None,
-                };
-                dropped = all;
-                if sender.send(Event::Msg(Msg::Logs(token, batch))).await.is_err() {
-                    return;
-                }
-            }
-            let batch = LogBatch {
-                ended: Some("the log has ended".to_owned()),
-                ..LogBatch::default()
-            };
-            let _ = sender.send(Event::Msg(Msg::Logs(token, batch))).await;
-        }))
     }
 }

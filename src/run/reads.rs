@@ -4,8 +4,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::action::{Actor, Reach};
 use crate::app::msg::{ContextRow, Fetch, Fetched, HistoryRow, LogLine};
 use crate::feed::kube::{self as feed, Cluster, Kubeconfigs};
+use crate::feed::postgres;
 
 pub(super) fn line(item: feed::logs::LogItem) -> LogLine {
     match item {
@@ -51,14 +53,36 @@ pub(super) fn labels(text: &str) -> Result<crate::model::Selector, String> {
     }
 }
 
-pub(super) async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, String> {
+/// What was asked for, read with the rights that this console has.
+pub(super) async fn answer(
+    cluster: Option<Cluster>,
+    actor: Option<Actor>,
+    reach: &Reach,
+    what: Fetch,
+) -> Result<Fetched, String> {
+    match (what, actor) {
+        (Fetch::Offers(offer, namespace), Some(actor)) => actor.offers(offer, &namespace).await.map(Fetched::Offers),
+        (Fetch::Offers(..), None) => Err("this is read by a console that may change it".to_owned()),
+        (what, _) => read(cluster, reach, what).await,
+    }
+}
+
+async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fetched, String> {
+    let none = || "not connected to a cluster".to_owned();
     match what {
-        Fetch::Yaml(object) => feed::object::view(cluster, &object)
+        Fetch::Plan { source, statement } => {
+            let none = || format!("the configuration has no PostgreSQL called {source}");
+            let server = reach.postgres.get(&source).ok_or_else(none)?;
+            let lines = postgres::explain(server, &statement).await.map_err(|e| e.to_string())?;
+            Ok(Fetched::Text(lines.join("\n")))
+        }
+        Fetch::Yaml(object) => feed::object::view(&cluster.ok_or_else(none)?, &object)
             .await
             .map(|v| Fetched::Text(v.yaml))
             .map_err(|e| e.to_string()),
+        Fetch::Offers(..) => Err("this is read by who may change it".to_owned()),
         Fetch::History(object) => {
-            let rows = feed::object::history(cluster, &object)
+            let rows = feed::object::history(&cluster.ok_or_else(none)?, &object)
                 .await
                 .map_err(|e| e.to_string())?;
             let newest = rows.iter().map(|r| r.number).max().unwrap_or(0);
@@ -79,10 +103,26 @@ pub(super) async fn read(cluster: &Cluster, what: Fetch) -> Result<Fetched, Stri
     }
 }
 
-/// The contexts of the kubeconfig, for the picker.
-pub async fn contexts(kubeconfig: Option<PathBuf>) -> Result<Vec<ContextRow>, String> {
-    let found = Kubeconfigs::load(kubeconfig).await.map_err(|e| e.to_string())?;
-    Ok(found
+/// The contexts of the kubeconfig and the platforms of the configuration, for the picker.
+pub async fn contexts(kubeconfig: Option<PathBuf>, platforms: Vec<String>) -> Result<Vec<ContextRow>, String> {
+    let mut rows = match Kubeconfigs::load(kubeconfig).await {
+        Ok(found) => of_kubeconfig(&found),
+        Err(why) if platforms.is_empty() => return Err(why.to_string()),
+        Err(_) => Vec::new(),
+    };
+    rows.extend(platforms.into_iter().map(|name| ContextRow {
+        name,
+        cluster: String::new(),
+        user: String::new(),
+        namespace: String::new(),
+        current: false,
+        platform: true,
+    }));
+    Ok(rows)
+}
+
+fn of_kubeconfig(found: &Kubeconfigs) -> Vec<ContextRow> {
+    found
         .contexts()
         .into_iter()
         .map(|c| ContextRow {
@@ -91,6 +131,7 @@ pub async fn contexts(kubeconfig: Option<PathBuf>) -> Result<Vec<ContextRow>, St
             user: c.user,
             namespace: c.namespace,
             current: c.current,
+            platform: false,
         })
-        .collect())
+        .collect()
 }

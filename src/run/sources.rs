@@ -152,6 +152,14 @@ impl Sources {
         }
     }
 
+    /// Looks at everything now: something was changed, or somebody asks.
+    pub fn look_again(&self) {
+        for sender in self.paces.values() {
+            sender.send_modify(|_| {});
+        }
+        self.postgres.send_modify(|w| w.again = w.again.wrapping_add(1));
+    }
+
     /// What is on screen is looked at more often.
     pub fn want(&self, wanted: &Wanted) {
         for (kind, sender) in &self.paces {
@@ -165,6 +173,7 @@ impl Sources {
         let pg = postgres::Wanted {
             pane: wanted.sources.contains(&SourceKind::Postgres),
             tables: wanted.tables,
+            again: self.postgres.borrow().again,
         };
         self.postgres.send_if_modified(|w| std::mem::replace(w, pg) != pg);
         for (set, sender) in &self.queues {
@@ -216,7 +225,8 @@ pub fn reach(platform: &Platform, means: &Means) -> Reach {
 /// A server of PostgreSQL, by its address or through the API server.
 pub fn server(source: &PostgresSource, means: &Means, context: &SourceContext) -> Result<postgres::Server, Problem> {
     let reader = means.cluster.as_ref().map(|c| c.reader().clone());
-    let server = postgres::Server::new(source.clone(), &means.who, postgres::Env::here(), reader);
+    let server = postgres::Server::new(source.clone(), &means.who, postgres::Env::here(), reader)
+        .masked(context.grant.is_none());
     let Some(via) = &source.via else {
         return Ok(server);
     };

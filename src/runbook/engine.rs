@@ -359,6 +359,8 @@ impl Run {
 }
 
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod step_tests;
 #[cfg(test)]
 mod tests;

@@ -330,6 +330,24 @@ pub enum ActionName {
     Renew,
     /// `alert/SOURCE/NAME`
     Silence,
+    SetResources,
+    /// `configmap/NAMESPACE/NAME`
+    SetConfig,
+    /// `node/NAME`
+    Cordon,
+    Uncordon,
+    Drain,
+    /// `cronjob/NAMESPACE/NAME`, or `namespace/NAME` for a template.
+    CreateJob,
+    /// `job/NAMESPACE/NAME`
+    DeleteJob,
+    /// `ingress/NAMESPACE/NAME`
+    CanaryWeight,
+    /// `service/NAMESPACE/NAME`
+    SwitchService,
+    /// `secret/NAMESPACE/NAME`; the value is made by the console.
+    RotateSecret,
+    ReplaceTls,
 }
 
 impl ActionName {

@@ -228,6 +228,90 @@ mod tests {
                 "x.md:6:9: `choices` is missing",
             ),
             (
+                step("kind = \"ask\"\nanswer = \"float\"\nas = \"n\""),
+                "x.md:10:11: there is no answer of type `float`; expected int, string, bool",
+            ),
+            (step("kind = \"ask\"\nanswer = \"int\""), "x.md:9:1: `as` is missing"),
+            (
+                step("kind = \"ask\"\nanswer = \"int\"\nas = \"N\""),
+                "x.md:11:7: `N` cannot name an output",
+            ),
+            (
+                step("kind = \"note\"\noutputs = { n = \"rollout.readdy\" }"),
+                "x.md:10:18: there is no `rollout.readdy`; expected a fact or a parameter, perhaps `rollout.ready`",
+            ),
+            (
+                step("kind = \"note\"\noutputs = { n = \"result.exit\" }"),
+                "x.md:10:18: there is no `result.exit`",
+            ),
+            (
+                step("kind = \"gate\"\nexpect = \"out.n == 1\""),
+                "x.md:10:11: there is no `out.n`",
+            ),
+            (step("kind = \"approve\""), "x.md:9:1: `text` is missing"),
+            (
+                step("kind = \"notify\"\ntext = \"{{ rollout.x }}\""),
+                "x.md:10:12: there is no `rollout.x`",
+            ),
+            (step("kind = \"run\"\ntimeout = \"5s\""), "x.md:9:1: `argv` is missing"),
+            (
+                step("kind = \"run\"\nargv = [\"ls\"]"),
+                "x.md:9:1: `timeout` is missing",
+            ),
+            (
+                step("kind = \"run\"\nargv = [\"ls\"]\ntimeout = \"2h\""),
+                "x.md:11:12: the timeout is out of range",
+            ),
+            (
+                step("kind = \"run\"\nargv = [\"sh\", \"-c\", \"ls\"]\ntimeout = \"5s\""),
+                "x.md:10:10: `sh` runs other commands; expected the program itself",
+            ),
+            (
+                step("kind = \"run\"\nargv = [\"{{ rollout.image }}\"]\ntimeout = \"5s\""),
+                "x.md:10:10: `{{ rollout.image }}` is no program",
+            ),
+            (
+                step("kind = \"run\"\nargv = [\"ls\", \"--at={{ rollout.image }}\"]\ntimeout = \"5s\""),
+                "x.md:10:16: an argument is filled in whole; expected plain text, or one",
+            ),
+            (
+                step("kind = \"run\"\nargv = [\"ls\"]\ntimeout = \"5s\"\nok = [300]"),
+                "x.md:12:7: 300 is no exit code",
+            ),
+            (
+                step("kind = \"run\"\nargv = [\"ls\"]\ntimeout = \"5s\"\nenv = { LD_PRELOAD = \"x\" }"),
+                "x.md:12:9: `LD_PRELOAD` cannot be set for a command",
+            ),
+            (
+                step("kind = \"wait\"\nuntil = \"true\"\ndeadline = \"5m\"\nabort_if = [{ times = 3 }]"),
+                "x.md:12:13: `when` is missing",
+            ),
+            (
+                step(
+                    "kind = \"wait\"\nuntil = \"true\"\ndeadline = \"5m\"\nabort_if = [{ when = \"true\", times = 0 }]",
+                ),
+                "x.md:12:38: `times` is 0; expected from 1 to 100",
+            ),
+            (
+                problems("[params.s]\ntype = \"string\"\nsecret = true\ndefault = \"x\"\n", ""),
+                "x.md:6:9: `s` is secret; expected type = \"string\" and no default",
+            ),
+            (
+                problems(
+                    "[params.s]\ntype = \"string\"\nsecret = true\n",
+                    "## One\nIt is {{ s }}.\n```step\nkind = \"note\"\n```\n",
+                ),
+                "x.md:11:10: `s` is secret; expected it only as the value of a variable in `env`",
+            ),
+            (
+                problems("[params.out]\ntype = \"int\"\n", ""),
+                "x.md:6:9: `out` cannot name a parameter",
+            ),
+            (
+                problems("[params.d]\ntype = \"database\"\n", ""),
+                "x.md:7:9: there is no type `database`; expected `postgres`",
+            ),
+            (
                 lint("hello", "x.md").iter().map(ToString::to_string).collect(),
                 "x.md:1:1: the file has no front matter",
             ),

@@ -1,6 +1,11 @@
 //! From what a step asks for to the pipeline's request: the target is frozen, and what is seen now goes along.
 
+mod objects;
+mod subject;
 mod things;
+
+pub use objects::labels;
+pub use subject::subject;
 
 use super::engine::ActionAsk;
 use super::facts::Subject;
@@ -15,6 +20,9 @@ use std::sync::Arc;
 /// # Errors
 /// One sentence for the operator: what of it cannot be, and so why there is no plan.
 pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Request, String> {
+    if let Some(request) = objects::resolve(world, subject, ask)? {
+        return Ok(request);
+    }
     if !ask.action.is_of_kubernetes() {
         return things::resolve(world, ask);
     }
@@ -44,7 +52,7 @@ pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Requ
                 .hpa_of(workload)
                 .ok_or_else(|| format!("no HPA sets the replicas of {object}"))?;
             let (seen_min, seen_max) = (hpa.min, hpa.max);
-            let target = hpa.meta.object(Kind::Hpa);
+            let target = hpa.bounds_at();
             Request::HpaBounds {
                 target,
                 min: count(ask, "min")?,
@@ -96,17 +104,29 @@ pub fn resolve(world: &World, subject: &Subject, ask: &ActionAsk) -> Result<Requ
 
 /// Finds `kind/namespace/name` among what is observed, and with it the uid.
 pub fn find(world: &World, target: &str) -> Result<ObjectRef, String> {
-    let mut parts = target.split('/');
-    let (Some(kind), Some(namespace), Some(name), None) = (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return Err(format!("`{target}` names no object; expected kind/namespace/name"));
+    let parts: Vec<&str> = target.split('/').collect();
+    let (kind, namespace, name) = match parts.as_slice() {
+        [kind, namespace, name] => (*kind, *namespace, *name),
+        [kind, name] if Kind::named(kind).is_some_and(|k| !k.namespaced()) => (*kind, "", *name),
+        _ => return Err(format!("`{target}` names no object; expected kind/namespace/name")),
     };
     let key = Key::new(namespace, name);
-    let kind = Kind::ALL
-        .into_iter()
-        .find(|known| known.api().eq_ignore_ascii_case(kind) || known.short() == kind);
+    let kind = Kind::named(kind);
+    // What is not watched is looked for when the plan is made.
+    let later = |kind| {
+        (!name.is_empty()).then(|| ObjectRef {
+            kind,
+            namespace: Arc::clone(&key.namespace),
+            name: Arc::clone(&key.name),
+            uid: "".into(),
+        })
+    };
     let found = match kind {
         Some(Kind::Pod) => world.pods.get(&key).map(|pod| pod.meta.object(Kind::Pod)),
+        Some(Kind::Node) => world.nodes.get(&key).map(|node| node.meta.object(Kind::Node)),
+        Some(Kind::Job) => world.jobs.get(&key).map(|job| job.meta.object(Kind::Job)),
+        Some(Kind::CronJob) => world.cron_jobs.get(&key).map(|job| job.meta.object(Kind::CronJob)),
+        Some(kind) if kind == Kind::Namespace || Kind::UNWATCHED.contains(&kind) => later(kind),
         Some(kind) => world
             .workloads_of(kind)
             .and_then(|table| table.get(&key))

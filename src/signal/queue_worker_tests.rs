@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::testing::{Bench, ago, deployment, hpa, meta};
 use crate::model::{
-    Batch, Change, Hpa, HpaMetric, Known, Queue, QueueCounts, QueueMention, Queues, Seen, Source, SourceId, SourceKind,
-    Str, WorkedBy,
+    Batch, Change, Hpa, HpaMetric, Kind, Known, ObjectRef, Queue, QueueCounts, QueueMention, Queues, Seen, Source,
+    SourceId, SourceKind, Str, WorkedBy,
 };
 
 fn queue(name: &str, workload: Option<&str>, hosts: &[&str]) -> Queue {
@@ -46,7 +46,12 @@ fn scaler(keda: Option<&str>, metric: &str, labels: &[(&str, &str)]) -> Change {
         unreachable!()
     };
     let row = Hpa {
-        keda: keda.map(Into::into),
+        keda: keda.map(|name| ObjectRef {
+            kind: Kind::ScaledObject,
+            namespace: "cortex".into(),
+            name: name.into(),
+            uid: "".into(),
+        }),
         metrics: Arc::new([HpaMetric {
             name: metric.into(),
             current: None,

@@ -3,7 +3,7 @@
 //! [`start`] gives a running one, for `qd demo` and for tests; [`serve`] is `qd demo --serve`.
 
 use super::ingress::Ingress;
-use super::kube::resources::DEPLOYMENTS;
+use super::kube::resources::{DEPLOYMENTS, PODS};
 use super::kube::{Server, ServerOptions, Store};
 use super::prometheus::Prometheus;
 use super::resp;
@@ -118,7 +118,9 @@ pub async fn start(options: Options) -> Result<Demo> {
         let now = Timestamp::now()
             .round(Unit::Second)
             .unwrap_or_else(|_| Timestamp::now());
-        let (mut world, clock) = cortex::begin(now, cortex::Options { calm: options.calm });
+        let begun = now - cortex::ACME_TAKES;
+        let (mut world, clock) = cortex::begin(begun, cortex::Options { calm: options.calm });
+        cortex::add_acme(&mut world, &clock);
         if options.pods > 0 {
             world.add_load(options.pods, options.events_per_second);
         }
@@ -152,7 +154,11 @@ pub async fn start(options: Options) -> Result<Demo> {
     let (kubeconfig, config) = (folder.join("kubeconfig"), folder.join("qd.toml"));
     let pace = options.pace.max(1);
     clock.run(pace);
-    let world = Some(spawn(world, pace, redis.workers()).context("starting the thread of the demonstration platform")?);
+    let around = Around {
+        workers: redis.workers(),
+        clients: postgres.clients(),
+    };
+    let world = Some(spawn(world, pace, around).context("starting the thread of the demonstration platform")?);
     let demo = Demo {
         folder,
         kubeconfig,
@@ -196,12 +202,31 @@ pub async fn serve(options: Options, out: &mut (impl Write + ?Sized)) -> Result<
     Ok(())
 }
 
-/// The world on a thread of its own, so that a burst of work there delays nobody's screen.
-fn spawn(
-    mut world: World,
-    pace: u32,
+/// What the pods do elsewhere.
+struct Around {
     workers: resp::Workers,
-) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
+    clients: super::postgres::Clients,
+}
+
+impl Around {
+    /// The pods as they are now: so many workers, and these clients of the database.
+    fn follow(&self, store: &Store, working: &mut Option<u32>) {
+        let ready = ready_workers(store);
+        if *working != Some(ready) {
+            *working = Some(ready);
+            self.workers.set("default", ready);
+        }
+        for application in self.clients.watched() {
+            let pods = store.list(&PODS, Some("cortex"));
+            let pods = pods.iter().filter(|p| p.meta.label("app") == Some(application));
+            self.clients
+                .set(application, &pods.map(|p| p.meta.uid.to_string()).collect());
+        }
+    }
+}
+
+/// The world on a thread of its own, so that a burst of work there delays nobody's screen.
+fn spawn(mut world: World, pace: u32, around: Around) -> Result<(oneshot::Sender<()>, std::thread::JoinHandle<()>)> {
     let (stop, mut stopped) = oneshot::channel();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let thread = std::thread::Builder::new()
@@ -211,12 +236,9 @@ fn spawn(
                 let clock = world.store().clock().clone();
                 let mut working = None;
                 loop {
+                    world.set_waiting(around.workers.waiting("default"));
                     let next = world.step(clock.now());
-                    let ready = ready_workers(world.store());
-                    if working != Some(ready) {
-                        working = Some(ready);
-                        workers.set("default", ready);
-                    }
+                    around.follow(world.store(), &mut working);
                     let wait = next.map_or(Duration::from_secs(3600), |at| {
                         Duration::try_from(at.duration_since(clock.now())).unwrap_or(Duration::ZERO) / pace
                     });
@@ -297,6 +319,9 @@ name = "cortex-api availability"
 target = 99.9
 service = "cortex-api"
 min_rate = 1.0
+[[http]]
+name = "prometheus"
+url = "{url}/-/healthy"
 [[certificates]]
 name = "cluster"
 ingress_address = "{ingress}"

@@ -117,6 +117,7 @@ pub fn runbook(options: Options, args: &RunbookArgs) -> Result<Answer, String> {
             };
             Ok(headless::runbooks::show(&text))
         }
+        RunbookCommand::Run(_) => Err("a run needs its platform".to_owned()),
         RunbookCommand::Lint { files } => {
             let mut problems = Vec::new();
             for path in files {

@@ -36,15 +36,34 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let narrow = area.width < 60;
     right.push((format!("{}{light} ", if narrow { "" } else { "k8s " }), role));
     right.extend(source_lights(app, look, area.width >= 140, narrow));
+    // Others on this machine.
+    let waiting = app.to_answer().len();
+    if waiting > 0 {
+        right.push((format!(" {waiting} to approve "), Role::Warn));
+    }
+    match app.watchers() {
+        0 => {}
+        n if narrow => right.push((format!(" {n}w "), Role::HeaderMuted)),
+        n => right.push((format!(" {n} watching "), Role::HeaderMuted)),
+    }
     let who = if wide && !app.user.is_empty() {
         format!(" {}", text::truncate_end(&text::clean(&app.user), 24))
     } else {
         String::new()
     };
     match &app.access {
-        Access::ReadOnly { .. } => right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly)),
+        Access::ReadOnly { .. } => {
+            if let Some(f) = &app.bastion.following {
+                let name = text::truncate_end(&f.name, 16);
+                right.push((format!(" following {name} "), Role::Info));
+            }
+            right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly));
+        }
         Access::Operator if narrow => {}
         Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
+    }
+    if let Some((words, role)) = super::incident::badge(app, area.width >= 140) {
+        right.push((format!(" {words} "), role));
     }
     right.push((format!(" {} ", clock(app)), Role::Header));
     let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();
@@ -229,6 +248,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "app.palette",
             "pane.zoom",
             "signal.next",
+            "follow.start",
             "app.help",
         ],
         Some(Layer::Detail(_)) => &[
@@ -277,6 +297,32 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "app.back",
             "app.help",
         ],
+        Some(Layer::Incident(_)) => &[
+            "incident.act",
+            "incident.note",
+            "incident.tell",
+            "incident.todo",
+            "incident.decision",
+            "incident.fact",
+            "incident.status",
+            "temporary.stays",
+            "incident.take",
+            "incident.close",
+            "timeline.open",
+            "report.write",
+            "app.help",
+        ],
+        Some(Layer::Timeline(_)) => &[
+            "app.back",
+            "timeline.only",
+            "timeline.incident",
+            "report.write",
+            "app.help",
+        ],
+        Some(Layer::Message(_)) => &["message.copy", "message.sent", "app.back"],
+        Some(Layer::Approval(_)) => &["approval.cancel", "approval.next", "approval.press"],
+        Some(Layer::Company(_)) => &["company.press", "company.close"],
+        Some(Layer::Followed(_)) => &["follow.start", "app.back", "app.help"],
         Some(_) => &[
             "palette.run",
             "palette.cancel",
@@ -313,7 +359,10 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         let whole = format!("{}: {line}", text::clean(&a.title));
         (line, whole)
     });
-    let taken = if live.is_some() {
+    let beside = super::company::following_line(app).filter(|_| live.is_none());
+    let taken = if let Some(text) = &beside {
+        text::width(text).min(usize::from(area.width) / 2) + 4
+    } else if live.is_some() {
         text::width(&line).min(usize::from(area.width) / 2) + 4
     } else {
         0
@@ -335,6 +384,12 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             &format!(" {}  ", hint.label),
             look.style(Role::KeyLabel),
         );
+    }
+    if let Some(text) = beside {
+        let room = usize::from(area.width.saturating_sub(x + 4));
+        let text = format!(" {} {} ", look.symbols.pointer, text::truncate_end(&text, room));
+        let at = area.width.saturating_sub(text::width(&text) as u16);
+        put(buf, area, at, 0, &text, look.style(Role::Info));
     }
     if let Some(a) = live {
         let room = usize::from(area.width.saturating_sub(x + 4));

@@ -216,7 +216,7 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
         let keda = h
             .keda
             .as_ref()
-            .map_or_else(String::new, |k| format!(", made by KEDA's {k}"));
+            .map_or_else(String::new, |k| format!(", made by KEDA's {}", k.name));
         out.push(Line::pair(
             "HPA",
             format!("{} holds {}–{}, wants {}{keda}", h.meta.name, h.min, h.max, h.desired),

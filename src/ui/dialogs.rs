@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, clear, frame, help, plan, put, select, text as draw};
+use super::{Look, approval, clear, frame, help, plan, put, select, text as draw};
 use crate::app::layers::{Palette, Picker, Prompt, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, hints};
@@ -22,6 +22,7 @@ pub fn float(
 ) -> Option<Position> {
     match layer {
         Layer::Plan(p) => plan::draw(app, look, p, body, buf),
+        Layer::Approval(a) => approval::draw(app, look, a, body, buf),
         Layer::Picker(p) => picker(look, p, body, buf),
         Layer::Palette(p) => palette(look, p, body, buf),
         Layer::Prompt(p) if p.is_line() => Some(line(look, p, footer, buf)),
@@ -187,15 +188,18 @@ fn line(look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -> Position 
 fn prompt(look: Look<'_>, p: &Prompt, screen: Rect, buf: &mut Buffer) -> Position {
     let area = centred(screen, 72, 5);
     let inner = boxed(look, area, &p.label, buf);
+    // Of a secret nothing is drawn but that there is one.
+    let masked = "*".repeat(p.field.text().chars().count());
+    let shown = if p.is_masked() { masked.as_str() } else { p.field.text() };
     put(
         buf,
         inner,
         0,
         0,
-        &text::clean(p.field.text()),
+        &text::truncate_end(&text::clean(shown), usize::from(inner.width)),
         look.style(Role::PromptText),
     );
-    for x in text::width(p.field.text()) as u16..inner.width {
+    for x in text::width(shown) as u16..inner.width {
         put(buf, inner, x, 0, "_", look.style(Role::PromptHint));
     }
     let (words, role) = match &p.complaint {
@@ -309,5 +313,46 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
             &text,
             look.style(Role::Warn),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::layers::{ObjectPrompt, PromptFor};
+    use crate::model::{Kind, ObjectRef};
+
+    #[test]
+    fn of_a_secret_that_is_typed_only_its_length_is_drawn() {
+        let target = ObjectRef {
+            kind: Kind::Secret,
+            namespace: "x".into(),
+            name: "env".into(),
+            uid: "".into(),
+        };
+        let what = ObjectPrompt::Secret { key: "KEY".to_owned() };
+        let prompt_of = |what| {
+            Prompt::new(
+                PromptFor::Object {
+                    target: target.clone(),
+                    what,
+                },
+                "KEY",
+                "",
+                "canary",
+            )
+        };
+        let drawn = |p: &Prompt| {
+            let screen = Rect::new(0, 0, 80, 24);
+            let mut buf = Buffer::empty(screen);
+            prompt(super::super::measuring(), p, screen, &mut buf);
+            buf.content()
+                .iter()
+                .map(ratatui::buffer::Cell::symbol)
+                .collect::<String>()
+        };
+        let masked = drawn(&prompt_of(what));
+        assert!(masked.contains("******") && !masked.contains("canary"), "{masked}");
+        assert!(drawn(&prompt_of(ObjectPrompt::Tls)).contains("canary"));
     }
 }

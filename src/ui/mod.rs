@@ -9,16 +9,20 @@
 //!  1–3 pane  ↵ open  / filter  a actions  r runbook  ? help                              footer
 //! ```
 
+mod approval;
 mod chrome;
+mod company;
 mod detail;
 mod dialogs;
 mod help;
 mod history;
+mod incident;
 mod logs;
 mod plan;
 mod runbook;
 mod table;
 mod text;
+mod timeline;
 mod unfinished;
 
 use ratatui::Frame;
@@ -107,12 +111,25 @@ pub fn fit(app: &mut App) {
             plan.scroll = plan.scroll.min(plan.overflow);
             continue;
         }
+        let over = match app.layers.get(i) {
+            Some(Layer::Approval(layer)) => approval::overflow(app, layer, body),
+            _ => 0,
+        };
+        if let Some(Layer::Approval(layer)) = app.layers.get_mut(i) {
+            layer.overflow = over;
+            layer.scroll = layer.scroll.min(over);
+            continue;
+        }
         let Some(layer) = app.layers.get(i) else { continue };
         let Some((page, len, jump)) = extent(app, layer, body) else {
             continue;
         };
         let Some(layer) = app.layers.get_mut(i) else { continue };
-        let follows = matches!(layer, Layer::Logs(l) if l.follow);
+        let follows = match layer {
+            Layer::Logs(l) => l.follow,
+            Layer::Timeline(t) => t.follow,
+            _ => false,
+        };
         if let Layer::Detail(d) = layer {
             d.to_events = false;
         }
@@ -151,7 +168,19 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
         }
         Layer::History(h) => (usize::from(history::diff_height(h, body)), h.diff().len(), None),
         Layer::Runbook(v) => runbook::extent(app, v, body),
+        Layer::Incident(v) => {
+            let lines = text::wrapped(&incident::lines(app, measuring(), v), width, v.scroll.wrap);
+            (page, lines.len(), None)
+        }
+        Layer::Timeline(v) => {
+            let lines = text::wrapped(&timeline::lines(app, measuring(), v), width, v.scroll.wrap);
+            (page, lines.len(), None)
+        }
         Layer::Help(h) => (page, help::lines(app, h).len(), None),
+        Layer::Followed(f) => {
+            let lines = text::wrapped(&company::followed(app, measuring()).1, width, f.scroll.wrap);
+            (page, lines.len(), None)
+        }
         _ => return None,
     })
 }
@@ -223,7 +252,16 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::History(h) => history::history(app, look, h, body, buf),
         Layer::Runbook(v) => runbook::draw(app, look, v, body, buf),
         Layer::Unfinished(u) => unfinished::draw(app, look, u, body, buf),
+        Layer::Incident(v) => incident::panel(app, look, v, body, buf),
+        Layer::Timeline(v) => timeline::panel(app, look, v, body, buf),
+        Layer::Message(v) => incident::message(app, look, v, body, buf),
         Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
+        Layer::Company(c) => company::company(app, look, *c, body, buf),
+        Layer::Followed(f) => {
+            let (title, lines) = company::followed(app, look);
+            text::panel(look, body, &title, &lines, &f.scroll, buf);
+            Some(Position::new(body.x + 2, body.y + 1))
+        }
         _ => None,
     }
 }

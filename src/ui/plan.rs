@@ -3,18 +3,31 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::approval::clock;
 use super::{Look, clear, frame, put, text as draw};
-use crate::action::{Confirm, Plan, Undo};
-use crate::app::App;
+use crate::action::{Confirm, Plan, Risk, Undo};
 use crate::app::doc::Line;
 use crate::app::field::Field;
 use crate::app::layers::{PlanFocus, PlanLayer, PlanState};
+use crate::app::{App, Asking};
 use crate::text;
 use crate::theme::Role;
 
 fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     let mut out = Vec::new();
     for step in &plan.steps {
+        // One line of kubectl's stands for several steps: each of the others is one line here.
+        if step.same_as.is_empty() {
+            let mut line = Line(vec![(format!("{} ", step.target), Role::Text)]);
+            for change in &step.changes {
+                line = line
+                    .and(change.before.clone(), Role::DiffRemove)
+                    .and(format!(" {} ", look.symbols.arrow), Role::TextMuted)
+                    .and(change.after.clone(), Role::DiffAdd);
+            }
+            out.push(line);
+            continue;
+        }
         if plan.steps.len() > 1 {
             out.push(Line::new(step.target.to_string(), Role::Heading));
         }
@@ -80,7 +93,8 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     out
 }
 
-fn field(
+/// A field with its label; where the cursor belongs when it has the focus.
+pub(super) fn field(
     look: Look<'_>,
     buf: &mut Buffer,
     area: Rect,
@@ -144,6 +158,42 @@ pub fn overflow(layer: &PlanLayer, screen: Rect) -> usize {
     layout(super::measuring(), layer, screen).overflow()
 }
 
+/// Where the plan stands with the second person that policy asks for.
+fn second_person(look: Look<'_>, asking: &Asking, break_glass: bool, risk: Risk) -> Line {
+    let alone = if break_glass { "; ctrl-b goes on alone" } else { "" };
+    let (mark, role, text) = match asking {
+        Asking::NotAsked => (
+            look.symbols.waiting,
+            Role::Warn,
+            format!("must approve what is {risk:?} here: not asked yet{alone}"),
+        ),
+        Asking::Asked(ask) => (
+            look.symbols.waiting,
+            Role::Info,
+            format!(
+                "asked; waits until {} for somebody else on this machine{alone}",
+                clock(ask.expires)
+            ),
+        ),
+        Asking::Approved(_, by) => (
+            look.symbols.ok,
+            Role::Ok,
+            format!("approved by {} at {}: {}", by.by(), clock(by.at()), by.reason()),
+        ),
+        Asking::Refused(no) => (
+            look.symbols.failed,
+            Role::Error,
+            format!("refused by {}: {}", no.by, no.reason),
+        ),
+        Asking::Alone(why) => (
+            look.symbols.warning,
+            Role::Error,
+            format!("BREAK GLASS, you go on alone: {why}"),
+        ),
+    };
+    Line::pair_role("2nd person", format!("{mark} {text}"), role)
+}
+
 fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
     let width = screen.width.min(96);
     let (title, mut lines) = match &layer.state {
@@ -167,7 +217,13 @@ fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
             );
             (format!("No plan: {}", layer.request.name()), lines)
         }
-        PlanState::Ready(plan) => (plan.title.clone(), body(plan, look)),
+        PlanState::Ready(plan) => {
+            let mut lines = body(plan, look);
+            if let Some(rule) = plan.second_person {
+                lines.push(second_person(look, &layer.asking, rule.break_glass, plan.risk));
+            }
+            (plan.title.clone(), lines)
+        }
     };
     for line in &mut lines {
         for (piece, _) in &mut line.0 {
@@ -176,9 +232,8 @@ fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
     }
     let inner_width = usize::from(width.saturating_sub(4));
     let lines = draw::wrapped(&lines, inner_width, true);
-    let typed = layer.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. }));
     let form = if layer.can_go() {
-        3 + u16::from(typed) + u16::from(layer.complaint.is_some())
+        2 + u16::from(layer.wants_reason()) + u16::from(layer.wants_word()) + u16::from(layer.complaint.is_some())
     } else {
         2
     };
@@ -258,18 +313,12 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
         } else {
             "reason"
         };
-        cursor = field(
-            look,
-            buf,
-            inner,
-            y,
-            reason,
-            &layer.reason,
-            layer.focus == PlanFocus::Reason,
-        )
-        .or(cursor);
-        y += 1;
-        if let Some(Confirm::Typed { word, what }) = layer.plan().map(|p| &p.confirm) {
+        if layer.wants_reason() {
+            let focused = layer.focus == PlanFocus::Reason;
+            cursor = field(look, buf, inner, y, reason, &layer.reason, focused).or(cursor);
+            y += 1;
+        }
+        if let (true, Some(Confirm::Typed { word, what })) = (layer.wants_word(), layer.plan().map(|p| &p.confirm)) {
             let label = format!("type {word} ({what})");
             cursor = field(
                 look,
@@ -297,10 +346,11 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
         y += 1;
     }
     let y = y.min(inner.height.saturating_sub(1));
-    let go = layer
-        .plan()
-        .map(|p| format!(" {} ", text::clean(&p.verb)))
-        .unwrap_or_default();
+    let go = match layer.plan() {
+        Some(_) if layer.is_to_ask() => " Ask a second person ".to_owned(),
+        Some(p) if layer.has_button() => format!(" {} ", text::clean(&p.verb)),
+        _ => String::new(),
+    };
     let cancel = " Cancel ";
     let total = text::width(&go) + text::width(cancel) + 3;
     let mut x = inner.width.saturating_sub(total as u16);
@@ -316,7 +366,7 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
         cancel,
         look.style(if on_cancel { Role::ButtonFocus } else { Role::Button }),
     ) + 2;
-    if layer.can_go() {
+    if layer.has_button() {
         let on_go = layer.focus == PlanFocus::Go;
         if on_go {
             cursor = Some(Position::new(inner.x + x, inner.y + y));

@@ -1,4 +1,6 @@
-//! The panel of a run: steps at the left, the current one at the right with its live evidence.
+//! The panel of a run: steps at the left, the current one at the right with its live evidence, the keys below it.
+
+mod step;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -7,9 +9,8 @@ use super::{Look, frame, put, text as draw};
 use crate::app::doc::Line;
 use crate::app::layers::RunView;
 use crate::app::{App, RunEntry};
-use crate::runbook::cel::Answer;
-use crate::runbook::engine::{OfferKind, StepState, TextBlock, Verdict};
-use crate::runbook::format::Style as Prose;
+use crate::runbook::duration_text;
+use crate::runbook::engine::{Status, StepState};
 use crate::runbook::view::{self, StepLine, View};
 use crate::text;
 use crate::theme::Role;
@@ -31,164 +32,36 @@ fn split(body: Rect) -> (Rect, Rect) {
     )
 }
 
-fn spans(pieces: &[(String, Prose)]) -> Line {
-    Line(
-        pieces
-            .iter()
-            .map(|(t, s)| {
-                let role = match s {
-                    Prose::Code => Role::Code,
-                    Prose::Strong => Role::TextStrong,
-                    _ => Role::Text,
-                };
-                (text::clean(t).into_owned(), role)
-            })
-            .collect(),
-    )
+/// The step's text, and under it what can be done; each wrapped to its place.
+struct Parts {
+    text: Vec<Line>,
+    keys: Vec<Line>,
+    /// Rows for the text.
+    room: u16,
 }
 
-fn answer(a: &Answer) -> String {
-    match a {
-        Answer::Known(v) => v.to_string(),
-        Answer::Unknown(why) => format!("? ({why})"),
-    }
-}
-
-/// The current step as lines.
-fn step_lines(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<Line> {
-    let mut out = Vec::new();
-    let Some(step) = &v.step else {
-        out.push(Line::new("The runbook is through. Enter closes it.", Role::Ok));
-        return out;
-    };
-    for block in &step.prose {
-        match block {
-            TextBlock::Paragraph(p) => {
-                out.push(spans(p));
-                out.push(Line::default());
-            }
-            TextBlock::Heading(p) => out.push(Line(spans(p).0.into_iter().map(|(t, _)| (t, Role::Heading)).collect())),
-            TextBlock::Item { depth, number, text } => {
-                let mark = number.map_or_else(|| look.symbols.dot.to_owned(), |n| format!("{n}."));
-                let mut line = Line::new(format!("{}{mark} ", "  ".repeat(*depth)), Role::TextMuted);
-                line.0.extend(spans(text).0);
-                out.push(line);
-            }
-            TextBlock::Code(lines) => out.extend(lines.iter().map(|l| Line::new(format!("  {l}"), Role::Code))),
-        }
-    }
-    let labels = step.evidence.iter().map(|e| text::width(&text::clean(&e.label))).max();
-    let labels = labels.unwrap_or(0).clamp(8, 18);
-    for e in &step.evidence {
-        let (mark, role) = match &e.verdict {
-            Verdict::Plain => (" ", Role::Text),
-            Verdict::Good => (look.symbols.ok, Role::Ok),
-            Verdict::Bad => (look.symbols.failed, Role::Error),
-            Verdict::Unknown(_) => (look.symbols.unknown, Role::Warn),
-        };
-        let mut line = Line::new(format!("{mark} "), role)
-            .and(format!("{:<labels$}  ", text::clean(&e.label)), Role::TextMuted)
-            .and(text::clean(&answer(&e.value)).into_owned(), role);
-        if !e.expected.is_empty() && !matches!(e.verdict, Verdict::Good) {
-            line = line.and(format!("   expected: {}", text::clean(&e.expected)), Role::TextMuted);
-        }
-        out.push(line);
-    }
-    for p in &step.params {
-        let label = p.help.as_deref().unwrap_or(&p.name).trim_end_matches('.');
-        out.push(
-            Line::new(format!("{} ", look.symbols.pointer), Role::Accent)
-                .and(format!("{label}: "), Role::TextMuted)
-                .and(answer(&p.value), Role::TextStrong)
-                .and(if p.set { "" } else { "   suggested; e changes it" }, Role::TextMuted),
-        );
-    }
-    if let Some(p) = &step.proposal {
-        out.push(
-            Line::new(format!("{} ", look.symbols.arrow), Role::Accent)
-                .and(text::clean(p).into_owned(), Role::TextStrong),
-        );
-    }
-    if !v.waiting.is_empty() {
-        out.push(Line::default());
-        out.push(Line::new(format!("waits {}", text::clean(&v.waiting)), Role::Info));
-    }
-    if let StepState::Failed(why) | StepState::Unknown(why) = &step.state {
-        out.push(Line::default());
-        out.push(Line::new(text::clean(why).into_owned(), Role::Error));
-    }
-    if let Some(notice) = &v.notice {
-        out.push(Line::new(text::clean(notice).into_owned(), Role::Warn));
-    }
-    for n in &step.notes {
-        out.push(Line::new(format!("note: {}", text::clean(n)), Role::TextMuted));
-    }
-    let ways = crate::app::ways(entry);
-    if !ways.is_empty() {
-        out.push(Line::default());
-        for (i, (kind, label)) in ways.iter().enumerate() {
-            let on = i == chosen;
-            let mark = if on { look.symbols.pointer } else { " " };
-            let key = if on { "↵ " } else { "  " };
-            let role = if on { Role::Accent } else { Role::Text };
-            let _ = kind;
-            out.push(Line::new(format!("{mark} {key}{label}"), role));
-        }
-    }
-    let others: Vec<String> = v
-        .offers
-        .iter()
-        .filter_map(|o| match o.kind {
-            OfferKind::Retry => Some(format!("t {}", o.label)),
-            OfferKind::Skip => Some(format!("s {}", o.label)),
-            OfferKind::RollBack => Some(format!("b {}", o.label)),
-            OfferKind::Abort => Some(format!("x {}", o.label)),
-            OfferKind::SetParam => Some(format!("e {}", o.label)),
-            _ => None,
-        })
-        .collect();
-    if !others.is_empty() {
-        out.push(Line::new(others.join("   "), Role::TextMuted));
-    }
-    if !step.opens.is_empty() {
-        let words: Vec<String> = step
-            .opens
-            .iter()
-            .map(|o| format!("{} {}", open_key(*o), o.name()))
-            .collect();
-        out.push(Line::new(words.join("   "), Role::TextMuted));
-    }
-    out
-}
-
-fn open_key(open: crate::runbook::format::Open) -> &'static str {
-    use crate::runbook::format::Open;
-    match open {
-        Open::History => "h",
-        Open::Difference => "d",
-        Open::Logs => "l",
-        Open::PreviousLogs => "p",
-        Open::Events => "v",
-        Open::Detail => "o",
-        Open::Incident => "i",
-    }
+fn parts(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, v: &RunView, right: Rect) -> Parts {
+    let width = usize::from(right.width.saturating_sub(4));
+    let rows = right.height.saturating_sub(2);
+    let text = step::lines(look, entry, view, &app.activities, width);
+    let text = draw::wrapped(&text, width, true);
+    let mut keys = draw::wrapped(&step::keys(look, entry, view, v.choice, width), width, true);
+    // However many ways there are, some of the text stays.
+    keys.truncate(usize::from(rows.saturating_sub(3)));
+    let apart = u16::from(!keys.is_empty());
+    let room = rows.saturating_sub(keys.len() as u16 + apart);
+    Parts { text, keys, room }
 }
 
 /// (lines on screen, lines in all, jump) of the step's text.
 pub fn extent(app: &App, v: &RunView, body: Rect) -> (usize, usize, Option<usize>) {
     let (_, right) = split(body);
-    let page = usize::from(right.height.saturating_sub(2));
     let Some(entry) = entry(app, v) else {
-        return (page, 0, None);
+        return (usize::from(right.height.saturating_sub(2)), 0, None);
     };
-    let look = super::measuring();
     let view = view::of(&entry.run, app.now);
-    let lines = draw::wrapped(
-        &step_lines(look, entry, &view, v.choice),
-        usize::from(right.width.saturating_sub(4)),
-        true,
-    );
-    (page, lines.len(), None)
+    let parts = parts(app, super::measuring(), entry, &view, v, right);
+    (usize::from(parts.room), parts.text.len(), None)
 }
 
 /// The steps with the row that each begins at. Titles go over two lines where all steps still fit; where they do not,
@@ -226,23 +99,35 @@ fn step_list(steps: &[StepLine], width: usize, rows: usize) -> Vec<(u16, &StepLi
     out
 }
 
-pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer) -> Option<Position> {
-    let Some(entry) = entry(app, v) else {
-        put(buf, body, 1, 0, "this run is gone", look.style(Role::Warn));
-        return None;
-    };
-    let view = view::of(&entry.run, app.now);
+fn header(look: Look<'_>, view: &View, body: Rect, buf: &mut Buffer) {
     let mut x = put(buf, body, 1, 0, "RUNBOOK ", look.style(Role::Accent)) + 1;
     x += put(buf, body, x, 0, &text::clean(&view.title), look.style(Role::TextStrong));
-    let minutes = view.elapsed / 60;
-    let rest = format!(
-        " {d} {} {d} run {} {d} {minutes} min",
-        text::clean(&view.subject),
-        view.run,
-        d = look.symbols.dot
-    );
+    let dot = look.symbols.dot;
+    let age = match view.elapsed {
+        seconds if seconds < 60 => "just begun".to_owned(),
+        seconds => duration_text(seconds / 60 * 60),
+    };
+    let state = match &view.status {
+        Status::Active => String::new(),
+        Status::RollingBack => format!(" {dot} rolling back"),
+        Status::Completed => format!(" {dot} done"),
+        Status::RolledBack => format!(" {dot} rolled back"),
+        Status::Aborted(_) => format!(" {dot} ended"),
+        Status::HandedOver(_) => format!(" {dot} handed over"),
+    };
+    let subject = text::clean(&view.subject);
+    let subject = if subject.is_empty() {
+        String::new()
+    } else {
+        format!(" {dot} {subject}")
+    };
+    let tail = format!(" {dot} run {} {dot} {age}{state}", view.run);
+    let room = usize::from(body.width.saturating_sub(x + 1)).saturating_sub(text::width(&tail));
+    let rest = format!("{}{tail}", text::truncate_end(&subject, room));
     put(buf, body, x, 0, &rest, look.style(Role::TextMuted));
-    let (left, right) = split(body);
+}
+
+fn steps(look: Look<'_>, view: &View, left: Rect, buf: &mut Buffer) {
     let inner = frame(
         buf,
         left,
@@ -262,7 +147,7 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
         put(buf, inner, 1, y, mark, look.style(role));
         let role = if s.current {
             Role::TextStrong
-        } else if matches!(s.state, StepState::Todo) {
+        } else if matches!(s.state, StepState::Todo | StepState::Skipped(_)) {
             Role::TextMuted
         } else {
             Role::Text
@@ -273,24 +158,38 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
     }
     let started = view.started.as_second().rem_euclid(86_400);
     let low = inner.height.saturating_sub(2);
+    let begun = format!(
+        "started  {:02}:{:02}Z  {}",
+        started / 3600,
+        started % 3600 / 60,
+        text::clean(&view.operator)
+    );
+    let width = usize::from(inner.width.saturating_sub(2));
     put(
         buf,
         inner,
         1,
         low,
-        &format!(
-            "started {:02}:{:02}Z {}",
-            started / 3600,
-            started % 3600 / 60,
-            text::clean(&view.operator)
-        ),
+        &text::truncate_end(&begun, width),
         look.style(Role::TextMuted),
     );
     let undo = match view.undos {
-        0 => "undo    nothing yet".to_owned(),
-        n => format!("undo    {n} reversible"),
+        0 => "undo     nothing changed".to_owned(),
+        1 => "undo     1 step reversible".to_owned(),
+        n => format!("undo     {n} steps reversible"),
     };
     put(buf, inner, 1, low + 1, &undo, look.style(Role::TextMuted));
+}
+
+pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer) -> Option<Position> {
+    let Some(entry) = entry(app, v) else {
+        put(buf, body, 1, 0, "this run is gone", look.style(Role::Warn));
+        return None;
+    };
+    let view = view::of(&entry.run, app.now);
+    header(look, &view, body, buf);
+    let (left, right) = split(body);
+    steps(look, &view, left, buf);
     let title = view.step.as_ref().map_or_else(
         || "Done".to_owned(),
         |s| format!("{} {}", s.number, text::clean(&s.title)),
@@ -302,12 +201,27 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
         &[(title, look.style(Role::TitleFocus))],
     );
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
-    let lines = draw::wrapped(
-        &step_lines(look, entry, &view, v.choice),
-        usize::from(inner.width),
-        true,
-    );
-    draw::body(look, inner, &lines, &v.scroll, buf);
-    draw::position(look, right, &v.scroll, lines.len(), buf);
-    Some(Position::new(inner.x, inner.y))
+    let parts = parts(app, look, entry, &view, v, right);
+    let top = Rect::new(inner.x, inner.y, inner.width, parts.room);
+    draw::body(look, top, &parts.text, &v.scroll, buf);
+    let (shown, all) = (usize::from(parts.room), parts.text.len());
+    if all > shown {
+        let text = format!(" {}–{} of {all} ", v.scroll.top + 1, (v.scroll.top + shown).min(all));
+        let x = right.width.saturating_sub(text::width(&text) as u16 + 2);
+        put(
+            buf,
+            right,
+            x,
+            right.height.saturating_sub(1),
+            &text,
+            look.style(Role::TextMuted),
+        );
+    }
+    let low = inner.height.saturating_sub(parts.keys.len() as u16);
+    let bottom = Rect::new(inner.x, inner.y + low, inner.width, parts.keys.len() as u16);
+    let still = crate::app::doc::Scroll::default();
+    draw::body(look, bottom, &parts.keys, &still, buf);
+    // The cursor stands on the way that Enter takes.
+    let y = bottom.y + (v.choice as u16).min(bottom.height.saturating_sub(1));
+    Some(Position::new(inner.x, y.max(inner.y)))
 }

@@ -191,12 +191,13 @@ async fn a_paused_rollout_is_neither_restarted_nor_rolled_back() {
 }
 
 #[tokio::test]
-async fn an_autoscaler_of_keda_is_left_alone() {
+async fn an_autoscaler_of_keda_is_left_alone_and_its_scaled_object_offered() {
     let desk = worker();
     desk.fake.edit(
         "/apis/autoscaling/v2/namespaces/cortex/horizontalpodautoscalers/cortex-api-hpa",
         |h| {
-            h["metadata"]["ownerReferences"] = json!([{"kind": "ScaledObject", "name": "api-so", "controller": true}]);
+            h["metadata"]["ownerReferences"] =
+                json!([{"kind": "ScaledObject", "name": "api-so", "uid": "so-1", "controller": true}]);
         },
     );
     let target = desk.target(Kind::Hpa, "cortex-api-hpa");
@@ -210,12 +211,28 @@ async fn an_autoscaler_of_keda_is_left_alone() {
         })
         .await
         .unwrap_err();
-    assert!(refusal.what.contains("KEDA ScaledObject api-so"));
+    assert!(refusal.what.contains("ScaledObject api-so"), "{}", refusal.what);
+    let there = |request: &Request| match request {
+        Request::HpaBounds { target, min, max, .. } => {
+            assert_eq!(
+                (target.kind, &*target.name, &*target.uid),
+                (Kind::ScaledObject, "api-so", "so-1")
+            );
+            (*min, *max)
+        }
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(there(&refusal.alternatives[0].request), (4, 10));
     let plan = desk
         .plan(scale(desk.target(Kind::Deployment, "cortex-api"), 3, 5))
         .await
         .unwrap();
-    assert!(plan.alternatives.is_empty() && plan.warnings.iter().any(|w| w.text.contains("paused-replicas: \"5\"")));
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.text.contains("KEDA's ScaledObject api-so"))
+    );
+    assert_eq!(there(&plan.alternatives[0].request), (5, 10));
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Every action through the whole pipeline, against recorded objects: what goes over the wire, what becomes of it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod drains;
 #[path = "../fake_api/mod.rs"]
 mod fake_api;
 mod guards;
+mod objects;
 mod outcomes;
 mod requests;
+mod sealed;
 mod secrets;
 
 use fake_api::{APPS, Desk, Fake, finish, recording};

@@ -242,7 +242,7 @@ async fn each_action_sends_exactly_the_request_of_the_reference() {
                     "deleteOptions": {"preconditions": {"uid": uid(&fake, &evicted)}}}),
             ),
             // These have tests of their own.
-            Request::Scale { .. } | Request::RollBack { .. } => continue,
+            Request::Object { .. } | Request::Scale { .. } | Request::RollBack { .. } => continue,
             Request::Restart { .. } => (
                 "PATCH",
                 format!("{APPS}/deployments/redis{mine}"),

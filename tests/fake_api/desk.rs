@@ -1,11 +1,12 @@
 //! An actor on the fake, and one run through the pipeline.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use super::{APPS, Fake};
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Progress, Refusal,
-    Request as Ask, Stage, Verdict, WriteGrant, execute,
+    ActionId, Actor, Alphabet, Class, Confirm, Confirmation, NewValue, ObjectAsk, Outcome, Pace, Plan, Planner, Policy,
+    Progress, Refusal, Request as Ask, Resources, Sealed, Stage, Verdict, WriteGrant, execute,
 };
 use quarterdeck::journal::{Journal, Mode, Reading, Who};
 use quarterdeck::model::{Kind, ObjectRef, Place, Scope};
@@ -91,18 +92,23 @@ impl Desk {
 }
 
 pub fn target(fake: &Fake, kind: Kind, name: &str) -> ObjectRef {
+    let uid = fake.get(&path(kind, name))["metadata"]["uid"].clone();
+    ObjectRef {
+        kind,
+        namespace: if kind.namespaced() { "cortex".into() } else { "".into() },
+        name: name.into(),
+        uid: uid.as_str().unwrap_or("none").into(),
+    }
+}
+
+pub fn path(kind: Kind, name: &str) -> String {
     let group = if kind.group().is_empty() {
         "/api".into()
     } else {
         format!("/apis/{}", kind.group())
     };
-    let path = format!("{group}/{}/namespaces/cortex/{}/{name}", kind.version(), kind.plural());
-    ObjectRef {
-        kind,
-        namespace: "cortex".into(),
-        name: name.into(),
-        uid: fake.get(&path)["metadata"]["uid"].as_str().unwrap_or("none").into(),
-    }
+    let place = if kind.namespaced() { "/namespaces/cortex" } else { "" };
+    format!("{group}/{}{place}/{}/{name}", kind.version(), kind.plural())
 }
 
 /// Does what the plan asks of the operator.
@@ -141,7 +147,74 @@ pub fn one_of_each(fake: &Fake) -> Vec<Ask> {
         Ask::Resume { target: of(Kind::Deployment, "paused") },
         Ask::DeletePod { target: of(Kind::Pod, "cortex-worker-5455954757-7vwmz"), force: false },
         Ask::EvictPod { target: pod },
+        object(of(Kind::Deployment, "cortex-worker"), ObjectAsk::SetResources {
+            container: "worker".into(),
+            resources: Resources {
+                requests: [("cpu".to_owned(), "750m".to_owned())].into(),
+                limits: [("memory".to_owned(), "1Gi".to_owned())].into(),
+            },
+        }),
+        object(of(Kind::ConfigMap, "cortex-config"), ObjectAsk::SetConfig {
+            key: "FEATURES".into(), value: "a,b".into(), seen: Some("a,b,c".into()),
+        }),
+        object(of(Kind::ConfigMap, "cortex-config"), ObjectAsk::UnsetConfig {
+            key: "FEATURES".into(), seen: "a,b,c".into(),
+        }),
+        object(of(Kind::Node, "open"), ObjectAsk::Cordon),
+        object(of(Kind::Node, "closed"), ObjectAsk::Uncordon),
+        object(of(Kind::Node, "open"), ObjectAsk::Drain { unmanaged: false, empty_dirs: false, within_s: 60 }),
+        object(of(Kind::CronJob, "cortex-backup"), ObjectAsk::CreateJob { template: None, image: None, args: Vec::new() }),
+        object(of(Kind::Job, "cortex-migrate-140"), ObjectAsk::DeleteJob),
+        object(of(Kind::Ingress, "canary"), ObjectAsk::CanaryWeight { weight: 25, seen: Some(10) }),
+        object(of(Kind::Service, "cortex-web"), ObjectAsk::SwitchService {
+            labels: [("app".to_owned(), "cortex-api".to_owned())].into(),
+            seen: [("app".to_owned(), "cortex-web".to_owned())].into(),
+        }),
+        object(of(Kind::Secret, "cortex-env"), ObjectAsk::RotateSecret {
+            key: "API_KEY".into(),
+            value: NewValue::Generate { length: 32, alphabet: Alphabet::Letters },
+        }),
+        object(of(Kind::Secret, "cortex-tls-300d"), ObjectAsk::ReplaceTls {
+            certificate: pem_files().0.clone(), key: pem_files().1.clone(), read: None,
+        }),
+        object(of(Kind::Secret, "cortex-env"), ObjectAsk::RestoreSecret {
+            former: Sealed::new([("API_KEY".to_owned(), Some(CANARY.as_bytes().to_vec()))]),
+        }),
     ]
+}
+
+/// A value that must turn up nowhere but on the wire to the Secret.
+pub const CANARY: &str = "canary-7c1d-in-a-cage";
+
+fn object(target: ObjectRef, ask: ObjectAsk) -> Ask {
+    Ask::Object { target, ask }
+}
+
+/// Certificate and key for the names of the recorded Secret, as files: made once.
+pub fn pem_files() -> &'static (String, String) {
+    static FILES: OnceLock<(tempfile::TempDir, (String, String))> = OnceLock::new();
+    let (_, files) = FILES.get_or_init(|| {
+        let fake = Fake::cortex();
+        let old = fake.get(&path(Kind::Secret, "cortex-tls-300d"))["data"]["tls.crt"].clone();
+        let pem = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, old.as_str().unwrap()).unwrap();
+        let old = quarterdeck::feed::certificate::x509::chain_of_pem(&pem).unwrap();
+        let names: Vec<String> = old.leaf.names.iter().map(ToString::to_string).collect();
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::new(names).unwrap();
+        params.not_after = rcgen::date_time_ymd(2099, 1, 1);
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: String| {
+            let file = dir.path().join(name);
+            std::fs::write(&file, text).unwrap();
+            file.display().to_string()
+        };
+        let files = (
+            write("chain.pem", params.self_signed(&key).unwrap().pem()),
+            write("key.pem", key.serialize_pem()),
+        );
+        (dir, files)
+    });
+    files
 }
 
 /// Adds what the recorded lists lack: a paused Deployment.
@@ -151,4 +224,25 @@ pub fn prepare(fake: &Fake) {
     paused["metadata"]["uid"] = json!("11111111-2222-3333-4444-555555555555");
     paused["spec"]["paused"] = json!(true);
     fake.put(&format!("{APPS}/deployments"), paused);
+    let node = |name: &str, closed: bool| {
+        let mut node = json!({"kind": "Node", "metadata": {"name": name, "uid": format!("uid-{name}"), "resourceVersion": "1"},
+            "spec": {}, "status": {"allocatable": {"cpu": "8", "memory": "32Gi", "pods": "110"},
+                "conditions": [{"type": "Ready", "status": "True"}]}});
+        if closed {
+            node["spec"]["unschedulable"] = json!(true);
+        }
+        fake.put("/api/v1/nodes", node);
+    };
+    node("open", false);
+    node("closed", true);
+    fake.edit(&path(Kind::Pod, "cortex-worker-5455954757-7vwmz"), |p| {
+        p["spec"]["nodeName"] = json!("open")
+    });
+    let mut canary = fake.get(&path(Kind::Ingress, "cortex"));
+    canary["metadata"]["name"] = json!("canary");
+    canary["metadata"]["uid"] = json!("uid-canary");
+    canary["metadata"]["annotations"] = json!({
+        "nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "10",
+    });
+    fake.put("/apis/networking.k8s.io/v1/namespaces/cortex/ingresses", canary);
 }

@@ -20,7 +20,7 @@ use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde_json::{Value, json};
 
-pub use desk::{Desk, confirm, one_of_each, planner, prepare};
+pub use desk::{CANARY, Desk, confirm, one_of_each, path, pem_files, planner, prepare, target};
 pub use objects::finish;
 use objects::{patched, scale_of};
 
@@ -214,6 +214,9 @@ impl State {
             _ => (path.to_owned(), ""),
         };
         let Some(object) = self.objects.get(&base).cloned() else {
+            if seen.method == "POST" && sub.is_empty() && Self::is_collection(&base) {
+                return self.create(&base, &seen.body, dry);
+            }
             return if seen.method == "GET" && Self::is_collection(&base) {
                 (200, self.list(&base, query))
             } else {
@@ -231,6 +234,9 @@ impl State {
                 next["spec"]["replicas"] = seen.body["spec"]["replicas"].clone();
                 let answer = self.store(&base, &object, next, dry);
                 (200, scale_of(&answer))
+            }
+            ("PATCH", _) if Self::is_stale(&object, &seen.body) => {
+                (409, status(409, "Conflict", "the object has been modified"))
             }
             ("PATCH", _) => match patched(&object, &seen.content_type, &seen.body) {
                 Some(next) => (200, self.store(&base, &object, next, dry)),
@@ -266,6 +272,14 @@ impl State {
         }
     }
 
+    /// A patch that carries a version or a uid rests on it.
+    fn is_stale(object: &Value, patch: &Value) -> bool {
+        ["uid", "resourceVersion"].iter().any(|k| {
+            let sent = &patch["metadata"][*k];
+            sent.is_string() && *sent != object["metadata"][*k]
+        })
+    }
+
     /// Known collections answer an empty list; unknown groups are not found.
     fn is_collection(path: &str) -> bool {
         [
@@ -273,10 +287,29 @@ impl State {
             "/apis/apps/v1/",
             "/apis/autoscaling/v2/",
             "/apis/policy/v1/",
+            "/apis/batch/v1/",
+            "/apis/networking.k8s.io/v1/",
+            "/apis/discovery.k8s.io/v1/",
         ]
         .iter()
         .any(|p| path.starts_with(p))
             && path.split('/').count() == if path.starts_with("/api/") { 6 } else { 7 }
+            || matches!(path, "/api/v1/nodes" | "/api/v1/pods")
+    }
+
+    /// Names, uids and the rest that the server gives to a new object.
+    fn create(&mut self, base: &str, body: &Value, dry: bool) -> (u16, Value) {
+        let path = format!("{base}/{}", body["metadata"]["name"].as_str().unwrap());
+        let mut object = body.clone();
+        self.rv += 1;
+        object["metadata"]["uid"] = json!(format!("uid-made-{}", self.rv));
+        object["metadata"]["resourceVersion"] = json!(format!("9{:05}", self.rv));
+        object["metadata"]["generation"] = json!(1);
+        if !dry {
+            self.objects.insert(path.clone(), object.clone());
+            self.reaction(&path);
+        }
+        (201, object)
     }
 
     fn list(&self, base: &str, query: &str) -> Value {
@@ -286,11 +319,19 @@ impl State {
             .unwrap_or_default();
         let selector = selector.replace("%3D", "=").replace("%2C", ",").replace("%2F", "/");
         let wanted: Vec<(&str, &str)> = selector.split(',').filter_map(|s| s.split_once('=')).collect();
+        let node = query
+            .split('&')
+            .find_map(|q| q.strip_prefix("fieldSelector=spec.nodeName%3D"));
+        let here = |p: &str| match base {
+            "/api/v1/pods" => p.starts_with("/api/v1/namespaces/") && p.contains("/pods/"),
+            _ => p.rsplit_once('/').is_some_and(|(b, _)| b == base),
+        };
         let items: Vec<&Value> = self
             .objects
             .iter()
-            .filter(|(p, _)| p.rsplit_once('/').is_some_and(|(b, _)| b == base))
+            .filter(|(p, _)| here(p))
             .map(|(_, o)| o)
+            .filter(|o| node.is_none_or(|n| o["spec"]["nodeName"] == n))
             .filter(|o| wanted.iter().all(|(k, v)| o["metadata"]["labels"][k] == **v))
             .collect();
         json!({"kind": "List", "items": items})

@@ -85,15 +85,35 @@ fn merge(into: &mut Value, patch: &Value, strategic: bool) {
 
 /// Controllers that are done at once: the status agrees with the spec, and a pod that went has a successor.
 pub fn finish(objects: &mut Objects, path: &str) {
+    if path.contains("/jobs/") {
+        if let Some(job) = objects.get_mut(path) {
+            job["status"] = json!({"succeeded": 1, "startTime": "2026-11-21T12:00:00Z",
+                "completionTime": "2026-11-21T12:00:14Z", "conditions": [{"type": "Complete", "status": "True"}]});
+        }
+        return;
+    }
+    if path.contains("/services/") {
+        let name = path.rsplit('/').next().unwrap().to_owned();
+        let slices = objects.iter_mut().filter(|(p, o)| {
+            p.contains("/endpointslices/") && o["metadata"]["labels"]["kubernetes.io/service-name"] == *name
+        });
+        for (_, slice) in slices {
+            slice["endpoints"] =
+                json!([{"conditions": {"ready": true}, "targetRef": {"kind": "Pod", "name": "fresh"}}]);
+        }
+        return;
+    }
     if path.contains("/pods/") && !objects.contains_key(path) {
         let family = |p: &str| p.split('-').take(2).collect::<Vec<_>>().join("-");
         let sibling = objects
             .iter()
             .find(|(p, _)| family(p) == family(path))
             .map(|(_, pod)| pod.clone());
-        let mut new = sibling.unwrap();
+        // Where nobody of the family is left there is nobody to copy.
+        let Some(mut new) = sibling else { return };
         new["metadata"]["name"] = json!("new");
         new["metadata"]["uid"] = json!("uid-new");
+        new["spec"]["nodeName"] = json!("elsewhere");
         objects.insert(format!("{CORE}/pods/new"), new);
         return;
     }

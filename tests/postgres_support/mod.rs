@@ -242,6 +242,7 @@ impl Running {
     pub fn start(server: Server) -> Self {
         let inbox = Inbox::new();
         let (wanted, seen) = watch::channel(Wanted {
+            again: 0,
             pane: true,
             tables: true,
         });

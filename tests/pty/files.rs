@@ -51,11 +51,14 @@ fn another_context_brings_the_sources_of_its_own_platform() {
             "[[platform]]\nname = '{name}'\ncontext = '{context}'\nkubeconfig = '{file}'\nnamespaces = ['cortex']\n"
         )
     };
+    let third = home.write("third.yaml", &servers.demo.server().kubeconfig());
     let source = format!("[[platform.redis]]\nname = 'cache-of-one'\nurl = '{redis}'\n");
     let text = format!(
-        "{}{source}{}",
+        "{}{source}{}[[platform]]\nname = 'three'\nkubeconfig = '{}'\nnamespaces = ['cortex']\n{}",
         platform("one", "demo"),
-        platform("two", "demo-operator")
+        platform("two", "demo-operator"),
+        third.display(),
+        source.replace("of-one", "of-three")
     );
     let path = home.write("two.toml", &text);
     let mut console = Start::new(&home, &["--config", path.to_str().unwrap()]).go();
@@ -71,6 +74,11 @@ fn another_context_brings_the_sources_of_its_own_platform() {
     console.see("demo-viewer");
     console.type_in("admin\x15demo\r");
     console.see("cache-of-one");
+    // A platform with a kubeconfig of its own is a choice too.
+    console.send("C");
+    console.see("three");
+    console.type_in("three\r");
+    console.see("cache-of-three");
 }
 
 #[test]

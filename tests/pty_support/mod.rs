@@ -28,9 +28,21 @@ pub struct Servers {
 
 impl Servers {
     pub fn start() -> Self {
+        Self::with(demo::Options::default())
+    }
+
+    /// Its clock goes so many times faster than ours: what takes minutes there is seen in seconds.
+    pub fn fast(pace: u32) -> Self {
+        Self::with(demo::Options {
+            pace,
+            ..demo::Options::default()
+        })
+    }
+
+    fn with(options: demo::Options) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        let demo = runtime.block_on(demo::start(demo::Options::default())).unwrap();
+        let demo = runtime.block_on(demo::start(options)).unwrap();
         Self { demo, runtime }
     }
 
@@ -91,6 +103,8 @@ impl Home {
 
 /// How to start it.
 pub struct Start<'a> {
+    /// What is started: `qd`, or what starts it.
+    program: &'static str,
     pub home: &'a Home,
     pub args: Vec<String>,
     pub env: Vec<(&'a str, &'a str)>,
@@ -100,6 +114,7 @@ pub struct Start<'a> {
 impl<'a> Start<'a> {
     pub fn new(home: &'a Home, args: &[&str]) -> Self {
         Self {
+            program: env!("CARGO_BIN_EXE_qd"),
             home,
             args: args.iter().map(|a| (*a).to_owned()).collect(),
             env: Vec::new(),
@@ -116,6 +131,20 @@ impl<'a> Start<'a> {
         platform.retain(|_, value| value.is_str());
         let path = home.write("demo.toml", &config.to_string());
         Self::new(home, &["--config", path.to_str().unwrap()])
+    }
+
+    /// On the demonstration platform with all its sources. What a rule watches for minutes before it speaks up, it says
+    /// at once.
+    pub fn whole(servers: &Servers, home: &'a Home) -> Self {
+        let at_once = "[signals]\npg_connections_for = \"1s\"\npg_dead_for = \"1s\"\nredis_memory_for = \"1s\"\napp_for = \"1s\"\n";
+        let config = std::fs::read_to_string(servers.demo.config()).unwrap();
+        let path = home.write("demo.toml", &format!("{at_once}{config}"));
+        Self::new(home, &["--config", path.to_str().unwrap()])
+    }
+
+    pub fn program(mut self, program: &'static str) -> Self {
+        self.program = program;
+        self
     }
 
     pub fn size(mut self, columns: u16, rows: u16) -> Self {
@@ -174,7 +203,7 @@ impl Console {
         let pair = native_pty_system().openpty(size(start.size)).unwrap();
         let path = pair.master.tty_name().unwrap();
         let tty = std::fs::File::options().read(true).write(true).open(path).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_qd"));
+        let mut command = CommandBuilder::new(start.program);
         command.args(&start.args);
         command.env_clear();
         command.cwd(start.home.path());

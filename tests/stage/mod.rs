@@ -303,6 +303,8 @@ impl Stage {
     async fn fetch(&self, what: Fetch) -> Result<Fetched, String> {
         let cluster = self.cluster.as_ref().unwrap();
         match what {
+            Fetch::Plan { source, .. } => Err(format!("{source} is not asked here")),
+            Fetch::Offers(..) => Err("nothing is offered here".to_owned()),
             Fetch::Yaml(object) => {
                 let view = feed::object::view(cluster, &object).await.map_err(|e| e.to_string())?;
                 Ok(Fetched::Text(view.yaml))
@@ -426,6 +428,7 @@ async fn contexts(kubeconfig: PathBuf) -> Vec<ContextRow> {
         user: c.user,
         namespace: c.namespace,
         current: c.current,
+        platform: false,
     };
     found.contexts().into_iter().map(row).collect()
 }

@@ -32,6 +32,8 @@ pub fn removal((kind, key): &(Kind, ObjectKey)) -> Change {
         Kind::Job => Change::Job(key, None),
         Kind::CronJob => Change::CronJob(key, None),
         Kind::Namespace => Change::Namespace(key, None),
-        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress => unreachable!("{kind:?} is not watched"),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress | Kind::ScaledObject => {
+            unreachable!("{kind:?} is not watched")
+        }
     }
 }

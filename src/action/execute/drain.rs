@@ -80,7 +80,7 @@ impl Run<'_> {
                     let why = "it was evicted, and is still stopping".to_owned();
                     tally.refused.push((step.target.name().to_owned(), why));
                 }
-                Turn::End(outcome) => return self.ended_early(outcome, &tally, all, applied).await,
+                Turn::End(outcome) => return ended_early(outcome, &tally, all, applied),
                 Turn::Held(why) => {
                     tally.held.clone_from(&why);
                     line.push_back((n, step, true));
@@ -128,9 +128,8 @@ impl Run<'_> {
             Outcome::Refused(why) if busy => return Turn::Held(why),
             Outcome::Throttled(_) => return Turn::Held("the server is busy".to_owned()),
             Outcome::Applied | Outcome::NoOp => {}
-            Outcome::Refused(why) | Outcome::Skipped(why) => return Turn::Refused(why),
             Outcome::Conflict(_) if self.is_gone(step).await == Some(true) => return Turn::GoneAlready,
-            Outcome::Conflict(why) => return Turn::Refused(why),
+            Outcome::Refused(why) | Outcome::Skipped(why) | Outcome::Conflict(why) => return Turn::Refused(why),
             other @ (Outcome::Unknown(_) | Outcome::NotRecorded(_)) => return Turn::End(other),
         }
         self.tell(Stage::Executed {
@@ -233,22 +232,16 @@ impl Run<'_> {
         });
         Some(new.count())
     }
+}
 
-    async fn ended_early(
-        &self,
-        outcome: Outcome,
-        tally: &Tally,
-        all: usize,
-        applied: bool,
-    ) -> (Outcome, Option<Verdict>) {
-        if !applied {
-            return (outcome, None);
-        }
-        let why = crate::action::outcome::outcome_text(&outcome);
-        let gone = tally.moved + tally.gone;
-        (
-            outcome,
-            Some(Verdict::Unknown(format!("{gone} of {all} pods are gone; then: {why}"))),
-        )
+fn ended_early(outcome: Outcome, tally: &Tally, all: usize, applied: bool) -> (Outcome, Option<Verdict>) {
+    if !applied {
+        return (outcome, None);
     }
+    let why = crate::action::outcome::outcome_text(&outcome);
+    let gone = tally.moved + tally.gone;
+    (
+        outcome,
+        Some(Verdict::Unknown(format!("{gone} of {all} pods are gone; then: {why}"))),
+    )
 }

@@ -27,7 +27,7 @@ impl Run<'_> {
             Err(e) => return Err(e),
         };
         let selector = match target.kind {
-            Kind::Hpa | Kind::Node | Kind::ConfigMap | Kind::Secret | Kind::Ingress => None,
+            Kind::Hpa | Kind::ScaledObject | Kind::Node | Kind::ConfigMap | Kind::Secret | Kind::Ingress => None,
             Kind::Service => {
                 let pods = slices(reader, target).await;
                 return Ok(Observation { object, pods });

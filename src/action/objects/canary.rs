@@ -13,13 +13,18 @@ use crate::action::survey::{Survey, write_path};
 use crate::action::wire::encode;
 use crate::model::{Kind, ObjectRef};
 
-pub const ANNOTATION: &str = "nginx.ingress.kubernetes.io/canary-weight";
-const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
+pub(in crate::action) const ANNOTATION: &str = "nginx.ingress.kubernetes.io/canary-weight";
+pub(in crate::action) const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
 const TOTAL: &str = "nginx.ingress.kubernetes.io/canary-weight-total";
 /// More at once than this is said.
 const BIG_STEP: u32 = 25;
 
-pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef, weight: u32, seen: u32) -> Result<Draft, Refusal> {
+pub(super) async fn draft(
+    survey: &Survey<'_>,
+    target: &ObjectRef,
+    weight: u32,
+    seen: Option<u32>,
+) -> Result<Draft, Refusal> {
     if target.kind != Kind::Ingress {
         return Err(refuse(format!("{target} is no Ingress"), "choose the canary's Ingress"));
     }
@@ -45,7 +50,7 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef, weight: u32, 
     }
     let written = annotation(&object, ANNOTATION);
     let now = written.parse::<u32>().unwrap_or(0);
-    if now != seen && now != weight {
+    if let Some(seen) = seen.filter(|seen| *seen != now && now != weight) {
         let mut no = refuse(
             format!("{target} had weight {seen} when you looked and has {now} now"),
             "plan again from what it is now",
@@ -147,7 +152,10 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef, weight: u32, 
 fn ask(target: &ObjectRef, weight: u32, seen: u32) -> Request {
     Request::Object {
         target: target.clone(),
-        ask: ObjectAsk::CanaryWeight { weight, seen },
+        ask: ObjectAsk::CanaryWeight {
+            weight,
+            seen: Some(seen),
+        },
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) async fn draft(
             "keep it in a Secret, where its value stays hidden; or change it with kubectl",
         ));
     }
-    if now != seen && now != value {
+    if seen.is_some() && now != seen && now != value {
         let mut no = refuse(
             format!("{key} of {target} changed since you looked"),
             "plan again from what it is now",

@@ -28,6 +28,7 @@ use super::survey::Survey;
 use super::verify::Goal;
 use crate::model::ObjectRef;
 
+pub(super) use canary::{ANNOTATION as CANARY_WEIGHT, CANARY};
 pub use config_map::looks_secret;
 pub use job_template::names as job_templates;
 pub use resources::Resources;
@@ -42,7 +43,7 @@ pub enum ObjectAsk {
         container: String,
         resources: Resources,
     },
-    /// One key of a ConfigMap. `seen` is the value that the operator saw; `None`: the key was not there.
+    /// One key of a ConfigMap. `seen` is the value that the operator saw; `None`: nobody looked.
     SetConfig {
         key: String,
         value: String,
@@ -79,9 +80,10 @@ pub enum ObjectAsk {
     /// The share of the requests that an Ingress marked as canary takes.
     CanaryWeight {
         weight: u32,
-        seen: u32,
+        /// `None`: nobody looked.
+        seen: Option<u32>,
     },
-    /// These labels of a Service's selector; others of it stay. `seen`: the whole selector that the operator saw.
+    /// These labels of a Service's selector; others of it stay. `seen`: the whole selector that the operator saw; empty: nobody looked.
     SwitchService {
         labels: BTreeMap<String, String>,
         seen: BTreeMap<String, String>,

@@ -248,7 +248,7 @@ fn same_as(target: &ObjectRef, list: &str, container: &str, ask: &Resources) -> 
     let mut line = format!("set resources {} --containers={container}", target.slash());
     for (part, values) in ask.parts().into_iter().filter(|(_, l)| !l.is_empty()) {
         let values: Vec<String> = values.iter().map(|(k, v)| format!("{k}={v}")).collect();
-        line.push_str(&format!(" --{part}={}", values.join(",")));
+        line.extend([" --", part, "=", &values.join(",")]);
     }
     line
 }

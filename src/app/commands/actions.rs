@@ -195,7 +195,7 @@ fn hpa_bounds(app: &mut App) -> Vec<Effect> {
     let Some(hpa) = app.subject_workload().and_then(|w| app.world.hpa_of(w)).cloned() else {
         return Vec::new();
     };
-    let target = hpa.meta.object(Kind::Hpa);
+    let target = hpa.bounds_at();
     let label = format!("Minimum and maximum of {target}");
     let hint = format!("now {} {}; write both, as in: 3 12", hpa.min, hpa.max);
     let purpose = PromptFor::HpaBounds {

@@ -68,7 +68,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "feed.refresh",
-        doc: "try lost connections again now",
+        doc: "try lost connections again now, and look at every source anew",
         short: "retry",
         group: G,
         when: always,
@@ -84,7 +84,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "context.pick",
-        doc: "switch to another context of the kubeconfig",
+        doc: "switch to another context of the kubeconfig, or to another platform of the configuration",
         short: "context",
         group: G,
         when: always,
@@ -161,6 +161,14 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: always,
         run: |app| go(app, PaneId::Alerts),
+    },
+    Command {
+        id: "pane.nodes",
+        doc: "go to the nodes, CronJobs and Jobs",
+        short: "nodes",
+        group: G,
+        when: always,
+        run: |app| go(app, PaneId::Nodes),
     },
     Command {
         id: "pane.view",

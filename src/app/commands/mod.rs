@@ -1,8 +1,11 @@
 //! The commands, one file a group.
 
 mod actions;
+mod cluster;
+mod company;
 mod console;
 mod dialogs;
+mod incident;
 mod lists;
 mod logs;
 mod objects;
@@ -11,11 +14,14 @@ mod plans;
 mod prompts;
 mod runbooks;
 mod sources;
+mod statements;
+mod typed;
 mod unfinished;
 mod views;
 
 use super::command::Command;
 
+pub(crate) use cluster::{awaits, offered};
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
@@ -24,13 +30,17 @@ pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
     objects::TABLE,
+    statements::TABLE,
     actions::TABLE,
+    cluster::TABLE,
     sources::TABLE,
     runbooks::TABLE,
     unfinished::TABLE,
+    incident::TABLE,
     logs::TABLE,
     views::TABLE,
     plans::TABLE,
+    company::TABLE,
     prompts::TABLE,
     pickers::TABLE,
     dialogs::TABLE,

@@ -92,6 +92,10 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
         if item.what == ItemRef::Line {
             return app.say("there is no more to this line");
         }
+        if let ItemRef::Object(object) = &item.what {
+            app.layers.push(Layer::Detail(Detail::new(object.clone(), false)));
+            return Vec::new();
+        }
         app.layers.push(Layer::Item(ItemView::new(app.pane, item.what.clone())));
         return Vec::new();
     }

@@ -1,6 +1,6 @@
 //! The keys of lists to choose from, and what becomes of the choice.
 
-use super::{actions, logs};
+use super::{actions, cluster, logs};
 use crate::app::command::{Command, always};
 use crate::app::layers::{Choice, Picker, PickerFor};
 use crate::app::msg::{ContextRow, Effect};
@@ -81,6 +81,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
         PickerFor::Context => match value {
             Some(context) => {
                 app.say(format!("switching to {context}"));
+                let rows = app.contexts.as_ref().and_then(|c| c.as_ref().ok());
+                // A context of the kubeconfig goes before a platform of that name.
+                let named = |platform: bool| {
+                    rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
+                };
+                if named(true) && !named(false) {
+                    return vec![Effect::GoTo(context)];
+                }
                 vec![Effect::Connect {
                     context: Some(context),
                     scope: None,
@@ -105,12 +113,39 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 scope: Some(scope),
             }]
         }
+        PickerFor::Incident(pick) => match value {
+            Some(value) => super::incident::chosen(app, pick, &value),
+            None => Vec::new(),
+        },
         PickerFor::LogContainer => {
             let container = value.filter(|v| !v.is_empty());
             logs::reopen(app, |q| q.container.clone_from(&container))
         }
         PickerFor::ImageContainer(target) => match value {
             Some(container) => actions::ask_image(app, target, &container),
+            None => Vec::new(),
+        },
+        PickerFor::RunParams { run } => match value {
+            Some(name) => super::runbooks::edit_param(app, run, &name),
+            None => Vec::new(),
+        },
+        PickerFor::RunParam { run, name } => {
+            let text = value.unwrap_or_else(|| picker.field.text().trim().to_owned());
+            app.run_event(run, crate::runbook::engine::Event::SetParam { name, text })
+        }
+        PickerFor::ResourcesContainer(target) => match value {
+            Some(container) => cluster::ask_resources(app, target, &container),
+            None => Vec::new(),
+        },
+        PickerFor::Offer { offer, offered, .. } => {
+            let at = value.and_then(|v| v.parse::<usize>().ok());
+            match at.and_then(|at| offered.into_iter().nth(at)) {
+                Some(picked) => cluster::chosen(app, offer, picked),
+                None => Vec::new(),
+            }
+        }
+        PickerFor::SecretValue { target, key } => match value {
+            Some(value) => cluster::value_chosen(app, target, key, &value),
             None => Vec::new(),
         },
         PickerFor::Runbook(subject) => match (value, subject) {
@@ -172,7 +207,7 @@ pub(crate) fn fill_contexts(app: &mut App) {
 }
 
 fn context_choice(c: &ContextRow) -> Choice {
-    let mut hint = vec![c.cluster.as_str()];
+    let mut hint = Vec::from(if c.platform { ["platform"] } else { [c.cluster.as_str()] });
     hint.extend([c.namespace.as_str()].into_iter().filter(|n| !n.is_empty()));
     hint.extend(c.current.then_some("current"));
     Choice {

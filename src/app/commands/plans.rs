@@ -1,8 +1,8 @@
 //! The keys of a plan.
 
-use crate::action::{Confirm, Request};
+use crate::action::Request;
 use crate::app::command::Command;
-use crate::app::layers::{PlanFocus, PlanState};
+use crate::app::layers::{PlanFocus, PlanState, Prompt, PromptFor};
 use crate::app::msg::Effect;
 use crate::app::{Activity, App, Layer};
 use crate::keys::MUTATE;
@@ -75,6 +75,18 @@ pub(super) const TABLE: &[Command] = &[
         run: again,
     },
     Command {
+        id: "plan.override",
+        doc: "go on in spite of a freeze or a cooldown: in a P1 or P2 incident, with a reason",
+        short: "override",
+        group: G,
+        when: |app| app.may_override().map(|_| ()),
+        run: |app| {
+            let prompt = Prompt::new(PromptFor::Override, "Override because", "the reason goes on record", "");
+            app.layers.push(Layer::Prompt(prompt));
+            Vec::new()
+        },
+    },
+    Command {
         id: "plan.copy",
         doc: "copy the command line that does the same (kubectl, psql, redis-cli, amtool)",
         short: "copy command",
@@ -141,23 +153,35 @@ fn press(app: &mut App) -> Vec<Effect> {
     match plan.focus {
         PlanFocus::Cancel => app.pop_layer(),
         PlanFocus::Reason | PlanFocus::Word => {
-            let wants_word = plan.focus == PlanFocus::Reason
-                && plan.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. }));
+            let wants_word = plan.focus == PlanFocus::Reason && plan.wants_word();
             plan.focus_on(if wants_word { PlanFocus::Word } else { PlanFocus::Go }, now);
             Vec::new()
         }
         PlanFocus::Go if plan.too_fast(now) => {
             app.complain("that came faster than anyone types, as pasted text does: read the plan, then press enter")
         }
+        PlanFocus::Go if plan.is_to_ask() => app.ask_second_person(),
         PlanFocus::Go => {
             let (id, run, reason) = (plan.id, plan.run, plan.reason.text().trim().to_owned());
+            // It may have been begun since this plan was made.
+            let plan = plan.plan().cloned();
+            if let Some(other) = plan.and_then(|plan| Some(app.at_work(&plan)?.title.clone())) {
+                return app.complain(format!(
+                    "{other} is under way on the same object: wait for it, then plan again"
+                ));
+            }
+            let Some(Layer::Plan(plan)) = app.layers.last_mut() else {
+                return Vec::new();
+            };
             let Some(confirmed) = plan.confirm(now) else {
                 return Vec::new();
             };
             let activity = Activity::new(confirmed.plan(), &reason, run, now);
+            let over = App::question_over(plan);
             let mut effects: Vec<Effect> = app.undo_record(confirmed.plan(), run).into_iter().collect();
             app.activities.push(activity);
             app.layers.pop();
+            effects.extend(over);
             // That it was confirmed is on record before anything is sent.
             if let Some(run) = run {
                 effects.extend(app.run_confirmed(run, id));
@@ -174,7 +198,8 @@ fn replace_plan(app: &mut App, request: Request) -> Vec<Effect> {
     let Some(Layer::Plan(old)) = app.layers.pop() else {
         return Vec::new();
     };
-    let effects = app.open_plan(request, old.run);
+    let mut effects = app.open_plan(request, old.run);
+    effects.extend(App::question_over(&old));
     if let Some(Layer::Plan(new)) = app.layers.last_mut() {
         new.reason = old.reason.clone();
         let id = new.id;
@@ -213,7 +238,13 @@ fn copy(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let Some(p) = plan.plan() else { return Vec::new() };
-    let text = p.steps.iter().map(|s| s.same_as.clone()).collect::<Vec<_>>().join("\n");
+    let text = p
+        .steps
+        .iter()
+        .map(|s| s.same_as.clone())
+        .filter(|s| !s.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n");
     app.say("the kubectl line was sent to the terminal's clipboard");
     vec![Effect::Copy(text)]
 }

@@ -162,6 +162,15 @@ fn accept(app: &mut App) -> Vec<Effect> {
                 None,
             )
         }
+        PromptFor::Alone if text.is_empty() => refuse(app, "a reason is needed: it goes on record as an override"),
+        PromptFor::Alone => {
+            app.go_alone(text);
+            Vec::new()
+        }
+        PromptFor::Object { target, what } => match super::typed::request(target, what, &text) {
+            Ok(request) => app.open_plan(request, None),
+            Err(why) => refuse(app, &why),
+        },
         PromptFor::SkipReason { run } => {
             if text.is_empty() {
                 return refuse(app, "a reason is needed: it goes on record");
@@ -171,19 +180,25 @@ fn accept(app: &mut App) -> Vec<Effect> {
         PromptFor::TakeRun { .. } | PromptFor::CloseRun { .. } | PromptFor::ChangeSeen { .. } if text.is_empty() => {
             refuse(app, "write it down: it goes on record")
         }
+        PromptFor::Incident(what) => match super::incident::answered(app, what, &text) {
+            Ok(effects) => effects,
+            Err(why) => refuse(app, why),
+        },
         PromptFor::TakeRun { key } => app.resume_run(&key, Some(text), false),
         PromptFor::CloseRun { key } => app.close_run(&key, text),
         PromptFor::ChangeSeen { intent, happened } => app.decide_change(&intent, happened, text),
         PromptFor::RunNote { run } => app.run_event(run, Event::Note(text)),
-        PromptFor::RunAnswer { run } => {
-            let name = app
-                .runs
-                .iter()
-                .find(|r| r.number == run)
-                .and_then(|r| r.run.shown().params.first().map(|p| p.name.clone()))
-                .unwrap_or_default();
-            app.run_event(run, Event::SetParam { name, text })
+        PromptFor::RunAnswer { run, name, .. } => app.run_event(run, Event::SetParam { name, text }),
+        PromptFor::HandOver { run } => {
+            let (to, reason) = text.split_once(char::is_whitespace).unwrap_or((&text, ""));
+            if to.is_empty() {
+                return refuse(app, "a name: who takes it over");
+            }
+            let (to, reason) = (to.to_owned(), reason.trim().to_owned());
+            app.run_event(run, Event::HandOver { to, reason })
         }
+        PromptFor::Override if text.is_empty() => refuse(app, "a reason is needed: it goes on record"),
+        PromptFor::Override => app.override_plan(&text),
         PromptFor::SnoozeReason { signal, line } => {
             let until = app
                 .now

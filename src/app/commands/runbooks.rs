@@ -8,7 +8,8 @@ use crate::app::layers::{
 use crate::app::msg::{Effect, LogQuery, LogTarget};
 use crate::app::{App, Layer, RunEntry};
 use crate::model::ObjectRef;
-use crate::runbook::engine::{Event, OfferKind};
+use crate::runbook::cel::Answer;
+use crate::runbook::engine::{Event, OfferKind, Status};
 use crate::runbook::format::Open;
 
 const G: &str = "Runbooks";
@@ -101,6 +102,22 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: |app| offered(app, OfferKind::Abort),
         run: abort,
+    },
+    Command {
+        id: "run.hand_over",
+        doc: "let go of the run for another operator, who takes it up from the record",
+        short: "hand over",
+        group: G,
+        when: |app| offered(app, OfferKind::HandOver),
+        run: hand_over,
+    },
+    Command {
+        id: "step.copy",
+        doc: "copy the text for others",
+        short: "copy",
+        group: G,
+        when: |app| offered(app, OfferKind::Copy),
+        run: |app| event(app, Event::Copy),
     },
     Command {
         id: "run.note",
@@ -282,34 +299,98 @@ fn go(app: &mut App) -> Vec<Effect> {
     }
 }
 
+/// The one parameter that the step speaks of, else a choice among all of the run.
 fn edit(app: &mut App) -> Vec<Effect> {
     let Some(entry) = entry(app) else { return Vec::new() };
-    let Some(param) = entry.run.shown().params.first() else {
+    let run = entry.number;
+    let mut params = entry.run.shown().params.clone();
+    if let [only] = params.as_slice() {
+        let name = only.name.clone();
+        return edit_param(app, run, &name);
+    }
+    for param in entry.run.parameters() {
+        if !params.iter().any(|known| known.name == param.name) {
+            params.push(param);
+        }
+    }
+    let choices = params.iter().map(|param| Choice {
+        value: param.name.clone(),
+        label: param.name.clone(),
+        hint: match &param.value {
+            Answer::Known(value) => value.to_string(),
+            Answer::Unknown(why) => format!("? ({why})"),
+        },
+    });
+    let picker = Picker::new("Change", PickerFor::RunParams { run }, choices.collect());
+    app.layers.push(Layer::Picker(picker));
+    Vec::new()
+}
+
+/// A list of what there is, where the type has one; else a line to type.
+pub(super) fn edit_param(app: &mut App, run: u64, name: &str) -> Vec<Effect> {
+    let Some(entry) = app.runs.iter().find(|r| r.number == run) else {
         return Vec::new();
     };
-    let run = entry.number;
-    let now = match &param.value {
-        crate::runbook::cel::Answer::Known(value) => value.to_string(),
-        crate::runbook::cel::Answer::Unknown(_) => String::new(),
+    let mut all = entry.run.shown().params.clone();
+    all.extend(entry.run.parameters());
+    let Some(param) = all.into_iter().find(|param| param.name == name) else {
+        return Vec::new();
     };
-    let bounds = match (param.min, param.max) {
-        (Some(a), Some(b)) => format!("from {a} to {b}"),
+    let name = param.name.clone();
+    let label = param
+        .help
+        .clone()
+        .unwrap_or_else(|| name.trim_start_matches("out.").to_owned());
+    if let Some(choices) = app.param_choices(&entry.run, &param.kind) {
+        let mut picker = Picker::new(&label, PickerFor::RunParam { run, name }, choices);
+        "nothing of that kind is known now; type it".clone_into(&mut picker.note);
+        if let Answer::Known(value) = &param.value {
+            let value = value.to_string();
+            picker.cursor = picker.choices.iter().position(|c| c.value == value).unwrap_or(0);
+        }
+        app.layers.push(Layer::Picker(picker));
+        return Vec::new();
+    }
+    let now = match &param.value {
+        Answer::Known(value) if !param.secret => value.to_string(),
         _ => String::new(),
     };
-    let label = param.help.clone().unwrap_or_else(|| param.name.clone());
-    let mut prompt = Prompt::new(PromptFor::RunAnswer { run }, label, bounds, "");
+    let hint = match (param.secret, param.min, param.max) {
+        (true, ..) => "not shown, not recorded, forgotten when the run ends".to_owned(),
+        (_, Some(a), Some(b)) => format!("from {a} to {b}"),
+        _ => String::new(),
+    };
+    let secret = param.secret;
+    let mut prompt = Prompt::new(PromptFor::RunAnswer { run, name, secret }, label, hint, "");
     prompt.field.set(&now);
     app.layers.push(Layer::Prompt(prompt));
     Vec::new()
 }
 
-fn skip(app: &mut App) -> Vec<Effect> {
+fn hand_over(app: &mut App) -> Vec<Effect> {
     let Some(run) = entry(app).map(|e| e.number) else {
         return Vec::new();
     };
     app.layers.push(Layer::Prompt(Prompt::new(
+        PromptFor::HandOver { run },
+        "Hand over to",
+        "a name, then why: r.roe end of shift",
+        "",
+    )));
+    Vec::new()
+}
+
+fn skip(app: &mut App) -> Vec<Effect> {
+    let Some(entry) = entry(app) else { return Vec::new() };
+    let run = entry.number;
+    let label = if *entry.run.status() == Status::RollingBack {
+        "Leave this change as it is because"
+    } else {
+        "Skip this step because"
+    };
+    app.layers.push(Layer::Prompt(Prompt::new(
         PromptFor::SkipReason { run },
-        "Skip this step because",
+        label,
         "the reason goes on record",
         "",
     )));

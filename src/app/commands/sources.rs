@@ -138,7 +138,7 @@ fn source_of(item: &ItemRef) -> Option<&Str> {
         | ItemRef::Certificate { source, .. }
         | ItemRef::Endpoint { source, .. }
         | ItemRef::Alert { source, .. } => Some(source),
-        ItemRef::HttpCheck { .. } | ItemRef::Line => None,
+        ItemRef::HttpCheck { .. } | ItemRef::Object(_) | ItemRef::Line => None,
     }
 }
 

@@ -146,6 +146,8 @@ fn has_view(app: &App) -> Result<(), String> {
             | Layer::Logs(_)
             | Layer::History(_)
             | Layer::Runbook(_)
+            | Layer::Incident(_)
+            | Layer::Timeline(_)
             | Layer::Help(_),
         ) => Ok(()),
         _ => Err("there is no text here".to_owned()),
@@ -168,9 +170,11 @@ fn by(app: &mut App, change: impl Fn(&mut Scroll)) -> Vec<Effect> {
     };
     change(scroll);
     let at_end = scroll.at_end();
-    // Logs follow while one stands at their end.
-    if let Layer::Logs(logs) = layer {
-        logs.follow = at_end;
+    // Logs and the timeline follow while one stands at their end.
+    match layer {
+        Layer::Logs(logs) => logs.follow = at_end,
+        Layer::Timeline(view) => view.follow = at_end,
+        _ => {}
     }
     Vec::new()
 }

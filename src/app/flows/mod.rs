@@ -1,6 +1,11 @@
 //! The console driven by its keys, on the recorded rows of a real cluster: a release that stalled, and a pod that crashes.
 
+mod approval;
+mod follow;
+mod guards;
+mod incident;
 mod lists;
+mod objects;
 mod places;
 mod plans;
 mod read_only;

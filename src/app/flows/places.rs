@@ -195,6 +195,7 @@ fn contexts_and_namespaces_are_picked_by_typing() {
         user: "kim".to_owned(),
         namespace: String::new(),
         current: false,
+        platform: false,
     };
     hands.tell(Msg::Contexts(Ok(vec![row("prod-eu"), row("prod-us"), row("lab")])));
     hands.types("us");

@@ -23,10 +23,15 @@ impl ItemView {
                 PaneId::Queries => &["queries", "view", "global"],
                 PaneId::Redis => &["redis", "view", "global"],
                 PaneId::Certificates => &["certificates", "view", "global"],
+                PaneId::Nodes => &["nodes", "view", "global"],
                 PaneId::Alerts => &["alerts", "view", "global"],
                 _ => &["view", "global"],
             },
-            scroll: Scroll::default(),
+            // What a server said of a failure stands at the end of a long line.
+            scroll: Scroll {
+                wrap: true,
+                ..Scroll::default()
+            },
         }
     }
 }

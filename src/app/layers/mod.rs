@@ -1,11 +1,16 @@
 //! One file per layer: what it holds and what its keys do to it.
 
 mod activity;
+mod approval;
+mod company;
 mod detail;
+mod followed;
 mod help;
 mod history;
+mod incident;
 mod item;
 mod logs;
+mod object_prompt;
 mod palette;
 mod picker;
 mod plan;
@@ -16,11 +21,16 @@ mod text;
 mod unfinished;
 
 pub use activity::ActivityView;
+pub use approval::{ApprovalFocus, ApprovalLayer};
+pub use company::CompanyView;
 pub use detail::Detail;
+pub use followed::FollowedView;
 pub use help::Help;
 pub use history::{DiffAgainst, History};
+pub use incident::{IncidentAsk, IncidentPick, IncidentView, MessageView, Pick, TimelineView};
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
+pub use object_prompt::ObjectPrompt;
 #[cfg(test)]
 pub(crate) use palette::listed;
 pub use palette::{Entry, Palette};

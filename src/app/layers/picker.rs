@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::action::{Offer, Offered};
+use crate::app::Token;
 use crate::app::field::Field;
 use crate::model::ObjectRef;
 use crate::runbook::facts::Subject;
@@ -22,6 +24,30 @@ pub enum PickerFor {
     LogContainer,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
+    /// Which parameter of a run is changed.
+    RunParams {
+        run: u64,
+    },
+    /// The value of one.
+    RunParam {
+        run: u64,
+        name: String,
+    },
+    /// Of an incident.
+    Incident(super::IncidentPick),
+    /// Of which container the resources are set.
+    ResourcesContainer(ObjectRef),
+    /// Read when it was opened; `offered` in the order of the choices, whose values are their places.
+    Offer {
+        offer: Offer,
+        token: Token,
+        offered: Vec<Offered>,
+    },
+    /// Where a Secret's new value comes from.
+    SecretValue {
+        target: ObjectRef,
+        key: String,
+    },
     /// For what was selected when the list was opened.
     Runbook(Option<Box<Subject>>),
 }

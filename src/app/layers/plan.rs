@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::action::{ActionId, Confirm, Confirmation, Confirmed, Plan, Refusal, Request, WhyNot};
+use crate::app::Asking;
 use crate::app::field::Field;
 
 /// Keys that arrive sooner after the plan appeared were typed for something else.
@@ -50,6 +51,8 @@ pub struct PlanLayer {
     pub complaint: Option<WhyNot>,
     /// The run of a runbook that asked for it.
     pub run: Option<u64>,
+    /// Where it stands with the second person, if policy asks for one.
+    pub asking: Asking,
 }
 
 impl PlanLayer {
@@ -68,6 +71,7 @@ impl PlanLayer {
             overflow: 0,
             complaint: None,
             run,
+            asking: Asking::default(),
         }
     }
 
@@ -76,9 +80,46 @@ impl PlanLayer {
             Ok(plan) => PlanState::Ready(plan),
             Err(refusal) => PlanState::Refused(refusal),
         };
+        self.asking = Asking::NotAsked;
+        self.answered(now);
+    }
+
+    /// Something changed under the person's hands: the focus goes to Cancel, and keys typed ahead do not count.
+    pub fn answered(&mut self, now: Timestamp) {
         self.focus = PlanFocus::Cancel;
         self.shown_at = now;
         self.focused_at = now;
+    }
+
+    /// Policy asks for a second person.
+    pub fn needs_second(&self) -> bool {
+        self.plan().is_some_and(|p| p.second_person.is_some())
+    }
+
+    /// What the button does is to ask a second person.
+    pub fn is_to_ask(&self) -> bool {
+        self.needs_second() && self.asking == Asking::NotAsked
+    }
+
+    /// Nothing is to be done but to wait, or to plan again.
+    fn is_held(&self) -> bool {
+        self.needs_second() && matches!(self.asking, Asking::Asked(_) | Asking::Refused(_))
+    }
+
+    /// Whether the word is to be typed now.
+    pub fn wants_word(&self) -> bool {
+        let typed = self.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. }));
+        typed && self.can_go() && (!self.needs_second() || self.asking.second().is_some())
+    }
+
+    /// Whether the reason can still be changed: what was asked for with a reason is answered with that reason.
+    pub fn wants_reason(&self) -> bool {
+        self.can_go() && (self.is_to_ask() || !self.needs_second() || matches!(self.asking, Asking::Alone(_)))
+    }
+
+    /// Whether there is a button beside Cancel.
+    pub fn has_button(&self) -> bool {
+        self.can_go() && !self.is_held()
     }
 
     /// Whether keys count yet.
@@ -101,14 +142,14 @@ impl PlanLayer {
     /// Where Tab goes, in order.
     pub fn stops(&self) -> Vec<PlanFocus> {
         let mut stops = Vec::with_capacity(4);
-        if self.can_go() {
+        if self.wants_reason() {
             stops.push(PlanFocus::Reason);
-            if self.plan().is_some_and(|p| matches!(p.confirm, Confirm::Typed { .. })) {
-                stops.push(PlanFocus::Word);
-            }
+        }
+        if self.wants_word() {
+            stops.push(PlanFocus::Word);
         }
         stops.push(PlanFocus::Cancel);
-        if self.can_go() {
+        if self.has_button() {
             stops.push(PlanFocus::Go);
         }
         stops
@@ -116,7 +157,7 @@ impl PlanLayer {
 
     /// Whether the keys up to here came faster than a person types: a paste in a terminal that does not mark pastes.
     pub fn too_fast(&self, now: Timestamp) -> bool {
-        let word = matches!(self.plan().map(|p| &p.confirm), Some(Confirm::Typed { .. }));
+        let word = self.wants_word();
         now.duration_since(self.focused_at) < PRESSED_AFTER || word && now.duration_since(self.word_begun) < TYPED_IN
     }
 
@@ -155,7 +196,7 @@ impl PlanLayer {
             typed: self.word.text().to_owned(),
             reason: self.reason.text().trim().to_owned(),
         };
-        match plan.confirm(by, now) {
+        match plan.confirm_with(by, self.asking.second(), now) {
             Ok(confirmed) => Some(confirmed),
             Err(why) => {
                 match why {

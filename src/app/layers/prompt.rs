@@ -1,5 +1,6 @@
 //! One line to be typed, with what it is for.
 
+use super::ObjectPrompt;
 use crate::action::Thing;
 use crate::app::field::Field;
 use crate::model::{ObjectRef, Str};
@@ -29,6 +30,10 @@ pub enum PromptFor {
         container: String,
         seen: String,
     },
+    Object {
+        target: ObjectRef,
+        what: ObjectPrompt,
+    },
     /// Failed jobs whose reason holds what is written.
     RetryJobs {
         queue: Thing,
@@ -42,14 +47,21 @@ pub enum PromptFor {
         alert: Thing,
         labels: Vec<(String, String)>,
     },
+    /// Of an incident, the ledger or the timeline.
+    Incident(super::IncidentAsk),
+    /// Why a plan goes on without its second person.
+    Alone,
     SkipReason {
         run: u64,
     },
     RunNote {
         run: u64,
     },
+    /// The value of a parameter of a run.
     RunAnswer {
         run: u64,
+        name: String,
+        secret: bool,
     },
     /// Why somebody else's run is taken over.
     TakeRun {
@@ -64,6 +76,12 @@ pub enum PromptFor {
         intent: String,
         happened: bool,
     },
+    /// Who goes on with a run, and why.
+    HandOver {
+        run: u64,
+    },
+    /// Why a plan goes on in spite of what holds it up.
+    Override,
     /// The signal that was current when it was asked, and its line for the record.
     SnoozeReason {
         signal: SignalKey,
@@ -90,6 +108,18 @@ impl Prompt {
             field: Field::with(text),
             complaint: None,
         }
+    }
+
+    /// What is typed is a secret: it is not drawn.
+    pub fn is_masked(&self) -> bool {
+        matches!(
+            self.purpose,
+            PromptFor::RunAnswer { secret: true, .. }
+                | PromptFor::Object {
+                    what: ObjectPrompt::Secret { .. },
+                    ..
+                }
+        )
     }
 
     /// Filters and searches sit in the footer's line; others are boxes.

@@ -1,6 +1,7 @@
 //! cert-manager's objects, read as JSON: their definitions may not be installed, and we need few of their fields.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use kube::api::{ApiResource, DynamicObject, ListParams};
@@ -8,6 +9,7 @@ use kube::core::GroupVersionKind;
 use kube::{Api, Client};
 use serde_json::Value;
 
+use super::way::Way;
 use crate::feed::kube::{Fault, FaultKind};
 use crate::model::{Certificate, CertificateId, CertificateStep, Issuance, Problem, Scope, Str};
 use crate::text::clean;
@@ -79,11 +81,18 @@ pub async fn list(reader: &Client, resource: &Resource, scope: &Scope) -> Result
 }
 
 async fn pages(api: &Api<DynamicObject>, all: &mut Vec<DynamicObject>) -> Result<(), Fault> {
-    let mut params = ListParams::default().limit(PAGE);
+    // As fresh as the server's own memory is: that spares its database.
+    let mut params = ListParams::default().limit(PAGE).match_any();
     loop {
         let mut page = api.list(&params).await?;
         for object in &mut page.items {
             object.metadata.managed_fields = None;
+            // Nobody looks at them, and of each there are several kilobytes.
+            for (part, field) in [("spec", "request"), ("status", "certificate"), ("status", "ca")] {
+                if let Some(fields) = object.data.get_mut(part).and_then(Value::as_object_mut) {
+                    fields.remove(field);
+                }
+            }
         }
         all.append(&mut page.items);
         let Some(more) = page.metadata.continue_.filter(|m| !m.is_empty()) else {
@@ -92,7 +101,7 @@ async fn pages(api: &Api<DynamicObject>, all: &mut Vec<DynamicObject>) -> Result
         if params.continue_token.as_ref() == Some(&more) {
             return Ok(());
         }
-        params = params.continue_token(&more);
+        params = ListParams::default().limit(PAGE).continue_token(&more);
     }
 }
 
@@ -142,21 +151,22 @@ fn namespace(object: &DynamicObject) -> &str {
     object.metadata.namespace.as_deref().unwrap_or_default()
 }
 
-fn owned_by(object: &DynamicObject, uid: &str) -> bool {
-    object.metadata.owner_references.iter().flatten().any(|o| o.uid == uid)
+/// Whether something is being issued for it, or was since `before`.
+pub fn is_under_way(c: &DynamicObject, before: &[Certificate]) -> bool {
+    let is = |kind: &str| condition(c, kind).is_some_and(|found| found.status == "True");
+    if is("Issuing") || !is("Ready") {
+        return true;
+    }
+    known(c, before).is_none_or(|b| b.revision != number(c, "/status/revision"))
 }
 
-/// The objects on the way from Certificates to what is signed.
-#[derive(Default)]
-pub struct Way {
-    pub requests: Vec<DynamicObject>,
-    pub orders: Vec<DynamicObject>,
-    pub challenges: Vec<DynamicObject>,
-    pub issuers: Vec<DynamicObject>,
+fn known<'a>(c: &DynamicObject, before: &'a [Certificate]) -> Option<&'a Certificate> {
+    let at = before.binary_search_by(|b| (&*b.id.namespace, &*b.id.name).cmp(&(namespace(c), name(c))));
+    before.get(at.ok()?)
 }
 
-/// Makes the model's rows.
-pub fn rows(certificates: &[DynamicObject], way: &Way) -> Vec<Certificate> {
+/// Makes the model's rows, by name. Where the way was not read again, it is as it was `before`.
+pub fn rows(certificates: &[DynamicObject], way: Option<&Way>, before: &[Certificate]) -> Vec<Certificate> {
     let mut by_secret: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for c in certificates {
         by_secret
@@ -169,14 +179,18 @@ pub fn rows(certificates: &[DynamicObject], way: &Way) -> Vec<Certificate> {
         .map(|c| {
             let sharing = by_secret.get(&(namespace(c), at(c, "/spec/secretName")));
             let shares = sharing.into_iter().flatten().filter(|n| **n != name(c));
-            row(c, shares.map(|n| Str::from(*n)).collect::<Vec<_>>().into(), way)
+            let steps = match way {
+                Some(way) if way.covers(namespace(c)) => steps(c, way),
+                _ => known(c, before).map_or_else(|| Arc::new([]) as _, |b| Arc::clone(&b.steps)),
+            };
+            row(c, shares.map(|n| Str::from(*n)).collect(), steps)
         })
         .collect();
     rows.sort_by(|a, b| a.id.cmp(&b.id));
     rows
 }
 
-fn row(c: &DynamicObject, shares_secret_with: std::sync::Arc<[Str]>, way: &Way) -> Certificate {
+fn row(c: &DynamicObject, shares_secret_with: Arc<[Str]>, steps: Arc<[CertificateStep]>) -> Certificate {
     let ready = condition(c, "Ready");
     let issuing = condition(c, "Issuing").filter(|i| i.status == "True");
     let word = |of: fn(&Condition<'_>) -> String| ready.as_ref().map(of).unwrap_or_default();
@@ -214,12 +228,12 @@ fn row(c: &DynamicObject, shares_secret_with: std::sync::Arc<[Str]>, way: &Way) 
         revision: number(c, "/status/revision"),
         failed_attempts: u32::try_from(number(c, "/status/failedIssuanceAttempts")).unwrap_or(u32::MAX),
         last_failure: time(c, "/status/lastFailureTime"),
-        steps: steps(c, way),
+        steps,
     }
 }
 
 /// As `cmctl status certificate` finds them: the request of the next revision, what it owns, and the issuer.
-fn steps(c: &DynamicObject, way: &Way) -> std::sync::Arc<[CertificateStep]> {
+fn steps(c: &DynamicObject, way: &Way) -> Arc<[CertificateStep]> {
     let uid = c.metadata.uid.as_deref().unwrap_or_default();
     let revision = |o: &DynamicObject| -> u64 {
         let noted = o
@@ -229,13 +243,15 @@ fn steps(c: &DynamicObject, way: &Way) -> std::sync::Arc<[CertificateStep]> {
             .and_then(|a| a.get("cert-manager.io/certificate-revision"));
         noted.and_then(|r| r.parse().ok()).unwrap_or(0)
     };
-    let owned = way.requests.iter().filter(|r| owned_by(r, uid));
-    let Some(request) = owned.max_by_key(|r| (revision(r), r.metadata.creation_timestamp.clone())) else {
+    let Some(request) = way
+        .owned(uid, &REQUESTS)
+        .max_by_key(|r| (revision(r), r.metadata.creation_timestamp.clone()))
+    else {
         return issuer(c, way).into_iter().collect();
     };
     let mut all = vec![request_step(request)];
     let request_uid = request.metadata.uid.as_deref().unwrap_or_default();
-    for order in way.orders.iter().filter(|o| owned_by(o, request_uid)) {
+    for order in way.owned(request_uid, &ORDERS) {
         all.push(step(
             "Order",
             order,
@@ -243,7 +259,7 @@ fn steps(c: &DynamicObject, way: &Way) -> std::sync::Arc<[CertificateStep]> {
             at(order, "/status/reason"),
         ));
         let order_uid = order.metadata.uid.as_deref().unwrap_or_default();
-        for challenge in way.challenges.iter().filter(|c| owned_by(c, order_uid)) {
+        for challenge in way.owned(order_uid, &CHALLENGES) {
             let says = match (at(challenge, "/status/reason"), at(challenge, "/spec/dnsName")) {
                 ("", host) => format!("{} {host}", at(challenge, "/spec/type")),
                 (reason, host) => format!("{} {host}: {reason}", at(challenge, "/spec/type")),

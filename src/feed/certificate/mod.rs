@@ -5,9 +5,10 @@
 
 pub mod manager;
 pub mod probe;
+mod way;
 pub mod x509;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,13 +20,13 @@ use kube::api::ListParams;
 use kube::{Api, Client};
 use rustls::RootCertStore;
 
-use self::manager::Way;
+use self::way::Ways;
 use super::kube::{Access, Fault, FaultKind};
 use super::prometheus::Reached;
 use super::{Inbox, SourceContext};
 use crate::config::{CertificatesSource, Protocol};
 use crate::model::{
-    Certificate, Certificates, Endpoint, Freshness, Problem, Scope, Seen, Source, SourceId, SourceKind,
+    Certificate, Certificates, Chain, Endpoint, Freshness, Problem, Scope, Seen, Source, SourceId, SourceKind,
     StoredCertificate, Str, Trust,
 };
 
@@ -54,6 +55,8 @@ pub async fn run(source: CertificatesSource, mut context: SourceContext, inbox: 
         let outcome = poll.round().await;
         let now = Timestamp::now();
         let (slow, fast) = reach.pauses(outcome.is_err(), SLOW, FAST, SLOW);
+        // Many Certificates take the server long: it is asked a twentieth of the time at most.
+        let fast = fast.max(poll.listing * 20).min(slow);
         inbox.reach(id.clone(), reach.state(outcome, now, slow));
         if shown.as_ref() != Some(&poll.seen) {
             inbox.source(id.clone(), Source::Certificates(Arc::new(poll.seen.clone())));
@@ -84,6 +87,9 @@ pub struct Poll {
     read_only: bool,
     roots: Result<Arc<RootCertStore>, String>,
     secrets_read: Option<Instant>,
+    ways: Ways,
+    /// How long the last reading of Certificates took.
+    listing: Duration,
     /// When each endpoint was probed last, and whether that gave a chain.
     probed: BTreeMap<(String, String), (Instant, bool)>,
     pub seen: Certificates,
@@ -107,6 +113,8 @@ impl Poll {
             read_only: context.grant.is_none() || cluster.is_some_and(|c| c.access() == Access::ReadOnly),
             roots,
             secrets_read: None,
+            ways: Ways::default(),
+            listing: Duration::ZERO,
             probed: BTreeMap::new(),
             seen: Certificates::default(),
         }
@@ -157,38 +165,20 @@ impl Poll {
             self.seen.managed = off("cert_manager");
             return;
         }
-        let (certificates, requests, orders, challenges, issuers, cluster) = tokio::join!(
-            manager::list(reader, &manager::CERTIFICATES, &self.scope),
-            manager::list(reader, &manager::REQUESTS, &self.scope),
-            manager::list(reader, &manager::ORDERS, &self.scope),
-            manager::list(reader, &manager::CHALLENGES, &self.scope),
-            manager::list(reader, &manager::ISSUERS, &self.scope),
-            manager::list(reader, &manager::CLUSTER_ISSUERS, &Scope::All),
-        );
-        let certificates = match certificates {
+        let began = Instant::now();
+        let certificates = match manager::list(reader, &manager::CERTIFICATES, &self.scope).await {
             Ok(list) => list,
             Err(problem) => {
                 self.seen.managed.failed(problem);
                 return;
             }
         };
-        // What is missing of the way blanks the detail, not the certificate.
-        let mut some = |list: Result<Vec<_>, Problem>| {
-            list.unwrap_or_else(|problem| {
-                gaps.push(problem);
-                Vec::new()
-            })
-        };
-        let mut way = Way {
-            requests: some(requests),
-            orders: some(orders),
-            challenges: some(challenges),
-            issuers: some(issuers),
-        };
-        way.issuers.extend(some(cluster));
-        gaps.dedup();
-        let rows = manager::rows(&certificates, &way);
+        let before = self.seen.managed.last().map_or(&[][..], Vec::as_slice);
+        let way = self.ways.look(reader, &self.scope, &certificates, before).await;
+        let rows = manager::rows(&certificates, way.as_ref(), before);
+        gaps.extend(self.ways.gaps.iter().cloned());
         put(&mut self.seen.managed, Ok(rows));
+        self.listing = began.elapsed();
     }
 
     async fn stored(&mut self, reader: &Client) {
@@ -215,9 +205,12 @@ impl Poll {
     /// Whether a Certificate's notAfter is not the one that its Secret holds.
     fn renewed(&self) -> bool {
         let managed = self.seen.managed.fresh().into_iter().flatten();
+        let stored = self.seen.stored.last().into_iter().flatten();
+        let stored: HashMap<(&str, &str), _> = stored.map(|s| ((&*s.namespace, &*s.name), s)).collect();
         managed.filter(|c| c.issuing.is_none()).any(|c| {
-            let secret = format!("{}/{}", c.id.namespace, c.secret);
-            let stored = self.seen.stored(&secret).and_then(|s| s.chain.as_ref().ok());
+            let stored = stored
+                .get(&(&*c.id.namespace, &*c.secret))
+                .and_then(|s| s.chain.as_ref().ok());
             stored.is_some_and(|s| c.not_after.is_some_and(|at| at != s.leaf.not_after))
         }) && self.secrets_read.is_none_or(|at| at.elapsed() > FAST / 2)
     }
@@ -231,14 +224,8 @@ impl Poll {
             }
         };
         let mut targets: Vec<Target> = self.source.probe.iter().map(configured).collect();
-        for target in ingresses {
-            if !targets
-                .iter()
-                .any(|t| t.address == target.address && t.name == target.name)
-            {
-                targets.push(target);
-            }
-        }
+        let mut known: HashSet<(String, String)> = targets.iter().map(key).collect();
+        targets.extend(ingresses.into_iter().filter(|t| known.insert(key(t))));
         if targets.is_empty() {
             self.seen.served = Seen::default();
             self.seen.served.failed(Problem::Absent {
@@ -248,11 +235,12 @@ impl Poll {
             return;
         }
         let now = Instant::now();
+        let sides = Sides::of(&self.seen);
         let due = |t: &Target| {
             let Some((at, good)) = self.probed.get(&key(t)) else {
                 return true;
             };
-            let behind = *good && self.is_behind(t);
+            let behind = *good && sides.is_behind(t);
             now.duration_since(*at) >= if *good && !behind { PROBE } else { PROBE_AGAIN }
         };
         let wanted: Vec<Target> = targets.iter().filter(|t| due(t)).cloned().collect();
@@ -271,12 +259,12 @@ impl Poll {
             .collect()
             .await;
         let before = self.seen.served.last().cloned().unwrap_or_default();
+        let known: HashMap<(&str, &str), &Endpoint> = before.iter().map(|e| ((&*e.address, &*e.name), e)).collect();
+        let answered: HashMap<(String, String), _> = answers.iter().map(|(t, a)| (key(t), a)).collect();
         let mut rows: Vec<Endpoint> = Vec::with_capacity(targets.len());
         for target in &targets {
-            let known = before
-                .iter()
-                .find(|e| *e.address == target.address && *e.name == target.name);
-            let mut row = known.cloned().unwrap_or_else(|| Endpoint {
+            let known = known.get(&(target.address.as_str(), target.name.as_str()));
+            let mut row = known.copied().cloned().unwrap_or_else(|| Endpoint {
                 address: target.address.as_str().into(),
                 name: target.name.as_str().into(),
                 from: "".into(),
@@ -286,7 +274,7 @@ impl Poll {
                 note: "".into(),
             });
             (row.from, row.secret) = (target.from.clone(), target.secret.clone());
-            if let Some((_, answer)) = answers.iter().find(|(t, _)| t == target) {
+            if let Some(answer) = answered.get(&key(target)) {
                 self.probed.insert(key(target), (now, answer.is_ok()));
                 match answer {
                     Ok(served) => {
@@ -302,19 +290,47 @@ impl Poll {
         self.probed.retain(|k, _| targets.iter().any(|t| key(t) == *k));
         put(&mut self.seen.served, Ok(rows));
     }
+}
+
+/// What is served, stored and managed, each by what finds it: there may be thousands of each.
+struct Sides<'a> {
+    served: HashMap<(&'a str, &'a str), &'a Chain>,
+    /// The leaf's fingerprint, by namespace and name of the Secret.
+    stored: HashMap<(&'a str, &'a str), &'a Str>,
+    /// When it ends, by the same.
+    managed: HashMap<(&'a str, &'a str), Timestamp>,
+}
+
+impl<'a> Sides<'a> {
+    fn of(seen: &'a Certificates) -> Self {
+        let served = seen.served.last().into_iter().flatten();
+        let stored = seen.stored.last().into_iter().flatten();
+        let managed = seen.managed.last().into_iter().flatten();
+        Self {
+            served: served
+                .filter_map(|e| Some(((&*e.address, &*e.name), e.chain.last()?)))
+                .collect(),
+            stored: stored
+                .filter_map(|s| Some(((&*s.namespace, &*s.name), &s.chain.as_ref().ok()?.leaf.sha256)))
+                .collect(),
+            managed: managed
+                .filter_map(|c| Some(((&*c.id.namespace, &*c.secret), c.not_after?)))
+                .collect(),
+        }
+    }
 
     /// Whether it serves another certificate than is stored: then it is watched more closely.
     fn is_behind(&self, target: &Target) -> bool {
-        let served = self.seen.served.last().into_iter().flatten();
-        let served = served
-            .filter(|e| *e.address == target.address && *e.name == target.name)
-            .find_map(|e| e.chain.last());
-        let stored = self.seen.stored(&target.secret).and_then(|s| s.chain.as_ref().ok());
-        let managed = self.seen.managed_for(&target.secret).and_then(|c| c.not_after);
-        served.is_some_and(|served| {
-            stored.is_some_and(|s| s.leaf.sha256 != served.leaf.sha256)
-                || managed.is_some_and(|at| at != served.leaf.not_after)
-        })
+        let Some(served) = self.served.get(&(target.address.as_str(), target.name.as_str())) else {
+            return false;
+        };
+        let Some(secret) = target.secret.split_once('/') else {
+            return false;
+        };
+        self.stored
+            .get(&secret)
+            .is_some_and(|sha256| **sha256 != served.leaf.sha256)
+            || self.managed.get(&secret).is_some_and(|at| *at != served.leaf.not_after)
     }
 }
 
@@ -466,7 +482,7 @@ fn stored(mut secret: Secret) -> StoredCertificate {
 pub async fn read_one(reader: &Client, namespace: &str, name: &str) -> Result<Certificate, Fault> {
     let api = Api::namespaced_with(reader.clone(), namespace, &manager::CERTIFICATES.api());
     let all = Api::<kube::api::DynamicObject>::list(&api, &ListParams::default()).await?;
-    let rows = manager::rows(&all.items, &Way::default());
+    let rows = manager::rows(&all.items, None, &[]);
     rows.into_iter()
         .find(|c| &*c.id.name == name)
         .ok_or_else(|| Fault::new(FaultKind::Absent, format!("certificate {namespace}/{name} not found")))

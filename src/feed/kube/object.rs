@@ -8,6 +8,7 @@ use similar::{ChangeTag, TextDiff};
 use super::connect::{Cluster, READ};
 use super::fault::{Fault, FaultKind};
 use super::intern::Interner;
+use super::redact::secret_name;
 use super::row;
 use super::wire;
 use crate::model::{Change, Event, Kind, ObjectRef};
@@ -256,6 +257,7 @@ pub fn text_diff(old: &str, new: &str) -> Vec<DiffLine> {
 /// The template of a revision as it would be applied: without the hash that the controller adds, and without the patch
 /// directive of a ControllerRevision.
 fn tidy_template(template: &mut Value) {
+    hide_environment(template);
     if let Some(labels) = template.pointer_mut("/metadata/labels").and_then(Value::as_object_mut) {
         labels.remove("pod-template-hash");
     }
@@ -277,11 +279,12 @@ fn tidy(value: &mut Value) {
         // kubectl apply keeps the whole Secret in an annotation.
         let annotations = meta.get_mut("annotations").and_then(Value::as_object_mut);
         if let Some(last) = annotations.and_then(|a| a.get_mut("kubectl.kubernetes.io/last-applied-configuration"))
-            && secret
+            && (secret || last.as_str().is_some_and(|text| text.contains("\"env\"")))
         {
             *last = Value::from("***");
         }
     }
+    hide_environment(value);
     if secret {
         for field in ["data", "stringData"] {
             for v in value
@@ -294,6 +297,24 @@ fn tidy(value: &mut Value) {
                 *v.1 = Value::from(format!("*** ({len} characters in base64)"));
             }
         }
+    }
+}
+
+/// Masks the values of environment variables that are named like secrets, wherever they stand.
+fn hide_environment(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(hide_environment),
+        Value::Object(map) => {
+            let variables = map.get_mut("env").and_then(Value::as_array_mut);
+            for variable in variables.into_iter().flatten() {
+                let named = variable.get("name").and_then(Value::as_str).is_some_and(secret_name);
+                if let Some(value) = variable.get_mut("value").filter(|_| named) {
+                    *value = Value::from("***");
+                }
+            }
+            map.values_mut().for_each(hide_environment);
+        }
+        _ => {}
     }
 }
 
@@ -320,6 +341,16 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("*** (12 characters"), "{text}");
+    }
+
+    #[test]
+    fn an_environment_variable_that_is_named_like_a_secret_is_masked() {
+        let mut v = json!({"kind": "Pod", "metadata": {"annotations":
+            {"kubectl.kubernetes.io/last-applied-configuration": "{\"env\":[{\"value\":\"hunter2\"}]}"}},
+            "spec": {"containers": [{"env": [{"name": "DB_PASSWORD", "value": "hunter2"}, {"name": "LEVEL", "value": "info"}]}]}});
+        tidy(&mut v);
+        let text = yaml(&v);
+        assert!(!text.contains("hunter2") && text.contains("info"), "{text}");
     }
 
     #[test]

@@ -122,6 +122,11 @@ impl Rights {
                 continue;
             }
             for need in action.needs {
+                if need.resource == Kind::Node.plural() {
+                    let everywhere = Ask::new("", need.group, need.resource, need.subresource, "");
+                    self.add(everywhere, &[need.verb], false);
+                    continue;
+                }
                 self.each(need.group, need.resource, need.subresource, &[need.verb], false);
                 if need.subresource == "scale" {
                     self.each(need.group, need.resource, need.subresource, &["get"], false);
@@ -162,7 +167,8 @@ mod tests {
         assert_eq!((secrets.len(), secrets[0].ask.name.as_str()), (1, "r"));
         let operator = rights(&platform, &scope, "a", Role::Operator);
         for need in REGISTRY.iter().flat_map(|a| a.needs) {
-            for place in ["a", "b"] {
+            let places: &[&str] = if need.resource == "nodes" { &[""] } else { &["a", "b"] };
+            for place in places {
                 let ask = Ask::new("", need.group, need.resource, need.subresource, place);
                 let right = operator.iter().find(|r| r.ask == ask).unwrap();
                 assert!(right.verbs.contains(&need.verb), "{need:?}");

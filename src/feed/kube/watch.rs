@@ -98,7 +98,9 @@ impl<O: Out> Watch<O> {
     /// After the last use of the watch: takes its rows back.
     pub fn retire(mut self) {
         for (key, _) in std::mem::take(&mut self.known) {
-            self.out.change(row::gone(self.subject.kind, key));
+            if let Some(gone) = row::gone(self.subject.kind, key) {
+                self.out.change(gone);
+            }
         }
         self.out.state(Freshness::Off);
     }
@@ -198,8 +200,10 @@ impl<O: Out> Watch<O> {
     }
 
     fn remove(&mut self, key: Key) {
-        if self.known.remove(&key).is_some() {
-            self.out.change(row::gone(self.subject.kind, key));
+        if self.known.remove(&key).is_some()
+            && let Some(gone) = row::gone(self.subject.kind, key)
+        {
+            self.out.change(gone);
         }
     }
 

@@ -13,9 +13,9 @@ use super::pools::{GRANT, read};
 use super::server::Server;
 use super::session::{Session, identifier, literal};
 use super::tally::{RawStatement, Tally};
-use super::{Fault, Wanted, views};
+use super::{Fault, Wanted, literals, views};
 use crate::feed::Inbox;
-use crate::model::postgres::{Connections, ConnectionsBy, LockRow, LockTree, Session as Backend, TableStat};
+use crate::model::postgres::{Connections, ConnectionsBy, Holder, LockRow, LockTree, Session as Backend, TableStat};
 use crate::model::{Postgres, Problem, Seen, Source, SourceId, Str};
 
 /// What is read on its own clock.
@@ -132,14 +132,24 @@ impl Looks {
         self.tally.connected();
         self.seen.server = Seen::read(session.facts.clone(), Timestamp::now());
         self.seen.wire = session.wire.as_str().into();
+        if !session.facts.in_recovery {
+            self.seen.standby = Seen::default();
+        }
         let start = Instant::now();
         let mut turns: BTreeMap<View, Turn> = View::ALL
             .into_iter()
             .map(|v| (v, Turn { due: start, slower: 1 }))
             .collect();
         let mut open = true;
+        let mut again = wanted.borrow().again;
         loop {
             let want = *wanted.borrow_and_update();
+            if std::mem::replace(&mut again, want.again) != want.again {
+                let now = Instant::now();
+                for turn in turns.values_mut() {
+                    turn.due = now;
+                }
+            }
             let mut read = false;
             for view in View::ALL {
                 let period = view.period(want);
@@ -200,7 +210,8 @@ impl Looks {
                 put(&mut self.seen.work, found, "progress of vacuums", &stats_grant(session))
             }
             View::Horizon => {
-                let found = self.rows(session, "horizon").await;
+                let found = self.rows::<Holder>(session, "horizon").await;
+                let found = self.hidden(found, |row| &mut row.query);
                 put(&mut self.seen.horizon, found, "the xmin horizon", &stats_grant(session))
             }
             View::Replicas => {
@@ -210,7 +221,9 @@ impl Looks {
                     let found = found.map(|found| found.map(|mut rows| rows.pop()));
                     match found {
                         Ok(Some(Some(one))) => put(&mut self.seen.standby, Ok(Some(one)), "", "")?,
-                        Ok(_) => {}
+                        // Sessions outlive a promotion, but what was read at its beginning is no longer true.
+                        Ok(Some(None)) => return Err(Fault::Lost("it was promoted and is a primary now".to_owned())),
+                        Ok(None) => {}
                         Err(why) => put(&mut self.seen.standby, Err(why), "the standby", &grant)?,
                     }
                 }
@@ -276,9 +289,25 @@ impl Looks {
         answer.map(Some)
     }
 
+    /// The rows as this console may show them: without literals where it only looks.
+    fn hidden<T>(
+        &self,
+        rows: Result<Option<Vec<T>>, Fault>,
+        query: fn(&mut T) -> &mut Option<String>,
+    ) -> Result<Option<Vec<T>>, Fault> {
+        let mut rows = rows?;
+        if self.server.masks {
+            for query in rows.iter_mut().flatten().map(query) {
+                *query = query.as_deref().map(literals::hide);
+            }
+        }
+        Ok(rows)
+    }
+
     async fn activity(&mut self, session: &Session) -> Result<(), Fault> {
         let grant = stats_grant(session);
         let found = self.rows::<Backend>(session, "activity").await;
+        let found = self.hidden(found, |row| &mut row.query);
         let waiting =
             matches!(&found, Ok(Some(rows)) if rows.iter().any(|r| r.wait_event_type.as_deref() == Some("Lock")));
         let asked = matches!(found, Ok(Some(_)));
@@ -296,6 +325,7 @@ impl Looks {
         let tree = if waiting {
             // It takes the lock manager's own locks for a moment: only when somebody waits.
             let rows = self.rows::<LockRow>(session, "locks").await;
+            let rows = self.hidden(rows, |row| &mut row.query);
             rows.map(|rows| rows.map(LockTree::of))
         } else {
             Ok(Some(LockTree::default()))
@@ -339,7 +369,8 @@ impl Looks {
                 let ids = format!("SELECT unnest(ARRAY[{ids}]::bigint[])");
                 let fill = [("{schema}", schema.as_str()), ("{ids}", ids.as_str())];
                 let began = Instant::now();
-                match self.filled::<Text>(session, "statement_texts", &fill).await {
+                let texts = self.filled::<Text>(session, "statement_texts", &fill).await;
+                match self.hidden(texts, |row| &mut row.query) {
                     Ok(texts) => {
                         let texts: HashMap<_, _> = texts
                             .into_iter()

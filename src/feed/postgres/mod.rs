@@ -7,6 +7,7 @@
 mod conninfo;
 mod explain;
 mod fault;
+mod literals;
 mod looks;
 mod pools;
 pub mod rights;
@@ -40,6 +41,8 @@ pub struct Wanted {
     pub pane: bool,
     /// Its lists of tables and indexes show: those are read oftener too.
     pub tables: bool,
+    /// Another number: everything is read at once, for something was changed.
+    pub again: u32,
 }
 
 /// Between two attempts to connect: doubled each time, with a quarter of chance in it.

@@ -32,6 +32,8 @@ pub struct Server {
     env: Env,
     cluster: Option<kube::Client>,
     via: Option<Dialer>,
+    /// Statements are shown without their literals.
+    pub(super) masks: bool,
 }
 
 impl std::fmt::Debug for Server {
@@ -51,6 +53,7 @@ impl Server {
             env,
             cluster,
             via: None,
+            masks: false,
         }
     }
 
@@ -58,6 +61,13 @@ impl Server {
     #[must_use]
     pub fn through(mut self, via: Dialer) -> Self {
         self.via = Some(via);
+        self
+    }
+
+    /// For who only looks: no literal of anybody's statement leaves this room.
+    #[must_use]
+    pub fn masked(mut self, masks: bool) -> Self {
+        self.masks = masks;
         self
     }
 

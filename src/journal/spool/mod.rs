@@ -110,6 +110,17 @@ impl<T> Seen<T> {
         &self.what
     }
 
+    /// As if it had been found in a spool.
+    #[cfg(test)]
+    pub(crate) fn for_test(uid: u32, id: String, what: T, digest: String) -> Self {
+        let by = Person {
+            uid,
+            name: format!("u{uid}"),
+            known: true,
+        };
+        Self { by, id, what, digest }
+    }
+
     /// SHA-256 of the file's bytes, as hex.
     pub fn digest(&self) -> &str {
         &self.digest

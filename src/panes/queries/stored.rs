@@ -19,6 +19,7 @@ pub fn table_columns(app: &App) -> Vec<Column> {
             Column::new("size", "SIZE", Width::Fixed(8), 2).right(),
             Column::new("vacuumed", "VACUUMED", Width::Fixed(8), 1).right(),
             Column::new("analyzed", "ANALYZED", Width::Fixed(8), 3).right(),
+            Column::new("frozen", "FROZEN AGE", Width::Fixed(13), 5).right(),
         ],
     )
 }
@@ -26,7 +27,7 @@ pub fn table_columns(app: &App) -> Vec<Column> {
 pub fn tables(app: &App) -> Vec<Row> {
     let mut out = Vec::new();
     for (source, pg) in servers(app) {
-        out.extend(item::trouble(source, "tables", &pg.tables, 7, usize::from(many(app))));
+        out.extend(item::trouble(source, "tables", &pg.tables, 8, usize::from(many(app))));
         for w in pg.work.last().map(Vec::as_slice).unwrap_or_default() {
             let what = format!("{} {}: {}", w.what, w.table.as_deref().unwrap_or(""), w.phase);
             let percent = w.percent.map_or_else(|| "?".to_owned(), |p| format!("{p:.0} %"));
@@ -87,6 +88,11 @@ pub fn tables(app: &App) -> Vec<Row> {
                     when(t.analyzed),
                     Role::TextMuted,
                 )
+                .number(
+                    t.frozen_age.map(|a| a as f64),
+                    t.frozen_age.map_or_else(|| "–".to_owned(), number),
+                    Role::TextMuted,
+                )
                 .row(),
             );
         }
@@ -108,7 +114,7 @@ pub fn index_columns(app: &App) -> Vec<Column> {
         app,
         vec![
             Column::new("name", "INDEX", Width::Fill(18), 0),
-            Column::new("finding", "FINDING", Width::Grow(16, 40), 0),
+            Column::new("finding", "FINDING", Width::Grow(24, 44), 0),
             Column::new("size", "SIZE", Width::Fixed(8), 1).right(),
             Column::new("scans", "SCANS", Width::Fixed(10), 3).right(),
             Column::new("table", "TABLE", Width::Fixed(20), 2),
@@ -123,7 +129,7 @@ pub fn indexes(app: &App) -> Vec<Row> {
         for i in pg.indexes.last().map(Vec::as_slice).unwrap_or_default() {
             let (health, finding) = match (i.invalid, &i.duplicate_of, i.unused) {
                 (true, ..) => (Health::Warning, "invalid: rebuild it".to_owned()),
-                (_, Some(of), _) => (Health::Good, format!("the double of {of}")),
+                (_, Some(of), _) => (Health::Good, format!("double of {of}")),
                 (_, _, true) => (Health::Good, "never used here".to_owned()),
                 _ => (Health::Good, String::new()),
             };

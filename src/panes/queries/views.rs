@@ -329,6 +329,7 @@ pub fn connections(app: &App) -> Vec<Row> {
                     .row(),
             );
         }
+        out.extend(item::trouble(source, "pools", &pg.pools, 5, usize::from(many(app)) + 1));
         for p in pg.pools.last().map(Vec::as_slice).unwrap_or_default() {
             let waits = p.clients_waiting > 0;
             let health = match p.max_wait_s {
@@ -383,6 +384,9 @@ pub fn replication(app: &App) -> Vec<Row> {
     let bytes = |n: Option<i64>| n.map_or_else(|| "?".to_owned(), |n| text::bytes(u64::try_from(n).unwrap_or(0)));
     let mut out = Vec::new();
     for (source, pg) in servers(app) {
+        let at = usize::from(many(app));
+        out.extend(item::trouble(source, "replicas", &pg.replicas, 5, at));
+        out.extend(item::trouble(source, "slots", &pg.slots, 5, at));
         for r in pg.replicas.last().map(Vec::as_slice).unwrap_or_default() {
             let health = match (r.lag_s, r.lag_bytes) {
                 (Some(s), _) if s > 300.0 => Health::Critical,

@@ -179,3 +179,22 @@ fn a_slow_thread_stops_counting_once_it_ends() {
     }
     assert_eq!(truth("rollout.stalled", &scope()), Truth::True);
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 200, failure_persistence: None, ..Default::default() })]
+
+    /// Pieces of the language in any order: each is answered or refused in time, and none ends the process.
+    #[test]
+    fn any_string_of_pieces_is_answered_or_refused(
+        pieces in proptest::collection::vec(proptest::sample::select(&[
+            "rollout.ready", "rollout", ".", "(", ")", "[", "]", "{", "}", "1", "0", "-", "!", "+", "*", "/", "%", " && ",
+            " || ", " ? ", " : ", "==", "<", "'a'", "\"", "'", "\\", ",", ".all(x, ", ".map(y, y)", "has(", "size(", " in ",
+            "true", "null", "1u", "1e308", "b'x'", "r'", "duration(1)", "matches('a*')", "\u{1F600}", "//", "\n", "ceil(1/0)",
+        ][..]), 0..60)
+    ) {
+        let source = pieces.concat();
+        let _ = truth(&source, &scope());
+        let names = std::sync::Arc::new(crate::runbook::facts::names());
+        let _ = check(&source, &names);
+    }
+}

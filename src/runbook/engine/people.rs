@@ -82,7 +82,10 @@ impl Run {
             reason => format!("to {to}: {reason}"),
         };
         self.record(now, self.step_id(), Recorded::HandedOver, text, effects);
+        // Whoever takes it up stands where it stood.
+        let phase = self.phase.clone();
         self.finish(Status::HandedOver(to.to_owned()), now);
+        self.phase = phase;
     }
 
     /// Asks for the plan of a local command. Each argument is filled in whole; what is not known stops it.

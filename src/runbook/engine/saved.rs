@@ -35,6 +35,9 @@ pub struct Saved {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
     pub phase: Kept,
+    /// What steps handed on, by `out.NAME`; what was not known stays so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Value>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rolling_back: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -42,9 +45,6 @@ pub struct Saved {
     /// Changes that a roll-back was told to leave as they are.
     #[serde(default)]
     pub left: usize,
-    /// What steps handed on, as far as it was known.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub outputs: BTreeMap<String, Value>,
     pub asks: u64,
 }
 
@@ -144,6 +144,14 @@ impl Run {
                 Phase::Stopped if !matches!(self.states.get(self.current), Some(StepState::Current)) => Kept::Stopped,
                 _ => Kept::Open,
             },
+            outputs: self
+                .outputs
+                .iter()
+                .filter_map(|(name, answer)| match answer {
+                    Answer::Known(value) => Some((name.clone(), value.clone())),
+                    Answer::Unknown(_) => None,
+                })
+                .collect(),
             rolling_back: self.status == Status::RollingBack,
             undos: self
                 .undos
@@ -156,14 +164,6 @@ impl Run {
                 })
                 .collect(),
             left: self.left,
-            outputs: self
-                .outputs
-                .iter()
-                .filter_map(|(name, answer)| match answer {
-                    Answer::Known(value) => Some((name.clone(), value.clone())),
-                    Answer::Unknown(_) => None,
-                })
-                .collect(),
             asks: self.next_ask,
         }
     }
@@ -216,13 +216,13 @@ impl Run {
             let todo = run.states.iter().position(|state| *state == StepState::Todo);
             todo.unwrap_or(run.states.len())
         });
-        run.next_ask = saved.asks;
-        run.left = saved.left;
         let outputs = saved
             .outputs
             .into_iter()
             .map(|(name, value)| (name, Answer::Known(value)));
         run.outputs = outputs.collect();
+        run.next_ask = saved.asks;
+        run.left = saved.left;
         if saved.rolling_back {
             run.status = Status::RollingBack;
         }

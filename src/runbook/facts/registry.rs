@@ -210,7 +210,7 @@ const KUBERNETES: &[Spec] = &[
     fact(
         "rollout.hpa.keda",
         Type::Bool,
-        "KEDA made it: it is changed in the ScaledObject, not here",
+        "KEDA made it: its bounds are set in the ScaledObject",
         "HPA: owner",
     ),
     fact(

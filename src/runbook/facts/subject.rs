@@ -156,6 +156,8 @@ impl About {
             Self::Redis { source, .. } => format!("redis/{source}"),
             Self::Certificate { namespace, name, .. } => format!("certificate/{namespace}/{name}"),
             Self::Alert { source, name } => format!("alert/{source}/{name}"),
+            Self::Node(node) => format!("node/{}", node.name),
+            Self::Job(job) => format!("{}/{}/{}", job.kind.short(), job.namespace, job.name),
             _ => return None,
         })
     }

@@ -57,6 +57,67 @@ const ACTIONS: &[(&str, ActionName, &[Arg])] = &[
         ActionName::Silence,
         &[("minutes", Type::Int, true), ("comment", Type::Text, true)],
     ),
+    (
+        "set-resources",
+        ActionName::SetResources,
+        &[
+            ("container", Type::Text, true),
+            ("cpu_request", Type::Text, false),
+            ("cpu_limit", Type::Text, false),
+            ("memory_request", Type::Text, false),
+            ("memory_limit", Type::Text, false),
+        ],
+    ),
+    (
+        "set-config",
+        ActionName::SetConfig,
+        &[("key", Type::Text, true), ("value", Type::Text, true)],
+    ),
+    ("cordon", ActionName::Cordon, &[]),
+    ("uncordon", ActionName::Uncordon, &[]),
+    (
+        "drain",
+        ActionName::Drain,
+        &[
+            ("minutes", Type::Int, false),
+            ("empty_dirs", Type::Bool, false),
+            ("unmanaged", Type::Bool, false),
+        ],
+    ),
+    (
+        "create-job",
+        ActionName::CreateJob,
+        &[
+            ("template", Type::Text, false),
+            ("image", Type::Text, false),
+            ("args", Type::Text, false),
+        ],
+    ),
+    ("delete-job", ActionName::DeleteJob, &[]),
+    (
+        "canary-weight",
+        ActionName::CanaryWeight,
+        &[("weight", Type::Int, true)],
+    ),
+    (
+        "switch-service",
+        ActionName::SwitchService,
+        &[("labels", Type::Text, true)],
+    ),
+    (
+        "rotate-secret",
+        ActionName::RotateSecret,
+        &[
+            ("key", Type::Text, true),
+            ("length", Type::Int, false),
+            ("alphabet", Type::Text, false),
+        ],
+    ),
+    (
+        "replace-tls",
+        ActionName::ReplaceTls,
+        &[("certificate", Type::Text, true), ("key", Type::Text, true)],
+    ),
 ];
 
 const KINDS: &str = "note, diagnose, gate, action, wait, branch, ask, approve, notify or run";

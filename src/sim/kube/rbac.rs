@@ -4,7 +4,7 @@ mod bound;
 mod rules;
 
 pub use bound::BoundRule;
-use rules::{CERT_MANAGER_EDIT, CERT_MANAGER_VIEW, EDIT, EVERYONE, EVERYONE_PATHS, Rule, VIEW};
+use rules::{CERT_MANAGER_EDIT, CERT_MANAGER_VIEW, EDIT, EVERYONE, EVERYONE_PATHS, KEDA_EDIT, KEDA_VIEW, Rule, VIEW};
 
 use super::status::{Status, details};
 use serde_json::{Value, json};
@@ -116,12 +116,12 @@ impl User {
         ]
     }
 
-    /// What cert-manager's chart adds to `view` and `edit`.
-    fn rules_of_cert_manager(&self, namespace: &str) -> Vec<&'static [Rule]> {
+    /// What the charts of cert-manager and KEDA add to `view` and `edit`.
+    fn rules_of_charts(&self, namespace: &str) -> Vec<&'static [Rule]> {
         match &self.role {
-            Role::View => vec![CERT_MANAGER_VIEW],
+            Role::View => vec![CERT_MANAGER_VIEW, KEDA_VIEW],
             Role::Edit(namespaces) if namespaces.iter().any(|n| n == namespace) => {
-                vec![CERT_MANAGER_VIEW, CERT_MANAGER_EDIT]
+                vec![CERT_MANAGER_VIEW, CERT_MANAGER_EDIT, KEDA_VIEW, KEDA_EDIT]
             }
             Role::Admin | Role::Nothing | Role::Edit(_) | Role::Bound(_) => Vec::new(),
         }
@@ -154,7 +154,7 @@ impl User {
         }
         self.rules(access.namespace)
             .iter()
-            .chain(self.rules_of_cert_manager(access.namespace).iter())
+            .chain(self.rules_of_charts(access.namespace).iter())
             .any(|rules| rules.iter().any(|r| r.allows(access, &target)))
             .then(|| match &self.role {
                 Role::View => format!(

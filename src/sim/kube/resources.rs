@@ -57,7 +57,7 @@ impl Resource {
 
 /// Whether a group is one of CustomResourceDefinitions.
 pub(crate) fn is_custom(group: &str) -> bool {
-    group == "cert-manager.io" || group == "acme.cert-manager.io"
+    matches!(group, "cert-manager.io" | "acme.cert-manager.io" | "keda.sh")
 }
 
 /// The resource of that group and plural name, if it is served.
@@ -128,5 +128,6 @@ resources! {
     CLUSTERISSUERS = "cert-manager.io" "v1" "clusterissuers" "clusterissuer" "ClusterIssuer" "clusterissuers.cert-manager.io" [] cluster status generation;
     ORDERS = "acme.cert-manager.io" "v1" "orders" "order" "Order" "orders.acme.cert-manager.io" [] status generation;
     CHALLENGES = "acme.cert-manager.io" "v1" "challenges" "challenge" "Challenge" "challenges.acme.cert-manager.io" [] status generation;
+    SCALEDOBJECTS = "keda.sh" "v1alpha1" "scaledobjects" "scaledobject" "ScaledObject" "scaledobjects.keda.sh" ["so"] status generation;
     CERTIFICATES = "cert-manager.io" "v1" "certificates" "certificate" "Certificate" "certificates.cert-manager.io" ["cert"] status generation;
 }

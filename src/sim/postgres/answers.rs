@@ -1,5 +1,7 @@
 //! What the console asks, by the id in the comment of each statement.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -199,7 +201,7 @@ impl<A, B, C> Unzip<A, B, C> for Option<(A, B, C)> {
 
 /// By state, as both the console and psql count them.
 pub(super) fn states(db: &Database) -> Vec<(&'static str, i64)> {
-    let mut all = vec![("idle", db.idle)];
+    let mut all = vec![("idle", db.pools.values().sum())];
     for state in ["active", "idle in transaction"] {
         let n = db.clients.values().filter(|c| c.state == state).count();
         if n > 0 {
@@ -210,12 +212,16 @@ pub(super) fn states(db: &Database) -> Vec<(&'static str, i64)> {
 }
 
 fn connections(db: &Database) -> Vec<Value> {
-    states(db)
+    let row = |application: &str, state: &str, n: i64| json!({"database": "cortex", "user": "cortex", "application": application, "state": state, "count": n});
+    let idle = db.pools.iter().map(|(application, n)| row(application, "idle", *n));
+    let mut at_work = BTreeMap::new();
+    for c in db.clients.values() {
+        *at_work.entry((c.application, c.state)).or_insert(0) += 1;
+    }
+    let at_work = at_work
         .into_iter()
-        .map(
-            |(state, n)| json!({"database": "cortex", "user": "cortex", "application": "", "state": state, "count": n}),
-        )
-        .collect()
+        .map(|((application, state), n)| row(application, state, n));
+    idle.chain(at_work).collect()
 }
 
 fn statements(db: &Database, now: Timestamp) -> Vec<Value> {
@@ -304,7 +310,14 @@ fn pooler(db: &Database, sql: &str) -> Answer {
         .to_vec()
     };
     let rows = vec![
-        pool("cortex", "cortex", busy, waits, db.idle / 2, "transaction"),
+        pool(
+            "cortex",
+            "cortex",
+            busy,
+            waits,
+            db.pools.values().sum::<i64>() / 2,
+            "transaction",
+        ),
         pool("cortex", "metabase", 0, 0, 2, "session"),
         pool("pgbouncer", "pgbouncer", 1, 0, 0, "statement"),
     ];

@@ -11,6 +11,7 @@ mod upkeep;
 mod wire;
 mod world;
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -59,6 +60,11 @@ impl Server {
         format!("postgres://qd@{}/cortex", self.address)
     }
 
+    /// The same database, for who does not own the server.
+    pub fn clients(&self) -> Clients {
+        Clients(Arc::clone(&self.database))
+    }
+
     /// PgBouncer's console in front of it.
     pub fn pooler_url(&self) -> String {
         format!("postgres://stats@{}/pgbouncer", self.address)
@@ -67,6 +73,23 @@ impl Server {
     /// Looks at the world behind it.
     pub fn with<T>(&self, look: impl FnOnce(&mut Database) -> T) -> T {
         look(&mut self.database.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Tells the database which pods its clients run in.
+#[derive(Clone)]
+pub struct Clients(Shared);
+
+impl Clients {
+    /// Those whose pods matter now.
+    pub fn watched(&self) -> Vec<&'static str> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).leaking()
+    }
+
+    /// The uids of an application's pods.
+    pub fn set(&self, application: &str, pods: &BTreeSet<String>) {
+        let mut database = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        database.pods_of(application, pods);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The state of the demonstration's database: an import that was left open in the middle of its transaction and what
 //! waits for it, a report that runs long, a table full of dead rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -121,13 +121,22 @@ impl Upkeep {
         match self.what {
             What::Vacuum { .. } => (1.0 + 4.0 * size).min(12.0),
             What::Analyze => 0.3,
-            What::Reindex(_) => 3.0,
+            What::Reindex(_) => 8.0,
         }
     }
 }
 
 pub(super) fn seconds(now: Timestamp, then: Timestamp) -> f64 {
     now.duration_since(then).as_secs_f64().max(0.0)
+}
+
+/// Connections that a defect keeps open until the last pod that opened them is gone.
+#[derive(Clone, Debug)]
+struct Leak {
+    application: &'static str,
+    connections: i64,
+    /// Uids; empty until the pods have been seen.
+    pods: BTreeSet<String>,
 }
 
 /// The database.
@@ -141,8 +150,9 @@ pub struct Database {
     /// Of `VACUUM` without a table: which one comes next, by the session.
     pub(super) whole: BTreeMap<i32, usize>,
     pub(super) done: Vec<i32>,
-    /// Idle connections of the pools, counted only.
-    pub(super) idle: i64,
+    /// Idle connections of the pools by application, counted only.
+    pub(super) pools: BTreeMap<&'static str, i64>,
+    leaks: Vec<Leak>,
 }
 
 const IMPORT: i32 = 4127;
@@ -357,7 +367,8 @@ impl Database {
             upkeep: Vec::new(),
             whole: BTreeMap::new(),
             done: Vec::new(),
-            idle: 31,
+            pools: BTreeMap::from([("cortex-api", 14), ("cortex-worker", 9), ("memory-api", 8)]),
+            leaks: Vec::new(),
         }
     }
 
@@ -407,12 +418,13 @@ impl Database {
             return Some(true);
         }
         let client = self.clients.get_mut(&pid)?;
+        let application = client.application;
         if terminate {
             self.clients.remove(&pid);
         } else if client.state == "active" {
             // Its client hears of the error, and rolls back.
             self.clients.remove(&pid);
-            self.idle += 1;
+            self.rests(application);
         } else {
             return Some(true);
         }
@@ -426,13 +438,50 @@ impl Database {
         for c in self.clients.values_mut() {
             c.blocked_by.retain(|by| *by != pid);
             if c.blocked_by.is_empty() && c.lock.is_some() {
-                free.push(c.pid);
+                free.push((c.pid, c.application));
             }
         }
-        for pid in free {
+        for (pid, application) in free {
             self.clients.remove(&pid);
-            self.idle += 1;
+            self.rests(application);
             self.let_go(pid);
         }
+    }
+
+    /// One more connection of a pool that does nothing.
+    fn rests(&mut self, application: &'static str) {
+        *self.pools.entry(application).or_default() += 1;
+    }
+
+    /// From now on an application keeps so many connections more than it uses, until its pods are replaced.
+    pub fn leak(&mut self, application: &'static str, connections: u32) {
+        let connections = i64::from(connections);
+        *self.pools.entry(application).or_default() += connections;
+        self.leaks.push(Leak {
+            application,
+            connections,
+            pods: BTreeSet::new(),
+        });
+    }
+
+    /// The applications that keep connections which they should have given back.
+    pub(super) fn leaking(&self) -> Vec<&'static str> {
+        self.leaks.iter().map(|l| l.application).collect()
+    }
+
+    /// The uids of the pods that an application has now: with the last of those that leaked, the leak is gone.
+    pub(super) fn pods_of(&mut self, application: &str, pods: &BTreeSet<String>) {
+        let mut still = Vec::new();
+        for mut leak in std::mem::take(&mut self.leaks) {
+            if leak.application == application && leak.pods.is_empty() {
+                leak.pods.clone_from(pods);
+            }
+            if leak.application == application && leak.pods.is_disjoint(pods) {
+                *self.pools.entry(leak.application).or_default() -= leak.connections;
+            } else {
+                still.push(leak);
+            }
+        }
+        self.leaks = still;
     }
 }

@@ -48,6 +48,11 @@ fn key(queue: &str, part: impl std::fmt::Display) -> String {
     format!("{PREFIX}:{queue}:{part}")
 }
 
+/// What a worker holds while it is at a job.
+fn lock(queue: &str, id: &str) -> String {
+    key(queue, format!("{id}:lock"))
+}
+
 impl Cortex {
     /// As it is at `now`. With `calm` nothing is wrong.
     pub fn new(now: Timestamp, calm: bool) -> Self {
@@ -154,6 +159,7 @@ impl Cortex {
                 let active = key(line.name, "active");
                 // What is at work is done; the next is taken.
                 if let Some(id) = keys.rpop(&active) {
+                    keys.remove(&lock(line.name, &id));
                     finish(keys, line, &id, ms);
                 }
                 refill(keys, line, ms);
@@ -177,8 +183,14 @@ impl Cortex {
             let Some(id) = self.keys.rpop(&key(queue, "active")) else {
                 break;
             };
+            self.keys.remove(&lock(queue, &id));
             self.keys.lpush(&key(queue, "wait"), &id);
         }
+    }
+
+    /// How many jobs of a queue wait for a worker.
+    pub fn waiting(&self, queue: &str) -> u64 {
+        self.keys.list(&key(queue, "wait")).map_or(0, |l| l.len() as u64)
     }
 
     /// Bytes in use.
@@ -234,6 +246,7 @@ fn fail(keys: &mut Keys, line: &Line, id: &str, at: i64) {
 fn finish(keys: &mut Keys, line: &mut Line, id: &str, at: i64) {
     line.done += 1;
     let job = key(line.name, id);
+    keys.remove(&lock(line.name, id));
     // Who was put back by a person finds the mail server in a better mood.
     let again = keys.field(&job, "atm").is_some();
     if line.fails > 0 && line.done.is_multiple_of(line.fails) && !again {
@@ -264,6 +277,7 @@ fn refill(keys: &mut Keys, line: &Line, at: i64) {
             return;
         };
         keys.lpush(&active, &id);
+        keys.put(&lock(line.name, &id), Data::Text(line.job.to_owned()));
         let job = key(line.name, &id);
         keys.hset(&job, "processedOn", at);
     }

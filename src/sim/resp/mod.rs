@@ -120,6 +120,14 @@ impl Server {
 pub struct Workers(Arc<Shared>);
 
 impl Workers {
+    /// How many jobs of a queue wait.
+    pub fn waiting(&self, queue: &str) -> u64 {
+        let now = self.0.clock.now();
+        let mut state = self.0.state();
+        state.world.advance(now);
+        state.world.waiting(queue)
+    }
+
     pub fn set(&self, queue: &str, n: u32) {
         let now = self.0.clock.now();
         let mut state = self.0.state();

@@ -29,7 +29,7 @@ pub(super) fn renew_when_due(world: &mut World, key: &Key, certificate: &Value) 
     let issuing = json!({"type": "Issuing", "status": "True", "reason": "Renewing",
         "message": format!("Renewing certificate as renewal was scheduled at {}", stamp(due)),
         "observedGeneration": super::json::int_or(certificate, "/metadata/generation", 1),
-        "lastTransitionTime": stamp(world.now)});
+        "lastTransitionTime": stamp(due)});
     let mut all: Vec<Value> = list(certificate, "/status/conditions")
         .iter()
         .filter(|c| text(c, "/type") != "Issuing")

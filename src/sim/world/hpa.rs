@@ -143,9 +143,9 @@ fn judge(world: &mut World, key: &Key, hpa: &Value, workload: &Value, current: i
         verdict.limited = if above { MANY } else { FEW };
         return verdict;
     }
-    let load = world
-        .scenario
-        .load(&key.ns, text(workload, "/metadata/name"), world.now);
+    let name = text(workload, "/metadata/name");
+    let waiting = world.waiting.filter(|_| name == "cortex-worker");
+    let load = waiting.map_or_else(|| world.scenario.load(&key.ns, name, world.now), |jobs| jobs as f64);
     let average = load / current as f64;
     let (target, shown) = measure(&metric, workload, average);
     verdict.metrics = Some(json!([shown]));

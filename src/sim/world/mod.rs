@@ -16,6 +16,7 @@ mod events;
 mod garbage;
 mod hpa;
 mod jobs;
+mod keda;
 mod kubelet;
 mod load;
 mod logs;
@@ -83,6 +84,7 @@ enum Work {
     Job(Key),
     CronJob(Key),
     Hpa(Key),
+    Keda(Key),
     Budgets(String),
     Endpoints(String),
     Quota(String),
@@ -114,6 +116,8 @@ pub struct World {
     load: Option<load::Generator>,
     /// Signs certificates; made when the first is asked for.
     authority: Option<certificates::Authority>,
+    /// Jobs that wait for the workers, where a live queue says so; else the scenario's load.
+    waiting: Option<u64>,
     /// While a long history is made: what repeats by the clock repeats rarely.
     coarse: bool,
     scenario: Arc<Scenario>,
@@ -138,6 +142,7 @@ impl World {
             owners: HashMap::new(),
             load: None,
             authority: None,
+            waiting: None,
             coarse: false,
             scenario,
         };
@@ -162,6 +167,11 @@ impl World {
     /// The rules of its scenario.
     pub fn scenario(&self) -> Arc<Scenario> {
         self.scenario.clone()
+    }
+
+    /// How many jobs wait for `cortex-worker`: what KEDA's autoscaler goes by.
+    pub fn set_waiting(&mut self, jobs: u64) {
+        self.waiting = Some(jobs);
     }
 
     /// Waits until somebody has changed something (cancel-safe).
@@ -231,6 +241,8 @@ impl World {
             "horizontalpodautoscalers.autoscaling" => {
                 if event.change == Change::Added {
                     self.queue.push(Work::Hpa(key));
+                } else if let Some(name) = key.name.strip_prefix("keda-hpa-") {
+                    self.queue.push(Work::Keda(Key::new(&key.ns, name)));
                 }
                 return;
             }
@@ -238,7 +250,8 @@ impl World {
             "services" => return self.queue.push(Work::Endpoints(key.ns)),
             "resourcequotas" => return self.queue.push(Work::Quota(key.ns)),
             "namespaces" => return self.queue.push(Work::Namespace(key)),
-            "certificates.cert-manager.io" if gone => return,
+            "certificates.cert-manager.io" | "scaledobjects.keda.sh" if gone => return,
+            "scaledobjects.keda.sh" => return self.queue.push(Work::Keda(key)),
             "certificates.cert-manager.io" => return self.queue.push(Work::Certificate(key)),
             "nodes" => return self.notice_node(event, key),
             _ => return,
@@ -327,6 +340,7 @@ impl World {
             Work::Job(key) => jobs::sync(self, &key),
             Work::CronJob(key) => jobs::sync_cron(self, &key),
             Work::Hpa(key) => hpa::sync(self, &key),
+            Work::Keda(key) => keda::sync(self, &key),
             Work::Budgets(ns) => budgets::sync(self, &ns),
             Work::Quota(ns) => quota::sync(self, &ns),
             Work::Endpoints(ns) => endpoints::sync(self, &ns),

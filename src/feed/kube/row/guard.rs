@@ -8,7 +8,7 @@ use super::Slim;
 use super::part::{Bound, ConditionIn, Maybe, MetaIn, Pairs, SelectorIn, Text, conditions};
 use crate::feed::kube::intern::Interner;
 use crate::feed::kube::quantity;
-use crate::model::{Budget, Change, Hpa, HpaMetric, Key, Kind, Quota, QuotaItem};
+use crate::model::{Budget, Change, Hpa, HpaMetric, Key, Kind, ObjectRef, Quota, QuotaItem};
 
 #[derive(Deserialize)]
 pub struct HpaIn<'a> {
@@ -159,9 +159,14 @@ impl<'a> Slim<'a> for HpaIn<'a> {
         });
         let metrics: Arc<[HpaMetric]> = metrics.collect();
         let owner = self.metadata.controller().filter(|o| &*o.kind == "ScaledObject");
-        let keda = owner
-            .map(|o| &*o.name)
-            .or_else(|| self.metadata.labels.get("scaledobject.keda.sh/name"));
+        let by_owner = owner.map(|o| (&*o.name, &*o.uid));
+        let by_label = || Some((self.metadata.labels.get("scaledobject.keda.sh/name")?, ""));
+        let keda = by_owner.or_else(by_label).map(|(name, uid)| ObjectRef {
+            kind: Kind::ScaledObject,
+            namespace: Arc::clone(&key.namespace),
+            name: intern.text(name),
+            uid: uid.into(),
+        });
         let row = Hpa {
             meta: self.metadata.row(&key, intern),
             target_kind: Kind::from_api(&self.spec.scale_target_ref.kind),
@@ -172,7 +177,7 @@ impl<'a> Slim<'a> for HpaIn<'a> {
             desired: self.status.desired_replicas,
             metrics,
             conditions: conditions(&self.status.conditions, intern),
-            keda: keda.map(|k| intern.text(k)),
+            keda,
         };
         Change::Hpa(key, Some(Arc::new(row)))
     }

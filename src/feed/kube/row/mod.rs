@@ -68,7 +68,7 @@ pub fn page(kind: Kind, body: &[u8], intern: &mut Interner) -> Result<Page, serd
         Kind::Job => page_of::<other::JobIn<'_>>(kind, body, intern),
         Kind::CronJob => page_of::<other::CronJobIn<'_>>(kind, body, intern),
         Kind::Namespace => page_of::<other::NamespaceIn<'_>>(kind, body, intern),
-        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress => Err(unwatched(kind)),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress | Kind::ScaledObject => Err(unwatched(kind)),
     }
 }
 
@@ -106,9 +106,14 @@ fn row<'a, T: Slim<'a>>(kind: Kind, item: &T, intern: &mut Interner) -> Row {
     }
 }
 
-/// That an object is gone.
-pub fn gone(kind: Kind, key: Key) -> Change {
-    match kind {
+/// There are no rows of a kind that no feed asks for.
+fn unwatched(kind: Kind) -> serde_json::Error {
+    serde::de::Error::custom(format!("{} is not watched", kind.api()))
+}
+
+/// That an object is gone. `None` for a kind that is not watched.
+pub fn gone(kind: Kind, key: Key) -> Option<Change> {
+    Some(match kind {
         Kind::Pod => Change::Pod(key, None),
         Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => Change::Workload(kind, key, None),
         Kind::ReplicaSet | Kind::ControllerRevision => Change::Revision(kind, key, None),
@@ -119,11 +124,9 @@ pub fn gone(kind: Kind, key: Key) -> Change {
         Kind::Quota => Change::Quota(key, None),
         Kind::Job => Change::Job(key, None),
         Kind::CronJob => Change::CronJob(key, None),
-        // No row of a kind that is not watched can go, and no namespace has such a key.
-        Kind::Namespace | Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress => {
-            Change::Namespace(key, None)
-        }
-    }
+        Kind::Namespace => Change::Namespace(key, None),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress | Kind::ScaledObject => return None,
+    })
 }
 
 /// Reads one line of a watch.
@@ -169,12 +172,8 @@ pub fn one(kind: Kind, object: &[u8], intern: &mut Interner) -> Result<Row, serd
         Kind::Job => of::<other::JobIn<'_>>(kind, object, intern),
         Kind::CronJob => of::<other::CronJobIn<'_>>(kind, object, intern),
         Kind::Namespace => of::<other::NamespaceIn<'_>>(kind, object, intern),
-        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress => Err(unwatched(kind)),
+        Kind::ConfigMap | Kind::Secret | Kind::Service | Kind::Ingress | Kind::ScaledObject => Err(unwatched(kind)),
     }
-}
-
-fn unwatched(kind: Kind) -> serde_json::Error {
-    serde::de::Error::custom(format!("a {} is not watched", kind.api()))
 }
 
 /// The type of an event and the bytes of its object. The server always writes them in one way, which spares a pass

@@ -246,6 +246,19 @@ pub const CERT_MANAGER_EDIT: &[Rule] = &[
     },
 ];
 
+/// What KEDA's chart adds with `rbac.aggregateToDefaultRoles`.
+pub const KEDA_VIEW: &[Rule] = &[Rule {
+    verbs: READ,
+    groups: &["keda.sh"],
+    resources: &["scaledobjects"],
+}];
+
+pub const KEDA_EDIT: &[Rule] = &[Rule {
+    verbs: WRITE,
+    groups: &["keda.sh"],
+    resources: &["scaledobjects"],
+}];
+
 /// What everyone who is known has.
 pub const EVERYONE: &[Rule] = &[
     Rule {

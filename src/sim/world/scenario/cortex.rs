@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const PLATFORM: &str = include_str!("cluster.yaml");
+const ACME: &str = include_str!("acme.yaml");
 const CORTEX: &str = include_str!("cortex.yaml");
 const AROUND: &str = include_str!("around.yaml");
 
@@ -133,6 +134,15 @@ pub fn begin(now: Timestamp, options: Options) -> (World, Clock) {
     world.refine();
     world.run_for(&clock, now.duration_since(clock.now()));
     (world, clock)
+}
+
+/// What [`add_acme`] takes of the clock.
+pub const ACME_TAKES: SignedDuration = SignedDuration::from_secs(15);
+
+/// A certificate of an ACME issuer, whose renewal stands still at its challenge unless all is calm.
+pub fn add_acme(world: &mut World, clock: &Clock) {
+    world.apply(ACME, "gitlab-deployer");
+    world.run_for(clock, ACME_TAKES);
 }
 
 impl World {

@@ -1,14 +1,16 @@
 //! Actions against the demonstration platform: the real wire over TLS, the real clients, controllers that react.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod objects;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::{
-    ActionId, Actor, Class, Confirm, Confirmation, Outcome, Pace, Plan, Planner, Policy, Reach, Refusal, Request,
-    RollbackTo, Verdict, WriteGrant, execute,
+    ActionId, Actor, Class, Confirm, Confirmation, ObjectAsk, Outcome, Pace, Plan, Planner, Policy, Reach, Refusal,
+    Request, RollbackTo, Verdict, WriteGrant, execute,
 };
 use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::journal::{Journal, Mode, Who};
@@ -16,7 +18,7 @@ use quarterdeck::model::{Kind, ObjectRef};
 use quarterdeck::sim::kube::faults::Rule;
 use quarterdeck::sim::kube::{Fault, Resource, Server, ServerOptions, Store, resource};
 use quarterdeck::sim::world::{WorldPlatform, cortex};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 struct Stage {
     server: Server,
@@ -87,8 +89,9 @@ impl Stage {
 
     fn value(&self, kind: Kind, name: &str) -> Value {
         let r: &'static Resource = resource(kind.group(), kind.plural()).unwrap();
+        let place = if kind.namespaced() { "cortex" } else { "" };
         self.store
-            .get(r, "cortex", name)
+            .get(r, place, name)
             .unwrap_or_else(|| panic!("{name}"))
             .value()
     }
@@ -97,9 +100,16 @@ impl Stage {
         let uid = self.value(kind, name)["metadata"]["uid"].as_str().unwrap().into();
         ObjectRef {
             kind,
-            namespace: "cortex".into(),
+            namespace: if kind.namespaced() { "cortex".into() } else { "".into() },
             name: name.into(),
             uid,
+        }
+    }
+
+    fn ask(&self, kind: Kind, name: &str, ask: ObjectAsk) -> Request {
+        Request::Object {
+            target: self.target(kind, name),
+            ask,
         }
     }
 
@@ -125,7 +135,11 @@ impl Stage {
     }
 
     async fn run(&self, ask: Request) -> (Outcome, Option<Verdict>) {
-        let mut plan = self.plan(ask).await.unwrap_or_else(|e| panic!("{e}: {}", e.hint));
+        let plan = self.plan(ask).await.unwrap_or_else(|e| panic!("{e}: {}", e.hint));
+        self.carry_out(plan).await
+    }
+
+    async fn carry_out(&self, mut plan: Plan) -> (Outcome, Option<Verdict>) {
         plan.verify.soak_s = plan.verify.soak_s.min(1);
         plan.verify.deadline_s = 20;
         let typed = match &plan.confirm {
@@ -207,6 +221,23 @@ async fn every_action_works_on_the_demonstration_platform() {
             seen_max: max,
         })
         .await;
+    // KEDA's are set where KEDA reads them.
+    stage
+        .healthy(Request::HpaBounds {
+            target: ObjectRef {
+                kind: Kind::ScaledObject,
+                namespace: "cortex".into(),
+                name: "cortex-worker".into(),
+                uid: "".into(),
+            },
+            min: 5,
+            max: 6,
+            seen_min: 2,
+            seen_max: 4,
+        })
+        .await;
+    let made = &stage.value(Kind::Hpa, "keda-hpa-cortex-worker")["spec"];
+    assert_eq!((&made["minReplicas"], &made["maxReplicas"]), (&json!(5), &json!(6)));
     stage
         .healthy(Request::Restart {
             target: deployment("cortex-web"),

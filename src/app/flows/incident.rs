@@ -1,0 +1,285 @@
+//! An incident from its opening to its end, by keys: everything goes on record, and what is shown comes from there.
+
+use jiff::SignedDuration;
+
+use super::{Hands, asked, executed};
+use crate::action::Request;
+use crate::app::{Effect, Layer};
+use crate::journal::temporary::{MARK, Mark, TOOK, Took};
+use crate::journal::{Actor, Entry, Mode, News, Record, RecordKind, Target};
+
+/// The journal: what is to be recorded comes back as records.
+struct Book {
+    hands: Hands,
+    seq: u64,
+}
+
+impl Book {
+    fn new(mut hands: Hands) -> Self {
+        hands.app.recorded.me = "kim".to_owned();
+        let mut book = Self { hands, seq: 0 };
+        book.hear(Vec::new(), true);
+        book
+    }
+
+    fn record(&mut self, entry: Entry) -> Record {
+        self.seq += 1;
+        Record {
+            v: 1,
+            seq: self.seq,
+            ts: self.hands.now,
+            host: "bastion".into(),
+            pid: 1,
+            session: "s".into(),
+            build: "b".into(),
+            actor: Actor {
+                os_user: "kim".into(),
+                ..Actor::default()
+            },
+            mode: Mode::Live,
+            entry,
+            prev_hash: String::new(),
+            hash: format!("h{}", self.seq),
+        }
+    }
+
+    fn hear(&mut self, entries: Vec<Entry>, first: bool) -> Vec<Effect> {
+        let records = entries.into_iter().map(|e| self.record(e).into()).collect();
+        let news = News {
+            records,
+            first,
+            ..News::default()
+        };
+        self.hands.tell(crate::app::Msg::Journal(news))
+    }
+
+    /// Takes what is to be recorded, and tells the console of it.
+    fn keep(&mut self, effects: Vec<Effect>) -> Vec<Effect> {
+        let entries = effects.iter().filter_map(|e| match e {
+            Effect::Record(entry) => Some((**entry).clone()),
+            _ => None,
+        });
+        let entries: Vec<Entry> = entries.collect();
+        let mut all = effects;
+        if !entries.is_empty() {
+            all.extend(self.hear(entries, false));
+        }
+        all
+    }
+
+    fn press(&mut self, keys: &str) -> Vec<Effect> {
+        let effects = self.hands.press(keys);
+        self.keep(effects)
+    }
+
+    fn types(&mut self, text: &str) {
+        self.hands.types(text);
+    }
+
+    /// Opens a P2 incident by keys.
+    fn open(&mut self) -> String {
+        self.press("i");
+        self.types("P2");
+        self.press("enter ctrl-u");
+        self.types("digests are late");
+        let effects = self.press("enter");
+        let tag = effects.iter().find_map(|e| match e {
+            Effect::Incident(id) => Some(id.clone()),
+            _ => None,
+        });
+        tag.expect("the journal is told which incident is open")
+    }
+
+    /// Another console, or this one, pauses a rollout.
+    fn pause(&mut self) {
+        let web = self.hands.app.world.workloads().find(|w| &*w.meta.name == "cortex-web");
+        let target = web.unwrap().meta.object(crate::model::Kind::Deployment);
+        let mark = Mark {
+            family: "rollout".into(),
+            words: "rollout paused".into(),
+            was: "running".into(),
+            becomes: "paused".into(),
+            opens: true,
+            minutes: 60,
+            ends: false,
+            undo: serde_json::to_value(Request::Resume { target: target.clone() }).unwrap(),
+            undo_words: "resume the rollout".into(),
+        };
+        let about = |kind| {
+            let mut entry = Entry::new(kind, "pause");
+            entry.target = Some(Target {
+                context: "prod-eu".into(),
+                server: "s".into(),
+                kind: "Deployment".into(),
+                namespace: "cortex".into(),
+                name: target.name.to_string(),
+                uid: target.uid.to_string(),
+            });
+            entry.incident = self.hands.app.incident().map_or_else(String::new, |i| i.id.clone());
+            entry
+        };
+        let (mut intent, mut result) = (about(RecordKind::Intent), about(RecordKind::Result));
+        intent.data = serde_json::json!({ MARK: mark });
+        result.refers = Some(self.seq + 1);
+        result.data = serde_json::json!({ TOOK: Took::Yes });
+        self.hear(vec![intent, result], false);
+    }
+}
+
+#[test]
+fn an_incident_is_opened_noted_told_and_closed_by_keys() {
+    let mut book = Book::new(Hands::operator());
+    let id = book.open();
+    let incident = book.hands.app.incident().unwrap().clone();
+    assert_eq!(
+        (incident.id.as_str(), incident.title()),
+        (id.as_str(), "digests are late")
+    );
+    assert_eq!(
+        (incident.level.name.as_str(), incident.commander.as_str()),
+        ("P2", "kim")
+    );
+
+    book.press("n");
+    book.types("the vendor knows");
+    book.press("enter t");
+    book.types("call support");
+    book.press("enter enter");
+    let incident = book.hands.app.incident().unwrap();
+    assert_eq!(incident.notes[0].text, "the vendor knows");
+    assert_eq!(incident.open_todos(), 0, "enter on what is to do does it");
+
+    // What is to be filled in is filled in before it counts as sent.
+    book.press("u");
+    book.types("investigating");
+    book.press("enter");
+    assert!(!book.press("ctrl-s").iter().any(|e| matches!(e, Effect::Record(_))));
+    assert!(
+        book.hands.told().contains("fill this in first"),
+        "{}",
+        book.hands.told()
+    );
+    book.press("esc f");
+    book.types("impact");
+    book.press("enter");
+    book.types("mails are late");
+    book.press("enter u");
+    book.types("investigating");
+    book.press("enter");
+    let copied = book.press("ctrl-y");
+    assert!(
+        copied
+            .iter()
+            .any(|e| matches!(e, Effect::Copy(t) if t.contains("**Impact:** mails are late")))
+    );
+    book.press("ctrl-s");
+    let incident = book.hands.app.incident().unwrap();
+    assert_eq!(incident.sent.len(), 1);
+    assert_eq!(
+        incident.next_update,
+        Some(incident.sent[0].at + SignedDuration::from_mins(30))
+    );
+
+    book.press("x");
+    book.types("scaled the workers");
+    let effects = book.press("enter");
+    assert!(
+        effects
+            .iter()
+            .any(|e| matches!(e, Effect::Incident(id) if id.is_empty()))
+    );
+    assert!(book.hands.app.incident().is_none());
+}
+
+#[test]
+fn no_incident_closes_quietly_over_what_is_still_to_be_taken_back() {
+    let mut book = Book::new(Hands::operator());
+    book.open();
+    book.pause();
+    book.press("x");
+    book.types("all good");
+    book.press("enter");
+    assert!(
+        book.hands.app.incident().is_some(),
+        "the first answer was for the paused rollout"
+    );
+    assert!(book.hands.app.temporary().is_empty());
+    book.types("rolled forward");
+    book.press("enter");
+    assert!(book.hands.app.incident().is_none());
+    let ended = &book.hands.app.recorded.ledger.ended;
+    assert_eq!(ended[0].reason, "all good");
+}
+
+#[test]
+fn one_key_plans_the_way_back_and_nothing_is_sent_without_its_confirmation() {
+    let mut book = Book::new(Hands::operator());
+    book.pause();
+    book.press("g t");
+    let effects = book.press("enter");
+    let (_, request) = asked(&effects);
+    assert!(matches!(request, Request::Resume { .. }));
+    assert!(executed(&effects).is_none());
+    // On another cluster it is shown, but not planned.
+    book.press("esc esc");
+    book.hands.go_to("staging");
+    book.press("g t");
+    let effects = book.press("enter");
+    assert!(!effects.iter().any(|e| matches!(e, Effect::Plan(..))));
+    assert!(book.hands.told().contains("prod-eu"), "{}", book.hands.told());
+}
+
+#[test]
+fn what_is_as_it_was_again_is_over_without_anybody_saying_so() {
+    let mut book = Book::new(Hands::operator());
+    book.pause();
+    assert_eq!(book.hands.app.temporary().len(), 1);
+    // The deployment is not paused in the cluster: somebody resumed it elsewhere.
+    book.hands.wait(120_000);
+    let effects = book.hands.tell(crate::app::Msg::Tick);
+    book.keep(effects);
+    assert!(book.hands.app.temporary().is_empty());
+}
+
+#[test]
+fn the_worst_signals_go_on_record_once() {
+    let mut book = Book::new(Hands::operator());
+    book.open();
+    for _ in 0..3 {
+        book.hands.wait(2_000);
+        let effects = book.hands.tell(crate::app::Msg::Tick);
+        book.keep(effects);
+    }
+    let incident = book.hands.app.incident().unwrap();
+    let critical = book
+        .hands
+        .app
+        .judge
+        .active()
+        .filter(|s| s.severity == crate::signal::Severity::Critical);
+    assert_eq!(incident.signals.len(), critical.count());
+    assert!(!incident.signals.is_empty());
+    let told = book.hands.app.recorded.timeline.moments();
+    assert_eq!(
+        told.iter().filter(|m| m.text.starts_with("signal:")).count(),
+        incident.signals.len()
+    );
+}
+
+#[test]
+fn who_only_reads_sees_everything_and_writes_nothing() {
+    let mut book = Book::new(Hands::observer());
+    book.pause();
+    for keys in ["i", "n", "d", "t", "s", "u", "m", "x", "enter", "K", "e"] {
+        let effects = book.press(keys);
+        let writes = |e: &Effect| matches!(e, Effect::Record(_) | Effect::Plan(..) | Effect::Incident(_));
+        assert!(!effects.iter().any(writes), "{keys}");
+        assert!(
+            matches!(book.hands.app.layers.last(), Some(Layer::Incident(_))),
+            "{keys}"
+        );
+    }
+    book.press("T");
+    assert!(matches!(book.hands.app.layers.last(), Some(Layer::Timeline(_))));
+    assert_eq!(book.hands.app.recorded.timeline.len(), 1);
+}

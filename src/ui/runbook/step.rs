@@ -1,0 +1,293 @@
+//! The current step of a run as lines: what to read, what is seen beside what should be, what is done, and the keys.
+
+use super::super::Look;
+use crate::app::doc::Line;
+use crate::app::{Activity, RunEntry};
+use crate::runbook::cel::Answer;
+use crate::runbook::engine::{Evidence, Message, OfferKind, Phase, Status, StepState, TextBlock, Verdict};
+use crate::runbook::format::{Open, Style as Prose};
+use crate::runbook::view::{StepView, View};
+use crate::text;
+use crate::theme::Role;
+
+/// Lines of a command's output that stand in the panel.
+const OUTPUT: usize = 12;
+
+fn spans(pieces: &[(String, Prose)]) -> Line {
+    let role = |style: &Prose| match style {
+        Prose::Code => Role::Code,
+        Prose::Strong => Role::TextStrong,
+        _ => Role::Text,
+    };
+    Line(
+        pieces
+            .iter()
+            .map(|(t, s)| (text::clean(t).into_owned(), role(s)))
+            .collect(),
+    )
+}
+
+fn answer(a: &Answer) -> String {
+    match a {
+        Answer::Known(v) => text::clean(&v.to_string()).into_owned(),
+        Answer::Unknown(why) => format!("? ({})", text::clean(why)),
+    }
+}
+
+fn prose(look: Look<'_>, blocks: &[TextBlock], out: &mut Vec<Line>) {
+    for block in blocks {
+        match block {
+            TextBlock::Paragraph(p) => {
+                out.push(spans(p));
+                out.push(Line::default());
+            }
+            TextBlock::Heading(p) => out.push(Line(spans(p).0.into_iter().map(|(t, _)| (t, Role::Heading)).collect())),
+            TextBlock::Item { depth, number, text } => {
+                let mark = number.map_or_else(|| look.symbols.dot.to_owned(), |n| format!("{n}."));
+                let mut line = Line::new(format!("{}{mark} ", "  ".repeat(*depth)), Role::TextMuted);
+                line.0.extend(spans(text).0);
+                out.push(line);
+            }
+            TextBlock::Code(lines) => {
+                let code = |l: &String| Line::new(format!("  {}", text::clean(l)), Role::Code);
+                out.extend(lines.iter().map(code));
+                out.push(Line::default());
+            }
+        }
+    }
+}
+
+/// A row a fact: its mark, what it is, what is seen, and what should be seen.
+fn evidence(look: Look<'_>, rows: &[Evidence], shows_condition: bool, width: usize, out: &mut Vec<Line>) {
+    let labels = rows.iter().map(|e| text::width(&text::clean(&e.label))).max();
+    let labels = labels.unwrap_or(0).clamp(6, 18);
+    // Values stand below one another where every row then still fits; else each takes what it needs.
+    let widest = |of: fn(&Evidence) -> String| {
+        let rows = rows.iter().filter(|e| e.label != "holds");
+        rows.map(|e| text::width(&of(e))).max().unwrap_or(0)
+    };
+    let (values, wants) = (
+        widest(|e| answer(&e.value)),
+        widest(|e| text::clean(&e.expected).into_owned()),
+    );
+    let below = labels + values + wants + 11 <= width;
+    for e in rows {
+        let (mark, role) = match &e.verdict {
+            Verdict::Plain => (" ", Role::Text),
+            Verdict::Good => (look.symbols.ok, Role::Ok),
+            Verdict::Bad => (look.symbols.failed, Role::Error),
+            Verdict::Unknown(_) => (look.symbols.unknown, Role::Warn),
+        };
+        let start = Line::new(format!("{mark} "), role);
+        // The condition of a gate says itself what should be.
+        if e.label == "holds" && !e.expected.is_empty() {
+            if shows_condition {
+                out.push(start.and(text::clean(&e.expected).into_owned(), role));
+            }
+            continue;
+        }
+        let label = text::pad(&text::clean(&e.label), labels);
+        let mut line = start.and(format!("{label}  "), Role::TextMuted);
+        if e.expected.is_empty() {
+            line = line.and(answer(&e.value), role);
+        } else {
+            let value = answer(&e.value);
+            let value = if below { text::pad(&value, values) } else { value };
+            line = line.and(value, role);
+            line = line.and(format!("  want {}", text::clean(&e.expected)), Role::TextMuted);
+        }
+        out.push(line);
+    }
+}
+
+fn message(message: &Message, out: &mut Vec<Line>) {
+    if let Some(to) = &message.to {
+        out.push(Line::new(format!("to {}", text::clean(to)), Role::TextMuted));
+    }
+    for line in message.text.lines() {
+        let start = Line::new("│ ", Role::Accent);
+        out.push(start.and(text::clean(line).into_owned(), Role::Text));
+    }
+    if message.gaps > 0 {
+        let gaps = if message.gaps == 1 {
+            "one fact is not known: fill in the ? before you send it".to_owned()
+        } else {
+            format!("{} facts are not known: fill in the ? before you send it", message.gaps)
+        };
+        out.push(Line::new(gaps, Role::Warn));
+    }
+}
+
+fn params(look: Look<'_>, step: &StepView, out: &mut Vec<Line>) {
+    for p in &step.params {
+        let label = p.help.as_deref().unwrap_or(&p.name).trim_end_matches('.');
+        let label = label.trim_start_matches("out.");
+        out.push(
+            Line::new(format!("{} ", look.symbols.pointer), Role::Accent)
+                .and(format!("{}: ", text::clean(label)), Role::TextMuted)
+                .and(format!("[ {} ]", answer(&p.value)), Role::TextStrong)
+                .and(if p.set { "" } else { "  proposed" }, Role::TextMuted),
+        );
+    }
+}
+
+/// How the change stands that the step asked for.
+fn change(look: Look<'_>, entry: &RunEntry, activities: &[Activity], out: &mut Vec<Line>) {
+    let (Phase::Executing { plan } | Phase::Verifying { plan, .. } | Phase::Soaking { plan, .. }) = entry.run.phase()
+    else {
+        return;
+    };
+    let Some(activity) = activities.iter().find(|a| a.id == *plan) else {
+        return;
+    };
+    out.push(Line::new(text::clean(&activity.title).into_owned(), Role::TextStrong));
+    let role = if activity.worrying { Role::Error } else { Role::Info };
+    let start = Line::new(format!("{} ", look.symbols.arrow), Role::Accent);
+    out.push(start.and(text::clean(&activity.line).into_owned(), role));
+}
+
+/// What is read, seen and done: it scrolls where it does not fit.
+pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity], width: usize) -> Vec<Line> {
+    let mut out = Vec::new();
+    let Some(step) = &v.step else {
+        out.push(ended(&v.status));
+        return out;
+    };
+    if v.status.is_over() {
+        out.push(ended(&v.status));
+        out.push(Line::default());
+    }
+    prose(look, &step.prose, &mut out);
+    // Where the file says in words what is wrong, the condition itself adds nothing.
+    let shows_condition = !matches!(step.state, StepState::Failed(_));
+    evidence(look, &step.evidence, shows_condition, width, &mut out);
+    if let Some(m) = &step.message {
+        message(m, &mut out);
+    }
+    params(look, step, &mut out);
+    if let Some(p) = &step.proposal {
+        out.push(
+            Line::new(format!("{} ", look.symbols.arrow), Role::Accent)
+                .and(text::clean(p).into_owned(), Role::TextStrong),
+        );
+    }
+    change(look, entry, activities, &mut out);
+    let hidden = step.output.len().saturating_sub(OUTPUT);
+    if hidden > 0 {
+        out.push(Line::new(format!("  ({hidden} lines before)"), Role::TextMuted));
+    }
+    for line in step.output.iter().skip(hidden) {
+        out.push(Line::new(format!("  {}", text::clean(line)), Role::Code));
+    }
+    if let StepState::Failed(why) | StepState::Unknown(why) = &step.state {
+        out.push(Line::default());
+        let mark = match step.state {
+            StepState::Failed(_) => look.symbols.failed,
+            _ => look.symbols.unknown,
+        };
+        out.push(Line::new(format!("{mark} "), Role::Error).and(text::clean(why).into_owned(), Role::Error));
+    }
+    if !v.waiting.is_empty() && !matches!(step.state, StepState::Unknown(_)) {
+        out.push(Line::default());
+        out.push(Line::new("waits ", Role::Info).and(text::clean(&v.waiting).into_owned(), Role::Info));
+    }
+    if let Some(notice) = &v.notice {
+        out.push(Line::new(text::clean(notice).into_owned(), Role::Warn));
+    }
+    for n in &step.notes {
+        out.push(Line::new("note  ", Role::TextMuted).and(text::clean(n).into_owned(), Role::Text));
+    }
+    while out.last().is_some_and(|line| line.text().is_empty()) {
+        out.pop();
+    }
+    out
+}
+
+fn ended(status: &Status) -> Line {
+    match status {
+        Status::Aborted(why) => Line::new(format!("Ended here: {}", text::clean(why)), Role::Warn),
+        Status::RolledBack => Line::new("Rolled back. Enter closes it.", Role::Ok),
+        Status::HandedOver(to) => {
+            let text = format!("Handed over to {}, who takes it up from the record.", text::clean(to));
+            Line::new(text, Role::Info)
+        }
+        _ => Line::new("The runbook is through. Enter closes it.", Role::Ok),
+    }
+}
+
+/// The ways on and the keys: they stay in sight however long the text is.
+pub fn keys(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize, width: usize) -> Vec<Line> {
+    let mut out = Vec::new();
+    for (i, (_, label)) in crate::app::ways(entry).iter().enumerate() {
+        let (mark, key, role) = if i == chosen {
+            (look.symbols.pointer, "↵ ", Role::Accent)
+        } else {
+            (" ", "  ", Role::Text)
+        };
+        out.push(Line::new(format!("{mark} {key}"), role).and(text::clean(label).into_owned(), role));
+    }
+    let key = |kind| {
+        Some(match kind {
+            OfferKind::Copy => "y",
+            OfferKind::Retry => "t",
+            OfferKind::SetParam => "e",
+            OfferKind::Skip => "s",
+            OfferKind::RollBack => "b",
+            OfferKind::HandOver => "H",
+            OfferKind::Abort => "x",
+            OfferKind::Continue | OfferKind::Choose(_) => return None,
+        })
+    };
+    let mut others: Vec<(u8, String)> = v
+        .offers
+        .iter()
+        .filter_map(|o| Some((rank(o.kind), format!("{} {}", key(o.kind)?, o.label))))
+        .collect();
+    others.sort();
+    out.extend(packed(others.into_iter().map(|(_, text)| text), width));
+    if let Some(step) = v.step.as_ref().filter(|_| !v.status.is_over()) {
+        let opens = step.opens.iter().map(|o| format!("{} {}", open_key(*o), o.name()));
+        out.extend(packed(opens, width));
+    }
+    out
+}
+
+/// Keys with their words, as many to a line as fit; none is broken.
+fn packed(words: impl Iterator<Item = String>, width: usize) -> Vec<Line> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 3 + text::width(&word) <= width => {
+                line.push_str("   ");
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines.into_iter().map(|line| Line::new(line, Role::TextMuted)).collect()
+}
+
+/// What is meant most often comes first.
+const fn rank(kind: OfferKind) -> u8 {
+    match kind {
+        OfferKind::Copy => 0,
+        OfferKind::Retry => 1,
+        OfferKind::SetParam => 2,
+        OfferKind::Skip => 3,
+        OfferKind::RollBack => 4,
+        OfferKind::Abort => 5,
+        _ => 6,
+    }
+}
+
+fn open_key(open: Open) -> &'static str {
+    match open {
+        Open::History => "h",
+        Open::Difference => "d",
+        Open::Logs => "l",
+        Open::PreviousLogs => "p",
+        Open::Events => "v",
+        Open::Detail => "o",
+        Open::Incident => "i",
+    }
+}
