@@ -444,19 +444,21 @@ impl Performer {
     /// Written beside the loop, in order; only mutations wait for the disk. Of a run that is in other hands now nothing
     /// more is written here: they write what is true of it.
     fn record(&mut self, entry: Entry) {
-        if let Some((run, key, over)) = run_of(&entry) {
+        let journal = self.link.journal(self.journal_dir.as_deref());
+        // Who only reads runs a runbook for themselves, and leaves nothing behind.
+        let (Some(journal), Some(recorder)) = (journal, self.recorder.clone()) else {
+            return;
+        };
+        if let Some((run, key, leaves)) = run_of(&entry) {
             if let Err(why) = self.locks.check(&key) {
                 self.tell(Msg::RunLost { run, why });
                 return;
             }
-            if over {
+            if leaves {
                 self.locks.release(&key);
             }
         }
-        let journal = self.link.journal(self.journal_dir.as_deref());
-        if let (Some(journal), Some(recorder)) = (journal, &self.recorder) {
-            recorder.write(journal, entry);
-        }
+        recorder.write(journal, entry);
     }
 
     /// The session's end, and everything before it, on disk.
@@ -470,7 +472,7 @@ impl Performer {
     }
 }
 
-/// A run's id and key, and whether it is over, of a record about it.
+/// A run's id and key, and whether it leaves our hands, of a record about it.
 fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
     if entry.kind != RecordKind::Run {
         return None;
@@ -478,8 +480,9 @@ fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
     let run = entry.runbook.as_ref()?.run.clone();
     let started = entry.data.get("started")?.as_str()?;
     let over = entry.data.get("over").and_then(serde_json::Value::as_bool);
+    let handed_over = entry.data.get("to").is_some();
     let key = crate::journal::replay::run_key(&run, started);
-    Some((run, key, over.unwrap_or_default()))
+    Some((run, key, handed_over || over.unwrap_or_default()))
 }
 
 /// The end of a change that was not begun.

@@ -151,7 +151,7 @@ async fn a_session_is_cancelled_or_ended_by_pid_and_start_and_never_another_one(
     let victim = pg.client("plain", "postgres").await.unwrap();
     let (pid, backend_start) = session_of(&victim).await;
     let running = tokio::spawn(async move {
-        let ended = victim.batch_execute("SELECT pg_sleep(600)").await;
+        let ended = victim.batch_execute("SELECT 'canary-7f3a', pg_sleep(600)").await;
         (victim, ended)
     });
     let cancel = |backend_start: &str| {
@@ -199,6 +199,12 @@ async fn a_session_is_cancelled_or_ended_by_pid_and_start_and_never_another_one(
         (Outcome::Applied, format!("session {pid} is gone"))
     );
     assert!(victim.batch_execute("SELECT 1").await.is_err());
+    let journal = desk.journal();
+    assert!(journal.contains("pg_terminate_backend"), "{journal}");
+    assert!(
+        !journal.contains("canary-7f3a"),
+        "no literal of a statement reaches the record: {journal}"
+    );
     // The plan of a session that has ended meanwhile signals nobody.
     assert!(matches!(desk.carry_out(plan).await.0, Outcome::Conflict(_)));
     // A superuser's session is not ours to end.
@@ -243,7 +249,7 @@ async fn one_statements_counters_are_reset_and_no_others() {
         let pg = Pg::start(version, "").await;
         let admin = pg.admin().await;
         for _ in 0..5 {
-            admin.batch_execute("SELECT 40 + 2").await.unwrap();
+            admin.batch_execute("SELECT 40 + 48271").await.unwrap();
             admin.batch_execute("SELECT 'other', 1").await.unwrap();
         }
         let sql =
@@ -267,6 +273,10 @@ async fn one_statements_counters_are_reset_and_no_others() {
         let (outcome, verdict, _) = desk.run(reset).await;
         assert_eq!(outcome, Outcome::Applied, "{version}");
         assert_eq!(healthy(verdict), "its counters begin anew");
+        assert!(
+            !desk.journal().contains("48271"),
+            "no literal of a statement reaches the record"
+        );
         let others = "SELECT count(*) FROM pg_stat_statements WHERE query LIKE 'SELECT $1, $2' AND calls = 5";
         assert_eq!(admin.query_one(others, &[]).await.unwrap().get::<_, i64>(0), 1);
     }

@@ -326,9 +326,19 @@ async fn a_read_only_console_sends_no_command_that_changes_anything() {
         server.cli(&["FLUSHALL"]);
         server.cli(&["HSET", "bull:q:meta", "version", "bullmq:5.1.0"]);
         server.cli(&["HSET", "bull:p:meta", "version", "bullmq:5.1.0", "paused", "1"]);
-        server.cli(&["HSET", "bull:q:1", "timestamp", "1", "failedReason", "x"]);
+        let payload = "{\"card\":\"canary-7f3a\"}";
+        server.cli(&[
+            "HSET",
+            "bull:q:1",
+            "timestamp",
+            "1",
+            "failedReason",
+            "canary-7f3a",
+            "data",
+            payload,
+        ]);
         server.cli(&["ZADD", "bull:q:failed", "1", "1"]);
-        server.cli(&["SET", "cache:1", "x"]);
+        server.cli(&["SET", "cache:1", "canary-7f3a"]);
         server.cli(&["CONFIG", "RESETSTAT"]);
     };
     let asks = || {
@@ -374,6 +384,13 @@ async fn a_read_only_console_sends_no_command_that_changes_anything() {
             worker.await.unwrap();
         }
         assert!(wrote() > 0, "{ask:?}: the positive control");
+        let path = desk.actor.journal().path(jiff::Timestamp::now());
+        let journal = std::fs::read_to_string(path).unwrap();
+        assert!(journal.contains("\"intent\""), "{ask:?}");
+        assert!(
+            !journal.contains("canary-7f3a"),
+            "no payload reaches the record: {journal}"
+        );
     }
     for ask in asks() {
         fill();

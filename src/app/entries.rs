@@ -60,6 +60,9 @@ impl App {
                 let change = json!({ "plan": activity.plan_hash, "title": activity.title, "undo": undo });
                 map.insert("change".to_owned(), change);
             }
+            if let Status::HandedOver(to) = run.status() {
+                map.insert("to".to_owned(), to.clone().into());
+            }
             if !over {
                 map.insert("saved".to_owned(), serde_json::to_value(saved).unwrap_or_default());
             }

@@ -124,7 +124,8 @@ impl App {
         });
         let run = |r: &RunLeft| Item::Run {
             key: r.key.clone(),
-            alive: alive.contains(&r.session),
+            // What was handed over is in nobody's hands.
+            alive: r.to.is_none() && alive.contains(&r.session),
         };
         changes
             .map(|i| Item::Change(i.hash.clone()))
@@ -163,7 +164,11 @@ impl App {
         } else {
             started.strftime("%F %H:%MZ")
         };
-        let (title, subject, who) = (&run.title, &run.subject, &run.who);
+        let (title, subject) = (&run.title, &run.subject);
+        let who = match &run.to {
+            Some(to) => format!("{}, handed over to {to}", run.who),
+            None => run.who.clone(),
+        };
         format!(
             "{title}, step {} of {}, started {day} by {who}, on {subject}",
             run.at.min(run.of),
@@ -209,7 +214,7 @@ impl App {
                 run.who
             ));
         }
-        if reason.is_none() && run.who != self.unfinished.me {
+        if reason.is_none() && run.who != self.unfinished.me && run.to.is_none() {
             return self.complain(format!("it is {}'s run: t takes it over, with a reason", run.who));
         }
         if self.undecided_change(&run).is_some() {

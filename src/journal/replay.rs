@@ -51,6 +51,8 @@ pub struct RunLeft {
     /// The last record's word: `passed`, `confirmed`, `aborted` …
     pub what: String,
     pub over: bool,
+    /// Whose it is now, where it was handed over.
+    pub to: Option<String>,
     /// The change that was confirmed and whose end the run has not seen.
     pub change: Option<Change>,
     /// What it takes to go on; null when the record could not hold it.
@@ -243,6 +245,7 @@ impl Replay {
             last: record.ts,
             what: entry.what.clone(),
             over,
+            to: Some(text("/to")).filter(|to| !to.is_empty()),
             change,
             saved: entry.data.get("saved").cloned().unwrap_or_default(),
             notes: std::mem::take(&mut run.notes),

@@ -132,15 +132,31 @@ impl Locks {
         }
     }
 
-    /// Whether this console still has the run; one that it never had, it takes.
+    /// Whether this console still has the run; one that nobody has, it takes. That it cannot be told is in the log, and
+    /// in [`Self::check_run`]: it stops nobody from looking.
     ///
     /// # Errors
     /// Who has it now.
     pub fn check(&mut self, run: &str) -> Result<(), String> {
         match self.runs.get(run) {
-            Some(lock) if lock.is_mine() => Ok(()),
-            Some(lock) => Err(format!("it was taken over: {}", said(&lock.path))),
-            None => self.take(run, false),
+            Some(lock) if lock.is_mine() => return Ok(()),
+            Some(lock) => return Err(format!("it was taken over: {}", said(&lock.path))),
+            None => {}
+        }
+        let held = self.path(run).and_then(|path| {
+            let held = hold(&path, &self.holder).map_err(|e| format!("{}: {e}", path.display()))?;
+            Ok((path, held))
+        });
+        match held {
+            Ok((_, Some(lock))) => {
+                self.runs.insert(run.to_owned(), lock);
+                Ok(())
+            }
+            Ok((path, None)) => Err(format!("it is under way in another console: {}", said(&path))),
+            Err(why) => {
+                tracing::warn!("nobody can tell who has run {run}: {why}");
+                Ok(())
+            }
         }
     }
 

@@ -142,7 +142,8 @@ fn run_lines(app: &App, run: &RunLeft, alive: bool) -> Vec<Line> {
         lines.push(Line::pair_role("", words, Role::Warn));
     }
     let undecided = app.undecided_change(run).is_some();
-    let next = match (alive, run.who == app.unfinished.me, undecided) {
+    let ours = run.who == app.unfinished.me || run.to.is_some();
+    let next = match (alive, ours, undecided) {
         (true, ..) => "It is under way in another console. t takes it over, with a reason.",
         (_, _, true) => "Say first what became of its change: it stands in this list.",
         (_, true, _) => "r goes on where it stood; x closes it with a reason. Nothing is sent again by itself.",

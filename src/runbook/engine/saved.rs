@@ -140,7 +140,8 @@ impl Run {
             at: id(self.current),
             phase: match self.phase {
                 Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. } => Kept::Changing,
-                Phase::Stopped => Kept::Stopped,
+                // A run that was handed over stopped, its step did not.
+                Phase::Stopped if !matches!(self.states.get(self.current), Some(StepState::Current)) => Kept::Stopped,
                 _ => Kept::Open,
             },
             outputs: self

@@ -338,4 +338,54 @@ proptest! {
         let more = run.handle(Event::Continue, &facts(true), at(100_002));
         prop_assert_eq!(asked(&more), None);
     }
+
+    /// Whenever a console ends, what it left on record is enough to go on, and going on asks for nothing by itself.
+    #[test]
+    fn a_run_that_was_left_anywhere_is_gone_on_with_where_it_stood(
+        events in prop::collection::vec((any_event(), any::<bool>()), 0..30), came in 0..4u8
+    ) {
+        let (mut run, effects) = begin(&facts(true));
+        let mut asks: Vec<AskId> = asked(&effects).into_iter().collect();
+        let mut now = 0;
+        for (event, stalled) in events {
+            now += 7;
+            let event = fitting(event, &run, &asks);
+            asks.extend(asked(&run.handle(event, &facts(stalled), at(now))));
+        }
+        if run.status().is_over() {
+            return Ok(());
+        }
+        let text = serde_json::to_string(&run.saved()).unwrap();
+        prop_assert!(text.len() < 5_000, "it fits into a record: {}", text.len());
+        let ended = |applied, verdict: Option<&str>| Came::Ended {
+            applied, whole: true, outcome: "applied".to_owned(), verdict: verdict.map(str::to_owned),
+        };
+        let came = match came {
+            0 => Came::NotSent,
+            1 => Came::Unknown("no answer".to_owned()),
+            2 => ended(true, None),
+            _ => ended(true, Some("healthy: 5 of 5 ready")),
+        };
+        let back = Return {
+            id: run.id().to_owned(),
+            operator: "m.rossi".to_owned(),
+            change: Some((came.clone(), None)),
+            notes: Vec::new(),
+        };
+        let saved: Saved = serde_json::from_str(&text).unwrap();
+        let changing = saved.phase == saved::Kept::Changing;
+        let (mut next, effects) = Run::resume(Arc::clone(run.book()), saved, back, &facts(true), at(now + 100));
+        prop_assert_eq!(asked(&effects), None);
+        prop_assert!(!matches!(next.phase(), Phase::Executing { .. } | Phase::Confirming { .. }), "nothing is confirmed");
+        prop_assert_eq!(next.started(), run.started());
+        prop_assert_eq!(&next.states()[..run.current()], &run.states()[..run.current()]);
+        if changing && run.status() == &Status::Active {
+            let state = &next.states()[run.current()];
+            let good = matches!(came, Came::Ended { verdict: Some(_), .. });
+            prop_assert_eq!(matches!(state, StepState::Passed(_)), good, "{:?}", state);
+            prop_assert!(good || next.phase() == &Phase::Stopped);
+        }
+        next.handle(Event::Abort { reason: "enough".to_owned() }, &facts(true), at(now + 200));
+        prop_assert!(next.status().is_over());
+    }
 }
