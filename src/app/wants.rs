@@ -7,7 +7,7 @@ use crate::panes::{self, PANES, PaneId};
 
 impl App {
     /// Feeds that are needed for what is on screen and for the signals.
-    fn needed(&self) -> Wanted {
+    pub(super) fn needed(&self) -> Wanted {
         let mut wanted = Wanted::default();
         wanted.kinds.extend(crate::signal::KINDS);
         for pane in &PANES {
