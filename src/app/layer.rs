@@ -54,7 +54,7 @@ impl Layer {
             }
             Self::Detail(_) => &["detail", "view", "rollouts", "global"],
             Self::Item(i) => i.contexts,
-            Self::Text(_) => &["view", "global"],
+            Self::Text(_) | Self::Followed(_) => &["view", "global"],
             Self::Logs(_) => &["logs", "view", "global"],
             Self::History(_) => &["history", "list", "view", "global"],
             Self::Plan(_) => &["plan"],
@@ -72,7 +72,6 @@ impl Layer {
             Self::Message(_) => &["message"],
             Self::Approval(_) => &["approval"],
             Self::Company(_) => &["company"],
-            Self::Followed(_) => &["view", "global"],
         }
     }
 
