@@ -104,7 +104,10 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
                 ..
             },
             _,
-        ) => (seen.to_string(), weight.to_string()),
+        ) => (
+            seen.map_or_else(|| "unset".to_owned(), |seen| seen.to_string()),
+            weight.to_string(),
+        ),
         _ => (joined(|c| &c.before), joined(|c| &c.after)),
     };
     let words = match &plan.request {
