@@ -455,14 +455,17 @@ impl Performer {
                 self.locks.release(&key);
             }
         }
-        if let (Some(journal), Some(recorder)) = (self.link.journal(self.journal_dir.as_deref()), &self.recorder) {
+        let journal = self.link.journal(self.journal_dir.as_deref());
+        if let (Some(journal), Some(recorder)) = (journal, &self.recorder) {
             recorder.write(journal, entry);
         }
     }
 
     /// The session's end, and everything before it, on disk.
     async fn end(&mut self) {
-        self.record(Entry::new(RecordKind::SessionEnd, "session"));
+        if self.link.has_journal() {
+            self.record(Entry::new(RecordKind::SessionEnd, "session"));
+        }
         if let Some(recorder) = &self.recorder {
             let _ = tokio::time::timeout(Duration::from_secs(5), recorder.settled()).await;
         }

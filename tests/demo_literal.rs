@@ -1,12 +1,12 @@
 //! `qd demo --serve`: the lines that the platform's own runbooks 5 and 8 give to curl, psql and redis-cli, as they stand
 //! there with the host replaced, say what the console says.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice)]
 
 mod qd_support;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use qd_support::Qd;
 use serde_json::Value;
@@ -14,6 +14,8 @@ use serde_json::Value;
 /// The running demonstration, and what it said of itself.
 struct Serve {
     child: Child,
+    /// It ends when nobody can hear it any more.
+    _said: std::io::Lines<BufReader<ChildStdout>>,
     config: String,
     postgres: String,
     redis: String,
@@ -25,6 +27,9 @@ impl Serve {
         let mut child = Command::new(env!("CARGO_BIN_EXE_qd"))
             .args(["demo", "--serve"])
             .env("HOME", home)
+            // Its files go with the folder, however it ends.
+            .env("TMPDIR", home)
+            .env_remove("XDG_RUNTIME_DIR")
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -37,6 +42,7 @@ impl Serve {
             ["config:", "postgres core:", "redis cache:", "prometheus:"].map(&mut line);
         Self {
             child,
+            _said: lines,
             config,
             postgres,
             redis,

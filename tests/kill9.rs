@@ -141,14 +141,14 @@ fn find_and_go_on(console: &mut Console, servers: &Servers, home: &Home) {
     let happened = replicas(servers) == 3;
     if let Some(change) = &run.change {
         match answered.replay.fate(&change.plan) {
-            Fate::NotSent => console.see("before anything was sent"),
+            Fate::NotSent => console.see("anything was sent"),
             Fate::Ended {
                 applied: true,
                 verdict: None,
                 ..
-            } => console.see("look"),
+            } => console.see("anybody"),
             Fate::Ended { applied: true, .. } => console.see("Look"),
-            Fate::Ended { applied: false, .. } => console.see("did not happen"),
+            Fate::Ended { applied: false, .. } => console.see("not happen"),
             Fate::Unknown(why) => panic!("{why}"),
         }
         let applied = matches!(answered.replay.fate(&change.plan), Fate::Ended { applied: true, .. });

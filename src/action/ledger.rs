@@ -43,6 +43,11 @@ pub(super) fn confirm(confirmed: &Confirmed) -> Option<Entry> {
     Some(entry)
 }
 
+/// Whose fields go by names that people chose: their values may be anything.
+fn kept_back(step: &PlanStep) -> bool {
+    matches!(step.target.kind(), "ConfigMap" | "Secret")
+}
+
 pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> Entry {
     let plan = confirmed.plan();
     let mut entry = about(plan, RecordKind::Intent, step);
@@ -54,7 +59,7 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
         let pairs = step
             .changes
             .iter()
-            .map(|c| (c.field.clone(), redact_field(&c.field, of(c))));
+            .map(|c| (c.field.clone(), redact_field(kept_back(step), &c.field, of(c))));
         pairs.collect::<Map<_, _>>().into()
     };
     entry.before = side(|c| &c.before);

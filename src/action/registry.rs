@@ -154,7 +154,11 @@ pub const REGISTRY: &[ActionInfo] = &[
         doc: "Set one key of a ConfigMap.",
         risk_floor: Risk::R2,
         source: None,
-        needs: &[need("get", "", "configmaps", ""), need("patch", "", "configmaps", "")],
+        needs: &[
+            need("get", "", "configmaps", ""),
+            need("list", "", "configmaps", ""),
+            need("patch", "", "configmaps", ""),
+        ],
         grants: &[],
     },
     ActionInfo {
@@ -236,7 +240,11 @@ pub const REGISTRY: &[ActionInfo] = &[
         doc: "Give one key of a Secret another value, which is never shown.",
         risk_floor: Risk::R2,
         source: None,
-        needs: &[need("get", "", "secrets", ""), need("patch", "", "secrets", "")],
+        needs: &[
+            need("get", "", "secrets", ""),
+            need("list", "", "secrets", ""),
+            need("patch", "", "secrets", ""),
+        ],
         grants: &[],
     },
     ActionInfo {

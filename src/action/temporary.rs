@@ -71,13 +71,17 @@ const KINDS: &[Kind] = &[
         60,
     ),
     takes_back("expire-silence", "silence", ("silenced", "heard")),
+    leaves("cordon", "node", "node cordoned", Some(("open", "cordoned")), 240),
+    leaves("drain", "node", "node drained", Some(("open", "cordoned")), 240),
+    takes_back("uncordon", "node", ("cordoned", "open")),
+    leaves("canary-weight", "canary", "", None, 240),
 ];
 
 /// What the intent of a step says of the state that it leaves, if that must not stay.
 pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
     let kind = KINDS.iter().find(|k| k.action == plan.request.name())?;
-    // A drain has a step a pod, too: what stays is the node's state.
-    if kind.family == "node" && step.target.kind() != "Node" {
+    // Of a drain the node is left so; its pods are elsewhere for good.
+    if plan.request.is_drain() && step.method != "PATCH" {
         return None;
     }
     let joined = |of: fn(&super::FieldChange) -> &String| -> String {
@@ -105,7 +109,7 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
             },
             _,
         ) => (
-            seen.map_or_else(|| "unset".to_owned(), |seen| seen.to_string()),
+            seen.map_or_else(|| joined(|c| &c.before), |seen| seen.to_string()),
             weight.to_string(),
         ),
         _ => (joined(|c| &c.before), joined(|c| &c.after)),

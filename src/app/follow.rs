@@ -79,8 +79,23 @@ impl App {
             opened: self.layers.iter().rev().find_map(opened),
             run: self.run_seen(),
             plan: self.layers.iter().rev().find_map(plan_seen),
-            incident: None,
+            incident: self.incident_seen(),
         }
+    }
+
+    /// The open incident in a line, for those whose console cannot read the record.
+    fn incident_seen(&self) -> Option<String> {
+        let i = self.incident()?;
+        let next = i
+            .next_update
+            .map_or_else(String::new, |at| format!(", next update {}", at.strftime("%H:%MZ")));
+        Some(format!(
+            "{} {} since {}, commander {}{next}",
+            i.level.name,
+            i.title(),
+            i.started.strftime("%H:%MZ"),
+            i.commander
+        ))
     }
 
     /// The run that is on screen, else the newest that goes on.

@@ -32,15 +32,16 @@ mod subjects;
 pub mod unattended;
 pub mod unfinished;
 mod update;
+mod wants;
 
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::action::{ActionId, Class};
+use crate::action::ActionId;
 use crate::keys::{Chord, Keymap};
 use crate::model::{
-    FeedId, Freshness, Kind, Place, RolloutState, Scope, SourceId, SourceKind, Uid, Workload, World, rollout_state,
+    FeedId, Freshness, Kind, Place, RolloutState, Scope, SourceId, Uid, Workload, World, rollout_state,
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
@@ -214,31 +215,6 @@ impl App {
         self.world.server_now(self.now)
     }
 
-    pub fn place(&self) -> Option<&Place> {
-        match &self.connection {
-            Connection::Connecting { place, .. }
-            | Connection::Connected { place, .. }
-            | Connection::NeedsLogin { place, .. } => Some(place),
-            Connection::Failed { place, .. } => place.as_ref(),
-            Connection::Starting | Connection::Missing { .. } => None,
-        }
-    }
-
-    pub fn class(&self) -> Option<Class> {
-        match &self.connection {
-            Connection::Connecting { class, .. } | Connection::Connected { class, .. } => Some(*class),
-            _ => None,
-        }
-    }
-
-    /// Rows of several namespaces are on screen: tables show which.
-    pub fn many_namespaces(&self) -> bool {
-        match self.place().map(|p| &p.scope) {
-            Some(Scope::Namespaces(list)) => list.len() > 1,
-            Some(Scope::All) | None => true,
-        }
-    }
-
     pub fn list(&self, id: PaneId) -> &List {
         self.lists.get(id.index()).unwrap_or(&self.lists[0])
     }
@@ -321,68 +297,6 @@ impl App {
                 Focus::Pane => vec![self.active_pane().context, "list", "global"],
             },
         }
-    }
-
-    /// Feeds that are needed for what is on screen and for the signals.
-    fn needed(&self) -> Wanted {
-        let mut wanted = Wanted::default();
-        wanted.kinds.extend(crate::signal::KINDS);
-        for pane in &PANES {
-            if self.on_screen(pane.id) {
-                wanted.kinds.extend(pane.wants);
-                wanted.metrics |= pane.metrics && panes::shows_usage(self);
-                wanted.sources.extend(pane.sources);
-            }
-        }
-        let view = self.views.get(PaneId::Queries.index()).copied().unwrap_or(0);
-        wanted.tables = wanted.sources.contains(&SourceKind::Postgres) && panes::TABLE_VIEWS.contains(&view);
-        for layer in &self.layers {
-            match layer {
-                Layer::Detail(d) => {
-                    wanted.kinds.insert(Kind::Event);
-                    wanted.metrics |= d.is_pod();
-                }
-                Layer::Item(i) => {
-                    wanted.sources.extend(panes::pane(i.pane).sources);
-                    if let ItemRef::Queue { source, queue } = &i.what {
-                        wanted.queue = Some((source.clone(), queue.clone()));
-                    }
-                }
-                Layer::Runbook(view) => {
-                    wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);
-                    if let Some(entry) = self.runs.iter().find(|r| r.number == view.run) {
-                        subjects::wants(entry.run.subject(), &mut wanted);
-                    }
-                }
-                Layer::Picker(p) if p.purpose == layers::PickerFor::Namespaces => {
-                    wanted.kinds.insert(Kind::Namespace);
-                }
-                _ => {}
-            }
-        }
-        wanted
-    }
-
-    /// Whether the pane's rows are on screen now.
-    pub fn on_screen(&self, id: PaneId) -> bool {
-        if self.layers.iter().any(Layer::is_full) {
-            return false;
-        }
-        id == self.pane || (!self.zoomed && self.shows_all_panes() && panes::on_deck(self).contains(&id))
-    }
-
-    /// Whether all panes fit on the deck beside each other, rather than one open and the others a line each.
-    pub const fn shows_all_panes(&self) -> bool {
-        self.size.0 >= 110 && self.size.1 >= 30
-    }
-
-    /// Tells the feeds what is needed, if that changed.
-    fn want(&mut self) -> Option<Effect> {
-        let needed = self.needed();
-        (needed != self.wanted).then(|| {
-            self.wanted = needed.clone();
-            Effect::Want(needed)
-        })
     }
 
     /// Rebuilds what follows from the world. Cheap when nothing changed.

@@ -2,9 +2,35 @@
 
 use super::msg::{Connection, Effect};
 use super::{App, Focus, Layer, Strip};
-use crate::model::{SourceId, World};
+use crate::action::Class;
+use crate::model::{Place, Scope, SourceId, World};
 
 impl App {
+    pub fn place(&self) -> Option<&Place> {
+        match &self.connection {
+            Connection::Connecting { place, .. }
+            | Connection::Connected { place, .. }
+            | Connection::NeedsLogin { place, .. } => Some(place),
+            Connection::Failed { place, .. } => place.as_ref(),
+            Connection::Starting | Connection::Missing { .. } => None,
+        }
+    }
+
+    pub fn class(&self) -> Option<Class> {
+        match &self.connection {
+            Connection::Connecting { class, .. } | Connection::Connected { class, .. } => Some(*class),
+            _ => None,
+        }
+    }
+
+    /// Rows of several namespaces are on screen: tables show which.
+    pub fn many_namespaces(&self) -> bool {
+        match self.place().map(|p| &p.scope) {
+            Some(Scope::Namespaces(list)) => list.len() > 1,
+            Some(Scope::All) | None => true,
+        }
+    }
+
     pub(super) fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {
         self.connection = connection;
         self.dirty = true;

@@ -74,12 +74,14 @@ pub fn redact_body(body: &Value) -> Value {
 
 /// First words of fields whose values are kept: sizes, names, versions and states. Of every other field (arguments,
 /// commands, annotations, keys of a ConfigMap) only the name is.
-const SHOWN: [&str; 36] = [
+const SHOWN: [&str; 38] = [
     "calls",
     "canary",
+    "certificate",
     "change",
     "condition",
     "container",
+    "cordoned",
     "cpu",
     "dead",
     "env",
@@ -113,10 +115,10 @@ const SHOWN: [&str; 36] = [
     "weight",
 ];
 
-/// A field's value as it may stand on record.
-pub fn redact_field(field: &str, value: &str) -> Value {
+/// A field's value as it may stand on record; `any`: its name says nothing of what it holds.
+pub fn redact_field(any: bool, field: &str, value: &str) -> Value {
     let word = field.split([' ', '.']).next().unwrap_or_default();
-    if SHOWN.contains(&word) {
+    if SHOWN.contains(&word) && !any {
         Value::from(value)
     } else if value.is_empty() || value == "none" {
         Value::from("none")
@@ -166,11 +168,12 @@ mod tests {
 
     #[test]
     fn of_a_field_that_is_not_known_only_its_name_is_kept() {
-        assert_eq!(redact_field("replicas", "2"), "2");
-        assert_eq!(redact_field("image web", "web:1"), "web:1");
-        assert_eq!(redact_field("args web", "--token=x"), "(not kept)");
-        assert_eq!(redact_field("metadata/annotations/note", "x"), "(not kept)");
-        assert_eq!(redact_field("args web", "none"), "none");
+        assert_eq!(redact_field(false, "replicas", "2"), "2");
+        assert_eq!(redact_field(false, "image web", "web:1"), "web:1");
+        assert_eq!(redact_field(false, "args web", "--token=x"), "(not kept)");
+        assert_eq!(redact_field(false, "metadata/annotations/note", "x"), "(not kept)");
+        assert_eq!(redact_field(false, "args web", "none"), "none");
+        assert_eq!(redact_field(true, "image", "x"), "(not kept)", "a key of a ConfigMap");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Certificates of the platform as they were seen last: what cert-manager says, what is stored, what is served.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -208,12 +209,35 @@ impl Certificates {
             .find(|s| &*s.namespace == namespace && &*s.name == name)
     }
 
-    /// The Certificate that keeps a Secret `namespace/name`.
-    pub fn managed_for(&self, secret: &str) -> Option<&Certificate> {
-        let (namespace, name) = secret.split_once('/')?;
-        self.managed
-            .last()?
-            .iter()
-            .find(|c| &*c.id.namespace == namespace && &*c.secret == name)
+    /// The same for all Secrets at once: there may be thousands.
+    pub fn by_secret(&self) -> BySecret<'_> {
+        let stored = self.stored.last().into_iter().flatten();
+        let managed = self.managed.last().into_iter().flatten();
+        let served = self.served.last().into_iter().flatten();
+        BySecret {
+            stored: stored.map(|s| ((&*s.namespace, &*s.name), s)).collect(),
+            managed: managed.map(|c| (&*c.id.namespace, &*c.secret)).collect(),
+            served: served.filter_map(|e| e.secret.split_once('/')).collect(),
+        }
+    }
+}
+
+/// What is known of Secrets by their namespace and name.
+#[derive(Debug)]
+pub struct BySecret<'a> {
+    stored: HashMap<(&'a str, &'a str), &'a StoredCertificate>,
+    managed: HashSet<(&'a str, &'a str)>,
+    served: HashSet<(&'a str, &'a str)>,
+}
+
+impl<'a> BySecret<'a> {
+    /// What is stored in a Secret `namespace/name`.
+    pub fn stored(&self, secret: &str) -> Option<&'a StoredCertificate> {
+        self.stored.get(&secret.split_once('/')?).copied()
+    }
+
+    /// Whether a Certificate keeps the Secret, or an endpoint serves it.
+    pub fn is_used(&self, namespace: &str, name: &str) -> bool {
+        self.managed.contains(&(namespace, name)) || self.served.contains(&(namespace, name))
     }
 }

@@ -27,8 +27,8 @@ mod workload;
 mod world;
 
 pub use certificate::{
-    Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link, StoredCertificate,
-    Trust,
+    BySecret, Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link,
+    StoredCertificate, Trust,
 };
 pub use certificate_row::{CertificateRow, Mismatch};
 pub use change::{Batch, Change};

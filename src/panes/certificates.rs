@@ -6,7 +6,7 @@ use super::item::{self, Build};
 use super::{Column, Pane, PaneId, Summary, View, Width};
 use crate::app::doc::Line;
 use crate::app::{App, Health, ItemRef, Row};
-use crate::model::{Certificate, Certificates, Chain, Endpoint, Seen, SourceKind, Str, Trust};
+use crate::model::{BySecret, Certificate, Certificates, Chain, Endpoint, Seen, SourceKind, Str, Trust};
 use crate::text;
 use crate::theme::Role;
 
@@ -121,6 +121,7 @@ fn rows(app: &App) -> Vec<Row> {
         > 1;
     let mut out = Vec::new();
     for (source, all) in &app.world.sources.certificates {
+        let secrets = all.by_secret();
         let begin = |uid: String, name: String, health: Health| {
             let build = Build::new(&uid, source, name, health);
             if many { build.muted(&**source) } else { build }
@@ -163,26 +164,17 @@ fn rows(app: &App) -> Vec<Row> {
             );
         }
         for e in all.served.last().map(Vec::as_slice).unwrap_or_default() {
-            out.push(served(
-                now,
-                source,
-                all,
-                e,
-                begin(
-                    format!("endpoint/{source}/{}", e.address),
-                    e.address.to_string(),
-                    endpoint(now, all, e).0,
-                ),
-            ));
+            let (health, words) = endpoint(now, &secrets, e);
+            let uid = format!("endpoint/{source}/{}", e.address);
+            let build = begin(uid, e.address.to_string(), health);
+            out.push(served(now, source, e, (health, words), build));
         }
         // Stored ones that nobody manages and nobody serves: else they stand above.
         for s in all.stored.last().map(Vec::as_slice).unwrap_or_default() {
-            let place = format!("{}/{}", s.namespace, s.name);
-            let elsewhere = all.managed_for(&place).is_some()
-                || all.served.last().is_some_and(|v| v.iter().any(|e| *e.secret == *place));
-            if elsewhere {
+            if secrets.is_used(&s.namespace, &s.name) {
                 continue;
             }
+            let place = format!("{}/{}", s.namespace, s.name);
             let (health, words, ends, issuer) = match &s.chain {
                 Ok(c) => {
                     let health = expiring(now, Some(c.leaf.not_before), c.not_after());
@@ -221,7 +213,7 @@ fn rows(app: &App) -> Vec<Row> {
 }
 
 /// How an endpoint stands, in words; the worst of expiry, trust, and against what is stored.
-fn endpoint(now: Timestamp, all: &Certificates, e: &Endpoint) -> (Health, String) {
+fn endpoint(now: Timestamp, secrets: &BySecret<'_>, e: &Endpoint) -> (Health, String) {
     if let Some(problem) = &e.chain.problem {
         return (Health::Moving, item::problem_words(problem));
     }
@@ -232,7 +224,7 @@ fn endpoint(now: Timestamp, all: &Certificates, e: &Endpoint) -> (Health, String
     if chain.is_placeholder() {
         return (Health::Critical, "serves a placeholder certificate".to_owned());
     }
-    if let Some(stored) = stored_chain(all, e)
+    if let Some(Ok(stored)) = secrets.stored(&e.secret).map(|s| &s.chain)
         && stored.leaf.sha256 != chain.leaf.sha256
         && stored.leaf.not_before > chain.leaf.not_before
     {
@@ -248,12 +240,7 @@ fn endpoint(now: Timestamp, all: &Certificates, e: &Endpoint) -> (Health, String
     }
 }
 
-fn stored_chain<'a>(all: &'a Certificates, e: &Endpoint) -> Option<&'a Chain> {
-    all.stored(&e.secret)?.chain.as_ref().ok()
-}
-
-fn served(now: Timestamp, source: &Str, all: &Certificates, e: &Endpoint, build: Build) -> Row {
-    let (health, words) = endpoint(now, all, e);
+fn served(now: Timestamp, source: &Str, e: &Endpoint, (health, words): (Health, String), build: Build) -> Row {
     let bad = if health <= Health::Moving {
         health.role()
     } else {
@@ -288,6 +275,7 @@ fn summary(app: &App) -> Summary {
     let mut total = 0;
     let mut wrong = Vec::new();
     for all in app.world.sources.certificates.values() {
+        let secrets = all.by_secret();
         for c in all.managed.last().map(Vec::as_slice).unwrap_or_default() {
             total += 1;
             let (health, words) = state(now, c);
@@ -299,7 +287,7 @@ fn summary(app: &App) -> Summary {
         }
         for e in all.served.last().map(Vec::as_slice).unwrap_or_default() {
             total += 1;
-            let (health, words) = endpoint(now, all, e);
+            let (health, words) = endpoint(now, &secrets, e);
             if health <= Health::Warning {
                 wrong.push((health, format!("{} {words}", e.address)));
             }
@@ -326,7 +314,7 @@ fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
         ItemRef::Endpoint { source, address } => {
             let all = app.world.sources.certificates.get(source)?;
             let e = all.served.last()?.iter().find(|e| e.address == *address)?;
-            let (health, words) = endpoint(now, all, e);
+            let (health, words) = endpoint(now, &all.by_secret(), e);
             let mut lines = vec![
                 Line::pair_role("state", text::clean(&words).into_owned(), health.role()),
                 Line::pair("name", text::clean(&e.name)),
@@ -423,7 +411,7 @@ fn certificate(now: Timestamp, all: &Certificates, c: &Certificate) -> Vec<Line>
     }
     for e in all.served.last().map(Vec::as_slice).unwrap_or_default() {
         if *e.secret == *place {
-            let (health, words) = endpoint(now, all, e);
+            let (health, words) = endpoint(now, &all.by_secret(), e);
             lines.push(Line::pair_role(
                 "served at",
                 format!("{}: {words}", e.address),

@@ -1,7 +1,9 @@
 //! The way to one cluster: connecting, feeds, plans, executions, reads. What it hears comes back as events.
 
+mod carry;
 mod journal;
 mod places;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,17 +12,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
 
 use super::Event;
-use super::reads::{answer, labels, line};
+use super::reads::answer;
 use super::recorder::Recorder;
 use super::sources::{Means, Sources};
-use crate::action::{
-    ActionId, Actor, Class, Confirmed, Outcome, Planner, Policy, Progress, Reach, Refusal, Request, Stage, WriteGrant,
-    execute,
-};
-use crate::app::msg::{Connection, Fetch, LogBatch, LogQuery, LogTarget, Wanted};
+use crate::action::{Actor, Class, Planner, Policy, Reach, WriteGrant};
+use crate::app::msg::{Connection, Fetch, Wanted};
 use crate::app::{Msg, Notice, Token};
 use crate::config::{Config, Target};
 use crate::feed::Inbox;
@@ -123,6 +121,11 @@ impl Link {
     /// The right to change anything; `None` in a read-only console.
     pub fn grant(&self) -> Option<&WriteGrant> {
         self.grant.as_deref()
+    }
+
+    /// Whether anything was written, or could have been.
+    pub const fn has_journal(&self) -> bool {
+        self.journal.is_some()
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -344,99 +347,6 @@ impl Link {
         }
     }
 
-    pub fn plan(&self, id: ActionId, request: Request) {
-        let (planner, actor, sender) = (self.planner.clone(), self.actor.clone(), self.sender.clone());
-        tokio::spawn(async move {
-            let now = Timestamp::now();
-            let answer = match (actor, planner) {
-                (Some(actor), _) => actor.plan(request, id, now).await,
-                (None, Some(planner)) => planner.plan(request, id, now).await,
-                (None, None) => Err(Refusal {
-                    what: "not connected to a cluster".to_owned(),
-                    hint: "wait until the light in the top bar is green".to_owned(),
-                    alternatives: Vec::new(),
-                }),
-            };
-            let _ = sender.send(Event::Msg(Msg::Planned(id, answer.map(Box::new)))).await;
-        });
-    }
-
-    /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
-    pub fn in_flight(&self) -> watch::Receiver<usize> {
-        self.in_flight.subscribe()
-    }
-
-    /// Ends a local command before its time.
-    pub fn stop(&self, id: ActionId) {
-        if let Some(actor) = &self.actor {
-            actor.stop(id);
-        }
-    }
-
-    /// Why no second person is asked, and whether one may go on without.
-    pub fn alone(&self) -> (String, bool) {
-        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
-        if production && self.config.policy.two_person_from().is_some() {
-            (
-                "policy asks for a second person, and there is no way to ask one".to_owned(),
-                false,
-            )
-        } else {
-            ("no policy asks for a second person here".to_owned(), true)
-        }
-    }
-
-    /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
-    pub fn execute(&self, confirmed: Confirmed) {
-        let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
-            return;
-        };
-        let sender = self.sender.clone();
-        let (progress, mut stages) = mpsc::channel::<Progress>(64);
-        let in_flight = self.in_flight.clone();
-        in_flight.send_modify(|n| *n += 1);
-        let last = confirmed.plan().steps.len().saturating_sub(1);
-        tokio::spawn(async move {
-            let mut open = true;
-            while let Some(progress) = stages.recv().await {
-                let answered = match &progress.stage {
-                    Stage::Executed { step, outcome } => {
-                        *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp)
-                    }
-                    Stage::Done { .. } => true,
-                    _ => false,
-                };
-                if answered && std::mem::take(&mut open) {
-                    in_flight.send_modify(|n| *n = n.saturating_sub(1));
-                }
-                // On the way out nobody takes it any more; the change goes on all the same.
-                let _ = sender.send(Event::Msg(Msg::Progress(progress))).await;
-            }
-            if open {
-                in_flight.send_modify(|n| *n = n.saturating_sub(1));
-            }
-        });
-        let recorder = self.recorder.clone();
-        tokio::spawn(async move {
-            let earlier = match recorder {
-                Some(recorder) => recorder.settled().await,
-                None => Ok(()),
-            };
-            if let Err(why) = earlier {
-                let outcome = Outcome::NotRecorded(why);
-                let (id, at) = (confirmed.plan().id, Timestamp::now());
-                let stage = Stage::Done {
-                    outcome,
-                    verdict: None,
-                    undo: None,
-                };
-                let _ = progress.send(Progress { id, at, stage }).await;
-                return;
-            }
-            execute(&actor, &grant, confirmed, progress).await;
-        });
-    }
-
     pub fn fetch(&self, token: Token, what: Fetch) {
         let (cluster, actor, reach, sender) = (
             self.cluster.clone(),
@@ -448,52 +358,5 @@ impl Link {
             let answer = answer(cluster, actor, &reach, what).await;
             let _ = sender.send(Event::Msg(Msg::Fetched(token, answer))).await;
         });
-    }
-
-    pub fn logs(&self, token: Token, query: LogQuery) -> Result<JoinHandle<()>, String> {
-        let cluster = self.cluster.clone().ok_or("not connected to a cluster")?;
-        let of = match query.target {
-            LogTarget::Pod(pod) => feed::logs::LogOf::Pod(pod),
-            LogTarget::Workload {
-                namespace, selector, ..
-            } => feed::logs::LogOf::Selector {
-                namespace: namespace.to_string(),
-                selector,
-            },
-            LogTarget::Labels { namespace, selector } => feed::logs::LogOf::Selector {
-                namespace: namespace.to_string(),
-                selector: labels(&selector)?,
-            },
-        };
-        let query = feed::logs::LogQuery {
-            of,
-            container: query.container,
-            previous: query.previous,
-            tail: Some(query.tail),
-            since: None,
-            follow: !query.previous,
-        };
-        let sender = self.sender.clone();
-        Ok(tokio::spawn(async move {
-            let mut stream = feed::logs::open(&cluster, query);
-            let mut dropped = 0;
-            while let Some(items) = stream.next().await {
-                let all = stream.dropped();
-                let batch = LogBatch {
-                    lines: items.into_iter().map(line).collect(),
-                    dropped: all - dropped,
-                    ended: None,
-                };
-                dropped = all;
-                if sender.send(Event::Msg(Msg::Logs(token, batch))).await.is_err() {
-                    return;
-                }
-            }
-            let batch = LogBatch {
-                ended: Some("the log has ended".to_owned()),
-                ..LogBatch::default()
-            };
-            let _ = sender.send(Event::Msg(Msg::Logs(token, batch))).await;
-        }))
     }
 }

@@ -290,7 +290,7 @@ mod tests {
                 step(
                     "kind = \"wait\"\nuntil = \"true\"\ndeadline = \"5m\"\nabort_if = [{ when = \"true\", times = 0 }]",
                 ),
-                "x.md:12:36: `times` is 0; expected from 1 to 100",
+                "x.md:12:38: `times` is 0; expected from 1 to 100",
             ),
             (
                 problems("[params.s]\ntype = \"string\"\nsecret = true\ndefault = \"x\"\n", ""),

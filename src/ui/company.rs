@@ -137,7 +137,12 @@ pub fn following_line(app: &App) -> Option<String> {
     let following = app.bastion.following.as_ref()?;
     let what = match (&following.apart, app.followed()) {
         (Some(apart), _) => apart.clone(),
-        (None, Some(theirs)) => theirs.looks.as_ref().map(doing_what).unwrap_or_default(),
+        (None, Some(theirs)) => {
+            let looks = theirs.looks.as_ref();
+            let incident = looks.and_then(|l| l.incident.as_ref());
+            let incident = incident.map_or_else(String::new, |i| format!(" · {i}"));
+            format!("{}{incident}", looks.map(doing_what).unwrap_or_default())
+        }
         (None, None) => return None,
     };
     Some(text::clean(&format!("{} {what}", following.name)).into_owned())

@@ -45,7 +45,7 @@ fn parts(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, v: &RunView, 
     let rows = right.height.saturating_sub(2);
     let text = step::lines(look, entry, view, &app.activities, width);
     let text = draw::wrapped(&text, width, true);
-    let mut keys = draw::wrapped(&step::keys(look, entry, view, v.choice), width, true);
+    let mut keys = draw::wrapped(&step::keys(look, entry, view, v.choice, width), width, true);
     // However many ways there are, some of the text stays.
     keys.truncate(usize::from(rows.saturating_sub(3)));
     let apart = u16::from(!keys.is_empty());

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::{
-    ActionId, Actor, Alphabet, Class, Confirm, Confirmation, NewValue, ObjectAsk, Outcome, Pace, Plan, Planner, Policy,
-    Reach, Refusal, Request, Resources, RollbackTo, Undo, Verdict, WriteGrant, execute,
+    ActionId, Actor, Class, Confirm, Confirmation, ObjectAsk, Outcome, Pace, Plan, Planner, Policy, Reach, Refusal,
+    Request, RollbackTo, Verdict, WriteGrant, execute,
 };
 use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::journal::{Journal, Mode, Who};

@@ -113,6 +113,7 @@ pub fn finish(objects: &mut Objects, path: &str) {
         let Some(mut new) = sibling else { return };
         new["metadata"]["name"] = json!("new");
         new["metadata"]["uid"] = json!("uid-new");
+        new["spec"]["nodeName"] = json!("elsewhere");
         objects.insert(format!("{CORE}/pods/new"), new);
         return;
     }

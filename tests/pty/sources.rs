@@ -24,7 +24,7 @@ fn a_statement_is_explained_and_an_invalid_index_is_built_anew_by_keys() {
     console.send("vv");
     console.see("invalid: rebuild it");
     console.send("ax");
-    console.see("REINDEX INDEX CONCURRENTLY");
+    console.see("REINDEX INDEX");
     console.see("permission");
     // What comes sooner counts as typed for something else.
     std::thread::sleep(Duration::from_millis(400));

@@ -63,7 +63,7 @@ fn connections_that_a_pool_leaked_are_given_back_by_keys() {
     walk.console.see("memory-api");
     walk.on("2 Who holds them?");
     walk.choose("4 What will you do?", "restart its workload");
-    walk.give("6 Restart the workload", "deployment/cortex/memory-api");
+    walk.give("6 Restart the workload", "memory-api");
     walk.plan("6 Restart the workload", "memory-api");
     walk.confirm("memory-api");
     walk.ends(&[("restart", "memory-api")]);

@@ -89,7 +89,8 @@ impl Walk {
         self.at(step);
         self.console.see("↵ go on");
         self.send("e");
-        self.console.see("↵ take ");
+        // Typed, or chosen from what there is.
+        self.console.see("esc cancel");
         self.send("\x15");
         self.console.type_in(value);
         self.send("\r");
@@ -202,7 +203,8 @@ fn impatient(home: &Home, id: &str) {
         let line = line
             .replace("soak = \"30s\"", "soak = \"1s\"")
             .replace("soak = \"60s\"", "soak = \"1s\"")
-            .replace("seconds('2m')", "seconds('3s')");
+            .replace("seconds('2m')", "seconds('3s')")
+            .replace("deadline = \"3m\"", "deadline = \"3s\"");
         book.push_str(&line);
         book.push('\n');
     }

@@ -238,8 +238,11 @@ mod tests {
     fn pair(names: &[&str], days: i64) -> (String, String) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
-        let mut params = CertificateParams::new(names).unwrap();
+        let mut params = CertificateParams::new(names.clone()).unwrap();
         let year = if days < 0 { 2020 } else { 2099 };
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, names.join(" "));
         params.not_before = rcgen::date_time_ymd(2019, 1, 1);
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
         (params.self_signed(&key).unwrap().pem(), key.serialize_pem())

@@ -1,12 +1,13 @@
 //! What changes nodes, Jobs, configuration, Secrets, Services and canaries. What is not watched is read when it is asked
 //! for, and chosen from a list; then a plan is asked for, as with everything else.
 
+use super::logs;
 use super::typed::labels;
 use crate::action::{Alphabet, NewValue, ObjectAsk, Offer, Offered, Request};
 use crate::app::command::Command;
 use crate::app::layers::{Choice, ObjectPrompt, Picker, PickerFor, Prompt, PromptFor};
-use crate::app::msg::{Effect, Fetch};
-use crate::app::{App, Layer, Token};
+use crate::app::msg::{Effect, Fetch, LogQuery, LogTarget};
+use crate::app::{Access, App, Layer, Token};
 use crate::keys::MUTATE;
 use crate::model::{Kind, ObjectRef, Scope, Str};
 
@@ -119,10 +120,21 @@ pub(super) const TABLE: &[Command] = &[
         },
     },
     Command {
+        id: "job.logs",
+        doc: "follow the logs of the Job's pods",
+        short: "logs",
+        group: "Logs",
+        when: |app| match app.subject() {
+            Some(s) if s.kind == Kind::Job => Ok(()),
+            _ => Err("no Job is selected".to_owned()),
+        },
+        run: job_logs,
+    },
+    Command {
         id: "action.stop",
         doc: "stop the drain that is under way before its next pod",
         short: "stop",
-        group: "Console",
+        group: MUTATE,
         when: stoppable,
         run: stop,
     },
@@ -165,7 +177,11 @@ fn in_namespace(app: &App) -> Result<(), String> {
         .ok_or_else(|| "select something in the namespace first, or choose one (g n)".to_owned())
 }
 
+/// Also while the cluster cannot be reached: stopping sends nothing.
 fn stoppable(app: &App) -> Result<(), String> {
+    if app.access != Access::Operator {
+        return app.may_mutate();
+    }
     let live = app.activities.iter().any(|a| a.is_live() && a.request.is_drain());
     live.then_some(())
         .ok_or_else(|| "nothing that can be stopped is under way".to_owned())
@@ -181,6 +197,22 @@ fn stop(app: &mut App) -> Vec<Effect> {
     let Some(id) = live else { return Vec::new() };
     app.say("it stops before the next pod; the node stays cordoned");
     vec![Effect::Stop(id)]
+}
+
+fn job_logs(app: &mut App) -> Vec<Effect> {
+    let Some(job) = app.subject() else { return Vec::new() };
+    let target = LogTarget::Labels {
+        namespace: job.namespace.clone(),
+        // The label that every server writes; `batch.kubernetes.io/job-name` came with 1.27.
+        selector: format!("job-name={}", job.name),
+    };
+    let query = LogQuery {
+        target,
+        container: None,
+        previous: false,
+        tail: 200,
+    };
+    logs::open(app, job.to_string(), query)
 }
 
 fn plan(app: &mut App, ask: ObjectAsk) -> Vec<Effect> {
@@ -405,26 +437,13 @@ pub(super) fn value_chosen(app: &mut App, target: ObjectRef, key: String, value:
             alphabet,
         })
     });
-    match made {
-        Some(value) => app.open_plan(
-            Request::Object {
-                target,
-                ask: ObjectAsk::RotateSecret { key, value },
-            },
-            None,
-        ),
-        None => {
-            let label = format!("New value of {key} in {target}");
-            prompt(
-                app,
-                target,
-                ObjectPrompt::Secret { key },
-                label,
-                "nothing of it is shown; a paste is one line",
-                "",
-            )
-        }
+    if let Some(value) = made {
+        let ask = ObjectAsk::RotateSecret { key, value };
+        return app.open_plan(Request::Object { target, ask }, None);
     }
+    let label = format!("New value of {key} in {target}");
+    let hint = "nothing of it is shown; a paste is one line";
+    prompt(app, target, ObjectPrompt::Secret { key }, label, hint, "")
 }
 
 /// The picker of this token, wherever it lies.

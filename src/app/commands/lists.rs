@@ -309,8 +309,8 @@ fn mark(app: &mut App) -> Vec<Effect> {
 }
 
 fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
-    let known =
-        column.is_empty() || column == "name" || (app.active_pane().columns)(app).iter().any(|c| c.id == column);
+    let shown = crate::panes::columns_of(app, app.active_pane());
+    let known = column.is_empty() || column == "name" || shown.iter().any(|c| c.id == column);
     if !known {
         return app.complain(format!("this pane has no column {column}"));
     }
@@ -323,7 +323,7 @@ fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
 }
 
 fn sort_next(app: &mut App) -> Vec<Effect> {
-    let columns = (app.active_pane().columns)(app);
+    let columns = crate::panes::columns_of(app, app.active_pane());
     let now = app.list(app.pane).sort.column;
     let at = columns.iter().position(|c| c.id == now).map_or(0, |i| i + 1);
     let column = columns.get(at).map_or("", |c| c.id);
@@ -349,8 +349,8 @@ fn copy_row(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.list(app.pane).selected().cloned() else {
         return Vec::new();
     };
-    let columns = (pane.columns)(app);
-    let text = (pane.cells)(app, &row, &columns)
+    let columns = crate::panes::columns_of(app, pane);
+    let text = crate::panes::cells_of(app, pane, &row, &columns)
         .iter()
         .map(|c| c.text.trim())
         .collect::<Vec<_>>()

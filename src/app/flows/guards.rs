@@ -3,7 +3,7 @@
 use super::{Hands, asked, done, executed, failed_check, plan};
 use crate::action::{Outcome, Stage, Verdict};
 use crate::app::layers::PlanState;
-use crate::app::{Effect, Msg};
+use crate::app::{Effect, Layer, Msg};
 use crate::journal::incident::Event;
 use crate::journal::{Entry, Levels, News, Record, RecordKind};
 
@@ -104,6 +104,9 @@ fn a_freeze_is_overridden_only_in_a_grave_incident_and_with_a_reason_on_record()
     };
     let overridden = |hands: &mut Hands| {
         let mut effects = hands.press("ctrl-o");
+        if !matches!(hands.app.layers.last(), Some(Layer::Prompt(_))) {
+            return effects;
+        }
         effects.extend(hands.types("INC-1 users cannot pay"));
         effects.extend(hands.press("enter"));
         effects

@@ -57,6 +57,7 @@ fn a_wrong_word_and_a_missing_reason_are_told_and_nothing_is_sent() {
     hands.press("ctrl-u");
     hands.types(&word);
     assert!(executed(&hands.press("enter enter")).is_some());
+    hands.progress(id, done(Outcome::Refused("no".to_owned()), None));
 
     let effects = restart(&mut hands);
     let id = hands.answer(&effects);

@@ -100,3 +100,13 @@ fn the_selected_row_of_a_source_opens_the_usual_runbook_about_it() {
     let wanted = hands.app.needed();
     assert!(wanted.sources.contains(&SourceKind::Postgres) && wanted.tables);
 }
+
+#[test]
+fn each_view_of_a_pane_is_sorted_by_its_own_columns() {
+    let mut hands = Hands::operator();
+    database(&mut hands);
+    for key in ["4", "v", "v", "s", "s", "s", "s"] {
+        hands.press(key);
+    }
+    assert_eq!(hands.app.list(PaneId::Queries).sort.column, "dead");
+}

@@ -5,28 +5,30 @@
 
 pub mod manager;
 pub mod probe;
+mod sides;
 mod way;
 pub mod x509;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use rustls::RootCertStore;
 
+use self::sides::Sides;
 use self::way::Ways;
 use super::kube::{Access, Fault, FaultKind};
 use super::prometheus::Reached;
 use super::{Inbox, SourceContext};
 use crate::config::{CertificatesSource, Protocol};
 use crate::model::{
-    Certificate, Certificates, Chain, Endpoint, Freshness, Problem, Scope, Seen, Source, SourceId, SourceKind,
+    Certificate, Certificates, Endpoint, Freshness, Problem, Scope, Seen, Source, SourceId, SourceKind,
     StoredCertificate, Str, Trust,
 };
 
@@ -35,9 +37,13 @@ const SLOW: Duration = Duration::from_secs(60);
 const FAST: Duration = Duration::from_secs(10);
 /// Secrets are read less often: each reading carries keys over the wire.
 const SECRETS: Duration = Duration::from_secs(300);
-/// An endpoint is probed this often; one that could not be reached a little sooner, one that is being renewed too.
+/// An endpoint is probed this often; one that could not be reached a little sooner; one that serves another certificate
+/// than the stored one soon, since somebody waits for that.
 const PROBE: Duration = Duration::from_secs(300);
 const PROBE_AGAIN: Duration = Duration::from_secs(30);
+const PROBE_BEHIND: Duration = Duration::from_secs(9);
+/// As long after its beginning a certificate is new: authorities date them back by an hour.
+const NEW: SignedDuration = SignedDuration::from_hours(3);
 /// Probes at the same time.
 const AT_ONCE: usize = 8;
 
@@ -54,9 +60,11 @@ pub async fn run(source: CertificatesSource, mut context: SourceContext, inbox: 
     loop {
         let outcome = poll.round().await;
         let now = Timestamp::now();
-        let (slow, fast) = reach.pauses(outcome.is_err(), SLOW, FAST, SLOW);
+        let slow = if poll.is_changing(now) { FAST } else { SLOW };
+        let (slow, fast) = reach.pauses(outcome.is_err(), slow, FAST, SLOW);
         // Many Certificates take the server long: it is asked a twentieth of the time at most.
-        let fast = fast.max(poll.listing * 20).min(slow);
+        let fast = fast.max(poll.listing * 20).min(SLOW);
+        let slow = slow.max(fast);
         inbox.reach(id.clone(), reach.state(outcome, now, slow));
         if shown.as_ref() != Some(&poll.seen) {
             inbox.source(id.clone(), Source::Certificates(Arc::new(poll.seen.clone())));
@@ -240,8 +248,12 @@ impl Poll {
             let Some((at, good)) = self.probed.get(&key(t)) else {
                 return true;
             };
-            let behind = *good && sides.is_behind(t);
-            now.duration_since(*at) >= if *good && !behind { PROBE } else { PROBE_AGAIN }
+            let pause = match *good {
+                true if sides.is_behind(&t.address, &t.name, &t.secret) => PROBE_BEHIND,
+                true => PROBE,
+                false => PROBE_AGAIN,
+            };
+            now.duration_since(*at) >= pause
         };
         let wanted: Vec<Target> = targets.iter().filter(|t| due(t)).cloned().collect();
         let probes: Vec<_> = wanted
@@ -290,47 +302,24 @@ impl Poll {
         self.probed.retain(|k, _| targets.iter().any(|t| key(t) == *k));
         put(&mut self.seen.served, Ok(rows));
     }
-}
 
-/// What is served, stored and managed, each by what finds it: there may be thousands of each.
-struct Sides<'a> {
-    served: HashMap<(&'a str, &'a str), &'a Chain>,
-    /// The leaf's fingerprint, by namespace and name of the Secret.
-    stored: HashMap<(&'a str, &'a str), &'a Str>,
-    /// When it ends, by the same.
-    managed: HashMap<(&'a str, &'a str), Timestamp>,
-}
-
-impl<'a> Sides<'a> {
-    fn of(seen: &'a Certificates) -> Self {
-        let served = seen.served.last().into_iter().flatten();
-        let stored = seen.stored.last().into_iter().flatten();
-        let managed = seen.managed.last().into_iter().flatten();
-        Self {
-            served: served
-                .filter_map(|e| Some(((&*e.address, &*e.name), e.chain.last()?)))
-                .collect(),
-            stored: stored
-                .filter_map(|s| Some(((&*s.namespace, &*s.name), &s.chain.as_ref().ok()?.leaf.sha256)))
-                .collect(),
-            managed: managed
-                .filter_map(|c| Some(((&*c.id.namespace, &*c.secret), c.not_after?)))
-                .collect(),
+    /// Whether somebody waits for what comes next: one is being issued, or was just now and is not served yet.
+    fn is_changing(&self, now: Timestamp) -> bool {
+        let managed = || self.seen.managed.last().into_iter().flatten();
+        if managed().any(|c| c.issuing.is_some()) {
+            return true;
         }
-    }
-
-    /// Whether it serves another certificate than is stored: then it is watched more closely.
-    fn is_behind(&self, target: &Target) -> bool {
-        let Some(served) = self.served.get(&(target.address.as_str(), target.name.as_str())) else {
+        let is_new = |c: &&Certificate| c.not_before.is_some_and(|at| now.duration_since(at) < NEW);
+        let new: BTreeSet<String> = managed()
+            .filter(is_new)
+            .map(|c| format!("{}/{}", c.id.namespace, c.secret))
+            .collect();
+        if new.is_empty() {
             return false;
-        };
-        let Some(secret) = target.secret.split_once('/') else {
-            return false;
-        };
-        self.stored
-            .get(&secret)
-            .is_some_and(|sha256| **sha256 != served.leaf.sha256)
-            || self.managed.get(&secret).is_some_and(|at| *at != served.leaf.not_after)
+        }
+        let sides = Sides::of(&self.seen);
+        let mut served = self.seen.served.last().into_iter().flatten();
+        served.any(|e| new.contains(&*e.secret) && sides.is_behind(&e.address, &e.name, &e.secret))
     }
 }
 

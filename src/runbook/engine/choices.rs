@@ -90,7 +90,7 @@ impl Run {
             }
             // Nobody passes over a second person.
             if !(step.required && matches!(step.kind, StepKind::Approve { .. })) {
-                add(OfferKind::Skip, "skip with a reason");
+                add(OfferKind::Skip, "skip");
             }
             if !self.undos.is_empty() {
                 add(OfferKind::RollBack, "roll back");

@@ -42,6 +42,9 @@ pub struct Saved {
     pub rolling_back: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undos: Vec<KeptUndo>,
+    /// Changes that a roll-back was told to leave as they are.
+    #[serde(default)]
+    pub left: usize,
     pub asks: u64,
 }
 
@@ -123,6 +126,7 @@ impl Run {
             started: self.started,
             subject: self.subject.clone(),
             params: params
+                .filter(|(param, _)| !param.secret)
                 .filter_map(|(param, state)| Some((param.name.clone(), state.set.clone()?)))
                 .collect(),
             steps: steps
@@ -158,6 +162,7 @@ impl Run {
                     until: undo.until,
                 })
                 .collect(),
+            left: self.left,
             asks: self.next_ask,
         }
     }
@@ -216,6 +221,7 @@ impl Run {
             .map(|(name, value)| (name, Answer::Known(value)));
         run.outputs = outputs.collect();
         run.next_ask = saved.asks;
+        run.left = saved.left;
         if saved.rolling_back {
             run.status = Status::RollingBack;
         }

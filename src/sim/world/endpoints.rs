@@ -3,6 +3,7 @@
 use super::deployment::owner_reference;
 use super::json::{label, list, map, set, text};
 use super::{Key, World, pods};
+use crate::sim::kube::Object;
 use crate::sim::kube::resources::{ENDPOINTSLICES, PODS, SERVICES};
 use serde_json::{Value, json};
 
@@ -11,25 +12,26 @@ pub(super) fn sync(world: &mut World, ns: &str) {
     if services.iter().all(|s| map(s, "/spec/selector").is_none()) {
         return;
     }
-    let all = world.list(&PODS, Some(ns));
+    let all = world.store.list(&PODS, Some(ns));
     let slices = world.list(&ENDPOINTSLICES, Some(ns));
     for service in services {
         let Some(selector) = map(&service, "/spec/selector").filter(|s| !s.is_empty()) else {
             continue;
         };
-        let behind = all.iter().filter(|p| {
-            selector
-                .iter()
-                .all(|(k, v)| label(p, k) == v.as_str().unwrap_or_default())
-                && !text(p, "/status/podIP").is_empty()
-                && !matches!(text(p, "/status/phase"), "Succeeded" | "Failed")
+        // By the labels alone: only the pods behind it are parsed.
+        let chosen = |pod: &Object| {
+            let has = |k: &str, v: &Value| pod.meta.labels.iter().any(|(a, b)| **a == *k && v == &**b);
+            selector.iter().all(|(k, v)| has(k, v))
+        };
+        let mut behind: Vec<Value> = all.iter().filter(|p| chosen(p)).map(|p| p.value()).collect();
+        behind.retain(|p| {
+            !text(p, "/status/podIP").is_empty() && !matches!(text(p, "/status/phase"), "Succeeded" | "Failed")
         });
-        let mut behind: Vec<&Value> = behind.collect();
         behind.sort_by_key(|p| text(p, "/metadata/name").to_owned());
-        let endpoints: Vec<Value> = behind.iter().map(|p| endpoint(p)).collect();
+        let endpoints: Vec<Value> = behind.iter().map(endpoint).collect();
         let ports: Vec<Value> = list(&service, "/spec/ports")
             .iter()
-            .map(|p| port(p, behind.first().copied()))
+            .map(|p| port(p, behind.first()))
             .collect();
         let name = text(&service, "/metadata/name");
         let known = slices.iter().find(|s| label(s, "kubernetes.io/service-name") == name);

@@ -58,11 +58,19 @@ fn prose(look: Look<'_>, blocks: &[TextBlock], out: &mut Vec<Line>) {
 }
 
 /// A row a fact: its mark, what it is, what is seen, and what should be seen.
-fn evidence(look: Look<'_>, rows: &[Evidence], width: usize, out: &mut Vec<Line>) {
+fn evidence(look: Look<'_>, rows: &[Evidence], shows_condition: bool, width: usize, out: &mut Vec<Line>) {
     let labels = rows.iter().map(|e| text::width(&text::clean(&e.label))).max();
     let labels = labels.unwrap_or(0).clamp(6, 18);
-    let values = rows.iter().map(|e| text::width(&answer(&e.value))).max();
-    let values = values.unwrap_or(0).min(width.saturating_sub(labels + 4) / 2);
+    // Values stand below one another where every row then still fits; else each takes what it needs.
+    let widest = |of: fn(&Evidence) -> String| {
+        let rows = rows.iter().filter(|e| e.label != "holds");
+        rows.map(|e| text::width(&of(e))).max().unwrap_or(0)
+    };
+    let (values, wants) = (
+        widest(|e| answer(&e.value)),
+        widest(|e| text::clean(&e.expected).into_owned()),
+    );
+    let below = labels + values + wants + 11 <= width;
     for e in rows {
         let (mark, role) = match &e.verdict {
             Verdict::Plain => (" ", Role::Text),
@@ -73,7 +81,9 @@ fn evidence(look: Look<'_>, rows: &[Evidence], width: usize, out: &mut Vec<Line>
         let start = Line::new(format!("{mark} "), role);
         // The condition of a gate says itself what should be.
         if e.label == "holds" && !e.expected.is_empty() {
-            out.push(start.and(text::clean(&e.expected).into_owned(), role));
+            if shows_condition {
+                out.push(start.and(text::clean(&e.expected).into_owned(), role));
+            }
             continue;
         }
         let label = text::pad(&text::clean(&e.label), labels);
@@ -81,7 +91,9 @@ fn evidence(look: Look<'_>, rows: &[Evidence], width: usize, out: &mut Vec<Line>
         if e.expected.is_empty() {
             line = line.and(answer(&e.value), role);
         } else {
-            line = line.and(text::pad(&answer(&e.value), values), role);
+            let value = answer(&e.value);
+            let value = if below { text::pad(&value, values) } else { value };
+            line = line.and(value, role);
             line = line.and(format!("  want {}", text::clean(&e.expected)), Role::TextMuted);
         }
         out.push(line);
@@ -146,7 +158,9 @@ pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity]
         out.push(Line::default());
     }
     prose(look, &step.prose, &mut out);
-    evidence(look, &step.evidence, width, &mut out);
+    // Where the file says in words what is wrong, the condition itself adds nothing.
+    let shows_condition = !matches!(step.state, StepState::Failed(_));
+    evidence(look, &step.evidence, shows_condition, width, &mut out);
     if let Some(m) = &step.message {
         message(m, &mut out);
     }
@@ -202,7 +216,7 @@ fn ended(status: &Status) -> Line {
 }
 
 /// The ways on and the keys: they stay in sight however long the text is.
-pub fn keys(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<Line> {
+pub fn keys(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize, width: usize) -> Vec<Line> {
     let mut out = Vec::new();
     for (i, (_, label)) in crate::app::ways(entry).iter().enumerate() {
         let (mark, key, role) = if i == chosen {
@@ -230,19 +244,27 @@ pub fn keys(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize) -> Vec<Li
         .filter_map(|o| Some((rank(o.kind), format!("{} {}", key(o.kind)?, o.label))))
         .collect();
     others.sort();
-    let words = |all: Vec<String>| Line::new(all.join("   "), Role::TextMuted);
-    if !others.is_empty() {
-        out.push(words(others.into_iter().map(|(_, text)| text).collect()));
-    }
-    if let Some(step) = v.step.as_ref().filter(|s| !s.opens.is_empty() && !v.status.is_over()) {
-        out.push(words(
-            step.opens
-                .iter()
-                .map(|o| format!("{} {}", open_key(*o), o.name()))
-                .collect(),
-        ));
+    out.extend(packed(others.into_iter().map(|(_, text)| text), width));
+    if let Some(step) = v.step.as_ref().filter(|_| !v.status.is_over()) {
+        let opens = step.opens.iter().map(|o| format!("{} {}", open_key(*o), o.name()));
+        out.extend(packed(opens, width));
     }
     out
+}
+
+/// Keys with their words, as many to a line as fit; none is broken.
+fn packed(words: impl Iterator<Item = String>, width: usize) -> Vec<Line> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in words {
+        match lines.last_mut() {
+            Some(line) if text::width(line) + 3 + text::width(&word) <= width => {
+                line.push_str("   ");
+                line.push_str(&word);
+            }
+            _ => lines.push(word),
+        }
+    }
+    lines.into_iter().map(|line| Line::new(line, Role::TextMuted)).collect()
 }
 
 /// What is meant most often comes first.

@@ -139,6 +139,13 @@ impl Maker<'_> {
         };
         let Some((name, check)) = found else {
             self.all("http.", &Fact::Absent("no HTTP check is configured".to_owned()));
+            if all.is_empty() {
+                // Of none that there are, none is down: what also looks at them must not wait for them.
+                self.many(
+                    None,
+                    vec![("http.down", known(false), ""), ("http.slow", known(false), "")],
+                );
+            }
             return;
         };
         let check: &HttpChecks = check;

@@ -1,0 +1,103 @@
+//! Plans and changes: made and carried out by tasks of their own, not tied to the screen.
+
+use jiff::Timestamp;
+use tokio::sync::{mpsc, watch};
+
+use super::Link;
+use crate::action::{ActionId, Confirmed, Outcome, Progress, Refusal, Request, Stage, execute};
+use crate::app::Msg;
+use crate::run::Event;
+
+impl Link {
+    pub fn plan(&self, id: ActionId, request: Request) {
+        let (planner, actor, sender) = (self.planner.clone(), self.actor.clone(), self.sender.clone());
+        tokio::spawn(async move {
+            let now = Timestamp::now();
+            let answer = match (actor, planner) {
+                (Some(actor), _) => actor.plan(request, id, now).await,
+                (None, Some(planner)) => planner.plan(request, id, now).await,
+                (None, None) => Err(Refusal {
+                    what: "not connected to a cluster".to_owned(),
+                    hint: "wait until the light in the top bar is green".to_owned(),
+                    alternatives: Vec::new(),
+                }),
+            };
+            let _ = sender.send(Event::Msg(Msg::Planned(id, answer.map(Box::new)))).await;
+        });
+    }
+
+    /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
+    pub fn in_flight(&self) -> watch::Receiver<usize> {
+        self.in_flight.subscribe()
+    }
+
+    /// Ends a local command before its time.
+    pub fn stop(&self, id: ActionId) {
+        if let Some(actor) = &self.actor {
+            actor.stop(id);
+        }
+    }
+
+    /// Why no second person is asked, and whether one may go on without.
+    pub fn alone(&self) -> (String, bool) {
+        if self.config.policy.two_person {
+            (
+                "policy asks for a second person, and there is no way to ask one".to_owned(),
+                false,
+            )
+        } else {
+            ("no policy asks for a second person here".to_owned(), true)
+        }
+    }
+
+    /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
+    pub fn execute(&self, confirmed: Confirmed) {
+        let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
+            return;
+        };
+        let sender = self.sender.clone();
+        let (progress, mut stages) = mpsc::channel::<Progress>(64);
+        let in_flight = self.in_flight.clone();
+        in_flight.send_modify(|n| *n += 1);
+        let last = confirmed.plan().steps.len().saturating_sub(1);
+        tokio::spawn(async move {
+            let mut open = true;
+            while let Some(progress) = stages.recv().await {
+                let answered = match &progress.stage {
+                    Stage::Executed { step, outcome } => {
+                        *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp)
+                    }
+                    Stage::Done { .. } => true,
+                    _ => false,
+                };
+                if answered && std::mem::take(&mut open) {
+                    in_flight.send_modify(|n| *n = n.saturating_sub(1));
+                }
+                // On the way out nobody takes it any more; the change goes on all the same.
+                let _ = sender.send(Event::Msg(Msg::Progress(progress))).await;
+            }
+            if open {
+                in_flight.send_modify(|n| *n = n.saturating_sub(1));
+            }
+        });
+        let recorder = self.recorder.clone();
+        tokio::spawn(async move {
+            let earlier = match recorder {
+                Some(recorder) => recorder.settled().await,
+                None => Ok(()),
+            };
+            if let Err(why) = earlier {
+                let outcome = Outcome::NotRecorded(why);
+                let (id, at) = (confirmed.plan().id, Timestamp::now());
+                let stage = Stage::Done {
+                    outcome,
+                    verdict: None,
+                    undo: None,
+                };
+                let _ = progress.send(Progress { id, at, stage }).await;
+                return;
+            }
+            execute(&actor, &grant, confirmed, progress).await;
+        });
+    }
+}
