@@ -127,7 +127,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         spool::follow_file(path, sender.clone());
     }
     painter.draw(&mut app)?;
-    let records = Records::start(config.paths.journal().into_iter().collect(), sender.clone());
+    // Who follows a file has its timeline, too.
+    let places = config.paths.journal().into_iter().chain(config.follow.clone());
+    let records = Records::start(places.collect(), sender.clone());
     let recorder = Recorder::start(sender, records.wake());
     performer.link.record_with(recorder.clone());
     performer.recorder = Some(recorder);

@@ -5,6 +5,7 @@ use super::layers::{
     ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, IncidentView, ItemView, Logs,
     MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
 };
+use super::{App, Effect};
 
 use crate::model::Kind;
 
@@ -127,5 +128,16 @@ impl Layer {
             Self::Timeline(l) => Some(&mut l.scroll),
             _ => None,
         }
+    }
+}
+
+impl App {
+    /// Leaves all layers: back to the deck.
+    pub(crate) fn pop_layers(&mut self) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        while !self.layers.is_empty() {
+            effects.extend(self.pop_layer());
+        }
+        effects
     }
 }

@@ -41,7 +41,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::action::ActionId;
 use crate::keys::{Chord, Keymap};
 use crate::model::{
-    FeedId, Freshness, Kind, ObjectRef, Place, RolloutState, Scope, SourceId, Uid, Workload, World, rollout_state,
+    FeedId, Freshness, Kind, Place, RolloutState, Scope, SourceId, Uid, Workload, World, rollout_state,
 };
 use crate::panes::{self, PANES, Pane, PaneId};
 use crate::signal::{Judge, Thresholds};
@@ -250,37 +250,6 @@ impl App {
             Some(state) => state.clone(),
             None => rollout_state(&self.world, w, self.server_now()),
         }
-    }
-
-    /// The object that keys act on: the one that is opened, or the selected row's.
-    pub fn subject(&self) -> Option<ObjectRef> {
-        for layer in self.layers.iter().rev() {
-            match layer {
-                Layer::Detail(d) => return Some(d.object.clone()),
-                Layer::History(h) => return Some(h.object.clone()),
-                Layer::Text(t) => return t.object.clone(),
-                layer if layer.hides_rows() => return None,
-                _ => {}
-            }
-        }
-        if self.focus == Focus::Strip {
-            return self
-                .strip
-                .current(&self.judge)
-                .and_then(|s| s.subject.object().cloned());
-        }
-        self.list(self.pane).selected().and_then(Row::object)
-    }
-
-    /// The workload that keys act on: the subject, or the owner of the subject pod.
-    pub fn subject_workload(&self) -> Option<&Workload> {
-        let subject = self.subject()?;
-        let owner = if subject.kind == Kind::Pod {
-            self.world.pod(&subject).and_then(|p| self.world.top_owner(p))?
-        } else {
-            subject
-        };
-        self.world.workload(&owner).map(|w| &**w)
     }
 
     /// Whether any pod has been read yet.

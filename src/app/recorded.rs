@@ -75,7 +75,10 @@ impl App {
     /// Tells the journal which incident is open, if that changed.
     pub(super) fn tag(&mut self) -> Vec<Effect> {
         let id = self.incident().map_or_else(String::new, |i| i.id.clone());
-        if self.recorded.tagged == id {
+        let tagged = &self.recorded.tagged;
+        // One that was opened here a moment ago has not come back from the journal yet.
+        let coming = self.journal_broken.is_none() && self.recorded.incidents.get(tagged).is_none();
+        if *tagged == id || coming && !tagged.is_empty() {
             return Vec::new();
         }
         self.recorded.tagged.clone_from(&id);

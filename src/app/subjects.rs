@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{App, Focus, ItemRef, Strip, Wanted};
-use crate::model::{CertificateId, Kind, ObjectRef, SourceKind, World};
+use super::{App, Focus, ItemRef, Layer, Row, Strip, Wanted};
+use crate::model::{CertificateId, Kind, ObjectRef, SourceKind, Workload, World};
 use crate::panes::PaneId;
 use crate::runbook::facts::{About, Subject};
 use crate::signal::{self, Signal};
@@ -177,6 +177,37 @@ fn of_signal(world: &World, signal: &Signal) -> Subject {
 }
 
 impl App {
+    /// The object that keys act on: the one that is opened, or the selected row's.
+    pub fn subject(&self) -> Option<ObjectRef> {
+        for layer in self.layers.iter().rev() {
+            match layer {
+                Layer::Detail(d) => return Some(d.object.clone()),
+                Layer::History(h) => return Some(h.object.clone()),
+                Layer::Text(t) => return t.object.clone(),
+                layer if layer.hides_rows() => return None,
+                _ => {}
+            }
+        }
+        if self.focus == Focus::Strip {
+            return self
+                .strip
+                .current(&self.judge)
+                .and_then(|s| s.subject.object().cloned());
+        }
+        self.list(self.pane).selected().and_then(Row::object)
+    }
+
+    /// The workload that keys act on: the subject, or the owner of the subject pod.
+    pub fn subject_workload(&self) -> Option<&Workload> {
+        let subject = self.subject()?;
+        let owner = if subject.kind == Kind::Pod {
+            self.world.pod(&subject).and_then(|p| self.world.top_owner(p))?
+        } else {
+            subject
+        };
+        self.world.workload(&owner).map(|w| &**w)
+    }
+
     /// The thing of a source that the keys mean.
     fn about_at_hand(&self) -> Option<About> {
         self.item_at_hand().and_then(about)

@@ -482,15 +482,6 @@ impl App {
         }
     }
 
-    /// Leaves all layers: back to the deck.
-    pub(crate) fn pop_layers(&mut self) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        while !self.layers.is_empty() {
-            effects.extend(self.pop_layer());
-        }
-        effects
-    }
-
     /// Feeds of the active pane, worst first: for its title.
     pub fn pane_feed(&self, pane: &crate::panes::Pane) -> Freshness {
         if pane.kinds.is_empty() {

@@ -211,3 +211,20 @@ proptest! {
         prop_assert_eq!(&got.records.last().unwrap().entry.reason, "second");
     }
 }
+
+#[test]
+fn every_record_carries_the_open_incident_unless_it_names_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let j = journal(dir.path());
+    let other_hand = j.clone();
+    j.append_at(note("before"), at()).unwrap();
+    j.set_incident("INC-1");
+    other_hand.append_at(note("within"), at()).unwrap();
+    let event = incident::Event::Note.entry("INC-0", "of the one before");
+    j.append_at(event, at()).unwrap();
+    j.set_incident("");
+    other_hand.append_at(note("after"), at()).unwrap();
+    let got = read(&j.path(at())).unwrap();
+    let ids: Vec<&str> = got.records.iter().map(|r| r.entry.incident.as_str()).collect();
+    assert_eq!(ids, ["", "INC-1", "INC-0", ""]);
+}

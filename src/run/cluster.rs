@@ -128,11 +128,6 @@ impl Link {
         self.journal.is_some()
     }
 
-    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
-    pub fn record_with(&mut self, recorder: Recorder) {
-        self.recorder = Some(recorder);
-    }
-
     pub fn want(&mut self, wanted: Wanted) {
         if let Some(sources) = &self.sources {
             sources.want(&wanted);

@@ -37,8 +37,11 @@ impl Stage {
         }
     }
 
-    fn written(&mut self, entry: Entry) -> Msg {
+    fn written(&mut self, mut entry: Entry) -> Msg {
         self.book.seq += 1;
+        if entry.incident.is_empty() {
+            entry.incident = self.app.incident().map(|i| i.id.clone()).unwrap_or_default();
+        }
         let record = Record {
             v: 1,
             seq: self.book.seq,

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Event, Link};
+use super::{Event, Link, Recorder};
 use crate::app::Msg;
 use crate::journal::{Journal, Mode, Who};
 
@@ -24,6 +24,11 @@ impl Link {
             }
         }
         self.journal.clone()
+    }
+
+    /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
+    pub fn record_with(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
     }
 
     /// Every record from now on carries this incident's id.
