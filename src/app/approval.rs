@@ -281,7 +281,7 @@ impl App {
     /// Whether this console may answer at all.
     pub(crate) fn may_answer(&self) -> Result<(), String> {
         if let super::Access::ReadOnly { why } = &self.access {
-            return Err(format!("a read-only console approves nothing ({why})"));
+            return Err(format!("read-only session ({why}): it approves nothing"));
         }
         match &self.journal_broken {
             Some(why) => Err(format!("the journal cannot be written: {why}")),

@@ -212,10 +212,11 @@ fn scroll(app: &mut App, by: isize) -> Vec<Effect> {
 /// Cancel can always be pressed; an answer only where one may be given.
 fn pressable(app: &App) -> Result<(), String> {
     match app.layers.last() {
-        Some(Layer::Approval(layer)) if matches!(layer.focus, ApprovalFocus::Refuse | ApprovalFocus::Approve) => {
-            layer.may.clone().and_then(|()| app.may_answer())
+        Some(Layer::Approval(layer)) if !matches!(layer.focus, ApprovalFocus::Refuse | ApprovalFocus::Approve) => {
+            Ok(())
         }
-        _ => Ok(()),
+        Some(Layer::Approval(layer)) => app.may_answer().and_then(|()| layer.may.clone()),
+        _ => app.may_answer().and_then(|()| Err("nobody's plan is open".to_owned())),
     }
 }
 

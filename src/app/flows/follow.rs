@@ -86,7 +86,7 @@ fn runbook_progress_is_shown_and_cannot_be_touched() {
     exchange(&mut operator, &mut observer);
     assert!(matches!(observer.app.layers.last(), Some(Layer::Followed(_))));
     let run = observer.app.followed().and_then(|p| p.looks.clone()?.run).unwrap();
-    assert!(run.steps.len() > 2 && run.at == 0);
+    assert!(run.steps.len() >= 2 && run.ended.is_empty());
     operator.press("enter");
     exchange(&mut operator, &mut observer);
     let later = observer.app.followed().and_then(|p| p.looks.clone()?.run).unwrap();
