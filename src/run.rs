@@ -98,8 +98,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
-    let who = crate::journal::Who::here("", crate::journal::Mode::Live);
-    who.actor.person().clone_into(&mut app.recorded.me);
+    person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();
@@ -235,12 +234,10 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who sits here, for the locks.
+/// Who sits here, as the journal names them.
 fn person() -> String {
-    let name = ["SUDO_USER", "USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|n| std::env::var(n).ok());
-    name.filter(|n| !n.is_empty()).unwrap_or_else(|| "somebody".to_owned())
+    let who = crate::journal::Who::here("", crate::journal::Mode::Live);
+    who.actor.person().to_owned()
 }
 
 /// The built-in runbooks and the user's, and what is wrong with the latter.

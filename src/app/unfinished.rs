@@ -83,6 +83,14 @@ impl App {
         self.ask_who_lives()
     }
 
+    /// A console that had a run may have ended meanwhile.
+    pub(super) fn look_again_at_what_is_left(&mut self) -> Vec<Effect> {
+        if self.unfinished.items.is_empty() {
+            return Vec::new();
+        }
+        self.look_again()
+    }
+
     pub(super) fn alive(&mut self, me: String, sessions: BTreeSet<String>) -> Vec<Effect> {
         self.unfinished.me = me;
         self.unfinished.alive = Some(sessions);

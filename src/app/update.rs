@@ -144,10 +144,7 @@ impl App {
         let mut effects = Vec::new();
         if stale {
             self.refresh(true);
-            // A console that had a run may have ended.
-            if !self.unfinished.items.is_empty() {
-                effects.extend(self.look_again());
-            }
+            effects.extend(self.look_again_at_what_is_left());
         }
         self.judge();
         effects.extend(self.mirror());
