@@ -218,11 +218,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             painter.bell();
         }
         app.dirty |= painter.restyled();
-        if app.dirty {
-            if let Err(why) = painter.draw(&mut app) {
-                tracing::warn!("the terminal is gone: {why}");
-                break;
-            }
+        if app.dirty
+            && let Err(why) = painter.draw(&mut app)
+        {
+            tracing::warn!("the terminal is gone: {why}");
+            break;
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.

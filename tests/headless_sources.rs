@@ -1,5 +1,6 @@
 //! `qd queues`, `queries`, `redis`, `alerts`, `certs` against real servers, without Kubernetes where it is not needed.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::duplicate_mod)] // each support brings the one that starts servers
 
 mod postgres_support;
 mod qd_support;

@@ -1,6 +1,7 @@
 //! What `qd check --role` prints is enough, and each line of it is needed: applied to identities that have nothing, on
 //! real servers, and taken away line by line.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(clippy::duplicate_mod)] // each support brings the one that starts servers
 
 mod postgres_support;
 mod qd_support;

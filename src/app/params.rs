@@ -1,6 +1,7 @@
 //! What a run's parameter can be: the live objects of its type, each with how it is. The worst come first.
 
 use std::cmp::Reverse;
+use std::fmt::Write as _;
 
 use super::layers::Choice;
 use super::{App, Health};
@@ -160,7 +161,7 @@ impl App {
                         let mut hint =
                             counts.map_or_else(|| "not counted".to_owned(), |c| format!("{} ready", c.ready));
                         if let Some(oldest) = counts.and_then(|c| c.oldest) {
-                            hint.push_str(&format!(", oldest {}", text::age(now.duration_since(oldest))));
+                            let _ = write!(hint, ", oldest {}", text::age(now.duration_since(oldest)));
                         }
                         let bad = u8::from(counts.is_some_and(|c| c.ready > 0));
                         add(bad, format!("queue/{set}/{}", queue.name), hint);

@@ -86,8 +86,11 @@ struct Truth {
     answers: Vec<Option<bool>>,
 }
 
+/// What was true once so many bytes were written.
+type Marks = Vec<(usize, [Truth; 3])>;
+
 /// Writes them one after the other; gives the bytes, and what was true once so many bytes were written.
-fn play(ops: &[Op], dir: &std::path::Path) -> (String, Vec<u8>, Vec<(usize, [Truth; 3])>) {
+fn play(ops: &[Op], dir: &std::path::Path) -> (String, Vec<u8>, Marks) {
     let journal = Journal::open(dir, who("s1")).unwrap();
     let path = journal.path(at(0));
     let mut truth: [Truth; 3] = Default::default();
@@ -289,5 +292,8 @@ fn the_first_bad_record_is_named_by_line_and_number() {
     assert_eq!(bad(&text.replacen("\"note\"", "\"other\"", 1)), Some((1, 1)));
     assert_eq!(bad(&[lines[0], lines[2], lines[3]].join("\n")), Some((2, 3)));
     assert_eq!(bad(&[lines[0], "{", lines[1]].join("\n")), Some((2, 2)));
-    assert_eq!(bad(&format!("{}\n{}", lines[0], &lines[1][..90])), Some((2, 2)));
+    assert_eq!(
+        bad(&format!("{}\n{}", lines[0], lines[1].get(..90).unwrap())),
+        Some((2, 2))
+    );
 }

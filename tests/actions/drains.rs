@@ -48,7 +48,7 @@ async fn a_drain_closes_the_node_first_and_then_moves_one_pod_after_the_other() 
     let desk = desk();
     here(&desk, OTHER, |_| {});
     here(&desk, "redis-7f74b49d-tzvtf", |p| {
-        p["metadata"]["ownerReferences"][0]["kind"] = json!("DaemonSet")
+        p["metadata"]["ownerReferences"][0]["kind"] = json!("DaemonSet");
     });
     let plan = desk.plan(drain(&desk, false, false)).await.unwrap();
     assert_eq!(plan.risk, Risk::R3);
@@ -106,10 +106,10 @@ async fn a_drain_closes_the_node_first_and_then_moves_one_pod_after_the_other() 
 async fn what_would_be_lost_stops_it_until_it_is_meant() {
     let desk = desk();
     here(&desk, OTHER, |p| {
-        p["spec"]["volumes"] = json!([{"name": "tmp", "emptyDir": {}}])
+        p["spec"]["volumes"] = json!([{"name": "tmp", "emptyDir": {}}]);
     });
     here(&desk, "redis-7f74b49d-tzvtf", |p| {
-        p["metadata"]["ownerReferences"] = json!([])
+        p["metadata"]["ownerReferences"] = json!([]);
     });
     let refusal = desk.plan(drain(&desk, false, false)).await.unwrap_err();
     assert!(

@@ -181,7 +181,7 @@ async fn a_configuration_that_changed_meanwhile_is_not_overwritten() {
     assert!(desk.plan(refusal.alternatives[0].request.clone()).await.is_ok());
     let plan = desk.plan(set(None)).await.unwrap();
     desk.fake.edit(&path(Kind::ConfigMap, "cortex-config"), |o| {
-        o["data"]["FEATURES"] = json!("theirs")
+        o["data"]["FEATURES"] = json!("theirs");
     });
     let (outcome, ..) = desk.carry_out(plan).await;
     assert!(matches!(outcome, Outcome::Conflict(_)), "{outcome:?}");
@@ -314,7 +314,7 @@ async fn a_canary_without_ready_pods_and_an_ingress_that_is_none_are_refused() {
     assert!(serious(&big).iter().any(|w| w.contains("a step of 80 at once")));
     for name in ["cortex-web-7f67948884-6vr9r", "cortex-web-7f67948884-8r58q"] {
         desk.fake.edit(&format!("{CORE}/pods/{name}"), |p| {
-            p["status"]["conditions"] = json!([])
+            p["status"]["conditions"] = json!([]);
         });
     }
     let refusal = desk.plan(weigh(canary.clone(), 20)).await.unwrap_err();

@@ -26,7 +26,7 @@ struct Stage {
     grant: WriteGrant,
     actor: Actor,
     stop: Arc<AtomicBool>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Drop for Stage {
@@ -83,7 +83,7 @@ impl Stage {
             grant,
             actor,
             stop,
-            _dir: dir,
+            dir,
         }
     }
 

@@ -34,7 +34,7 @@ impl Stage {
 
     /// Runs a line as a person would paste it.
     fn shell(&self, line: &str) {
-        let kubeconfig = self._dir.path().join("kubeconfig");
+        let kubeconfig = self.dir.path().join("kubeconfig");
         let done = std::process::Command::new("sh")
             .args(["-c", line])
             .env("KUBECONFIG", kubeconfig)

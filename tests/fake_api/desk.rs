@@ -236,7 +236,7 @@ pub fn prepare(fake: &Fake) {
     node("open", false);
     node("closed", true);
     fake.edit(&path(Kind::Pod, "cortex-worker-5455954757-7vwmz"), |p| {
-        p["spec"]["nodeName"] = json!("open")
+        p["spec"]["nodeName"] = json!("open");
     });
     let mut canary = fake.get(&path(Kind::Ingress, "cortex"));
     canary["metadata"]["name"] = json!("canary");

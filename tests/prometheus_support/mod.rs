@@ -25,6 +25,7 @@ use hyper::body::Bytes;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+#[allow(unused_imports)] // not every test needs all of it
 pub use setting::{RULES, close, exporter, no_tls, source};
 
 /// A program that is stopped with its folder.

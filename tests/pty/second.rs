@@ -45,10 +45,10 @@ impl Bastion {
         let kubeconfig = std::fs::read_to_string(servers.demo.kubeconfig()).unwrap();
         let kubeconfig = home.write("kubeconfig", &kubeconfig);
         let config = format!(
-            "[policy]\ntwo_person_from = \"R2\"\n[spool]\npath = {:?}\n[[platform]]\nname = \"demo\"\n\
-             context = \"demo\"\nclassify = \"production\"\nnamespaces = [\"cortex\"]\nkubeconfig = {:?}\n",
-            self.spool.path(),
-            kubeconfig,
+            "[policy]\ntwo_person_from = \"R2\"\n[spool]\npath = \"{}\"\n[[platform]]\nname = \"demo\"\n\
+             context = \"demo\"\nclassify = \"production\"\nnamespaces = [\"cortex\"]\nkubeconfig = \"{}\"\n",
+            self.spool.path().display(),
+            kubeconfig.display(),
         );
         home.write("qd.toml", &config);
         for path in [home.path().to_owned(), kubeconfig, home.path().join("qd.toml")] {

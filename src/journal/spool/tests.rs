@@ -192,7 +192,7 @@ fn what_lies_there_to_block_or_to_flood_us_is_passed_over() {
     symlink("/dev/zero", path("here.4002.1-b")).unwrap();
     fs::create_dir(path("here.4002.1-c")).unwrap();
     put(dir.path(), "ask.4002.1-d", &vec![b'['; 65 * 1024], MALLORY, 0o640);
-    put(dir.path(), "ask.4002.1-e", &[b'['; 60 * 1024], MALLORY, 0o640);
+    put(dir.path(), "ask.4002.1-e", &vec![b'['; 60 * 1024], MALLORY, 0o640);
     put(dir.path(), "ask.4002.1-f", b"\xff\xfe", MALLORY, 0o640);
     let mut more = serde_json::to_value(ask("1-g")).unwrap();
     more["extra"] = true.into();
