@@ -375,7 +375,9 @@ async fn a_server_that_hangs_or_is_gone_costs_one_deadline_and_keeps_what_was_se
     let Err(Problem::Failed(why)) = poll.round(Pace::Slow).await else {
         panic!()
     };
-    assert_eq!(&*why, "connection refused");
+    // The first round may still write into a connection of the pool that ends under it.
+    let ends = ["connection refused", "connection closed before message completed"];
+    assert!(ends.contains(&&*why), "{why}");
     assert!(poll.seen.traffic.fresh().is_none() && poll.seen.traffic.last().is_some());
 
     // It takes the connection and says nothing. The light says so; the task lives on and ends when dropped.

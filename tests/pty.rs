@@ -52,7 +52,7 @@ fn to_the_plan(console: &mut Console) {
     ready(console);
     console.send("!");
     console.send("r");
-    console.see("releasing");
+    console.see("want not quota");
     console.send("\r");
     console.see("revisions kept");
     console.send("\r");
