@@ -172,14 +172,15 @@ fn an_observer_follows_and_the_operator_sees_it() {
     observer.send("F");
     observer.see("following kim");
     kim.see("1 watching");
+    kim.see("n next");
     kim.send("!");
     kim.send("r");
     kim.see("RUNBOOK");
     observer.see("run ");
-    observer.wait("the steps are there", |s| s.contents().contains("▸ 1 "));
+    observer.wait("the steps are there", |s| s.contents().contains("▸ 2 "));
     let before = observer.contents();
     kim.send("\r");
-    observer.wait("it goes on there too", |s| s.contents().contains("▸ 2 "));
+    observer.wait("it goes on there too", |s| s.contents().contains("▸ 4 "));
     assert_ne!(before, observer.contents());
     kim.send("\x1b");
     observer.see("╭ 1 Pods");

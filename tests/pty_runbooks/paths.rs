@@ -30,7 +30,7 @@ fn to_the_plan(servers: &Servers) -> Walk {
     let mut walk = Walk::from_signal(servers, "worker-backlog", "queue default");
     walk.on("2 What is waiting?");
     // What it proposes rests on two readings of the queue.
-    walk.console.see("Pods: 5");
+    walk.console.see("Pods: [ 5 ]");
     walk.on("6 How many workers?");
     walk.plan(STEP, "minReplicaCount");
     walk

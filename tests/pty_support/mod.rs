@@ -202,6 +202,10 @@ impl Console {
         };
         let pair = native_pty_system().openpty(size(start.size)).unwrap();
         let path = pair.master.tty_name().unwrap();
+        if start.program != env!("CARGO_BIN_EXE_qd") {
+            // A program that becomes another user finds its terminal as a login would have left it.
+            std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o666)).unwrap();
+        }
         let tty = std::fs::File::options().read(true).write(true).open(path).unwrap();
         let mut command = CommandBuilder::new(start.program);
         command.args(&start.args);
