@@ -59,6 +59,8 @@ fn a_certificate_is_renewed_by_keys_and_served_once_the_ingress_has_restarted() 
     walk.plan("5 Renew", "cortex-tls");
     walk.confirm("cortex-tls");
     // Issued, and not served: the ingress holds what it loaded when it started.
+    walk.console.see("did not hold within");
+    walk.on("7 Is it served?");
     walk.at("8 Restart what serves");
     assert_eq!(served(&servers), before);
     walk.plan("8 Restart what serves", "ingress-nginx-controller");
