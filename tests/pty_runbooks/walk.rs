@@ -36,7 +36,9 @@ impl Walk {
         let mut start = Start::whole(servers, &home);
         if book == "certificate-renewal" {
             // What serves the certificate runs in a namespace of its own.
-            start.args.extend(["--namespace".to_owned(), "cortex,ingress-nginx".to_owned()]);
+            start
+                .args
+                .extend(["--namespace".to_owned(), "cortex,ingress-nginx".to_owned()]);
         }
         let console = start.go();
         console.see("n next");
