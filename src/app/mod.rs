@@ -136,6 +136,8 @@ pub struct App {
     /// Pods counted by what they are, kept up with what changes.
     pub(crate) pod_tally: panes::Tally,
     judged_at: Option<Timestamp>,
+    /// Something came since, too soon to be judged again.
+    judgement_owed: bool,
     refreshed: (u64, Option<Timestamp>),
     last_id: u64,
 }
@@ -186,6 +188,7 @@ impl App {
             summaries: Vec::new(),
             pod_tally: panes::Tally::default(),
             judged_at: None,
+            judgement_owed: false,
             refreshed: (u64::MAX, None),
             last_id: 0,
         };
@@ -345,6 +348,7 @@ impl App {
             .judged_at
             .is_some_and(|t| self.now.duration_since(t) < SignedDuration::from_secs(1))
         {
+            self.judgement_owed = true;
             return;
         }
         self.judge_now();
@@ -353,6 +357,7 @@ impl App {
     /// Judges the signals: what a person put aside or took back counts at once.
     pub(crate) fn judge_now(&mut self) {
         self.judged_at = Some(self.now);
+        self.judgement_owed = false;
         if self.judge.update(&self.world, self.now) {
             self.strip.settle(&self.judge);
             self.dirty = true;
@@ -363,7 +368,8 @@ impl App {
     pub fn next_tick(&self) -> Timestamp {
         let after = |s: i64| self.now.checked_add(SignedDuration::from_secs(s)).unwrap_or(self.now);
         let minute = after(60 - self.now.as_second().rem_euclid(60));
-        let mut next = minute.min(after(5));
+        // What came within a second of the last judgement is judged at that second's end, not at the next tick.
+        let mut next = minute.min(after(if self.judgement_owed { 1 } else { 5 }));
         if !self.pending.is_empty() {
             let popup = self.pending_since.checked_add(WHICH_KEY).unwrap_or(self.now);
             if popup > self.now {
