@@ -2,6 +2,7 @@
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
 mod cluster;
+mod desk;
 mod locks;
 mod reads;
 mod recorder;
@@ -28,6 +29,7 @@ use crate::config::Loaded;
 use crate::feed::Inbox;
 use crate::journal::{Entry, RecordKind};
 use cluster::{Link, LinkEvent};
+pub use desk::Desk;
 use locks::Locks;
 use recorder::Recorder;
 use records::Records;
