@@ -2,6 +2,7 @@
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
 mod cluster;
+mod desk;
 mod locks;
 mod performer;
 mod reads;
@@ -25,6 +26,7 @@ use crate::app::{Access, App, Msg, Notice, Start};
 use crate::config::Loaded;
 use crate::feed::Inbox;
 use cluster::LinkEvent;
+pub use desk::Desk;
 use performer::Performer;
 use recorder::Recorder;
 use records::Records;
