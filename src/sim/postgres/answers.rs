@@ -38,16 +38,25 @@ pub(super) struct Caller {
 const POOLER: &str = "pgbouncer";
 
 pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {
+    let answer = answered(db, caller, sql, now);
+    if !matches!(answer, Answer::Wait) && changes(sql) {
+        db.changes += 1;
+    }
+    answer
+}
+
+/// The id in the comment of a statement; empty: none.
+fn id(sql: &str) -> &str {
+    let after = sql.split_once("/* qd:").map(|(_, rest)| rest);
+    after.and_then(|rest| rest.split_once(" */")).map_or("", |(id, _)| id)
+}
+
+fn answered(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {
     if caller.database == POOLER {
         return pooler(db, sql);
     }
     db.pass(now);
-    let id = sql
-        .split_once("/* qd:")
-        .and_then(|(_, rest)| rest.split_once(" */"))
-        .map_or("", |(id, _)| id);
-    db.changes += u64::from(changes(id, sql));
-    let rows = match id {
+    let rows = match id(sql) {
         "" => return plain(db, caller, sql, now),
         "server" => vec![server(db, caller)],
         "activity" => db.clients.values().map(|c| activity(c, now)).collect(),
@@ -104,8 +113,8 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
 }
 
 /// Whether a statement is one that changes something, whatever becomes of it.
-fn changes(id: &str, sql: &str) -> bool {
-    let words = psql::normal(sql);
+fn changes(sql: &str) -> bool {
+    let (id, words) = (id(sql), psql::normal(sql));
     let begins = [
         "vacuum",
         "analyze",
