@@ -12,6 +12,7 @@ mod commands;
 pub mod doc;
 mod entries;
 pub mod field;
+pub mod filter;
 #[cfg(test)]
 mod flows;
 pub mod follow;
@@ -51,7 +52,7 @@ pub use approval::{Asking, may_answer};
 pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
-pub use list::{List, Moved, Placed, Sort};
+pub use list::{List, Mark, Moved, Placed, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
 pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};

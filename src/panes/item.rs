@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::{Cell, Column, Pane, View, contains};
+use super::{Cell, Column, Pane, View};
 use crate::app::{App, Health, Item, ItemRef, Row};
 use crate::model::{Freshness, Problem, Seen, SourceId, SourceKind, Str};
 use crate::text;
@@ -117,11 +117,6 @@ pub(super) fn cells(all: &[Column], row: &Row, columns: &[Column]) -> Vec<Cell> 
                 .unwrap_or_else(|| Cell::muted(""))
         })
         .collect()
-}
-
-pub(super) fn matches(row: &Row, term: &str) -> bool {
-    row.item()
-        .is_some_and(|i| contains(&i.group, term) || i.cells.iter().any(|c| contains(&c.text, term)))
 }
 
 /// How well the sources of a kind are reached: the worst of them.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Cell, Column, Pane, PaneId, Summary, Width, contains};
+use super::{Cell, Column, Pane, PaneId, Summary, Width};
 use crate::app::{App, Health, Row};
 use crate::model::{FeedId, Freshness, Kind, Phase, Pod};
 use crate::text;
@@ -27,7 +27,6 @@ pub const PANE: Pane = Pane {
     health,
     compare,
     cells,
-    matches,
     summary,
     empty: "no pods here",
 };
@@ -167,13 +166,6 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
             _ => Cell::muted(""),
         })
         .collect()
-}
-
-fn matches(row: &Row, term: &str) -> bool {
-    let Row::Pod(p) = row else { return false };
-    [&*p.meta.name, &*p.status, &*p.node, &*p.meta.namespace]
-        .iter()
-        .any(|t| contains(t, term))
 }
 
 /// Why a pod that is wrong is so, in the order in which the summary names reasons of one weight.

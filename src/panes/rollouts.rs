@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Cell, Column, Pane, PaneId, Summary, Width, contains};
+use super::{Cell, Column, Pane, PaneId, Summary, Width};
 use crate::app::{App, Health, Row};
 use crate::model::{Kind, RolloutState, Workload};
 use crate::text;
@@ -24,7 +24,6 @@ pub const PANE: Pane = Pane {
     health,
     compare,
     cells,
-    matches,
     summary,
     empty: "no Deployments, StatefulSets or DaemonSets here",
 };
@@ -153,13 +152,6 @@ fn cell(app: &App, w: &Workload, state: &RolloutState, health: Health, column: &
         "age" => Cell::muted(text::age(app.server_now().duration_since(w.meta.created))),
         _ => Cell::muted(""),
     }
-}
-
-fn matches(row: &Row, term: &str) -> bool {
-    let Row::Workload(w) = row else { return false };
-    [&*w.meta.name, w.image(), &*w.meta.namespace, w.kind.api()]
-        .iter()
-        .any(|t| contains(t, term))
 }
 
 fn summary(app: &App) -> Summary {

@@ -348,7 +348,7 @@ fn back(app: &mut App) -> Vec<Effect> {
             return Vec::new();
         }
         if !app.list(app.pane).marks.is_empty() {
-            app.list_mut().marks.clear();
+            app.list_mut().unmark_all();
             return Vec::new();
         }
     }

@@ -113,7 +113,7 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: on_pane,
         run: |app| {
-            app.list_mut().marks.clear();
+            app.list_mut().unmark_all();
             Vec::new()
         },
     },
