@@ -3,6 +3,7 @@
 
 mod cluster;
 mod locks;
+mod memory;
 mod reads;
 mod recorder;
 mod records;
@@ -98,6 +99,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.recall(memory::recall(config.paths.journal().as_deref()));
     person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
@@ -427,6 +429,7 @@ impl Performer {
                 }
                 Effect::Incident(id) => self.link.set_incident(id),
                 Effect::Report(of) => self.report(of),
+                Effect::Remember(kept) => memory::keep(self.journal_dir.as_deref(), *kept),
                 Effect::Record(entry) => self.record(*entry),
                 Effect::Alive(sessions) => self.tell(Msg::Alive {
                     me: person(),

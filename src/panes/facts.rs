@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Cell, Pane};
 use crate::app::filter::{Fact, Facts, Measure, amount};
 use crate::app::{App, ItemRef, Row};
-use crate::model::{ContainerRole, Kind, Pod, Str, Usage};
+use crate::model::{Kind, Pod, Str, Usage};
 
 pub(super) struct RowFacts<'a> {
     pub app: &'a App,
@@ -82,8 +82,8 @@ fn pod<'a>(app: &App, p: &'a Pod, field: &str) -> Fact<'a> {
         "status" => Fact::Text(&p.status),
         "node" => Fact::Text(&p.node),
         "ip" => Fact::Text(&p.ip),
-        "image" => Fact::Text(p.containers.iter().find(|c| !is_init(c.role)).map_or("", |c| &c.image)),
-        "owner" => Fact::Text(p.meta.owner.as_ref().map_or("", |o| &o.name)),
+        "image" => Fact::Text(super::pods::image(p)),
+        "owner" => Fact::Text(super::pods::owner(p)),
         "ready" => Fact::Number(f64::from(p.ready)),
         "restarts" => Fact::Number(f64::from(p.restarts)),
         "age" => Fact::Number(app.server_now().duration_since(p.meta.created).as_secs_f64()),
@@ -91,10 +91,6 @@ fn pod<'a>(app: &App, p: &'a Pod, field: &str) -> Fact<'a> {
         "memory" => used(|u| u.memory),
         _ => Fact::Unknown,
     }
-}
-
-pub(super) const fn is_init(role: ContainerRole) -> bool {
-    matches!(role, ContainerRole::Init)
 }
 
 /// A label of the object that a row shows.

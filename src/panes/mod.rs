@@ -2,6 +2,7 @@
 
 mod alerts;
 mod certificates;
+mod columns;
 mod events;
 mod facts;
 pub mod item;
@@ -12,6 +13,7 @@ mod queues;
 mod redis;
 mod rollouts;
 
+pub use columns::{all_columns, cells_of, columns_of, is_hidden, label_column};
 pub use pods::{Tally, pod_health};
 pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};
@@ -67,6 +69,8 @@ pub struct Column {
     pub right: bool,
     /// Dropped first where it is highest; 0 is never dropped.
     pub priority: u8,
+    /// Shows only when it was chosen.
+    pub wide: bool,
 }
 
 impl Column {
@@ -77,7 +81,14 @@ impl Column {
             width,
             right: false,
             priority,
+            wide: false,
         }
+    }
+
+    #[must_use]
+    pub const fn wide(mut self) -> Self {
+        self.wide = true;
+        self
     }
 
     #[must_use]
@@ -206,25 +217,9 @@ pub fn shows_usage(app: &App) -> bool {
     let beside = !app.zoomed && app.shows_all_panes() && on_deck(app).len() > 1;
     let width = if beside { app.size.0 / 2 } else { app.size.0 };
     // The frame and the mark before a row take five.
-    app.size.0 >= 100 && pods::least_width_with_usage(app) + 5 <= width
-}
-
-/// All columns that the pane's table has.
-pub fn all_columns(app: &App, pane: &Pane) -> Vec<Column> {
-    item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
-}
-
-/// The columns of what the pane shows now.
-pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
-    item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
-}
-
-/// The cells of the columns that fit.
-pub fn cells_of(app: &App, pane: &Pane, row: &Row, columns: &[Column]) -> Vec<Cell> {
-    match row {
-        Row::Item(_) => item::cells(&columns_of(app, pane), row, columns),
-        _ => (pane.cells)(app, row, columns),
-    }
+    let hidden = |id| is_hidden(app, pane(PaneId::Pods), id);
+    let wanted = !(hidden("cpu") && hidden("memory"));
+    wanted && app.size.0 >= 100 && pods::least_width_with_usage(app) + 5 <= width
 }
 
 /// What stands in place of rows.
@@ -320,6 +315,11 @@ pub fn fields(app: &App, pane: &Pane) -> Vec<&'static str> {
     facts::fields(app, pane)
 }
 
+/// The keys of labels that its rows have, the most usual first.
+pub fn label_keys(app: &App, pane: &Pane) -> Vec<String> {
+    facts::label_keys(app, pane)
+}
+
 /// Understands a filter for what the pane shows now.
 ///
 /// # Errors
@@ -352,7 +352,10 @@ fn order(app: &App, pane: &Pane, sort: &Sort, a: &Placed, b: &Placed) -> Orderin
             _ => Ordering::Equal,
         }),
         "name" if a.item().is_none() => by_name(),
-        column => by_rank.then_with(|| (pane.compare)(app, column, a, b)),
+        column => by_rank.then_with(|| match column.strip_prefix("label:") {
+            Some(key) => facts::label(app, a, key).cmp(&facts::label(app, b, key)),
+            None => (pane.compare)(app, column, a, b),
+        }),
     };
     let first = if sort.reverse { first.reverse() } else { first };
     first.then_with(by_name)

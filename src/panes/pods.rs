@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::{Cell, Column, Pane, PaneId, Summary, Width};
 use crate::app::{App, Health, Row};
-use crate::model::{FeedId, Freshness, Kind, Phase, Pod};
+use crate::model::{ContainerRole, FeedId, Freshness, Kind, Phase, Pod};
 use crate::text;
 use crate::theme::Role;
 
@@ -51,6 +51,9 @@ fn columns(app: &App) -> Vec<Column> {
     }
     columns.push(Column::new("node", "NODE", Width::Fixed(16), 5));
     columns.push(Column::new("age", "AGE", Width::Fixed(4), 2).right());
+    columns.push(Column::new("ip", "IP", Width::Fixed(15), 6).wide());
+    columns.push(Column::new("image", "IMAGE", Width::Grow(14, 40), 6).wide());
+    columns.push(Column::new("owner", "OWNER", Width::Grow(16, 32), 6).wide());
     columns
 }
 
@@ -61,7 +64,7 @@ pub fn least_width_with_usage(app: &App) -> u16 {
     };
     let others = columns(app)
         .iter()
-        .filter(|c| c.priority < CPU.priority)
+        .filter(|c| c.priority < CPU.priority && !c.wide)
         .map(least)
         .sum::<u16>();
     others + least(&CPU) - 2
@@ -110,8 +113,23 @@ fn compare(_: &App, column: &str, a: &Row, b: &Row) -> Ordering {
     match column {
         "node" => a.node.cmp(&b.node),
         "status" => a.status.cmp(&b.status),
+        "namespace" => a.meta.namespace.cmp(&b.meta.namespace),
+        "ready" => a.ready.cmp(&b.ready),
+        "ip" => a.ip.cmp(&b.ip),
+        "image" => image(a).cmp(image(b)),
+        "owner" => owner(a).cmp(owner(b)),
         _ => Ordering::Equal,
     }
+}
+
+/// Of the first container that is no init container.
+pub(super) fn image(p: &Pod) -> &str {
+    let main = p.containers.iter().find(|c| c.role != ContainerRole::Init);
+    main.map_or("", |c| &c.image)
+}
+
+pub(super) fn owner(p: &Pod) -> &str {
+    p.meta.owner.as_ref().map_or("", |o| &o.name)
 }
 
 /// Restarts with the time of the last: `7 2h`, so that an old wound does not look like a new one.
@@ -163,6 +181,9 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
             "memory" => Cell::plain(usage.map_or_else(String::new, |u| text::bytes(u.memory))),
             "node" => Cell::muted(&*p.node),
             "age" => Cell::muted(text::age(now.duration_since(p.meta.created))),
+            "ip" => Cell::muted(&*p.ip),
+            "image" => Cell::muted(super::short_image(image(p))),
+            "owner" => Cell::muted(owner(p)),
             _ => Cell::muted(""),
         })
         .collect()

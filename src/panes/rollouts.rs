@@ -43,6 +43,8 @@ fn columns(app: &App) -> Vec<Column> {
     columns.push(Column::new("hpa", "HPA", Width::Fixed(6), 5));
     columns.push(Column::new("by", "BY", Width::Fixed(5), 8));
     columns.push(Column::new("age", "AGE", Width::Fixed(4), 9).right());
+    columns.push(Column::new("kind", "KIND", Width::Fixed(11), 6).wide());
+    columns.push(Column::new("cause", "CHANGE CAUSE", Width::Grow(16, 40), 6).wide());
     columns
 }
 
@@ -93,6 +95,12 @@ fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
         "ready" => a.ready.cmp(&b.ready),
         "revision" => app.world.revision_of(b).cmp(&app.world.revision_of(a)),
         "image" => a.image().cmp(b.image()),
+        "updated" => a.updated.cmp(&b.updated),
+        "available" => a.available.cmp(&b.available),
+        "kind" => a.kind.cmp(&b.kind),
+        "namespace" => a.meta.namespace.cmp(&b.meta.namespace),
+        "cause" => a.change_cause.cmp(&b.change_cause),
+        "state" => state_health(&app.rollout_state(a)).cmp(&state_health(&app.rollout_state(b))),
         _ => Ordering::Equal,
     }
 }
@@ -148,6 +156,8 @@ fn cell(app: &App, w: &Workload, state: &RolloutState, health: Health, column: &
                 Cell::new(format!("{}–{}", h.min, h.max), role)
             },
         ),
+        "kind" => Cell::muted(w.kind.api()),
+        "cause" => Cell::muted(&*w.change_cause),
         "by" => Cell::muted(w.steward.as_ref().map_or("", |s| s.badge())),
         "age" => Cell::muted(text::age(app.server_now().duration_since(w.meta.created))),
         _ => Cell::muted(""),

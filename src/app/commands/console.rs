@@ -333,6 +333,10 @@ fn palette(app: &mut App) -> Vec<Effect> {
     let mut palette = Palette::default();
     palette.refresh(app);
     app.layers.push(Layer::Palette(palette));
+    // They can be gone to from here, once they are read.
+    if app.contexts.is_none() {
+        return vec![Effect::ListContexts];
+    }
     Vec::new()
 }
 
