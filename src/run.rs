@@ -4,6 +4,7 @@
 mod cluster;
 mod desk;
 mod locks;
+mod memory;
 mod performer;
 mod reads;
 mod recorder;
@@ -98,6 +99,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.recall(memory::recall(config.paths.journal().as_deref()));
     person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();

@@ -5,6 +5,7 @@ mod cluster;
 mod company;
 mod console;
 mod dialogs;
+mod finding;
 mod incident;
 mod incident_asks;
 mod lists;
@@ -23,6 +24,7 @@ mod views;
 use super::command::Command;
 
 pub(crate) use cluster::{awaits, offered};
+pub(crate) use logs::open as open_logs;
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
@@ -30,6 +32,7 @@ pub(crate) use runbooks::{open_evidence, ways};
 pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
+    finding::TABLE,
     objects::TABLE,
     statements::TABLE,
     actions::TABLE,
