@@ -8,6 +8,7 @@ mod recorder;
 mod records;
 mod report;
 mod screen;
+mod snapshot;
 pub(crate) mod sources;
 mod spool;
 mod taste;
@@ -32,6 +33,7 @@ use locks::Locks;
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
+pub use snapshot::{Shot, View, snapshot};
 pub use taste::keymap;
 pub use unattended::{Wish, unattended};
 

@@ -132,7 +132,7 @@ pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value))
 }
 
 /// Whether what signals and facts rest on was read, or is known not to come.
-fn seen(app: &App) -> bool {
+pub(super) fn seen(app: &App) -> bool {
     let open =
         |freshness: Option<&Freshness>| matches!(freshness, None | Some(Freshness::Off | Freshness::Syncing { .. }));
     let watches = crate::signal::KINDS

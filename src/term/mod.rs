@@ -15,7 +15,7 @@ pub mod guard;
 pub mod input;
 pub mod screen;
 mod sequence;
-mod sgr;
+pub(crate) mod sgr;
 pub mod tty;
 
 pub use caps::{Caps, Env};
