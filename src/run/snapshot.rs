@@ -1,22 +1,17 @@
 //! `qd snapshot`: the console as it would be drawn once the sources have answered, without a terminal. It is a read-only
 //! console like an observer's: it holds no right to change anything, writes no record and tells nobody that it is there.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::cluster::Link;
-use super::locks::Locks;
-use super::records::Records;
-use super::unattended::seen;
-use super::{Event, Performer, keymap, runbooks, taste};
+use super::desk::Desk;
+use super::taste;
 use crate::app::msg::Connection;
-use crate::app::{Access, App, Msg, Start};
+use crate::app::{App, Msg};
 use crate::config::{Color, Loaded};
-use crate::feed::Inbox;
+use crate::journal::Tail;
 use crate::model::{FeedId, Freshness};
 use crate::panes::{PaneId, pane};
 use crate::theme::{Depth, Theme};
@@ -49,68 +44,34 @@ pub struct Shot {
 ///
 /// # Errors
 /// The configuration permits changes (the caller makes it read-only first), or names a platform that is not there.
-pub async fn snapshot(loaded: Loaded, view: View) -> Result<Shot, String> {
-    let config = loaded.config;
-    if !config.policy.is_read_only() {
+pub async fn snapshot(mut loaded: Loaded, view: View) -> Result<Shot, String> {
+    if !loaded.config.policy.is_read_only() {
         return Err("a picture is taken by a read-only console only".to_owned());
     }
-    let (sender, mut events) = mpsc::channel::<Event>(256);
-    let target = config.target()?;
-    let platform = target.platform.as_deref().and_then(|name| config.platform(name));
-    let (mut app, first) = App::new(Start {
-        now: Timestamp::now(),
-        size: view.size,
-        access: Access::ReadOnly {
-            why: "a picture".to_owned(),
-        },
-        keys: keymap(&config).0,
-        thresholds: config.signals.clone(),
-        books: runbooks(&config).0,
-        sources: platform.map(crate::config::Platform::sources).unwrap_or_default(),
-        context: target.context.clone(),
-        scope: target.scope.clone(),
-    });
+    // Nobody is told of somebody who is gone in a second.
+    loaded.config.spool.path = None;
+    let config = loaded.config.clone();
+    let mut desk = Desk::open(loaded).await?;
+    let (columns, rows) = view.size;
     if let Some(id) = view.pane {
-        app.pane = id;
-        app.zoomed = true;
+        desk.app.pane = id;
+        desk.app.zoomed = true;
     }
-    let inbox = Inbox::new();
-    let mut performer = Performer {
-        link: Link::new(config.clone(), Some(target), inbox.clone(), sender.clone()),
-        sender: sender.clone(),
-        logs: HashMap::new(),
-        journal_dir: None,
-        recorder: None,
-        locks: Locks::new(None, &super::person(), crate::journal::session()),
-        spool: super::spool::SpoolLine::open(None, sender.clone()),
-        quit: false,
-        repaint: false,
-        copies: Vec::new(),
-        suspend: false,
-        login: false,
-        bell: false,
-    };
+    desk.tell(Msg::Resize(columns, rows), Timestamp::now()).await;
     // The incident that is open stands on the screen, too.
-    let _records = Records::start(config.paths.journal().into_iter().collect(), sender);
-    performer.perform(&mut app, first).await;
+    let places: Vec<_> = config.paths.journal().into_iter().collect();
+    let news = tokio::task::spawn_blocking(move || Tail::new(places).look());
+    if let Ok(news) = news.await {
+        desk.tell(Msg::Journal(news), Timestamp::now()).await;
+    }
     let (begun, mut answered) = (Instant::now(), None);
-    loop {
-        let mut effects = Vec::new();
-        tokio::select! {
-            Some(event) = events.recv() => effects = performer.take(&mut app, event),
-            () = inbox.ready() => if let Some(batch) = inbox.drain() {
-                effects = app.update(Msg::World(batch), Timestamp::now());
-            },
-            () = tokio::time::sleep(Duration::from_millis(200)) => effects = app.update(Msg::Tick, Timestamp::now()),
-        }
-        performer.perform(&mut app, effects).await;
-        if answered.is_none() && settled(&app) {
+    while answered.is_none_or(|at: Instant| at.elapsed() < AFTER) && begun.elapsed() < DEADLINE {
+        desk.turn().await;
+        if answered.is_none() && settled(&desk) {
             answered = Some(Instant::now());
         }
-        if answered.is_some_and(|at| at.elapsed() >= AFTER) || begun.elapsed() >= DEADLINE {
-            break;
-        }
     }
+    let mut app = desk.into_app();
     app.update(Msg::Tick, Timestamp::now());
     // What passes by on its own says nothing in a picture.
     app.toasts.clear();
@@ -131,17 +92,15 @@ pub async fn snapshot(loaded: Loaded, view: View) -> Result<Shot, String> {
 }
 
 /// Whether everything that is shown was read, or is known not to come.
-fn settled(app: &App) -> bool {
-    let journal = app.recorded.read;
-    let sources = app.sources.iter().all(|id| {
-        !matches!(
-            app.world.sources.reach.get(id),
-            None | Some(Freshness::Off | Freshness::Syncing { .. })
-        )
-    });
+fn settled(desk: &Desk) -> bool {
+    let app = &desk.app;
     match &app.connection {
         Connection::Starting | Connection::Connecting { .. } => false,
-        Connection::Missing { .. } | Connection::Failed { .. } | Connection::NeedsLogin { .. } => journal && sources,
+        Connection::Missing { .. } | Connection::Failed { .. } | Connection::NeedsLogin { .. } => {
+            let open =
+                |state: Option<&Freshness>| matches!(state, None | Some(Freshness::Off | Freshness::Syncing { .. }));
+            !app.sources.iter().any(|id| open(app.world.sources.reach.get(id)))
+        }
         Connection::Connected { .. } => {
             let open = |kind| {
                 matches!(
@@ -150,7 +109,7 @@ fn settled(app: &App) -> bool {
                 )
             };
             let shown = pane(app.pane).wants.iter().chain(pane(app.pane).kinds);
-            journal && seen(app) && !shown.copied().any(open)
+            desk.seen() && !shown.copied().any(open)
         }
     }
 }

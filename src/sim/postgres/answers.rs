@@ -46,6 +46,7 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
         .split_once("/* qd:")
         .and_then(|(_, rest)| rest.split_once(" */"))
         .map_or("", |(id, _)| id);
+    db.changes += u64::from(changes(id, sql));
     let rows = match id {
         "" => return plain(db, caller, sql, now),
         "server" => vec![server(db, caller)],
@@ -100,6 +101,19 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
         columns: vec!["row"],
         rows,
     }
+}
+
+/// Whether a statement is one that changes something, whatever becomes of it.
+fn changes(id: &str, sql: &str) -> bool {
+    let words = psql::normal(sql);
+    let begins = [
+        "vacuum",
+        "analyze",
+        "reindex",
+        "select pg_terminate_backend(",
+        "select pg_cancel_backend(",
+    ];
+    matches!(id, "signal" | "reset") || id.is_empty() && begins.iter().any(|b| words.starts_with(b))
 }
 
 /// Without an id: what is plain enough to be known by its text.
