@@ -123,6 +123,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     }
     performer.perform(&mut app, first).await;
     let mut last_data = tokio::time::Instant::now();
+    // Something that a person did is not on the screen yet.
+    let mut urgent = false;
     while !performer.quit {
         let now = Timestamp::now();
         let tick = app
@@ -150,6 +152,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             inputs = painter.input() => {
                 match inputs {
                     Ok(inputs) => for msg in inputs {
+                        urgent = true;
                         // For the test of what a panic leaves behind; a release does not have it.
                         #[cfg(debug_assertions)]
                         fault_for_test();
@@ -202,11 +205,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             painter.bell();
         }
         app.dirty |= painter.restyled();
-        if app.dirty
-            && let Err(why) = painter.draw(&mut app)
-        {
-            tracing::warn!("the terminal is gone: {why}");
-            break;
+        if app.dirty && painter.may_draw(urgent) {
+            urgent = false;
+            if let Err(why) = painter.draw(&mut app) {
+                tracing::warn!("the terminal is gone: {why}");
+                break;
+            }
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.

@@ -77,8 +77,8 @@ async fn run(cli: Cli) -> ExitCode {
                 Ok(())
             }
         },
-        Some(Command::Completions { shell }) => completions::script(shell).map(|text| say(text)),
-        Some(Command::Man) => completions::man().map(|text| say(text)),
+        Some(Command::Completions { shell }) => completions::script(shell).map(say),
+        Some(Command::Man) => completions::man().map(say),
         Some(Command::Check(args)) => return check(cli.options, args).await,
         Some(Command::Init(args)) => return init::init(cli.options, &args).await,
         Some(Command::Keys) => {

@@ -51,7 +51,7 @@ pub async fn snapshot(mut loaded: Loaded, view: View) -> Result<Shot, String> {
     // Nobody is told of somebody who is gone in a second.
     loaded.config.spool.path = None;
     let config = loaded.config.clone();
-    let mut desk = Desk::open(loaded).await?;
+    let mut desk = Box::pin(Desk::open(loaded)).await?;
     let (columns, rows) = view.size;
     if let Some(id) = view.pane {
         desk.app.pane = id;
