@@ -11,6 +11,7 @@ mod recorder;
 mod records;
 mod report;
 mod screen;
+mod snapshot;
 pub(crate) mod sources;
 mod spool;
 mod taste;
@@ -32,6 +33,7 @@ use performer::Performer;
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
+pub use snapshot::{Shot, View, snapshot};
 pub use taste::keymap;
 pub use unattended::{Wish, unattended};
 pub use without_screen::{Next, without_screen};
@@ -123,6 +125,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     }
     performer.perform(&mut app, first).await;
     let mut last_data = tokio::time::Instant::now();
+    // Something that a person did is not on the screen yet.
+    let mut urgent = false;
     while !performer.quit {
         let now = Timestamp::now();
         let tick = app
@@ -150,6 +154,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             inputs = painter.input() => {
                 match inputs {
                     Ok(inputs) => for msg in inputs {
+                        urgent = true;
                         // For the test of what a panic leaves behind; a release does not have it.
                         #[cfg(debug_assertions)]
                         fault_for_test();
@@ -202,11 +207,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             painter.bell();
         }
         app.dirty |= painter.restyled();
-        if app.dirty
-            && let Err(why) = painter.draw(&mut app)
-        {
-            tracing::warn!("the terminal is gone: {why}");
-            break;
+        if app.dirty && painter.may_draw(urgent) {
+            urgent = false;
+            if let Err(why) = painter.draw(&mut app) {
+                tracing::warn!("the terminal is gone: {why}");
+                break;
+            }
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.
