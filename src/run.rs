@@ -3,6 +3,7 @@
 
 mod cluster;
 mod locks;
+mod opening;
 mod reads;
 mod recorder;
 mod records;
@@ -29,10 +30,11 @@ use crate::feed::Inbox;
 use crate::journal::{Entry, RecordKind};
 use cluster::{Link, LinkEvent};
 use locks::Locks;
+use opening::{in_one, person, runbooks};
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
-pub use taste::keymap;
+pub use taste::{Keys, keymap};
 pub use unattended::{Wish, unattended};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
@@ -59,7 +61,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     // Before anything is switched on in the terminal: a signal must not end the process with it still on.
     let mut signals = screen::Signals::new()?;
     let (mut painter, theme_problems) = Painter::enter(&config)?;
-    let (keys, key_notices) = keymap(&config);
+    let Keys {
+        map: keys,
+        notices: key_notices,
+        ..
+    } = keymap(&config);
     let mut notices = in_one(loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect());
     notices.extend(in_one(theme_problems));
     notices.extend(in_one(key_notices));
@@ -99,6 +105,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
     person().clone_into(&mut app.recorded.me);
+    app.taste = taste::taste(&config, painter.is_remote());
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();
@@ -118,7 +125,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         copies: Vec::new(),
         suspend: false,
         login: false,
-        bell: false,
+        call: None,
+        theme: None,
         spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
     };
     if let Some(path) = config.follow.clone() {
@@ -168,7 +176,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                     Ok(inputs) => for msg in inputs {
                         // For the test of what a panic leaves behind; a release does not have it.
                         #[cfg(debug_assertions)]
-                        fault_for_test();
+                        opening::fault_for_test();
                         effects.extend(app.update(msg, Timestamp::now()));
                     },
                     // The terminal is gone: leave as for a hang-up.
@@ -214,8 +222,13 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 );
             }
         }
-        if std::mem::take(&mut performer.bell) {
-            painter.bell();
+        if let Some(words) = performer.call.take() {
+            painter.call(&words);
+        }
+        if let Some(name) = performer.theme.take() {
+            for notice in painter.wear(&config, &name) {
+                app.update(Msg::Notice(notice), Timestamp::now());
+            }
         }
         app.dirty |= painter.restyled();
         if app.dirty
@@ -232,42 +245,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     settle(performer.link.in_flight(), &mut signals).await;
     performer.end().await;
     Ok(())
-}
-
-/// Who sits here, as the journal names them.
-fn person() -> String {
-    let who = crate::journal::Who::here("", crate::journal::Mode::Live);
-    who.actor.person().to_owned()
-}
-
-/// The built-in runbooks and the user's, and what is wrong with the latter.
-fn runbooks(config: &crate::config::Config) -> (crate::runbook::Library, Vec<Notice>) {
-    let mut books = crate::runbook::Library::built_in();
-    let mut notices = Vec::new();
-    for file in crate::config::runbooks(&config.paths) {
-        let name = file.path.display().to_string();
-        match file.text {
-            Ok(text) => {
-                let problems = books.add(&name, &text.unwrap_or_default());
-                notices.extend(in_one(problems.iter().map(|p| Notice::error(p.to_string())).collect()));
-            }
-            Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
-        }
-    }
-    (books, notices)
-}
-
-/// One note of what is wrong with a file, so that the next file's has room too; the log has them all.
-fn in_one(notices: Vec<Notice>) -> Vec<Notice> {
-    for notice in &notices {
-        tracing::warn!("{}", notice.text);
-    }
-    let more = notices.len().saturating_sub(1);
-    let mut first: Vec<Notice> = notices.into_iter().take(1).collect();
-    if let Some(notice) = first.first_mut().filter(|_| more > 0) {
-        notice.text = format!("{} (and {more} more: see the log)", notice.text);
-    }
-    first
 }
 
 /// Waits until what was sent has its answer on record; a second signal ends the waiting.
@@ -288,15 +265,6 @@ async fn settle(mut in_flight: tokio::sync::watch::Receiver<usize>, signals: &mu
     }
 }
 
-#[cfg(debug_assertions)]
-#[allow(clippy::panic)]
-fn fault_for_test() {
-    assert!(
-        std::env::var_os("QUARTERDECK_TEST_PANIC").is_none(),
-        "QUARTERDECK_TEST_PANIC is set"
-    );
-}
-
 /// Performs effects.
 struct Performer {
     link: Link,
@@ -309,7 +277,10 @@ struct Performer {
     repaint: bool,
     suspend: bool,
     login: bool,
-    bell: bool,
+    /// The terminal rings, and says this.
+    call: Option<String>,
+    /// Another theme is put on.
+    theme: Option<String>,
     copies: Vec<String>,
     spool: spool::SpoolLine,
 }
@@ -346,6 +317,15 @@ impl Performer {
         });
     }
 
+    /// The keymap's files, read again.
+    fn keymap(&self) -> Msg {
+        let read = keymap(self.link.config());
+        Msg::Keymap {
+            map: read.is_as_asked.then(|| Box::new(read.map)),
+            notices: in_one(read.notices),
+        }
+    }
+
     fn tell(&self, msg: Msg) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -360,12 +340,18 @@ impl Performer {
                 Effect::Quit => self.quit = true,
                 Effect::Suspend => self.suspend = true,
                 Effect::Repaint => self.repaint = true,
-                Effect::Bell => self.bell = true,
+                Effect::Call { occasion, words } => {
+                    if taste::rings(&self.link.config().ui, occasion) {
+                        self.call = Some(words);
+                    }
+                }
+                Effect::Theme(name) => self.theme = Some(name),
                 Effect::Copy(text) => self.copies.push(text),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
                 Effect::LookAgain => self.link.look_again(),
                 Effect::Login => self.login = true,
+                Effect::LoadKeymap => queue.extend(app.update(self.keymap(), Timestamp::now())),
                 Effect::ListContexts => {
                     let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
                     let sender = self.sender.clone();

@@ -50,7 +50,7 @@ pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value))
         now: Timestamp::now(),
         size: (80, 24),
         access,
-        keys: keymap(&config).0,
+        keys: keymap(&config).map,
         thresholds: config.signals.clone(),
         books: runbooks(&config).0,
         sources: platform.map(crate::config::Platform::sources).unwrap_or_default(),
@@ -75,7 +75,8 @@ pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value))
         copies: Vec::new(),
         suspend: false,
         login: false,
-        bell: false,
+        call: None,
+        theme: None,
     };
     let recorder = Recorder::start(sender.clone(), std::sync::Arc::default());
     performer.link.record_with(recorder.clone());

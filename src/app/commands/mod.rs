@@ -16,6 +16,7 @@ mod prompts;
 mod runbooks;
 mod sources;
 mod statements;
+mod taste;
 mod typed;
 mod unfinished;
 mod views;
@@ -29,6 +30,7 @@ pub(crate) use runbooks::{open_evidence, ways};
 /// All tables, in the order of the help.
 pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
+    taste::TABLE,
     lists::TABLE,
     objects::TABLE,
     statements::TABLE,
