@@ -208,6 +208,30 @@ pub fn help(keymap: &Keymap, vocabulary: Vocabulary<'_>, contexts: &[&str]) -> V
     sections
 }
 
+/// The commands without a key anywhere: the palette's keys, and the name to type there.
+pub fn nameless(keymap: &Keymap, vocabulary: Vocabulary<'_>, palette: String) -> Option<Section> {
+    let bound: Vec<&str> = keymap
+        .contexts()
+        .flat_map(|context| keymap.bindings(context))
+        .map(|(_, id)| id)
+        .collect();
+    let rows: Vec<Row> = vocabulary
+        .commands
+        .iter()
+        .filter(|row| !bound.contains(&row.id))
+        .map(|row| Row {
+            keys: vec![format!("{palette} {}", row.id.replace(['.', '_'], " "))],
+            id: Some(row.id),
+            doc: row.doc.to_owned(),
+        })
+        .collect();
+    (!rows.is_empty()).then_some(Section {
+        context: "",
+        title: "By name",
+        rows,
+    })
+}
+
 /// The sequences that run each command in these contexts, the shortest first: the palette's key column.
 pub fn reverse(keymap: &Keymap, contexts: &[&str]) -> BTreeMap<&'static str, Vec<Vec<Chord>>> {
     let mut map: BTreeMap<&'static str, Vec<Vec<Chord>>> = BTreeMap::new();
