@@ -465,7 +465,7 @@ mod tests {
             ("inherits = \"vi\"", "mine.toml:1:12: no keymap `vi` to inherit"),
             (
                 "[plan]\nesc = \"plan.next\"\n\"ctrl-c\" = false",
-                "mine.toml:2:1: `plan.cancel` has no key left",
+                "mine.toml:3:1: `plan.cancel` has no key left",
             ),
             (
                 "[list]\nZ = \"list.up\"\n[global]\n\"Z Z\" = \"app.quit\"\n[strip]\nZ = \"strip.up\"\n[view]\nZ = false\n\
