@@ -32,6 +32,7 @@ mod row;
 pub mod runs;
 pub mod strip;
 mod subjects;
+pub mod taste;
 pub mod unattended;
 pub mod unfinished;
 mod update;
@@ -60,6 +61,7 @@ pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
+pub use taste::Occasion;
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,6 +128,7 @@ pub struct App {
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
+    pub taste: taste::Taste,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -183,6 +186,7 @@ impl App {
             finding: finding::Finding::default(),
             contexts: None,
             bastion: bastion::Bastion::default(),
+            taste: taste::Taste::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,

@@ -51,7 +51,7 @@ impl Desk {
             now: Timestamp::now(),
             size: (80, 24),
             access,
-            keys: keymap(&config).0,
+            keys: keymap(&config).map,
             thresholds: config.signals.clone(),
             books: runbooks(&config).0,
             sources: platform.map(crate::config::Platform::sources).unwrap_or_default(),

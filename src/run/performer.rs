@@ -30,7 +30,10 @@ pub(super) struct Performer {
     pub repaint: bool,
     pub suspend: bool,
     pub login: bool,
-    pub bell: bool,
+    /// The terminal rings, and says this.
+    pub call: Option<String>,
+    /// Another theme is put on.
+    pub theme: Option<String>,
     pub copies: Vec<String>,
     pub spool: spool::SpoolLine,
 }
@@ -50,7 +53,8 @@ impl Performer {
             copies: Vec::new(),
             suspend: false,
             login: false,
-            bell: false,
+            call: None,
+            theme: None,
             spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
         }
     }
@@ -86,6 +90,15 @@ impl Performer {
         });
     }
 
+    /// The keymap's files, read again.
+    fn keymap(&self) -> Msg {
+        let read = super::keymap(self.link.config());
+        Msg::Keymap {
+            map: read.is_as_asked.then(|| Box::new(read.map)),
+            notices: super::in_one(read.notices),
+        }
+    }
+
     fn tell(&self, msg: Msg) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -100,12 +113,18 @@ impl Performer {
                 Effect::Quit => self.quit = true,
                 Effect::Suspend => self.suspend = true,
                 Effect::Repaint => self.repaint = true,
-                Effect::Bell => self.bell = true,
+                Effect::Call { occasion, words } => {
+                    if super::taste::rings(&self.link.config().ui, occasion) {
+                        self.call = Some(words);
+                    }
+                }
+                Effect::Theme(name) => self.theme = Some(name),
                 Effect::Copy(text) => self.copies.push(text),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
                 Effect::LookAgain => self.link.look_again(),
                 Effect::Login => self.login = true,
+                Effect::LoadKeymap => queue.extend(app.update(self.keymap(), Timestamp::now())),
                 Effect::ListContexts => {
                     let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
                     let sender = self.sender.clone();

@@ -17,6 +17,7 @@ mod prompts;
 mod runbooks;
 mod sources;
 mod statements;
+mod taste;
 mod typed;
 mod unfinished;
 mod views;
@@ -31,6 +32,7 @@ pub(crate) use runbooks::{open_evidence, ways};
 /// All tables, in the order of the help.
 pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
+    taste::TABLE,
     lists::TABLE,
     finding::TABLE,
     objects::TABLE,

@@ -25,7 +25,17 @@ pub(super) const TABLE: &[Command] = &[
         short: "cancel",
         group: G,
         when: always,
-        run: |app| app.pop_layer(),
+        run: |app| match app.layers.last() {
+            Some(Layer::Picker(Picker {
+                purpose: PickerFor::Theme { was },
+                ..
+            })) => {
+                let was = was.clone();
+                app.layers.pop();
+                app.theme_not_chosen(was)
+            }
+            _ => app.pop_layer(),
+        },
     },
     Command {
         id: "picker.down",
@@ -37,7 +47,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -50,7 +60,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(-1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -122,6 +132,7 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 None => Vec::new(),
             }
         }
+        PickerFor::Theme { .. } => app.theme_chosen(value),
         PickerFor::Incident(pick) => match value {
             Some(value) => super::incident_asks::chosen(app, pick, &value),
             None => Vec::new(),
