@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::command;
 use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
 use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
-use super::{App, Focus, Layer, Toast};
+use super::{App, Focus, Layer, Occasion, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
 use crate::keys::{Chord, Key, Resolved};
@@ -51,6 +51,7 @@ impl App {
                 super::commands::fill_contexts(self);
                 Vec::new()
             }
+            Msg::Keymap { map, notices } => self.keymap_read(map, notices),
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
             Msg::Approval { run, event } => self.run_event(run, event),
@@ -101,6 +102,7 @@ impl App {
             }
         };
         if self.judged_at == Some(now) {
+            effects.extend(self.call_for_signals());
             effects.extend(self.watch_for_record());
         }
         effects.extend(self.tag());
@@ -133,7 +135,9 @@ impl App {
         let now = self.now;
         self.toasts.retain(|t| t.until.is_none_or(|until| until > now));
         self.dirty |= before != self.toasts.len();
-        if !self.pending.is_empty() || self.activities.iter().any(super::Activity::is_live) {
+        // What counts seconds is drawn anew each time; for who wants stillness, now and then.
+        let counts = !self.taste.still || now.as_second().rem_euclid(10) == 0;
+        if !self.pending.is_empty() || counts && self.activities.iter().any(super::Activity::is_live) {
             self.dirty = true;
         }
         // States that time alone changes (a deadline, an age) are judged anew with the minute.
@@ -206,9 +210,7 @@ impl App {
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
-            if !self.terminal_focused {
-                effects.push(Effect::Bell);
-            }
+            effects.extend(self.call(Occasion::Finished, format!("{}: {}", activity.title, activity.line)));
         }
         effects
     }
@@ -332,6 +334,7 @@ impl App {
                 let changed = picker.field.input(chord);
                 if changed {
                     picker.cursor = 0;
+                    return self.preview_theme();
                 }
             }
             Some(Layer::Approval(layer)) => layer.type_in(chord, now),
@@ -408,12 +411,7 @@ impl App {
         };
         let text = prompt.field.text().to_owned();
         match prompt.purpose {
-            PromptFor::Filter => {
-                let list = self.list_mut();
-                list.filter = text;
-                list.release();
-                self.refresh_pane();
-            }
+            PromptFor::Filter => self.filter_typed(text),
             PromptFor::LogFilter => {
                 if let Some(Layer::Logs(logs)) = self.layers.iter_mut().rev().nth(1) {
                     logs.only = text.to_lowercase();

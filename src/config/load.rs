@@ -388,6 +388,7 @@ impl Load {
         let options = &inputs.options;
         for (flag, section, key, value) in [
             ("--theme", "ui", "theme", &options.theme),
+            ("--keymap", "ui", "keymap", &options.keymap),
             ("--color", "ui", "color", &options.color),
             ("--symbols", "ui", "symbols", &options.symbols),
             ("--log-level", "log", "level", &options.log_level),
@@ -395,6 +396,9 @@ impl Load {
             if let Some(value) = value {
                 self.set(&Layer::Flag(flag), section, key, value.as_str().into());
             }
+        }
+        if options.no_motion {
+            self.set(&Layer::Flag("--no-motion"), "ui", "motion", false.into());
         }
         if options.read_only {
             let policy = PolicyIn {

@@ -1,15 +1,12 @@
 //! The console without a terminal: the same state, the same performer of effects, the same pipeline and journal. Messages
 //! come from whoever holds it instead of from keys on a tty.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::cluster::Link;
-use super::locks::Locks;
 use super::recorder::Recorder;
 use super::{ANSWER_WITHIN, Event, Performer, keymap, runbooks};
 use crate::app::msg::Connection;
@@ -54,7 +51,7 @@ impl Desk {
             now: Timestamp::now(),
             size: (80, 24),
             access,
-            keys: keymap(&config).0,
+            keys: keymap(&config).map,
             thresholds: config.signals.clone(),
             books: runbooks(&config).0,
             sources: platform.map(crate::config::Platform::sources).unwrap_or_default(),
@@ -62,25 +59,7 @@ impl Desk {
             scope: target.scope.clone(),
         });
         let inbox = Inbox::new();
-        let mut performer = Performer {
-            link: Link::new(config.clone(), Some(target), inbox.clone(), sender.clone()),
-            sender: sender.clone(),
-            logs: HashMap::new(),
-            journal_dir: config.paths.journal(),
-            recorder: None,
-            locks: Locks::new(
-                config.paths.state.clone().filter(|_| !config.policy.is_read_only()),
-                &super::person(),
-                crate::journal::session(),
-            ),
-            spool: super::spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
-            quit: false,
-            repaint: false,
-            copies: Vec::new(),
-            suspend: false,
-            login: false,
-            bell: false,
-        };
+        let mut performer = Performer::new(&config, Some(target), &inbox, &sender);
         let recorder = Recorder::start(sender, std::sync::Arc::default());
         performer.link.record_with(recorder.clone());
         performer.recorder = Some(recorder.clone());
@@ -140,7 +119,8 @@ impl Desk {
         }
     }
 
-    fn seen(&self) -> bool {
+    /// Whether what signals and facts rest on was read, or is known not to come.
+    pub fn seen(&self) -> bool {
         let open = |freshness: Option<&Freshness>| {
             matches!(freshness, None | Some(Freshness::Off | Freshness::Syncing { .. }))
         };
@@ -154,6 +134,11 @@ impl Desk {
             reach => !open(reach),
         });
         watches && sources
+    }
+
+    /// Ends it, and hands over what it knows.
+    pub fn into_app(self) -> App {
+        self.app
     }
 
     /// Lets go: what was sent gets its answer on record, if it comes in time.

@@ -1,6 +1,5 @@
 //! The terminal as the loop sees it: input as messages, frames out, signals.
 
-use std::fs::File;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -11,26 +10,39 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::taste;
 use crate::app::{App, Msg, Notice};
 use crate::config::{Color, Config, Symbols as WantedSymbols};
-use crate::term::caps::{Caps, Env};
+use crate::term::caps::{self, Caps, Env};
+use crate::term::flow::Flow;
 use crate::term::guard::{Guard, raise_stop};
 use crate::term::input::{Decoder, Input, PasteDropped, Reply};
+use crate::term::out::Out;
 use crate::term::screen::Screen;
 use crate::term::tty::{self, Tty};
+use crate::theme::colour::Rgb;
 use crate::theme::{Depth, Glyphs, Symbols, Theme};
 use crate::ui::{self, Look};
 
 pub struct Painter {
     guard: Guard,
-    terminal: Terminal<Screen<File>>,
+    terminal: Terminal<Screen<Out>>,
+    /// What is on its way over a slow link.
+    flow: Flow,
     tty: Tty,
     decoder: Decoder,
     caps: Caps,
     theme: Theme,
-    /// The terminal's background decides between the dark and the light theme.
-    follows_terminal: bool,
+    /// The terminal's background, as far as it is known.
+    background: Option<Rgb>,
+    /// Which theme is asked for, by whose configuration.
+    wanted: (Config, String),
+    /// What the terminal's title says, where it is asked for.
+    title: Option<String>,
+    notify: bool,
     restyled: bool,
     size: (u16, u16),
 }
+
+/// As long as answers of the terminal are waited for before somebody else gets it: a round trip over a bad link.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(1500);
 
 /// What a signal means.
 pub enum Seen {
@@ -74,7 +86,7 @@ impl Signals {
 }
 
 /// The capabilities that the configuration and the environment give.
-fn caps(config: &Config) -> Caps {
+fn capabilities(config: &Config) -> Caps {
     let depth = match config.ui.color {
         Color::Auto => None,
         Color::Truecolor => Some(Depth::True),
@@ -93,26 +105,34 @@ fn caps(config: &Config) -> Caps {
 impl Painter {
     /// Takes the terminal. With it comes what is wrong with the theme that was asked for.
     pub fn enter(config: &Config) -> anyhow::Result<(Self, Vec<Notice>)> {
-        let caps = caps(config);
-        let (theme, notices) = taste::theme(config, caps.depth);
-        let follows_terminal = taste::follows_terminal(config) && !caps.dumb;
+        let caps = capabilities(config);
+        let background = env_background();
+        let (theme, notices) = taste::theme(config, &config.ui.theme, caps.depth, background);
         let term = std::env::var("TERM").ok();
         let log = config.paths.log();
         let guard = Guard::enter(term.as_deref(), config.ui.mouse, log.as_deref())?;
-        let out = tty::output()?;
-        let size = tty::size(&out);
-        let mut terminal = Terminal::new(Screen::new(out, size, caps.depth, caps.glyphs))?;
-        if follows_terminal {
+        let size = tty::size(&tty::output()?);
+        let mut terminal = Terminal::new(Screen::new(Out::open()?, size, caps.depth, caps.glyphs))?;
+        // On this machine a frame is seen as soon as it was taken; over a link it may be seconds behind.
+        if caps.ssh {
+            terminal.backend_mut().ask_after_frames();
+        }
+        // Asked before the first frame and never waited for: the answer, if one comes, is input like any other.
+        if caps.depth != Depth::Mono {
             terminal.backend_mut().ask_background()?;
         }
         let painter = Self {
             guard,
             terminal,
+            flow: Flow::default(),
             tty: Tty::open()?,
             decoder: Decoder::new(caps.hold()),
             caps,
             theme,
-            follows_terminal,
+            background,
+            wanted: (config.clone(), config.ui.theme.clone()),
+            title: config.ui.title.then(String::new),
+            notify: config.ui.notify,
             restyled: false,
             size: (size.width, size.height),
         };
@@ -124,12 +144,26 @@ impl Painter {
         std::mem::take(&mut self.restyled)
     }
 
-    fn answered(&mut self, background: (u8, u8, u8)) {
-        let theme = taste::theme_for(background, self.caps.depth);
-        if self.follows_terminal && theme != self.theme {
+    fn answered(&mut self, background: Rgb) {
+        self.background = Some(background);
+        let (config, name) = self.wanted.clone();
+        self.wear(&config, &name);
+    }
+
+    /// Puts a theme on; tells what is wrong with it.
+    pub fn wear(&mut self, config: &Config, name: &str) -> Vec<Notice> {
+        name.clone_into(&mut self.wanted.1);
+        let (theme, notices) = taste::theme(config, name, self.caps.depth, self.background);
+        if theme != self.theme {
             self.theme = theme;
             self.restyled = true;
         }
+        notices
+    }
+
+    /// Every byte goes through SSH.
+    pub const fn is_remote(&self) -> bool {
+        self.caps.ssh
     }
 
     pub const fn size(&self) -> (u16, u16) {
@@ -151,7 +185,16 @@ impl Painter {
         self.size
     }
 
+    /// Whether a frame would be seen soon: not while the terminal has not taken the last one, nor, over a slow link, while
+    /// much is on its way. What is not drawn now is drawn later as it is then: no frame ever waits in a queue of ours.
+    /// `urgent`: it shows what a key did.
+    pub fn may_draw(&mut self, urgent: bool) -> bool {
+        let behind = self.terminal.backend().writer().behind();
+        behind == 0 && (!self.caps.ssh || self.flow.is_free(urgent, Instant::now()))
+    }
+
     pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        let before = self.terminal.backend().bytes_written();
         ui::fit(app);
         let look = Look {
             theme: &self.theme,
@@ -159,6 +202,17 @@ impl Painter {
         };
         self.terminal.draw(|frame| ui::view(app, look, frame))?;
         app.dirty = false;
+        if let Some(shown) = &mut self.title {
+            let title = app.title();
+            if *shown != title {
+                self.terminal.backend_mut().title(&title)?;
+                *shown = title;
+            }
+        }
+        let bytes = self.terminal.backend().bytes_written() - before;
+        if self.caps.ssh && bytes > 0 {
+            self.flow.sent(bytes, Instant::now());
+        }
         Ok(())
     }
 
@@ -167,18 +221,28 @@ impl Painter {
         let _ = self.terminal.clear();
     }
 
-    /// The next input as messages. Loses nothing when the future is dropped.
+    /// The next input as messages; none, when the terminal has come so far that something may be drawn again. Loses nothing
+    /// when the future is dropped.
     pub async fn input(&mut self) -> io::Result<Vec<Msg>> {
         let mut bytes = [0u8; 4096];
         loop {
             let deadline = self.decoder.deadline();
+            let given_up = self.flow.deadline().filter(|at| *at > Instant::now());
+            let out = self.terminal.backend_mut().writer_mut();
+            let behind = out.behind() > 0;
             let inputs = tokio::select! {
                 n = self.tty.read(&mut bytes) => match n? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                     n => self.decoder.feed(bytes.get(..n).unwrap_or(&[]), Instant::now()),
                 },
                 () = sleep_until(deadline) => self.decoder.tick(Instant::now()),
+                taken = out.drained(), if behind => {
+                    taken?;
+                    return Ok(Vec::new());
+                }
+                () = sleep_until(given_up) => return Ok(Vec::new()),
             };
+            let mut come = false;
             let mut msgs = Vec::with_capacity(inputs.len());
             for input in inputs {
                 match input {
@@ -187,10 +251,14 @@ impl Painter {
                     Input::Focus(focused) => msgs.push(Msg::Focus(focused)),
                     Input::PasteDropped(why) => msgs.push(Msg::Notice(Notice::error(dropped(why)))),
                     Input::Reply(Reply::Background(r, g, b)) => self.answered((r, g, b)),
+                    Input::Reply(Reply::Status) => {
+                        self.flow.answered();
+                        come = true;
+                    }
                     Input::Reply(Reply::Attributes) | Input::Mouse(_) => {}
                 }
             }
-            if !msgs.is_empty() || self.restyled {
+            if !msgs.is_empty() || self.restyled || come {
                 return Ok(msgs);
             }
         }
@@ -200,12 +268,39 @@ impl Painter {
         self.terminal.backend_mut().copy(text, self.caps.tmux)
     }
 
-    pub fn bell(&mut self) {
-        let _ = self.terminal.backend_mut().bell();
+    /// Rings; where it is asked for, the terminal is told why.
+    pub fn call(&mut self, words: &str) {
+        let screen = self.terminal.backend_mut();
+        let _ = screen.bell();
+        if self.notify {
+            let _ = screen.notify(words);
+        }
     }
 
+    /// Gives the terminal to somebody else.
     pub fn suspend(&mut self) {
+        self.quiet();
         let _ = self.guard.suspend();
+    }
+
+    /// Waits a moment for answers of the terminal that are on their way: they are not for the shell, nor for another
+    /// program. What was not sent yet is not sent any more.
+    fn quiet(&mut self) {
+        let end = Instant::now() + ANSWERS_WITHIN;
+        let mut bytes = [0u8; 256];
+        while self.flow.expects() && Instant::now() < end {
+            match self.tty.read_now(&mut bytes) {
+                Ok(n @ 1..) => {
+                    let inputs = self.decoder.feed(bytes.get(..n).unwrap_or(&[]), Instant::now());
+                    let answers = inputs.iter().filter(|i| matches!(i, Input::Reply(Reply::Status)));
+                    answers.for_each(|_| self.flow.answered());
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(Duration::from_millis(10)),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        self.flow.forget();
+        self.terminal.backend_mut().writer_mut().forget();
     }
 
     pub fn resume(&mut self) {
@@ -220,9 +315,15 @@ impl Painter {
         self.resized();
     }
 
-    pub fn leave(self) {
+    pub fn leave(mut self) {
+        self.quiet();
         let _ = self.guard.leave();
     }
+}
+
+/// The background as the environment tells it, until the terminal does: rxvt, Konsole and others set COLORFGBG.
+fn env_background() -> Option<Rgb> {
+    caps::background(&Env::from_os())
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

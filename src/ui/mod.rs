@@ -221,9 +221,9 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     }
     chrome::toasts(app, look, parts.body, buf);
     dialogs::which_key(app, look, parts.body, buf);
-    if let Some(at) = cursor {
-        frame.set_cursor_position(at);
-    }
+    look.theme.paint(&mut frame.buffer_mut().content);
+    // What is read aloud, or enlarged, follows the cursor: it is always somewhere.
+    frame.set_cursor_position(cursor.unwrap_or(Position::new(parts.body.x, parts.body.y)));
 }
 
 fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Buffer) -> Option<Position> {

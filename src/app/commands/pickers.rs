@@ -25,7 +25,17 @@ pub(super) const TABLE: &[Command] = &[
         short: "cancel",
         group: G,
         when: always,
-        run: |app| app.pop_layer(),
+        run: |app| match app.layers.last() {
+            Some(Layer::Picker(Picker {
+                purpose: PickerFor::Theme { was },
+                ..
+            })) => {
+                let was = was.clone();
+                app.layers.pop();
+                app.theme_not_chosen(was)
+            }
+            _ => app.pop_layer(),
+        },
     },
     Command {
         id: "picker.down",
@@ -37,7 +47,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -50,7 +60,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(-1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -65,7 +75,7 @@ pub(super) const TABLE: &[Command] = &[
 
 fn mark(app: &mut App) -> Vec<Effect> {
     if let Some(Layer::Picker(p)) = app.layers.last_mut()
-        && p.purpose == PickerFor::Namespaces
+        && matches!(p.purpose, PickerFor::Namespaces | PickerFor::Columns)
     {
         p.mark();
     }
@@ -113,6 +123,16 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 scope: Some(scope),
             }]
         }
+        PickerFor::Columns => super::finding::take_columns(app, &picker),
+        PickerFor::Sort => super::finding::take_sort(app, &value.unwrap_or_default()),
+        PickerFor::Jump(jumps) => {
+            let at = value.and_then(|v| v.parse::<usize>().ok());
+            match at.and_then(|at| jumps.into_iter().nth(at)) {
+                Some(jump) => app.jump(jump),
+                None => Vec::new(),
+            }
+        }
+        PickerFor::Theme { .. } => app.theme_chosen(value),
         PickerFor::Incident(pick) => match value {
             Some(value) => super::incident_asks::chosen(app, pick, &value),
             None => Vec::new(),
@@ -187,6 +207,7 @@ fn picker_for<'a>(app: &'a mut App, purpose: &PickerFor) -> Option<&'a mut Picke
 
 /// The contexts were read: the picker that waits for them shows them.
 pub(crate) fn fill_contexts(app: &mut App) {
+    app.refresh_palette();
     let contexts = app.contexts.clone();
     let (Some(picker), Some(contexts)) = (picker_for(app, &PickerFor::Context), contexts) else {
         return;
