@@ -110,15 +110,6 @@ async fn to_the_change(p: &mut Person, book: &str, on: &str) -> &'static str {
     }
 }
 
-/// Its reason is not there, or not any more: it stops at its first gate and changes nothing.
-async fn stops(p: &mut Person, book: &str, on: &str) {
-    p.begins(book, on, &[]).await;
-    let gate = p.run().book().steps[0].title.clone();
-    p.stopped(&gate).await;
-    p.aborts().await;
-    p.changed_nothing();
-}
-
 /// Without the right to it nothing is changed, whether that is known before or only told then.
 async fn is_refused(p: &mut Person, demo: &Demo, book: &str, on: &str, wire: Wire) {
     if wire.is_asked_before() {
@@ -127,7 +118,11 @@ async fn is_refused(p: &mut Person, demo: &Demo, book: &str, on: &str, wire: Wir
     let step = to_the_change(p, book, on).await;
     p.plan(step).await;
     if wire.is_asked_before() {
-        assert!(p.blocked().unwrap().starts_with("permission"), "{book}: {:?}", p.blocked());
+        assert!(
+            p.blocked().unwrap().starts_with("permission"),
+            "{book}: {:?}",
+            p.blocked()
+        );
         p.aborts().await;
         p.changed_nothing();
         demo.server().faults().clear();
@@ -136,8 +131,15 @@ async fn is_refused(p: &mut Person, demo: &Demo, book: &str, on: &str, wire: Wir
     wire.refuse(demo);
     p.confirm().await;
     p.stopped(step).await;
-    assert!(matches!(p.run().states()[p.run().current()], StepState::Failed(_)), "{book}");
-    assert!(p.outcome().await.starts_with("refused"), "{book}: {}", p.outcome().await);
+    assert!(
+        matches!(p.run().states()[p.run().current()], StepState::Failed(_)),
+        "{book}"
+    );
+    assert!(
+        p.outcome().await.starts_with("refused"),
+        "{book}: {}",
+        p.outcome().await
+    );
     p.aborts().await;
 }
 
@@ -149,10 +151,17 @@ async fn is_unknown(p: &mut Person, demo: &Demo, book: &str, on: &str, wire: Wir
     wire.lose(demo);
     p.confirm().await;
     p.stopped(step).await;
-    assert!(matches!(p.run().states()[p.run().current()], StepState::Unknown(_)), "{book}");
+    assert!(
+        matches!(p.run().states()[p.run().current()], StepState::Unknown(_)),
+        "{book}"
+    );
     assert!(p.outcome().await.contains("unknown"), "{book}: {}", p.outcome().await);
     let patches = u64::from(wire.is_asked_before());
-    assert_eq!(demo.server().requests().mutating(), before + patches, "{book}: sent again");
+    assert_eq!(
+        demo.server().requests().mutating(),
+        before + patches,
+        "{book}: sent again"
+    );
     p.aborts().await;
 }
 
@@ -163,7 +172,8 @@ async fn is_taken_back(p: &mut Person, book: &str, on: &str, was: impl Fn() -> S
     p.plan(step).await;
     assert!(p.can_be_undone(), "{book}");
     p.confirm().await;
-    p.until("it is done", |p| p.step() != step && !p.run().undos().is_empty()).await;
+    p.until("it is done", |p| p.step() != step && !p.run().undos().is_empty())
+        .await;
     assert_ne!(was(), before, "{book}");
     p.rolls_back().await;
     assert_eq!(was(), before, "{book}");
@@ -181,7 +191,10 @@ async fn cannot_be_taken_back(p: &mut Person, book: &str, on: &str) {
 const API: &str = "deployment/cortex/cortex-api";
 const MEMORY: &str = "deployment/cortex/memory-api";
 const OF_API: Wire = Wire::Patch("deployments", "/apis/apps/v1/namespaces/cortex/deployments/cortex-api");
-const OF_WORKER: Wire = Wire::Patch("deployments", "/apis/apps/v1/namespaces/cortex/deployments/cortex-worker");
+const OF_WORKER: Wire = Wire::Patch(
+    "deployments",
+    "/apis/apps/v1/namespaces/cortex/deployments/cortex-worker",
+);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rollouts_and_crash_loops_on_their_other_paths() {
@@ -190,7 +203,7 @@ async fn rollouts_and_crash_loops_on_their_other_paths() {
     let api = || image(&demo, "cortex-api");
     let worker = "deployment/cortex/cortex-worker";
     for book in ["stalled-rollout", "high-error-rate", "crash-loop"] {
-        stops(&mut p, book, MEMORY).await;
+        p.stops(book, MEMORY, &[]).await;
     }
     for book in ["stalled-rollout", "high-error-rate"] {
         is_refused(&mut p, &demo, book, API, OF_API).await;
@@ -210,7 +223,7 @@ async fn backlogs_and_certificates_on_their_other_paths() {
     let queue = "queue/cortex/default";
     let keda = "/apis/keda.sh/v1alpha1/namespaces/cortex/scaledobjects/cortex-worker";
     let wire = Wire::Patch("scaledobjects", keda);
-    stops(&mut p, "worker-backlog", "queue/cortex/email").await;
+    p.stops("worker-backlog", "queue/cortex/email", &[]).await;
     is_refused(&mut p, &demo, "worker-backlog", queue, wire).await;
     is_unknown(&mut p, &demo, "worker-backlog", queue, wire).await;
     let least = || field(&demo, &SCALEDOBJECTS, "cortex-worker", "/spec/minReplicaCount");
@@ -219,7 +232,8 @@ async fn backlogs_and_certificates_on_their_other_paths() {
     let tls = "certificate/cortex/cortex-tls";
     let path = "/apis/cert-manager.io/v1/namespaces/cortex/certificates/cortex-tls/status";
     let wire = Wire::Patch("certificates/status", path);
-    stops(&mut p, "certificate-renewal", "certificate/cortex/memory-tls").await;
+    p.stops("certificate-renewal", "certificate/cortex/memory-tls", &[])
+        .await;
     is_refused(&mut p, &demo, "certificate-renewal", tls, wire).await;
     cannot_be_taken_back(&mut p, "certificate-renewal", tls).await;
     is_unknown(&mut p, &demo, "certificate-renewal", tls, wire).await;
@@ -230,7 +244,6 @@ async fn databases_and_caches_on_their_other_paths() {
     let demo = platform(1).await;
     let mut p = Person::sits(&demo).await;
     let core = "postgres/core";
-    stops(&mut p, "connections-exhausted", core).await;
     let wire = Wire::Postgres("pg_terminate_backend");
     is_refused(&mut p, &demo, "blocked-queries", core, wire).await;
     cannot_be_taken_back(&mut p, "blocked-queries", core).await;
@@ -238,7 +251,11 @@ async fn databases_and_caches_on_their_other_paths() {
     // It was done all the same, and nobody did it twice.
     assert_eq!(psql(&demo, "SELECT pg_terminate_backend(4127);"), "f");
 
+    p.stops("connections-exhausted", core, &[]).await;
+    p.stops("blocked-queries", core, &[]).await;
+    p.stops("wraparound", core, &[]).await;
     demo.postgres().with(|db| db.leak("memory-api", 50));
+    p.until("the leak is seen", |p| p.knows_connections() > 80).await;
     let patch = "/apis/apps/v1/namespaces/cortex/deployments/memory-api";
     let wire = Wire::Patch("deployments", patch);
     is_refused(&mut p, &demo, "connections-exhausted", core, wire).await;
@@ -246,8 +263,8 @@ async fn databases_and_caches_on_their_other_paths() {
     is_unknown(&mut p, &demo, "connections-exhausted", core, wire).await;
 
     let table = "table/core/public.observations";
-    stops(&mut p, "bloated-table", "table/core/public.tasks").await;
-    let wire = Wire::Postgres("VACUUM");
+    p.stops("bloated-table", "table/core/public.tasks", &[]).await;
+    let wire = Wire::Postgres("VACUUM (");
     is_refused(&mut p, &demo, "bloated-table", table, wire).await;
     cannot_be_taken_back(&mut p, "bloated-table", table).await;
     is_unknown(&mut p, &demo, "bloated-table", table, wire).await;
@@ -256,7 +273,6 @@ async fn databases_and_caches_on_their_other_paths() {
     is_refused(&mut p, &demo, "redis-memory", "redis/cache", wire).await;
     cannot_be_taken_back(&mut p, "redis-memory", "redis/cache").await;
     is_unknown(&mut p, &demo, "redis-memory", "redis/cache", wire).await;
-    stops(&mut p, "blocked-queries", core).await;
 }
 
 /// Why a way of a runbook is walked by no test.
@@ -279,76 +295,106 @@ const DATABASES: &str = "databases_and_caches_on_their_other_paths";
 
 /// Runbook; fixed, its reason is gone, refused, unknown, taken back.
 const TABLE: [(&str, [Way; 5]); 10] = [
-    ("worker-backlog", [
-        Test("a_backlog_is_worked_off_by_keys_though_keda_holds_the_workers"),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-    ]),
-    ("stalled-rollout", [
-        Test("a_stalled_rollout_is_rolled_back_by_its_runbook"),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-    ]),
-    ("high-error-rate", [
-        Test("errors_after_a_release_end_with_its_roll_back_by_keys"),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-    ]),
-    ("crash-loop", [
-        Test("a_worker_that_crashes_since_its_release_is_rolled_back_by_keys"),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-    ]),
-    ("blocked-queries", [
-        Test("blocked_queries_are_freed_by_keys"),
-        Test(DATABASES),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("bloated-table", [
-        Test("a_bloated_table_is_vacuumed_by_keys"),
-        Test(DATABASES),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("connections-exhausted", [
-        Test("connections_that_a_pool_leaked_are_given_back_by_keys"),
-        Test(DATABASES),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("redis-memory", [
-        Test("a_full_redis_is_relieved_by_keys_and_the_queues_stay"),
-        Test("a_cache_is_cleared_a_statement_cancelled_and_a_table_frozen"),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("certificate-renewal", [
-        Test("a_certificate_is_renewed_by_keys_and_served_once_the_ingress_has_restarted"),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        NoUndo(BACKLOGS),
-    ]),
-    ("incident-response", [
-        Test("an_incident_is_opened_told_and_ended_by_keys"),
-        NoGate,
-        ChangesNothing,
-        ChangesNothing,
-        ChangesNothing,
-    ]),
+    (
+        "worker-backlog",
+        [
+            Test("a_backlog_is_worked_off_by_keys_though_keda_holds_the_workers"),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+        ],
+    ),
+    (
+        "stalled-rollout",
+        [
+            Test("the_incident_is_mended_by_keys_on_a_small_screen"),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+        ],
+    ),
+    (
+        "high-error-rate",
+        [
+            Test("errors_after_a_release_end_with_its_roll_back_by_keys"),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+        ],
+    ),
+    (
+        "crash-loop",
+        [
+            Test("a_worker_that_crashes_since_its_release_is_rolled_back_by_keys"),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+        ],
+    ),
+    (
+        "blocked-queries",
+        [
+            Test("blocked_queries_are_freed_by_keys"),
+            Test(DATABASES),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "bloated-table",
+        [
+            Test("a_bloated_table_is_vacuumed_by_keys"),
+            Test(DATABASES),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "connections-exhausted",
+        [
+            Test("connections_that_a_pool_leaked_are_given_back_by_keys"),
+            Test(DATABASES),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "redis-memory",
+        [
+            Test("a_full_redis_is_relieved_by_keys_and_the_queues_stay"),
+            Test("a_cache_is_cleared_a_statement_cancelled_and_a_table_frozen"),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "certificate-renewal",
+        [
+            Test("a_certificate_is_renewed_by_keys_and_served_once_the_ingress_has_restarted"),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            NoUndo(BACKLOGS),
+        ],
+    ),
+    (
+        "incident-response",
+        [
+            Test("an_incident_is_opened_told_and_ended_by_keys"),
+            NoGate,
+            ChangesNothing,
+            ChangesNothing,
+            ChangesNothing,
+        ],
+    ),
 ];
 
 #[test]
