@@ -83,6 +83,11 @@ impl Hands<'_> {
         self.effects.extend(effects);
     }
 
+    /// What was asked for in this turn.
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+
     pub fn plan(&self) -> Option<&PlanLayer> {
         match self.app.layers.last() {
             Some(Layer::Plan(plan)) => Some(plan),
