@@ -50,6 +50,9 @@ pub struct Options {
     /// Symbols that the terminal can draw
     #[arg(long, global = true, value_name = "SET", value_parser = ["auto", "unicode", "ascii"])]
     pub symbols: Option<String>,
+    /// Let the mouse choose and scroll; it never changes anything
+    #[arg(long, global = true)]
+    pub mouse: bool,
     /// How much the log file says
     #[arg(long, global = true, value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
     pub log_level: Option<String>,
@@ -99,6 +102,9 @@ pub struct Demo {
     /// Without the incidents
     #[arg(long)]
     pub calm: bool,
+    /// With two more platforms beside it, to switch to
+    #[arg(long)]
+    pub fleet: bool,
     /// Pods besides those of the scenario
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub pods: u32,

@@ -1,8 +1,12 @@
 //! The loop: what happens goes into [`App::update`], and what that asks for is performed. The only place that spawns
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
+mod attached;
 mod cluster;
+mod exec;
+mod fleet;
 mod locks;
+mod perform;
 mod reads;
 mod recorder;
 mod records;
@@ -15,20 +19,20 @@ mod unattended;
 
 use std::collections::HashMap;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use crate::action::{Confirmed, Outcome, Progress, Stage};
-use crate::app::{Access, App, Effect, Msg, Notice, Start, Token};
+use crate::app::msg::PagerOf;
+use crate::app::{Access, App, Msg, Notice, Start};
 use crate::config::Loaded;
 use crate::feed::Inbox;
-use crate::journal::{Entry, RecordKind};
+use attached::{Attached, For};
 use cluster::{Link, LinkEvent};
+use fleet::Fleet;
 use locks::Locks;
+use perform::Performer;
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
@@ -98,6 +102,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.desk.mouse = config.ui.mouse;
+    app.desk.exec = config.policy.exec();
     person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
@@ -116,6 +122,9 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         quit: false,
         repaint: false,
         copies: Vec::new(),
+        pager: None,
+        exec: None,
+        mouse: None,
         suspend: false,
         login: false,
         bell: false,
@@ -138,8 +147,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
     performer.perform(&mut app, first).await;
+    let mut fleet = Fleet::new(&config, performer.sender.clone());
+    let mut attached: Option<Attached> = None;
     let mut last_data = tokio::time::Instant::now();
     while !performer.quit {
+        fleet.follow(performer.link.open_platform());
         let now = Timestamp::now();
         let tick = app
             .next_tick()
@@ -158,12 +170,28 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                         let (w, h) = painter.resized();
                         effects = app.update(Msg::Resize(w, h), Timestamp::now());
                     }
-                    screen::Seen::Leave => effects = app.update(Msg::Terminate, Timestamp::now()),
+                    // Ctrl-C in the pager or the shell is theirs.
+                    screen::Seen::Interrupt if attached.is_some() => {}
+                    screen::Seen::Leave | screen::Seen::Interrupt => {
+                        effects = app.update(Msg::Terminate, Timestamp::now());
+                    }
+                    // What has the terminal was stopped with us, and goes on with us.
+                    screen::Seen::Stop if attached.is_some() => Painter::stop_beneath(),
                     screen::Seen::Stop => performer.suspend = true,
                     screen::Seen::Continue => performer.repaint = true,
                 }
             }
-            inputs = painter.input() => {
+            ended = end_of(&mut attached) => {
+                painter.resume();
+                performer.repaint = true;
+                let (w, h) = painter.resized();
+                app.update(Msg::Resize(w, h), Timestamp::now());
+                if let Some(what) = attached.take() {
+                    let notice = said_at_end(&what.what, ended);
+                    effects = notice.map_or_else(Vec::new, |n| app.update(Msg::Notice(n), Timestamp::now()));
+                }
+            }
+            inputs = painter.input(&app), if attached.is_none() => {
                 match inputs {
                     Ok(inputs) => for msg in inputs {
                         // For the test of what a panic leaves behind; a release does not have it.
@@ -191,6 +219,26 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         }
         performer.perform(&mut app, effects).await;
         performer.spool.show(&app);
+        if attached.is_none() {
+            match lend(&mut painter, &mut performer, &app).await {
+                Some(Ok(program)) => attached = Some(program),
+                Some(Err(why)) => {
+                    painter.resume();
+                    performer.repaint = true;
+                    app.update(Msg::Notice(Notice::error(why)), Timestamp::now());
+                }
+                None => {}
+            }
+        }
+        if attached.is_some() {
+            // The terminal is another's: what is to be drawn is drawn once it is ours again.
+            performer.login = false;
+            performer.repaint = false;
+            continue;
+        }
+        if let Some(on) = performer.mouse.take() {
+            painter.mouse(on);
+        }
         if performer.login {
             performer.login = false;
             painter.suspend();
@@ -227,11 +275,64 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.
     drop(events);
+    if let Some(mut program) = attached {
+        program.end().await;
+        if let For::Exec(opened) = &program.what {
+            opened.ended("ended with the console", None);
+        }
+        painter.resume();
+    }
     painter.leave();
     performer.spool.leave();
     settle(performer.link.in_flight(), &mut signals).await;
     performer.end().await;
     Ok(())
+}
+
+/// Waits for the end of the program that has the terminal; for ever where there is none.
+async fn end_of(attached: &mut Option<Attached>) -> std::io::Result<std::process::ExitStatus> {
+    match attached {
+        Some(program) => program.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What is said when the terminal is ours again. Of a shell its end is on record by then.
+fn said_at_end(what: &For, ended: std::io::Result<std::process::ExitStatus>) -> Option<Notice> {
+    let code = ended.as_ref().ok().and_then(std::process::ExitStatus::code);
+    let words = match (&ended, code) {
+        (_, Some(code)) => format!("exit {code}"),
+        (Ok(_), None) => "ended by a signal".to_owned(),
+        (Err(why), _) => format!("its end is not known: {why}"),
+    };
+    match what {
+        For::Pager if code == Some(0) => None,
+        For::Pager => Some(Notice::error(format!("the pager: {words}"))),
+        For::Exec(opened) => {
+            opened.ended(&words, code);
+            Some(Notice::info(format!("shell in {}: {words}, on record", opened.name())))
+        }
+    }
+}
+
+/// Gives the terminal to what asked for it, if something did.
+async fn lend(painter: &mut Painter, performer: &mut Performer, app: &App) -> Option<Result<Attached, String>> {
+    if let Some(of) = performer.pager.take() {
+        let text = match of {
+            PagerOf::Text { title, text } => format!("{title}\n\n{text}"),
+            PagerOf::Screen => crate::ui::page(app)?.1,
+        };
+        painter.suspend();
+        return Some(attached::pager(text));
+    }
+    let ask = performer.exec.take()?;
+    let means = match performer.exec_means() {
+        Ok(means) => means,
+        Err(why) => return Some(Err(format!("shell: {why}"))),
+    };
+    let grant = performer.link.grant()?;
+    let opened = exec::open(grant, ask, means, || painter.suspend()).await;
+    Some(opened.map_err(|why| format!("shell: {why}")))
 }
 
 /// Who sits here, as the journal names them.
@@ -295,204 +396,4 @@ fn fault_for_test() {
         std::env::var_os("QUARTERDECK_TEST_PANIC").is_none(),
         "QUARTERDECK_TEST_PANIC is set"
     );
-}
-
-/// Performs effects.
-struct Performer {
-    link: Link,
-    sender: mpsc::Sender<Event>,
-    logs: HashMap<Token, JoinHandle<()>>,
-    journal_dir: Option<PathBuf>,
-    recorder: Option<Recorder>,
-    locks: Locks,
-    quit: bool,
-    repaint: bool,
-    suspend: bool,
-    login: bool,
-    bell: bool,
-    copies: Vec<String>,
-    spool: spool::SpoolLine,
-}
-
-impl Performer {
-    fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
-        let msgs = match event {
-            Event::Msg(msg) => vec![msg],
-            Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
-        };
-        msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
-    }
-
-    fn end_logs(&mut self) {
-        for task in self.logs.drain().map(|(_, t)| t) {
-            task.abort();
-        }
-    }
-
-    /// Writes the report beside the loop, and says where it is.
-    fn report(&self, incident: Option<String>) {
-        let (folder, sender) = (self.journal_dir.clone(), self.sender.clone());
-        tokio::spawn(async move {
-            let written = tokio::task::spawn_blocking(move || {
-                let folder = folder.ok_or("there is no state folder: set XDG_STATE_HOME or HOME")?;
-                report::write(&folder, incident.as_deref(), Timestamp::now())
-            });
-            let notice = match written.await {
-                Ok(Ok(path)) => Notice::info(format!("the report is in {}", path.display())),
-                Ok(Err(why)) => Notice::error(format!("no report: {why}")),
-                Err(_) => Notice::error("no report: its writer stopped"),
-            };
-            let _ = sender.send(Event::Msg(Msg::Notice(notice))).await;
-        });
-    }
-
-    fn tell(&self, msg: Msg) {
-        let sender = self.sender.clone();
-        tokio::spawn(async move {
-            let _ = sender.send(Event::Msg(msg)).await;
-        });
-    }
-
-    async fn perform(&mut self, app: &mut App, effects: Vec<Effect>) {
-        let mut queue = std::collections::VecDeque::from(effects);
-        while let Some(effect) = queue.pop_front() {
-            match effect {
-                Effect::Quit => self.quit = true,
-                Effect::Suspend => self.suspend = true,
-                Effect::Repaint => self.repaint = true,
-                Effect::Bell => self.bell = true,
-                Effect::Copy(text) => self.copies.push(text),
-                Effect::Want(wanted) => self.link.want(wanted),
-                Effect::Retry => self.link.retry().await,
-                Effect::LookAgain => self.link.look_again(),
-                Effect::Login => self.login = true,
-                Effect::ListContexts => {
-                    let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
-                    let sender = self.sender.clone();
-                    tokio::spawn(async move {
-                        let answer = reads::contexts(kubeconfig, platforms).await;
-                        let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
-                    });
-                }
-                Effect::Connect { context, scope } => {
-                    self.end_logs();
-                    for msg in self.link.connect(context, scope) {
-                        queue.extend(app.update(msg, Timestamp::now()));
-                    }
-                }
-                Effect::GoTo(platform) => {
-                    self.end_logs();
-                    for msg in self.link.go_to(&platform) {
-                        queue.extend(app.update(msg, Timestamp::now()));
-                    }
-                }
-                Effect::Plan(id, request) => self.link.plan(id, request),
-                Effect::Execute(confirmed) => {
-                    let of_run = confirmed.run().map_or(Ok(()), |run| self.locks.check_run(&run.run));
-                    match of_run {
-                        Ok(()) => self.link.execute(*confirmed),
-                        Err(why) => self.tell(refused(&confirmed, why)),
-                    }
-                }
-                Effect::Stop(id) => self.link.stop(id),
-                Effect::AskApproval { run, ask, text, .. } => match self.link.alone() {
-                    (why, solo @ true) => {
-                        let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
-                        queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
-                    }
-                    (_, false) => queue.extend(app.ask_for_step(run, ask, &text)),
-                },
-                Effect::Fetch(token, what) => self.link.fetch(token, what),
-                Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
-                    Ok(task) => {
-                        self.logs.insert(token, task);
-                    }
-                    Err(why) => self.tell(Msg::Logs(
-                        token,
-                        crate::app::msg::LogBatch {
-                            lines: Vec::new(),
-                            dropped: 0,
-                            ended: Some(why),
-                        },
-                    )),
-                },
-                Effect::CloseLogs(token) => {
-                    if let Some(task) = self.logs.remove(&token) {
-                        task.abort();
-                    }
-                }
-                Effect::Spool(order) => {
-                    let journal = self.link.journal(self.journal_dir.as_deref());
-                    self.spool.perform(order, self.link.grant(), journal);
-                }
-                Effect::Incident(id) => self.link.set_incident(id),
-                Effect::Report(of) => self.report(of),
-                Effect::Record(entry) => self.record(*entry),
-                Effect::Alive(sessions) => self.tell(Msg::Alive {
-                    me: person(),
-                    sessions: self.locks.alive(&sessions),
-                }),
-                Effect::TakeRun { key, over } => {
-                    let answer = self.locks.take(&key, over);
-                    queue.extend(app.update(Msg::RunTaken { key, answer }, Timestamp::now()));
-                }
-            }
-        }
-    }
-
-    /// Written beside the loop, in order; only mutations wait for the disk. Of a run that is in other hands now nothing
-    /// more is written here: they write what is true of it.
-    fn record(&mut self, entry: Entry) {
-        let journal = self.link.journal(self.journal_dir.as_deref());
-        // Who only reads runs a runbook for themselves, and leaves nothing behind.
-        let (Some(journal), Some(recorder)) = (journal, self.recorder.clone()) else {
-            return;
-        };
-        if let Some((run, key, leaves)) = run_of(&entry) {
-            if let Err(why) = self.locks.check(&key) {
-                self.tell(Msg::RunLost { run, why });
-                return;
-            }
-            if leaves {
-                self.locks.release(&key);
-            }
-        }
-        recorder.write(journal, entry);
-    }
-
-    /// The session's end, and everything before it, on disk.
-    async fn end(&mut self) {
-        if self.link.has_journal() {
-            self.record(Entry::new(RecordKind::SessionEnd, "session"));
-        }
-        if let Some(recorder) = &self.recorder {
-            let _ = tokio::time::timeout(Duration::from_secs(5), recorder.settled()).await;
-        }
-    }
-}
-
-/// A run's id and key, and whether it leaves our hands, of a record about it.
-fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
-    if entry.kind != RecordKind::Run {
-        return None;
-    }
-    let run = entry.runbook.as_ref()?.run.clone();
-    let started = entry.data.get("started")?.as_str()?;
-    let over = entry.data.get("over").and_then(serde_json::Value::as_bool);
-    let handed_over = entry.data.get("to").is_some();
-    let key = crate::journal::replay::run_key(&run, started);
-    Some((run, key, handed_over || over.unwrap_or_default()))
-}
-
-/// The end of a change that was not begun.
-fn refused(confirmed: &Confirmed, why: String) -> Msg {
-    Msg::Progress(Progress {
-        id: confirmed.plan().id,
-        at: Timestamp::now(),
-        stage: Stage::Done {
-            outcome: Outcome::Refused(why),
-            verdict: None,
-            undo: None,
-        },
-    })
 }

@@ -9,9 +9,12 @@ mod approval_steps;
 pub mod bastion;
 pub mod command;
 mod commands;
+pub mod desk;
 pub mod doc;
 mod entries;
+mod equivalent;
 pub mod field;
+pub mod fleet;
 #[cfg(test)]
 mod flows;
 pub mod follow;
@@ -22,8 +25,10 @@ pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+pub mod observed;
 mod params;
 mod place;
+pub mod pointer;
 mod recorded;
 mod row;
 pub mod runs;
@@ -122,6 +127,8 @@ pub struct App {
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
+    /// What belongs to the person at this screen.
+    pub desk: desk::Desk,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -178,6 +185,7 @@ impl App {
             journal_broken: None,
             contexts: None,
             bastion: bastion::Bastion::default(),
+            desk: desk::Desk::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,
@@ -271,6 +279,9 @@ impl App {
         }
         if let Some(why) = &self.journal_broken {
             return Err(format!("the journal cannot be written: {why}"));
+        }
+        if self.desk.frozen.is_some() {
+            return Err("the screen stands still: any key lets it go on".to_owned());
         }
         match &self.connection {
             Connection::Connected { .. } => Ok(()),

@@ -77,6 +77,8 @@ pub struct Ui {
     pub motion: bool,
     /// Whether the terminal reports the mouse.
     pub mouse: bool,
+    /// Whether the other platforms are looked at from afar; one that says `watched = true` is in any case.
+    pub fleet: bool,
 }
 
 impl Default for Ui {
@@ -88,6 +90,7 @@ impl Default for Ui {
             symbols: Symbols::Auto,
             motion: true,
             mouse: false,
+            fleet: false,
         }
     }
 }

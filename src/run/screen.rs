@@ -5,16 +5,18 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::taste;
+use crate::app::pointer::Gesture;
 use crate::app::{App, Msg, Notice};
 use crate::config::{Color, Config, Symbols as WantedSymbols};
 use crate::term::caps::{Caps, Env};
 use crate::term::guard::{Guard, raise_stop};
-use crate::term::input::{Decoder, Input, PasteDropped, Reply};
-use crate::term::screen::Screen;
+use crate::term::input::{Decoder, Input, Mouse, MouseKind, PasteDropped, Reply};
+use crate::term::screen::{Screen, Through};
 use crate::term::tty::{self, Tty};
 use crate::theme::{Depth, Glyphs, Symbols, Theme};
 use crate::ui::{self, Look};
@@ -30,12 +32,18 @@ pub struct Painter {
     follows_terminal: bool,
     restyled: bool,
     size: (u16, u16),
+    /// What the screen showed when it was told to stand still.
+    still: Option<Buffer>,
+    /// Inside GNU screen, which hands on only what is wrapped, and not much at once.
+    in_screen: bool,
 }
 
 /// What a signal means.
 pub enum Seen {
     Resize,
     Leave,
+    /// Ctrl-C of whoever has the terminal.
+    Interrupt,
     Stop,
     Continue,
 }
@@ -66,7 +74,7 @@ impl Signals {
             _ = self.winch.recv() => Seen::Resize,
             _ = self.term.recv() => Seen::Leave,
             _ = self.hup.recv() => Seen::Leave,
-            _ = self.int.recv() => Seen::Leave,
+            _ = self.int.recv() => Seen::Interrupt,
             _ = self.stop.recv() => Seen::Stop,
             _ = self.cont.recv() => Seen::Continue,
         }
@@ -115,6 +123,8 @@ impl Painter {
             follows_terminal,
             restyled: false,
             size: (size.width, size.height),
+            still: None,
+            in_screen: !caps.tmux && std::env::var_os("STY").is_some(),
         };
         Ok((painter, notices))
     }
@@ -157,7 +167,22 @@ impl Painter {
             theme: &self.theme,
             symbols: Symbols::of(self.caps.glyphs),
         };
-        self.terminal.draw(|frame| ui::view(app, look, frame))?;
+        let still = &mut self.still;
+        if app.desk.frozen.is_none() {
+            *still = None;
+        }
+        self.terminal.draw(|frame| {
+            match still.as_ref().filter(|b| b.area == frame.area()) {
+                Some(kept) => frame.buffer_mut().clone_from(kept),
+                None => ui::view(app, look, frame),
+            }
+            if app.desk.frozen.is_some() {
+                if still.is_none() {
+                    *still = Some(frame.buffer_mut().clone());
+                }
+                ui::frozen(app, look, frame);
+            }
+        })?;
         app.dirty = false;
         Ok(())
     }
@@ -168,7 +193,7 @@ impl Painter {
     }
 
     /// The next input as messages. Loses nothing when the future is dropped.
-    pub async fn input(&mut self) -> io::Result<Vec<Msg>> {
+    pub async fn input(&mut self, app: &App) -> io::Result<Vec<Msg>> {
         let mut bytes = [0u8; 4096];
         loop {
             let deadline = self.decoder.deadline();
@@ -187,7 +212,8 @@ impl Painter {
                     Input::Focus(focused) => msgs.push(Msg::Focus(focused)),
                     Input::PasteDropped(why) => msgs.push(Msg::Notice(Notice::error(dropped(why)))),
                     Input::Reply(Reply::Background(r, g, b)) => self.answered((r, g, b)),
-                    Input::Reply(Reply::Attributes) | Input::Mouse(_) => {}
+                    Input::Mouse(mouse) => msgs.extend(pointed(app, mouse)),
+                    Input::Reply(Reply::Attributes) => {}
                 }
             }
             if !msgs.is_empty() || self.restyled {
@@ -197,7 +223,17 @@ impl Painter {
     }
 
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        self.terminal.backend_mut().copy(text, self.caps.tmux)
+        let through = match (self.caps.tmux, self.in_screen) {
+            (true, _) => Through::Tmux,
+            (false, true) => Through::Screen,
+            (false, false) => Through::Nothing,
+        };
+        self.terminal.backend_mut().copy(text, through)
+    }
+
+    /// Mouse reports on or off.
+    pub fn mouse(&mut self, on: bool) {
+        let _ = self.guard.set_mouse(on);
     }
 
     pub fn bell(&mut self) {
@@ -220,9 +256,27 @@ impl Painter {
         self.resized();
     }
 
+    /// To the background and back while the terminal is another program's.
+    pub fn stop_beneath() {
+        let _ = raise_stop();
+    }
+
     pub fn leave(self) {
         let _ = self.guard.leave();
     }
+}
+
+/// What the mouse did, as the state machine takes it: presses of the left button, and the wheel. Nothing without its
+/// place on the screen, and nothing unless the mouse was asked for.
+fn pointed(app: &App, mouse: Mouse) -> Option<Msg> {
+    let gesture = match mouse.kind {
+        MouseKind::Down(0) => Gesture::Press,
+        MouseKind::WheelUp => Gesture::WheelUp,
+        MouseKind::WheelDown => Gesture::WheelDown,
+        MouseKind::Down(_) | MouseKind::Up(_) | MouseKind::Drag(_) => return None,
+    };
+    let spot = ui::spot(app, mouse.column, mouse.row);
+    app.desk.mouse.then_some(Msg::Pointer(gesture, spot))
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

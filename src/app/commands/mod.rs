@@ -4,7 +4,9 @@ mod actions;
 mod cluster;
 mod company;
 mod console;
+mod copies;
 mod dialogs;
+mod exec;
 mod incident;
 mod incident_asks;
 mod lists;
@@ -14,6 +16,7 @@ mod pickers;
 mod plans;
 mod prompts;
 mod runbooks;
+mod screen;
 mod sources;
 mod statements;
 mod typed;
@@ -29,10 +32,13 @@ pub(crate) use runbooks::{open_evidence, ways};
 /// All tables, in the order of the help.
 pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
+    screen::TABLE,
     lists::TABLE,
+    copies::TABLE,
     objects::TABLE,
     statements::TABLE,
     actions::TABLE,
+    exec::TABLE,
     cluster::TABLE,
     sources::TABLE,
     runbooks::TABLE,

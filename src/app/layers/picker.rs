@@ -22,6 +22,10 @@ pub enum PickerFor {
     /// Several may be marked. Who marked none here takes the one under the cursor.
     Namespaces,
     LogContainer,
+    /// In which container a shell is opened.
+    ExecContainer(ObjectRef),
+    /// Which cell of the selected row is copied.
+    CopyCell,
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
     /// Which parameter of a run is changed.
