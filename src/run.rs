@@ -3,41 +3,45 @@
 
 mod attached;
 mod cluster;
+mod desk;
 mod exec;
 mod fleet;
 mod locks;
-mod perform;
+mod memory;
+mod performer;
 mod reads;
 mod recorder;
 mod records;
 mod report;
 mod screen;
+mod snapshot;
 pub(crate) mod sources;
 mod spool;
 mod taste;
 mod unattended;
+mod without_screen;
 
-use std::collections::HashMap;
 use std::io::Write as _;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::app::msg::PagerOf;
 use crate::app::{Access, App, Msg, Notice, Start};
 use crate::config::Loaded;
 use crate::feed::Inbox;
-use attached::{Attached, For};
-use cluster::{Link, LinkEvent};
+use attached::Attached;
+use cluster::LinkEvent;
+pub use desk::Desk;
 use fleet::Fleet;
-use locks::Locks;
-use perform::Performer;
+use performer::Performer;
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
+pub use snapshot::{Shot, View, snapshot};
 pub use taste::keymap;
 pub use unattended::{Wish, unattended};
+pub use without_screen::{Next, without_screen};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -102,34 +106,14 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
-    app.desk.mouse = config.ui.mouse;
-    app.desk.exec = config.policy.exec();
+    app.recall(memory::recall(config.paths.journal().as_deref()));
+    app.seat.mouse = config.ui.mouse;
+    app.seat.exec = config.policy.exec();
     person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
     let inbox = Inbox::new();
-    let mut performer = Performer {
-        link: Link::new(config.clone(), target.ok(), inbox.clone(), sender.clone()),
-        sender: sender.clone(),
-        logs: HashMap::new(),
-        journal_dir: config.paths.journal(),
-        recorder: None,
-        locks: Locks::new(
-            config.paths.state.clone().filter(|_| !read_only),
-            &person(),
-            crate::journal::session(),
-        ),
-        quit: false,
-        repaint: false,
-        copies: Vec::new(),
-        pager: None,
-        exec: None,
-        mouse: None,
-        suspend: false,
-        login: false,
-        bell: false,
-        spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
-    };
+    let mut performer = Performer::new(&config, target.ok(), &inbox, &sender);
     if let Some(path) = config.follow.clone() {
         app.follow_recorded();
         spool::follow_file(path, sender.clone());
@@ -150,6 +134,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     let mut fleet = Fleet::new(&config, performer.sender.clone());
     let mut attached: Option<Attached> = None;
     let mut last_data = tokio::time::Instant::now();
+    // Something that a person did is not on the screen yet.
+    let mut urgent = false;
     while !performer.quit {
         fleet.follow(performer.link.open_platform());
         let now = Timestamp::now();
@@ -181,19 +167,19 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                     screen::Seen::Continue => performer.repaint = true,
                 }
             }
-            ended = end_of(&mut attached) => {
+            ended = attached::end_of(&mut attached) => {
                 painter.resume();
                 performer.repaint = true;
                 let (w, h) = painter.resized();
                 app.update(Msg::Resize(w, h), Timestamp::now());
-                if let Some(what) = attached.take() {
-                    let notice = said_at_end(&what.what, ended);
-                    effects = notice.map_or_else(Vec::new, |n| app.update(Msg::Notice(n), Timestamp::now()));
+                if let Some(notice) = attached.take().and_then(|program| program.said_at_end(ended)) {
+                    effects = app.update(Msg::Notice(notice), Timestamp::now());
                 }
             }
             inputs = painter.input(&app), if attached.is_none() => {
                 match inputs {
                     Ok(inputs) => for msg in inputs {
+                        urgent = true;
                         // For the test of what a panic leaves behind; a release does not have it.
                         #[cfg(debug_assertions)]
                         fault_for_test();
@@ -220,7 +206,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         performer.perform(&mut app, effects).await;
         performer.spool.show(&app);
         if attached.is_none() {
-            match lend(&mut painter, &mut performer, &app).await {
+            match attached::lend(&mut painter, &mut performer, &app).await {
                 Some(Ok(program)) => attached = Some(program),
                 Some(Err(why)) => {
                     painter.resume();
@@ -232,7 +218,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         }
         if attached.is_some() {
             // The terminal is another's: what is to be drawn is drawn once it is ours again.
-            performer.login = false;
             performer.repaint = false;
             continue;
         }
@@ -266,20 +251,18 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             painter.bell();
         }
         app.dirty |= painter.restyled();
-        if app.dirty
-            && let Err(why) = painter.draw(&mut app)
-        {
-            tracing::warn!("the terminal is gone: {why}");
-            break;
+        if app.dirty && painter.may_draw(urgent) {
+            urgent = false;
+            if let Err(why) = painter.draw(&mut app) {
+                tracing::warn!("the terminal is gone: {why}");
+                break;
+            }
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.
     drop(events);
-    if let Some(mut program) = attached {
+    if let Some(program) = attached {
         program.end().await;
-        if let For::Exec(opened) = &program.what {
-            opened.ended("ended with the console", None);
-        }
         painter.resume();
     }
     painter.leave();
@@ -287,52 +270,6 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     settle(performer.link.in_flight(), &mut signals).await;
     performer.end().await;
     Ok(())
-}
-
-/// Waits for the end of the program that has the terminal; for ever where there is none.
-async fn end_of(attached: &mut Option<Attached>) -> std::io::Result<std::process::ExitStatus> {
-    match attached {
-        Some(program) => program.ended().await,
-        None => std::future::pending().await,
-    }
-}
-
-/// What is said when the terminal is ours again. Of a shell its end is on record by then.
-fn said_at_end(what: &For, ended: std::io::Result<std::process::ExitStatus>) -> Option<Notice> {
-    let code = ended.as_ref().ok().and_then(std::process::ExitStatus::code);
-    let words = match (&ended, code) {
-        (_, Some(code)) => format!("exit {code}"),
-        (Ok(_), None) => "ended by a signal".to_owned(),
-        (Err(why), _) => format!("its end is not known: {why}"),
-    };
-    match what {
-        For::Pager if code == Some(0) => None,
-        For::Pager => Some(Notice::error(format!("the pager: {words}"))),
-        For::Exec(opened) => {
-            opened.ended(&words, code);
-            Some(Notice::info(format!("shell in {}: {words}, on record", opened.name())))
-        }
-    }
-}
-
-/// Gives the terminal to what asked for it, if something did.
-async fn lend(painter: &mut Painter, performer: &mut Performer, app: &App) -> Option<Result<Attached, String>> {
-    if let Some(of) = performer.pager.take() {
-        let text = match of {
-            PagerOf::Text { title, text } => format!("{title}\n\n{text}"),
-            PagerOf::Screen => crate::ui::page(app)?.1,
-        };
-        painter.suspend();
-        return Some(attached::pager(text));
-    }
-    let ask = performer.exec.take()?;
-    let means = match performer.exec_means() {
-        Ok(means) => means,
-        Err(why) => return Some(Err(format!("shell: {why}"))),
-    };
-    let grant = performer.link.grant()?;
-    let opened = exec::open(grant, ask, means, || painter.suspend()).await;
-    Some(opened.map_err(|why| format!("shell: {why}")))
 }
 
 /// Who sits here, as the journal names them.

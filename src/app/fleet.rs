@@ -61,8 +61,8 @@ impl SisterState {
 
 impl App {
     pub(super) fn fleet_changed(&mut self, sisters: Vec<Sister>) -> Vec<Effect> {
-        if self.desk.fleet != sisters {
-            self.desk.fleet = sisters;
+        if self.seat.fleet != sisters {
+            self.seat.fleet = sisters;
             self.dirty = true;
             super::commands::fill_contexts(self);
         }

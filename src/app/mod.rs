@@ -9,17 +9,19 @@ mod approval_steps;
 pub mod bastion;
 pub mod command;
 mod commands;
-pub mod desk;
 pub mod doc;
 mod entries;
 mod equivalent;
 pub mod field;
+pub mod filter;
+pub mod finding;
 pub mod fleet;
 #[cfg(test)]
 mod flows;
 pub mod follow;
 pub mod follow_file;
 mod guard;
+pub mod jumps;
 pub mod layer;
 pub mod layers;
 mod list;
@@ -32,6 +34,7 @@ pub mod pointer;
 mod recorded;
 mod row;
 pub mod runs;
+pub mod seat;
 pub mod strip;
 mod subjects;
 pub mod unattended;
@@ -56,7 +59,7 @@ pub use approval::{Asking, may_answer};
 pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
-pub use list::{List, Moved, Placed, Sort};
+pub use list::{List, Mark, Moved, Placed, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
 pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
@@ -124,11 +127,12 @@ pub struct App {
     pub unfinished: unfinished::Unfinished,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
+    pub finding: finding::Finding,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
     /// What belongs to the person at this screen.
-    pub desk: desk::Desk,
+    pub seat: seat::Seat,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -183,9 +187,10 @@ impl App {
             recorded: Recorded::default(),
             unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
+            finding: finding::Finding::default(),
             contexts: None,
             bastion: bastion::Bastion::default(),
-            desk: desk::Desk::default(),
+            seat: seat::Seat::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,
@@ -280,7 +285,7 @@ impl App {
         if let Some(why) = &self.journal_broken {
             return Err(format!("the journal cannot be written: {why}"));
         }
-        if self.desk.frozen.is_some() {
+        if self.seat.frozen.is_some() {
             return Err("the screen stands still: any key lets it go on".to_owned());
         }
         match &self.connection {
@@ -304,7 +309,16 @@ impl App {
 
     /// Keymap contexts in force, innermost first.
     pub fn contexts(&self) -> Vec<&'static str> {
-        match self.layers.last() {
+        self.contexts_of(self.layers.last())
+    }
+
+    /// Those in force once the topmost layer is left: what the palette's keys would do.
+    pub fn contexts_beneath(&self) -> Vec<&'static str> {
+        self.contexts_of(self.layers.iter().rev().nth(1))
+    }
+
+    fn contexts_of(&self, layer: Option<&Layer>) -> Vec<&'static str> {
+        match layer {
             Some(layer) => layer.contexts().to_vec(),
             None => match self.focus {
                 Focus::Strip => vec!["strip", "global"],
@@ -350,6 +364,7 @@ impl App {
                 *slot = list;
             }
         }
+        self.bury_marks();
         self.dirty = true;
     }
 

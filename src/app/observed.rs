@@ -123,7 +123,7 @@ fn key(of: &ItemRef) -> Option<String> {
 impl App {
     /// Keeps what was just read.
     pub(super) fn observe(&mut self) {
-        self.desk.observed.look(&self.world);
+        self.seat.observed.look(&self.world);
     }
 }
 

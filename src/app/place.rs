@@ -58,8 +58,8 @@ impl App {
         self.dirty = true;
         let mut effects = Vec::new();
         self.pending.clear();
-        self.desk.reading = None;
-        self.desk.pressed = None;
+        self.seat.reading = None;
+        self.seat.pressed = None;
         for layer in std::mem::take(&mut self.layers) {
             match layer {
                 Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
@@ -71,12 +71,13 @@ impl App {
         if !same_cluster {
             effects.extend(self.end_runs(&format!("the console went on to {context}")));
             // What was seen there is no history of what is seen here, and what is still being read there is nobody's.
-            self.desk.observed.forget();
+            self.seat.observed.forget();
         }
         self.world = World::default();
         self.judge.forget();
         self.strip = Strip::default();
         self.focus = Focus::Pane;
+        self.forget_trail();
         for list in &mut self.lists {
             list.clear();
         }

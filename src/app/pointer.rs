@@ -35,7 +35,7 @@ pub enum Spot {
 
 impl App {
     pub(super) fn pointer(&mut self, gesture: Gesture, spot: Spot) -> Vec<Effect> {
-        if self.desk.frozen.is_some() {
+        if self.seat.frozen.is_some() {
             return Vec::new();
         }
         match gesture {
@@ -53,7 +53,7 @@ impl App {
         self.dirty = true;
         self.pending.clear();
         let double = self
-            .desk
+            .seat
             .pressed
             .replace((spot, now))
             .is_some_and(|(before, at)| before == spot && now.duration_since(at) <= DOUBLE);
@@ -64,16 +64,16 @@ impl App {
                 self.strip.select(key);
                 self.focus = Focus::Strip;
                 if double {
-                    self.desk.pressed = None;
+                    self.seat.pressed = None;
                     return self.run_command("signal.subject");
                 }
             }
-            Spot::Pane(pane) => self.go_to_pane(pane),
+            Spot::Pane(pane) => self.focus_pane(pane),
             Spot::Row(pane, at) => {
-                self.go_to_pane(pane);
+                self.focus_pane(pane);
                 self.list_mut().go(at, now);
                 if double {
-                    self.desk.pressed = None;
+                    self.seat.pressed = None;
                     return self.run_command("list.open");
                 }
             }
@@ -82,7 +82,7 @@ impl App {
         Vec::new()
     }
 
-    fn go_to_pane(&mut self, pane: PaneId) {
+    fn focus_pane(&mut self, pane: PaneId) {
         self.focus = Focus::Pane;
         if self.pane != pane {
             self.pane = pane;

@@ -26,7 +26,7 @@ impl App {
             // The press that lets the screen go on does nothing else.
             Msg::Key(_) if self.thaw() => Vec::new(),
             Msg::Key(chord) => self.key(chord),
-            Msg::Paste(_) if self.desk.frozen.is_some() => Vec::new(),
+            Msg::Paste(_) if self.seat.frozen.is_some() => Vec::new(),
             Msg::Paste(text) => self.paste(&text),
             Msg::Pointer(gesture, spot) => self.pointer(gesture, spot),
             Msg::Fleet(sisters) => self.fleet_changed(sisters),
@@ -111,7 +111,7 @@ impl App {
             effects.extend(self.watch_for_record());
         }
         if let Some(Effect::Copy(text)) = effects.iter().rev().find(|e| matches!(e, Effect::Copy(_))) {
-            self.desk.copied.clone_from(text);
+            self.seat.copied.clone_from(text);
         }
         effects.extend(self.tag());
         effects.extend(self.want());
@@ -120,7 +120,7 @@ impl App {
 
     /// A note in the corner; the same note twice is one.
     pub(crate) fn toast(&mut self, notice: Notice) {
-        self.remember(&notice);
+        self.keep_said(&notice);
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
         if self.toasts.len() > MOST_TOASTS {
@@ -143,7 +143,7 @@ impl App {
         let before = self.toasts.len();
         let now = self.now;
         self.toasts.retain(|t| t.until.is_none_or(|until| until > now));
-        self.dirty |= before != self.toasts.len() || self.desk.frozen.is_some();
+        self.dirty |= before != self.toasts.len() || self.seat.frozen.is_some();
         if !self.pending.is_empty() || self.activities.iter().any(super::Activity::is_live) {
             self.dirty = true;
         }
@@ -420,12 +420,7 @@ impl App {
         };
         let text = prompt.field.text().to_owned();
         match prompt.purpose {
-            PromptFor::Filter => {
-                let list = self.list_mut();
-                list.filter = text;
-                list.release();
-                self.refresh_pane();
-            }
+            PromptFor::Filter => self.filter_typed(text),
             PromptFor::LogFilter => {
                 if let Some(Layer::Logs(logs)) = self.layers.iter_mut().rev().nth(1) {
                     logs.only = text.to_lowercase();

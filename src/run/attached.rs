@@ -9,33 +9,83 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, Command};
 
+use super::exec;
+use super::performer::Performer;
+use super::screen::Painter;
+use crate::app::msg::PagerOf;
+use crate::app::{App, Notice};
+
 /// What the program is for, and so what becomes of its end.
 pub enum For {
     Pager,
-    Exec(Box<super::exec::Opened>),
+    Exec(Box<exec::Opened>),
 }
 
 /// The program that has the terminal.
 pub struct Attached {
     child: Child,
-    pub what: For,
+    what: For,
 }
 
 impl Attached {
-    /// Waits for its end. Nothing is lost when the future is dropped.
-    pub async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
+    /// Ends it: the console leaves.
+    pub async fn end(mut self) {
+        let _ = self.child.kill().await;
+        if let For::Exec(opened) = &self.what {
+            opened.ended("ended with the console", None);
+        }
     }
 
-    /// Ends it: the console leaves.
-    pub async fn end(&mut self) {
-        let _ = self.child.kill().await;
+    /// What is said when the terminal is ours again. Of a shell its end is on record by then.
+    pub fn said_at_end(self, ended: io::Result<ExitStatus>) -> Option<Notice> {
+        let code = ended.as_ref().ok().and_then(ExitStatus::code);
+        let words = match (&ended, code) {
+            (_, Some(code)) => format!("exit {code}"),
+            (Ok(_), None) => "ended by a signal".to_owned(),
+            (Err(why), _) => format!("its end is not known: {why}"),
+        };
+        match self.what {
+            For::Pager if code == Some(0) => None,
+            For::Pager => Some(Notice::error(format!("the pager: {words}"))),
+            For::Exec(opened) => {
+                opened.ended(&words, code);
+                Some(Notice::info(format!("shell in {}: {words}, on record", opened.name())))
+            }
+        }
     }
 
     pub fn start(mut command: Command, what: For) -> io::Result<Self> {
         let child = command.kill_on_drop(true).spawn()?;
         Ok(Self { child, what })
     }
+}
+
+/// Waits for the end of the program that has the terminal; for ever where there is none.
+pub async fn end_of(attached: &mut Option<Attached>) -> io::Result<ExitStatus> {
+    match attached {
+        Some(program) => program.child.wait().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Gives the terminal to what asked for it, if something did.
+pub async fn lend(painter: &mut Painter, performer: &mut Performer, app: &App) -> Option<Result<Attached, String>> {
+    if let Some(of) = performer.pager.take() {
+        let text = match of {
+            PagerOf::Text { title, text } => format!("{title}\n\n{text}"),
+            PagerOf::Screen => crate::ui::page(app)?.1,
+        };
+        painter.suspend();
+        return Some(pager(text));
+    }
+    let ask = performer.exec.take()?;
+    let means = match performer.exec_means() {
+        Ok(means) => means,
+        Err(why) => return Some(Err(format!("shell: {why}"))),
+    };
+    let grant = performer.link.grant()?;
+    let opened = exec::open(grant, ask, means, || painter.suspend()).await;
+    Some(opened.map_err(|why| format!("shell: {why}")))
 }
 
 /// The words of a command line, as a shell would read them without its substitutions.

@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, frame, put, select};
-use crate::app::desk::Doing;
+use crate::app::seat::Doing;
 use crate::app::{Activity, App};
 use crate::text;
 use crate::theme::Role;

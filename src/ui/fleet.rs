@@ -15,7 +15,7 @@ use crate::theme::Role;
 const TALL: u16 = 38;
 
 pub fn has_line(app: &App) -> bool {
-    !app.desk.fleet.is_empty() && app.shows_all_panes() && app.size.1 >= TALL
+    !app.seat.fleet.is_empty() && app.shows_all_panes() && app.size.1 >= TALL
 }
 
 /// How bad, for the order: critical, warning, not known, well.
@@ -56,7 +56,7 @@ pub fn line(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    let mut sisters: Vec<&Sister> = app.desk.fleet.iter().collect();
+    let mut sisters: Vec<&Sister> = app.seat.fleet.iter().collect();
     sisters.sort_by_key(|s| rank(s));
     let names: usize = sisters
         .iter()

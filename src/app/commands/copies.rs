@@ -1,10 +1,10 @@
 //! To the terminal's clipboard: a cell, a row, the object, the line that shows the same elsewhere.
 
 use crate::app::command::{Command, always};
-use crate::app::desk::{Doing, ReadFor};
 use crate::app::doc::Scroll;
 use crate::app::layers::{Choice, Content, Picker, PickerFor, TextView};
 use crate::app::msg::Effect;
+use crate::app::seat::{Doing, ReadFor};
 use crate::app::{App, Layer, Row};
 use crate::panes;
 
@@ -169,10 +169,10 @@ fn command(app: &mut App) -> Vec<Effect> {
 }
 
 fn show(app: &mut App) -> Vec<Effect> {
-    if app.desk.copied.is_empty() {
+    if app.seat.copied.is_empty() {
         return app.say("nothing was copied yet");
     }
-    let lines = app.desk.copied.lines().map(str::to_owned).collect();
+    let lines = app.seat.copied.lines().map(str::to_owned).collect();
     app.layers.push(Layer::Text(TextView {
         title: "copied last".to_owned(),
         object: None,

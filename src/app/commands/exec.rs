@@ -21,7 +21,7 @@ pub(super) const TABLE: &[Command] = &[Command {
 fn may_exec(app: &App) -> Result<(), String> {
     app.may_mutate_object(Kind::Pod)?;
     let production = app.class().is_none_or(Class::is_production);
-    match app.desk.exec {
+    match app.seat.exec {
         Some(false) => return Err("policy forbids it (exec = false)".to_owned()),
         None if production => {
             return Err("off in production: exec = true under [policy] allows it".to_owned());

@@ -7,6 +7,7 @@ mod console;
 mod copies;
 mod dialogs;
 mod exec;
+mod finding;
 mod incident;
 mod incident_asks;
 mod lists;
@@ -26,6 +27,7 @@ mod views;
 use super::command::Command;
 
 pub(crate) use cluster::{awaits, offered};
+pub(crate) use logs::open as open_logs;
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
@@ -35,6 +37,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     screen::TABLE,
     lists::TABLE,
     copies::TABLE,
+    finding::TABLE,
     objects::TABLE,
     statements::TABLE,
     actions::TABLE,

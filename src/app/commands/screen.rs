@@ -1,8 +1,8 @@
 //! The screen itself: standing still, the pager, the mouse.
 
 use crate::app::command::{Command, always};
-use crate::app::desk::ReadFor;
 use crate::app::msg::{Effect, PagerOf};
+use crate::app::seat::ReadFor;
 use crate::app::{App, Layer};
 
 const G: &str = "Console";
@@ -77,8 +77,8 @@ fn pager(app: &mut App) -> Vec<Effect> {
 }
 
 fn mouse(app: &mut App) -> Vec<Effect> {
-    let on = !app.desk.mouse;
-    app.desk.mouse = on;
+    let on = !app.seat.mouse;
+    app.seat.mouse = on;
     app.say(if on {
         "the mouse chooses and scrolls here; hold shift to select text"
     } else {

@@ -1,7 +1,6 @@
 //! The console driven by its keys, on the recorded rows of a real cluster: a release that stalled, and a pod that crashes.
 
 mod approval;
-mod desk;
 mod follow;
 mod guards;
 mod incident;
@@ -11,6 +10,7 @@ mod places;
 mod plans;
 mod read_only;
 mod rollback;
+mod seat;
 mod sources;
 mod streams;
 mod unfinished;

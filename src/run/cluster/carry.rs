@@ -57,7 +57,7 @@ impl Link {
         let elsewhere = !here.is_some_and(|here| here.is_same_cluster(&confirmed.plan().place));
         let (Some(actor), Some(grant), false) = (self.actor.clone(), self.grant.clone(), elsewhere) else {
             let why = "nothing was sent: the console is not at the cluster that it was planned for".to_owned();
-            let refused = super::super::perform::refused(&confirmed, why);
+            let refused = super::super::performer::refused(&confirmed, why);
             tokio::spawn(async move { sender.send(Event::Msg(refused)).await });
             return;
         };

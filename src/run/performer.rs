@@ -1,5 +1,4 @@
-//! What the state machine asks for is performed here: by tasks beside the loop, or, where the screen is needed, noted for
-//! the loop to do.
+//! What the state machine asks for is done here, or begun.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -12,10 +11,12 @@ use tokio::task::JoinHandle;
 use super::cluster::Link;
 use super::locks::Locks;
 use super::recorder::Recorder;
-use super::{Event, exec, person, reads, report, spool};
+use super::{Event, exec, memory, person, reads, report, spool};
 use crate::action::{Confirmed, Outcome, Progress, Stage};
 use crate::app::msg::{ExecAsk, PagerOf};
 use crate::app::{App, Effect, Msg, Notice, Token};
+use crate::config::{Config, Target};
+use crate::feed::Inbox;
 use crate::journal::{Entry, RecordKind};
 
 /// Performs effects.
@@ -40,6 +41,28 @@ pub(super) struct Performer {
 }
 
 impl Performer {
+    pub fn new(config: &Config, target: Option<Target>, inbox: &Inbox, sender: &mpsc::Sender<Event>) -> Self {
+        let state = config.paths.state.clone().filter(|_| !config.policy.is_read_only());
+        Self {
+            link: Link::new(config.clone(), target, inbox.clone(), sender.clone()),
+            sender: sender.clone(),
+            logs: HashMap::new(),
+            journal_dir: config.paths.journal(),
+            recorder: None,
+            locks: Locks::new(state, &person(), crate::journal::session()),
+            quit: false,
+            repaint: false,
+            copies: Vec::new(),
+            pager: None,
+            exec: None,
+            mouse: None,
+            suspend: false,
+            login: false,
+            bell: false,
+            spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
+        }
+    }
+
     pub fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
             Event::Msg(msg) => vec![msg],
@@ -54,8 +77,7 @@ impl Performer {
     /// What is missing.
     pub fn exec_means(&mut self) -> Result<exec::Means, String> {
         let journal = self.link.journal(self.journal_dir.as_deref());
-        let recorder = self.recorder.clone();
-        let (Some(journal), Some(recorder)) = (journal, recorder) else {
+        let (Some(journal), Some(recorder)) = (journal, self.recorder.clone()) else {
             return Err("there is no journal to put it on record".to_owned());
         };
         self.link.exec_means(journal, recorder)
@@ -168,6 +190,7 @@ impl Performer {
                 }
                 Effect::Incident(id) => self.link.set_incident(id),
                 Effect::Report(of) => self.report(of),
+                Effect::Remember(kept) => memory::keep(self.journal_dir.as_deref(), *kept),
                 Effect::Record(entry) => self.record(*entry),
                 Effect::Alive(sessions) => self.tell(Msg::Alive {
                     me: person(),
@@ -226,7 +249,7 @@ fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
 }
 
 /// The end of a change that was not begun.
-pub fn refused(confirmed: &Confirmed, why: String) -> Msg {
+pub(super) fn refused(confirmed: &Confirmed, why: String) -> Msg {
     Msg::Progress(Progress {
         id: confirmed.plan().id,
         at: Timestamp::now(),

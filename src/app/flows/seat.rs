@@ -2,9 +2,9 @@
 
 use super::{Hands, batch, executed, rows};
 use crate::action::Class;
-use crate::app::desk::Doing;
 use crate::app::msg::{Fetched, PagerOf};
 use crate::app::pointer::{Gesture, Spot};
+use crate::app::seat::Doing;
 use crate::app::{Connection, Effect, Focus, Layer, Msg, Notice};
 use crate::panes::PaneId;
 
@@ -229,7 +229,7 @@ fn a_shell_is_asked_for_twice_and_policy_and_place_hold_to_the_end() {
         hands.app.layers.is_empty(),
         "a question does not go along to another cluster"
     );
-    hands.app.desk.exec = Some(false);
+    hands.app.seat.exec = Some(false);
     staging(&mut hands);
     hands.tell(batch(rows()));
     hands.press("a t");

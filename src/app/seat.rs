@@ -33,7 +33,7 @@ pub(crate) enum ReadFor {
 }
 
 #[derive(Debug, Default)]
-pub struct Desk {
+pub struct Seat {
     /// Since when the screen stands still.
     pub frozen: Option<Timestamp>,
     /// What was sent to the terminal's clipboard last. Whether it was taken nobody knows, so it can be shown.
@@ -72,21 +72,21 @@ impl App {
     /// What was done and said in this session, newest first.
     pub fn doings(&self) -> Vec<Doing<'_>> {
         let done = self.activities.iter().map(Doing::Activity);
-        let mut all: Vec<Doing<'_>> = done.chain(self.desk.said.iter().map(Doing::Said)).collect();
+        let mut all: Vec<Doing<'_>> = done.chain(self.seat.said.iter().map(Doing::Said)).collect();
         // Newest first; what came in the same moment stays in its order, the change before what was said of it.
         all.sort_by_key(|d| std::cmp::Reverse(d.at()));
         all
     }
 
-    pub(super) fn remember(&mut self, notice: &Notice) {
+    pub(super) fn keep_said(&mut self, notice: &Notice) {
         let at = self.now;
-        if self.desk.said.back().is_some_and(|s| s.notice == *notice) {
-            self.desk.said.pop_back();
+        if self.seat.said.back().is_some_and(|s| s.notice == *notice) {
+            self.seat.said.pop_back();
         }
         let notice = notice.clone();
-        self.desk.said.push_back(Said { at, notice });
-        if self.desk.said.len() > SAID {
-            self.desk.said.pop_front();
+        self.seat.said.push_back(Said { at, notice });
+        if self.seat.said.len() > SAID {
+            self.seat.said.pop_front();
         }
     }
 
@@ -105,13 +105,13 @@ impl App {
     /// Reads an object whole, for the clipboard or the pager.
     pub(crate) fn read_for(&mut self, object: ObjectRef, why: ReadFor) -> Vec<Effect> {
         let token = self.next_token();
-        self.desk.reading = Some((token, why, object.clone()));
+        self.seat.reading = Some((token, why, object.clone()));
         vec![Effect::Fetch(token, super::msg::Fetch::Yaml(object))]
     }
 
     /// The object that was read for the clipboard or the pager; `None`: the answer is somebody else's.
     pub(super) fn was_read(&mut self, token: Token, answer: &Result<Fetched, String>) -> Option<Vec<Effect>> {
-        let (_, why, object) = self.desk.reading.take_if(|(t, ..)| *t == token)?;
+        let (_, why, object) = self.seat.reading.take_if(|(t, ..)| *t == token)?;
         Some(match (answer, why) {
             (Ok(Fetched::Text(text)), ReadFor::Clipboard) => self.copy(&format!("{object} as YAML"), text.clone()),
             (Ok(Fetched::Text(text)), ReadFor::Pager) => vec![Effect::Pager(PagerOf::Text {
@@ -125,19 +125,19 @@ impl App {
 
     /// Stops the screen, or lets it go on.
     pub(crate) fn freeze(&mut self) {
-        self.desk.frozen = Some(self.now);
+        self.seat.frozen = Some(self.now);
         self.pending.clear();
         self.dirty = true;
     }
 
     pub(super) fn thaw(&mut self) -> bool {
-        let was = self.desk.frozen.take().is_some();
+        let was = self.seat.frozen.take().is_some();
         self.dirty |= was;
         was
     }
 
     /// For how long the screen has stood still.
     pub fn frozen_for(&self) -> Option<SignedDuration> {
-        Some(self.now.duration_since(self.desk.frozen?))
+        Some(self.now.duration_since(self.seat.frozen?))
     }
 }
