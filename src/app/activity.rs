@@ -6,6 +6,9 @@ use super::msg::Notice;
 use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
 use crate::model::Place;
 
+/// How long a note that is no error is on the screen; the list of activities keeps it.
+const SHOWN: SignedDuration = SignedDuration::from_secs(4);
+
 /// A note in the corner. Errors stay until a key was pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
@@ -18,7 +21,7 @@ impl Toast {
         let until = if notice.error {
             None
         } else {
-            now.checked_add(SignedDuration::from_secs(6)).ok()
+            now.checked_add(SHOWN).ok()
         };
         Self { notice, until }
     }

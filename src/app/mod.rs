@@ -11,9 +11,11 @@ pub mod command;
 mod commands;
 pub mod doc;
 mod entries;
+mod equivalent;
 pub mod field;
 pub mod filter;
 pub mod finding;
+pub mod fleet;
 #[cfg(test)]
 mod flows;
 pub mod follow;
@@ -25,11 +27,14 @@ pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+pub mod observed;
 mod params;
 mod place;
+pub mod pointer;
 mod recorded;
 mod row;
 pub mod runs;
+pub mod seat;
 pub mod strip;
 mod subjects;
 pub mod taste;
@@ -129,6 +134,8 @@ pub struct App {
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
     pub taste: taste::Taste,
+    /// What belongs to the person at this screen.
+    pub seat: seat::Seat,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -187,6 +194,7 @@ impl App {
             contexts: None,
             bastion: bastion::Bastion::default(),
             taste: taste::Taste::default(),
+            seat: seat::Seat::default(),
             dirty: true,
             leaving: false,
             start_context: start.context,
@@ -280,6 +288,9 @@ impl App {
         }
         if let Some(why) = &self.journal_broken {
             return Err(format!("the journal cannot be written: {why}"));
+        }
+        if self.seat.frozen.is_some() {
+            return Err("the screen stands still: any key lets it go on".to_owned());
         }
         match &self.connection {
             Connection::Connected { .. } => Ok(()),

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use super::cluster::Link;
 use super::locks::Locks;
 use super::recorder::Recorder;
-use super::{Event, memory, person, reads, report, spool};
+use super::{Event, exec, memory, person, reads, report, spool};
 use crate::action::{Confirmed, Outcome, Progress, Stage};
+use crate::app::msg::{ExecAsk, PagerOf};
 use crate::app::{App, Effect, Msg, Notice, Token};
 use crate::config::{Config, Target};
 use crate::feed::Inbox;
@@ -35,6 +36,10 @@ pub(super) struct Performer {
     /// Another theme is put on.
     pub theme: Option<String>,
     pub copies: Vec<String>,
+    /// What wants the terminal, once the loop can give it away.
+    pub pager: Option<PagerOf>,
+    pub exec: Option<ExecAsk>,
+    pub mouse: Option<bool>,
     pub spool: spool::SpoolLine,
 }
 
@@ -51,6 +56,9 @@ impl Performer {
             quit: false,
             repaint: false,
             copies: Vec::new(),
+            pager: None,
+            exec: None,
+            mouse: None,
             suspend: false,
             login: false,
             call: None,
@@ -65,6 +73,18 @@ impl Performer {
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    /// What a shell in a container rests on.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn exec_means(&mut self) -> Result<exec::Means, String> {
+        let journal = self.link.journal(self.journal_dir.as_deref());
+        let (Some(journal), Some(recorder)) = (journal, self.recorder.clone()) else {
+            return Err("there is no journal to put it on record".to_owned());
+        };
+        self.link.exec_means(journal, recorder)
     }
 
     fn end_logs(&mut self) {
@@ -120,6 +140,9 @@ impl Performer {
                 }
                 Effect::Theme(name) => self.theme = Some(name),
                 Effect::Copy(text) => self.copies.push(text),
+                Effect::Pager(of) => self.pager = Some(of),
+                Effect::Exec(ask) => self.exec = Some(*ask),
+                Effect::Mouse(on) => self.mouse = Some(on),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
                 Effect::LookAgain => self.link.look_again(),
@@ -245,7 +268,7 @@ fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
 }
 
 /// The end of a change that was not begun.
-fn refused(confirmed: &Confirmed, why: String) -> Msg {
+pub(super) fn refused(confirmed: &Confirmed, why: String) -> Msg {
     Msg::Progress(Progress {
         id: confirmed.plan().id,
         at: Timestamp::now(),

@@ -158,6 +158,12 @@ pub fn overflow(layer: &PlanLayer, screen: Rect) -> usize {
     layout(super::measuring(), layer, screen).overflow()
 }
 
+/// Title and all lines, laid out for `screen`: for a pager.
+pub fn page(layer: &PlanLayer, screen: Rect) -> (String, Vec<Line>) {
+    let layout = layout(super::measuring(), layer, screen);
+    (layout.title, layout.lines)
+}
+
 /// Where the plan stands with the second person that policy asks for.
 fn second_person(look: Look<'_>, asking: &Asking, break_glass: bool, risk: Risk) -> Line {
     let alone = if break_glass { "; ctrl-b goes on alone" } else { "" };

@@ -64,6 +64,16 @@ pub fn extent(app: &App, v: &RunView, body: Rect) -> (usize, usize, Option<usize
     (usize::from(parts.room), parts.text.len(), None)
 }
 
+/// The current step's title and text, laid out for `body`: for a pager.
+pub fn page(app: &App, v: &RunView, body: Rect) -> Option<(String, Vec<Line>)> {
+    let entry = entry(app, v)?;
+    let view = view::of(&entry.run, app.now);
+    let step = view.step.as_ref().map(|s| format!(" · {} {}", s.number, s.title));
+    let title = format!("{}{}", view.title, step.unwrap_or_default());
+    let (_, right) = split(body);
+    Some((title, parts(app, super::measuring(), entry, &view, v, right).text))
+}
+
 /// The steps with the row that each begins at. Titles go over two lines where all steps still fit; where they do not,
 /// the list is cut around the current step.
 fn step_list(steps: &[StepLine], width: usize, rows: usize) -> Vec<(u16, &StepLine, Vec<String>)> {

@@ -4,7 +4,9 @@ mod actions;
 mod cluster;
 mod company;
 mod console;
+mod copies;
 mod dialogs;
+mod exec;
 mod finding;
 mod incident;
 mod incident_asks;
@@ -15,6 +17,7 @@ mod pickers;
 mod plans;
 mod prompts;
 mod runbooks;
+mod screen;
 mod sources;
 mod statements;
 mod taste;
@@ -33,11 +36,14 @@ pub(crate) use runbooks::{open_evidence, ways};
 pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     taste::TABLE,
+    screen::TABLE,
     lists::TABLE,
+    copies::TABLE,
     finding::TABLE,
     objects::TABLE,
     statements::TABLE,
     actions::TABLE,
+    exec::TABLE,
     cluster::TABLE,
     sources::TABLE,
     runbooks::TABLE,

@@ -10,6 +10,7 @@ mod places;
 mod plans;
 mod read_only;
 mod rollback;
+mod seat;
 mod sources;
 mod streams;
 mod unfinished;

@@ -196,6 +196,7 @@ fn contexts_and_namespaces_are_picked_by_typing() {
         namespace: String::new(),
         current: false,
         platform: false,
+        class: String::new(),
     };
     hands.tell(Msg::Contexts(Ok(vec![row("prod-eu"), row("prod-us"), row("lab")])));
     hands.types("us");
