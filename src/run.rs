@@ -101,6 +101,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
+    app.break_glass = config.policy.break_glass;
     let inbox = Inbox::new();
     let mut performer = Performer {
         link: Link::new(config.clone(), target.ok(), inbox.clone(), sender.clone()),
@@ -479,7 +480,7 @@ fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
     let run = entry.runbook.as_ref()?.run.clone();
     let started = entry.data.get("started")?.as_str()?;
     let over = entry.data.get("over").and_then(serde_json::Value::as_bool);
-    let handed_over = entry.data.get("to").is_some();
+    let handed_over = entry.data.get("to").is_some() || entry.data.get("released").is_some();
     let key = crate::journal::replay::run_key(&run, started);
     Some((run, key, handed_over || over.unwrap_or_default()))
 }

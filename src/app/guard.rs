@@ -33,7 +33,7 @@ impl App {
     pub(super) fn at_work(&self, plan: &Plan) -> Option<&Activity> {
         self.activities
             .iter()
-            .find(|a| a.is_live() && a.outcome.is_none() && a.id != plan.id && same_object(a, plan))
+            .find(|a| a.is_live() && !a.answered && a.id != plan.id && same_object(a, plan))
     }
 
     /// Checks that fail; nothing is said of those that pass.

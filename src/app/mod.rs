@@ -25,6 +25,7 @@ pub mod msg;
 mod params;
 mod place;
 mod recorded;
+mod release;
 mod row;
 pub mod runs;
 pub mod strip;
@@ -122,6 +123,10 @@ pub struct App {
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
+    /// Whether policy lets one go on alone where a step asks for a second person.
+    pub break_glass: bool,
+    /// Where to go once what is being sent has its result.
+    departure: Option<release::Departure>,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -138,6 +143,8 @@ pub struct App {
     judged_at: Option<Timestamp>,
     /// Something came since, too soon to be judged again.
     judgement_owed: bool,
+    /// Everything here has answered, or said that it cannot, and was judged once since.
+    looked: bool,
     refreshed: (u64, Option<Timestamp>),
     last_id: u64,
 }
@@ -178,6 +185,8 @@ impl App {
             journal_broken: None,
             contexts: None,
             bastion: bastion::Bastion::default(),
+            break_glass: false,
+            departure: None,
             dirty: true,
             leaving: false,
             start_context: start.context,
@@ -189,6 +198,7 @@ impl App {
             pod_tally: panes::Tally::default(),
             judged_at: None,
             judgement_owed: false,
+            looked: false,
             refreshed: (u64::MAX, None),
             last_id: 0,
         };
@@ -358,10 +368,33 @@ impl App {
     pub(crate) fn judge_now(&mut self) {
         self.judged_at = Some(self.now);
         self.judgement_owed = false;
+        if !self.looked && self.unanswered_sources().is_empty() {
+            self.looked = true;
+            self.dirty = true;
+        }
         if self.judge.update(&self.world, self.now) {
             self.strip.settle(&self.judge);
             self.dirty = true;
         }
+    }
+
+    /// What has neither answered nor failed yet: that nothing calls for attention cannot be said before.
+    fn unanswered_sources(&self) -> Vec<String> {
+        let waits = |state: &Freshness| matches!(state, Freshness::Off | Freshness::Syncing { .. });
+        let feeds = crate::signal::KINDS.iter().map(|kind| FeedId::Watch(*kind));
+        let mut names = Vec::new();
+        if feeds.into_iter().any(|feed| waits(self.world.feed(feed))) {
+            names.push("Kubernetes".to_owned());
+        }
+        let reach = &self.world.sources.reach;
+        let late = self.sources.iter().filter(|id| reach.get(id).is_none_or(waits));
+        names.extend(late.map(|id| format!("{} {}", id.kind.word(), id.name)));
+        names
+    }
+
+    /// For whom the strip still waits before it may say that all is well; empty once all were judged.
+    pub fn still_looking(&self) -> Option<Vec<String>> {
+        (!self.looked).then(|| self.unanswered_sources())
     }
 
     /// The next moment at which something changes by time alone.

@@ -67,10 +67,12 @@ impl App {
             }
         }
         if !same_cluster {
-            effects.extend(self.end_runs(&format!("the console went on to {context}")));
+            effects.extend(self.release_runs(context));
         }
         self.world = World::default();
         self.judge.forget();
+        self.looked = false;
+        self.readings_forgotten();
         self.strip = Strip::default();
         self.focus = Focus::Pane;
         for list in &mut self.lists {

@@ -2,6 +2,7 @@
 //! comes back from the journal like another console's.
 
 mod incident;
+pub mod now;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,8 @@ pub struct Recorded {
     told: BTreeMap<String, bool>,
     /// Entries of the ledger that the record has been told are over.
     settled: BTreeMap<String, jiff::Timestamp>,
+    /// What was read of targets that nobody watches.
+    readings: now::Readings,
 }
 
 impl Recorded {

@@ -80,19 +80,19 @@ fn picked(app: &mut App) -> Vec<Effect> {
     match picker.purpose {
         PickerFor::Context => match value {
             Some(context) => {
-                app.say(format!("switching to {context}"));
                 let rows = app.contexts.as_ref().and_then(|c| c.as_ref().ok());
                 // A context of the kubeconfig goes before a platform of that name.
                 let named = |platform: bool| {
                     rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
                 };
                 if named(true) && !named(false) {
-                    return vec![Effect::GoTo(context)];
+                    return app.depart(Effect::GoTo(context.clone()), context);
                 }
-                vec![Effect::Connect {
-                    context: Some(context),
+                let connect = Effect::Connect {
+                    context: Some(context.clone()),
                     scope: None,
-                }]
+                };
+                app.depart(connect, context)
             }
             None => Vec::new(),
         },

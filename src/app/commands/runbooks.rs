@@ -7,6 +7,7 @@ use crate::app::layers::{
 };
 use crate::app::msg::{Effect, LogQuery, LogTarget};
 use crate::app::{App, Layer, RunEntry};
+use crate::keys::MUTATE;
 use crate::model::ObjectRef;
 use crate::runbook::cel::Answer;
 use crate::runbook::engine::{Event, OfferKind, Status};
@@ -110,6 +111,14 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: |app| offered(app, OfferKind::HandOver),
         run: hand_over,
+    },
+    Command {
+        id: "step.alone",
+        doc: "pass a step without the second person that it asks for, with a reason that goes on record",
+        short: "go alone",
+        group: MUTATE,
+        when: may_go_alone,
+        run: alone,
     },
     Command {
         id: "step.copy",
@@ -392,6 +401,24 @@ fn skip(app: &mut App) -> Vec<Effect> {
         PromptFor::SkipReason { run },
         label,
         "the reason goes on record",
+        "",
+    )));
+    Vec::new()
+}
+
+fn may_go_alone(app: &App) -> Result<(), String> {
+    app.may_mutate()?;
+    app.may_go_alone(entry(app).ok_or("no runbook is open")?)
+}
+
+fn alone(app: &mut App) -> Vec<Effect> {
+    let Some(run) = entry(app).map(|e| e.number) else {
+        return Vec::new();
+    };
+    app.layers.push(Layer::Prompt(Prompt::new(
+        PromptFor::StepAlone { run },
+        "Go on without a second person because",
+        "break glass: it goes on record as an override, for everybody to read",
         "",
     )));
     Vec::new()
