@@ -318,10 +318,27 @@ struct Performer {
 impl Performer {
     fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
-            Event::Msg(msg) => vec![msg],
+            Event::Msg(msg) => {
+                self.answered(app, &msg);
+                vec![msg]
+            }
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    /// What was answered leaves this console's hands.
+    fn answered(&mut self, app: &App, msg: &Msg) {
+        let Msg::Progress(progress) = msg else { return };
+        let last = app.activities.iter().find(|a| a.id == progress.id).map_or(0, |a| a.targets.len().saturating_sub(1));
+        let over = match &progress.stage {
+            Stage::Done { .. } => true,
+            Stage::Executed { step, outcome } => *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp),
+            _ => false,
+        };
+        if over {
+            self.locks.answered(progress.id.0);
+        }
     }
 
     fn end_logs(&mut self) {
@@ -390,7 +407,14 @@ impl Performer {
                 Effect::Plan(id, request) => self.link.plan(id, request),
                 Effect::Execute(confirmed) => {
                     let of_run = confirmed.run().map_or(Ok(()), |run| self.locks.check_run(&run.run));
-                    match of_run {
+                    let plan = confirmed.plan();
+                    let objects: Vec<String> = plan
+                        .steps
+                        .iter()
+                        .map(|s| format!("{} {} {}/{}", plan.place.server, s.target.kind(), s.target.namespace(), s.target.name()))
+                        .collect();
+                    let held = of_run.and_then(|()| self.locks.begin(plan.id.0, &objects, plan.request.name()));
+                    match held {
                         Ok(()) => self.link.execute(*confirmed),
                         Err(why) => self.tell(refused(&confirmed, why)),
                     }

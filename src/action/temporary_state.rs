@@ -40,7 +40,7 @@ enum What {
 impl StateAsk {
     /// How the state of this entry is read, where it is one object of the cluster.
     pub fn of(t: &Temporary) -> Option<Self> {
-        let kind = Kind::from_api(&t.target.kind)?;
+        let kind = kind_of(&t.target.kind)?;
         let what = match (t.family.split(' ').next()?, kind) {
             ("bounds", Kind::ScaledObject) => What::Bounds,
             ("canary", Kind::Ingress) => What::Canary,
@@ -100,6 +100,12 @@ impl StateAsk {
             }
         })
     }
+}
+
+/// Kinds that are watched, and those that are only read.
+fn kind_of(api: &str) -> Option<Kind> {
+    let read = Kind::UNWATCHED.into_iter().chain([Kind::ScaledObject]);
+    Kind::ALL.into_iter().chain(read).find(|kind| kind.api() == api)
 }
 
 /// The container stands in the request that takes the change back, the fields in what was.

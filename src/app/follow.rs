@@ -66,6 +66,7 @@ impl App {
             }),
             // An observer is seen to be here, not what they look at.
             looks: (!observes).then(|| self.looks()),
+            deeds: self.own_deeds(),
         }
     }
 

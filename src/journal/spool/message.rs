@@ -30,6 +30,9 @@ pub struct Presence {
     pub following: Option<String>,
     pub seat: Option<Seat>,
     pub looks: Option<Looks>,
+    /// What its operator sent in the last minutes: nobody else does the same to the same object meanwhile.
+    #[serde(default)]
+    pub deeds: Vec<Deed>,
 }
 
 /// Which cluster, and what of it.
