@@ -2,38 +2,41 @@
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
 mod cluster;
+mod desk;
 mod locks;
+mod memory;
+mod performer;
 mod reads;
 mod recorder;
 mod records;
 mod report;
 mod screen;
+mod snapshot;
 pub(crate) mod sources;
 mod spool;
 mod taste;
 mod unattended;
+mod without_screen;
 
-use std::collections::HashMap;
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
-use crate::action::{Confirmed, Outcome, Progress, Stage};
-use crate::app::{Access, App, Effect, Msg, Notice, Start, Token};
+use crate::app::{Access, App, Msg, Notice, Start};
 use crate::config::Loaded;
 use crate::feed::Inbox;
-use crate::journal::{Entry, RecordKind};
-use cluster::{Link, LinkEvent};
-use locks::Locks;
+use cluster::LinkEvent;
+pub use desk::Desk;
+use performer::Performer;
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
+pub use snapshot::{Shot, View, snapshot};
 pub use taste::keymap;
 pub use unattended::{Wish, unattended};
+pub use without_screen::{Next, without_screen};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -98,30 +101,13 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.recall(memory::recall(config.paths.journal().as_deref()));
     person().clone_into(&mut app.recorded.me);
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
     app.break_glass = config.policy.break_glass;
     let inbox = Inbox::new();
-    let mut performer = Performer {
-        link: Link::new(config.clone(), target.ok(), inbox.clone(), sender.clone()),
-        sender: sender.clone(),
-        logs: HashMap::new(),
-        journal_dir: config.paths.journal(),
-        recorder: None,
-        locks: Locks::new(
-            config.paths.state.clone().filter(|_| !read_only),
-            &person(),
-            crate::journal::session(),
-        ),
-        quit: false,
-        repaint: false,
-        copies: Vec::new(),
-        suspend: false,
-        login: false,
-        bell: false,
-        spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
-    };
+    let mut performer = Performer::new(&config, target.ok(), &inbox, &sender);
     if let Some(path) = config.follow.clone() {
         app.follow_recorded();
         spool::follow_file(path, sender.clone());
@@ -140,6 +126,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     }
     performer.perform(&mut app, first).await;
     let mut last_data = tokio::time::Instant::now();
+    // Something that a person did is not on the screen yet.
+    let mut urgent = false;
     while !performer.quit {
         let now = Timestamp::now();
         let tick = app
@@ -167,6 +155,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             inputs = painter.input() => {
                 match inputs {
                     Ok(inputs) => for msg in inputs {
+                        urgent = true;
                         // For the test of what a panic leaves behind; a release does not have it.
                         #[cfg(debug_assertions)]
                         fault_for_test();
@@ -219,11 +208,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             painter.bell();
         }
         app.dirty |= painter.restyled();
-        if app.dirty
-            && let Err(why) = painter.draw(&mut app)
-        {
-            tracing::warn!("the terminal is gone: {why}");
-            break;
+        if app.dirty && painter.may_draw(urgent) {
+            urgent = false;
+            if let Err(why) = painter.draw(&mut app) {
+                tracing::warn!("the terminal is gone: {why}");
+                break;
+            }
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.
@@ -296,228 +286,4 @@ fn fault_for_test() {
         std::env::var_os("QUARTERDECK_TEST_PANIC").is_none(),
         "QUARTERDECK_TEST_PANIC is set"
     );
-}
-
-/// Performs effects.
-struct Performer {
-    link: Link,
-    sender: mpsc::Sender<Event>,
-    logs: HashMap<Token, JoinHandle<()>>,
-    journal_dir: Option<PathBuf>,
-    recorder: Option<Recorder>,
-    locks: Locks,
-    quit: bool,
-    repaint: bool,
-    suspend: bool,
-    login: bool,
-    bell: bool,
-    copies: Vec<String>,
-    spool: spool::SpoolLine,
-}
-
-impl Performer {
-    fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
-        let msgs = match event {
-            Event::Msg(msg) => {
-                self.answered(app, &msg);
-                vec![msg]
-            }
-            Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
-        };
-        msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
-    }
-
-    /// What was answered leaves this console's hands.
-    fn answered(&mut self, app: &App, msg: &Msg) {
-        let Msg::Progress(progress) = msg else { return };
-        let last = app.activities.iter().find(|a| a.id == progress.id).map_or(0, |a| a.targets.len().saturating_sub(1));
-        let over = match &progress.stage {
-            Stage::Done { .. } => true,
-            Stage::Executed { step, outcome } => *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp),
-            _ => false,
-        };
-        if over {
-            self.locks.answered(progress.id.0);
-        }
-    }
-
-    fn end_logs(&mut self) {
-        for task in self.logs.drain().map(|(_, t)| t) {
-            task.abort();
-        }
-    }
-
-    /// Writes the report beside the loop, and says where it is.
-    fn report(&self, incident: Option<String>) {
-        let (folder, sender) = (self.journal_dir.clone(), self.sender.clone());
-        tokio::spawn(async move {
-            let written = tokio::task::spawn_blocking(move || {
-                let folder = folder.ok_or("there is no state folder: set XDG_STATE_HOME or HOME")?;
-                report::write(&folder, incident.as_deref(), Timestamp::now())
-            });
-            let notice = match written.await {
-                Ok(Ok(path)) => Notice::info(format!("the report is in {}", path.display())),
-                Ok(Err(why)) => Notice::error(format!("no report: {why}")),
-                Err(_) => Notice::error("no report: its writer stopped"),
-            };
-            let _ = sender.send(Event::Msg(Msg::Notice(notice))).await;
-        });
-    }
-
-    fn tell(&self, msg: Msg) {
-        let sender = self.sender.clone();
-        tokio::spawn(async move {
-            let _ = sender.send(Event::Msg(msg)).await;
-        });
-    }
-
-    async fn perform(&mut self, app: &mut App, effects: Vec<Effect>) {
-        let mut queue = std::collections::VecDeque::from(effects);
-        while let Some(effect) = queue.pop_front() {
-            match effect {
-                Effect::Quit => self.quit = true,
-                Effect::Suspend => self.suspend = true,
-                Effect::Repaint => self.repaint = true,
-                Effect::Bell => self.bell = true,
-                Effect::Copy(text) => self.copies.push(text),
-                Effect::Want(wanted) => self.link.want(wanted),
-                Effect::Retry => self.link.retry().await,
-                Effect::LookAgain => self.link.look_again(),
-                Effect::Login => self.login = true,
-                Effect::ListContexts => {
-                    let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
-                    let sender = self.sender.clone();
-                    tokio::spawn(async move {
-                        let answer = reads::contexts(kubeconfig, platforms).await;
-                        let _ = sender.send(Event::Msg(Msg::Contexts(answer))).await;
-                    });
-                }
-                Effect::Connect { context, scope } => {
-                    self.end_logs();
-                    for msg in self.link.connect(context, scope) {
-                        queue.extend(app.update(msg, Timestamp::now()));
-                    }
-                }
-                Effect::GoTo(platform) => {
-                    self.end_logs();
-                    for msg in self.link.go_to(&platform) {
-                        queue.extend(app.update(msg, Timestamp::now()));
-                    }
-                }
-                Effect::Plan(id, request) => self.link.plan(id, request),
-                Effect::Execute(confirmed) => {
-                    let of_run = confirmed.run().map_or(Ok(()), |run| self.locks.check_run(&run.run));
-                    let plan = confirmed.plan();
-                    let objects: Vec<String> = plan
-                        .steps
-                        .iter()
-                        .map(|s| format!("{} {} {}/{}", plan.place.server, s.target.kind(), s.target.namespace(), s.target.name()))
-                        .collect();
-                    let held = of_run.and_then(|()| self.locks.begin(plan.id.0, &objects, plan.request.name()));
-                    match held {
-                        Ok(()) => self.link.execute(*confirmed),
-                        Err(why) => self.tell(refused(&confirmed, why)),
-                    }
-                }
-                Effect::Stop(id) => self.link.stop(id),
-                Effect::AskApproval { run, ask, text, .. } => match self.link.alone() {
-                    (why, solo @ true) => {
-                        let event = crate::runbook::engine::Event::ApprovalUnavailable { ask, why, solo };
-                        queue.extend(app.update(Msg::Approval { run, event }, Timestamp::now()));
-                    }
-                    (_, false) => queue.extend(app.ask_for_step(run, ask, &text)),
-                },
-                Effect::Fetch(token, what) => self.link.fetch(token, what),
-                Effect::OpenLogs(token, query) => match self.link.logs(token, query) {
-                    Ok(task) => {
-                        self.logs.insert(token, task);
-                    }
-                    Err(why) => self.tell(Msg::Logs(
-                        token,
-                        crate::app::msg::LogBatch {
-                            lines: Vec::new(),
-                            dropped: 0,
-                            ended: Some(why),
-                        },
-                    )),
-                },
-                Effect::CloseLogs(token) => {
-                    if let Some(task) = self.logs.remove(&token) {
-                        task.abort();
-                    }
-                }
-                Effect::Spool(order) => {
-                    let journal = self.link.journal(self.journal_dir.as_deref());
-                    self.spool.perform(order, self.link.grant(), journal);
-                }
-                Effect::Incident(id) => self.link.set_incident(id),
-                Effect::Report(of) => self.report(of),
-                Effect::Record(entry) => self.record(*entry),
-                Effect::Alive(sessions) => self.tell(Msg::Alive {
-                    me: person(),
-                    sessions: self.locks.alive(&sessions),
-                }),
-                Effect::TakeRun { key, over } => {
-                    let answer = self.locks.take(&key, over);
-                    queue.extend(app.update(Msg::RunTaken { key, answer }, Timestamp::now()));
-                }
-            }
-        }
-    }
-
-    /// Written beside the loop, in order; only mutations wait for the disk. Of a run that is in other hands now nothing
-    /// more is written here: they write what is true of it.
-    fn record(&mut self, entry: Entry) {
-        let journal = self.link.journal(self.journal_dir.as_deref());
-        // Who only reads runs a runbook for themselves, and leaves nothing behind.
-        let (Some(journal), Some(recorder)) = (journal, self.recorder.clone()) else {
-            return;
-        };
-        if let Some((run, key, leaves)) = run_of(&entry) {
-            if let Err(why) = self.locks.check(&key) {
-                self.tell(Msg::RunLost { run, why });
-                return;
-            }
-            if leaves {
-                self.locks.release(&key);
-            }
-        }
-        recorder.write(journal, entry);
-    }
-
-    /// The session's end, and everything before it, on disk.
-    async fn end(&mut self) {
-        if self.link.has_journal() {
-            self.record(Entry::new(RecordKind::SessionEnd, "session"));
-        }
-        if let Some(recorder) = &self.recorder {
-            let _ = tokio::time::timeout(Duration::from_secs(5), recorder.settled()).await;
-        }
-    }
-}
-
-/// A run's id and key, and whether it leaves our hands, of a record about it.
-fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
-    if entry.kind != RecordKind::Run {
-        return None;
-    }
-    let run = entry.runbook.as_ref()?.run.clone();
-    let started = entry.data.get("started")?.as_str()?;
-    let over = entry.data.get("over").and_then(serde_json::Value::as_bool);
-    let handed_over = entry.data.get("to").is_some() || entry.data.get("released").is_some();
-    let key = crate::journal::replay::run_key(&run, started);
-    Some((run, key, handed_over || over.unwrap_or_default()))
-}
-
-/// The end of a change that was not begun.
-fn refused(confirmed: &Confirmed, why: String) -> Msg {
-    Msg::Progress(Progress {
-        id: confirmed.plan().id,
-        at: Timestamp::now(),
-        stage: Stage::Done {
-            outcome: Outcome::Refused(why),
-            verdict: None,
-            undo: None,
-        },
-    })
 }

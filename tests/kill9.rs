@@ -12,7 +12,7 @@ use pty_support::{Console, Home, Servers, Start, eventually};
 use quarterdeck::journal::replay::{Fate, Replay};
 use quarterdeck::journal::{Reading, RecordKind, files, read};
 use quarterdeck::sim::kube::Fault;
-use quarterdeck::sim::kube::faults::Rule;
+use quarterdeck::sim::kube::faults::{Request, Rule};
 use quarterdeck::sim::kube::resources::DEPLOYMENTS;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -63,9 +63,17 @@ fn reset(servers: &Servers) {
     servers.demo.server().faults().clear();
 }
 
-/// Requests so far that the server carried out.
+/// Requests so far that the server carried out. (A scale that met a clean conflict is refused, and goes again.)
 fn changes(servers: &Servers) -> usize {
-    usize::try_from(servers.mutating()).unwrap()
+    usize::try_from(servers.demo.server().requests().changed()).unwrap()
+}
+
+/// The last requests that the server carried out.
+fn last(servers: &Servers, count: usize) -> Vec<Request> {
+    let all = servers.demo.server().requests().all();
+    let mut last: Vec<Request> = all.into_iter().rev().filter(Request::is_mutating).take(count).collect();
+    last.reverse();
+    last
 }
 
 struct Record {
@@ -228,7 +236,8 @@ fn a_console_that_is_killed_loses_nothing_and_repeats_nothing() {
         let written = after.count(RecordKind::Intent) - intents;
         assert!(
             done <= written && written <= 1,
-            "round {round}: {done} changes, {written} intents"
+            "round {round}: {done} changes, {written} intents: {:#?}",
+            last(&servers, done)
         );
         assert_eq!(done, usize::from(replicas(&servers) == 3));
         if written == 0 {

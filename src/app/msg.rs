@@ -285,6 +285,8 @@ pub enum Effect {
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
     Report(Option<String>),
     Bell,
+    /// Keep this for the next session.
+    Remember(Box<super::finding::Remembered>),
     /// Which of these sessions' consoles live?
     Alive(BTreeSet<String>),
     /// Take a run into this console's hands; `over`: even from a console that lives.

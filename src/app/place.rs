@@ -75,6 +75,7 @@ impl App {
         self.readings_forgotten();
         self.strip = Strip::default();
         self.focus = Focus::Pane;
+        self.forget_trail();
         for list in &mut self.lists {
             list.clear();
         }

@@ -180,7 +180,7 @@ impl Locks {
     ///
     /// # Errors
     /// Who is at one of them, and with what.
-    pub fn begin(&mut self, change: u64, objects: &[String], what: &str) -> Result<(), String> {
+    pub fn begin(&mut self, change: u64, objects: &BTreeSet<String>, what: &str) -> Result<(), String> {
         let Some(dir) = &self.dir else { return Ok(()) };
         let holder = format!("{}: {what}", self.holder);
         let mut held = Vec::with_capacity(objects.len());
@@ -287,7 +287,7 @@ mod tests {
         b.check(run).unwrap();
 
         // One object is in one console's hands until its change was answered, and the other is told who has it.
-        let object = ["s:6443 Deployment cortex/web".to_owned()];
+        let object = BTreeSet::from(["s:6443 Deployment cortex/web".to_owned()]);
         a.begin(1, &object, "restart").unwrap();
         let busy = b.begin(1, &object, "scale").unwrap_err();
         assert!(busy.contains("k.lind") && busy.contains("restart"), "{busy}");

@@ -5,6 +5,8 @@ mod cluster;
 mod company;
 mod console;
 mod dialogs;
+mod evidence;
+mod finding;
 mod incident;
 mod incident_asks;
 mod lists;
@@ -23,13 +25,16 @@ mod views;
 use super::command::Command;
 
 pub(crate) use cluster::{awaits, offered};
+pub(crate) use logs::open as open_logs;
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
-pub(crate) use runbooks::{open_evidence, ways};
+pub(crate) use evidence::open_evidence;
+pub(crate) use runbooks::ways;
 
 /// All tables, in the order of the help.
 pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     lists::TABLE,
+    finding::TABLE,
     objects::TABLE,
     statements::TABLE,
     actions::TABLE,

@@ -33,7 +33,7 @@ pub use logs::{LogKeep, Logs, readable};
 pub use object_prompt::ObjectPrompt;
 #[cfg(test)]
 pub(crate) use palette::listed;
-pub use palette::{Entry, Palette};
+pub use palette::{Does, Entry, Palette};
 pub use picker::{Choice, Picker, PickerFor};
 pub use plan::{PlanFocus, PlanLayer, PlanState};
 pub use prompt::{Prompt, PromptFor};

@@ -101,6 +101,8 @@ pub struct Prompt {
     pub hint: String,
     pub field: Field,
     pub complaint: Option<String>,
+    /// Which of the earlier filters stands in the line.
+    pub recalled: Option<usize>,
 }
 
 impl Prompt {
@@ -111,6 +113,7 @@ impl Prompt {
             hint: hint.into(),
             field: Field::with(text),
             complaint: None,
+            recalled: None,
         }
     }
 

@@ -38,15 +38,25 @@ pub(super) struct Caller {
 const POOLER: &str = "pgbouncer";
 
 pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {
+    let answer = answered(db, caller, sql, now);
+    if !matches!(answer, Answer::Wait) && changes(sql) {
+        db.changes += 1;
+    }
+    answer
+}
+
+/// The id in the comment of a statement; empty: none.
+fn id(sql: &str) -> &str {
+    let after = sql.split_once("/* qd:").map(|(_, rest)| rest);
+    after.and_then(|rest| rest.split_once(" */")).map_or("", |(id, _)| id)
+}
+
+fn answered(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> Answer {
     if caller.database == POOLER {
         return pooler(db, sql);
     }
     db.pass(now);
-    let id = sql
-        .split_once("/* qd:")
-        .and_then(|(_, rest)| rest.split_once(" */"))
-        .map_or("", |(id, _)| id);
-    let rows = match id {
+    let rows = match id(sql) {
         "" => return plain(db, caller, sql, now),
         "server" => vec![server(db, caller)],
         "activity" => db.clients.values().map(|c| activity(c, now)).collect(),
@@ -100,6 +110,19 @@ pub(super) fn answer(db: &mut Database, caller: &Caller, sql: &str, now: Timesta
         columns: vec!["row"],
         rows,
     }
+}
+
+/// Whether a statement is one that changes something, whatever becomes of it.
+fn changes(sql: &str) -> bool {
+    let (id, words) = (id(sql), psql::normal(sql));
+    let begins = [
+        "vacuum",
+        "analyze",
+        "reindex",
+        "select pg_terminate_backend(",
+        "select pg_cancel_backend(",
+    ];
+    matches!(id, "signal" | "reset") || id.is_empty() && begins.iter().any(|b| words.starts_with(b))
 }
 
 /// Without an id: what is plain enough to be known by its text.

@@ -153,6 +153,8 @@ pub struct Database {
     /// Idle connections of the pools by application, counted only.
     pub(super) pools: BTreeMap<&'static str, i64>,
     leaks: Vec<Leak>,
+    /// Statements so far that change something.
+    pub changes: u64,
 }
 
 const IMPORT: i32 = 4127;
@@ -369,6 +371,7 @@ impl Database {
             done: Vec::new(),
             pools: BTreeMap::from([("cortex-api", 14), ("cortex-worker", 9), ("memory-api", 8)]),
             leaks: Vec::new(),
+            changes: 0,
         }
     }
 

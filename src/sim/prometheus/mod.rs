@@ -8,6 +8,7 @@ mod world;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,11 +34,13 @@ const MOST_POINTS: i64 = 11_000;
 pub struct Prometheus {
     address: SocketAddr,
     task: JoinHandle<()>,
+    changes: Arc<AtomicU64>,
 }
 
 struct Shared {
     measures: Measures,
     silences: Mutex<Silences>,
+    changes: Arc<AtomicU64>,
 }
 
 impl Prometheus {
@@ -48,9 +51,11 @@ impl Prometheus {
     pub async fn start(store: Store) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
+        let changes = Arc::<AtomicU64>::default();
         let shared = Arc::new(Shared {
             measures: Measures::new(store),
             silences: Mutex::default(),
+            changes: Arc::clone(&changes),
         });
         let task = tokio::spawn(async move {
             let mut connections = tokio::task::JoinSet::new();
@@ -76,7 +81,7 @@ impl Prometheus {
                 }
             }
         });
-        Ok(Self { address, task })
+        Ok(Self { address, task, changes })
     }
 
     /// `http://127.0.0.1:PORT`: both APIs.
@@ -86,6 +91,11 @@ impl Prometheus {
 
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Requests so far to change something, whatever became of them.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 }
 
@@ -165,6 +175,8 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Answer {
     let field = |name: &str| all.iter().find(|(k, _)| k == name).map(|(_, v)| v.as_str());
     let now = shared.measures.now();
     if let Some(rest) = path.strip_prefix("/api/v2/") {
+        let changing = u64::from(parts.method != Method::GET);
+        shared.changes.fetch_add(changing, Ordering::SeqCst);
         let alerts = shared.measures.alerts();
         let mut silences = shared.silences.lock().unwrap_or_else(PoisonError::into_inner);
         return silences.answer(&parts.method, rest, &body, &alerts, now);

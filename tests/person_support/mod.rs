@@ -1,0 +1,127 @@
+//! Somebody at the keys of a whole console without a screen: the real configuration, feeds, plans, changes and journal.
+#![allow(dead_code, clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::{SignedDuration, Timestamp};
+use quarterdeck::action::Confirm;
+use quarterdeck::app::layers::{PlanLayer, PlanState};
+use quarterdeck::app::{App, Effect, Layer, Msg};
+use quarterdeck::cli::Options;
+use quarterdeck::config::{Config, File, Inputs, Loaded};
+use quarterdeck::keys::{Chord, Key};
+use quarterdeck::run::{Next, without_screen};
+
+/// The configuration of that text, for somebody whose home is there and of whom nothing else is known.
+pub fn loaded(text: &str, home: &Path, read_only: bool) -> Loaded {
+    let user = File {
+        path: home.join("qd.toml"),
+        text: Ok(Some(text.to_owned())),
+    };
+    let loaded = Config::load(&Inputs {
+        env: BTreeMap::from([("HOME".to_owned(), home.display().to_string())]),
+        system: None,
+        user: Some(user),
+        options: Options {
+            read_only,
+            ..Options::default()
+        },
+    });
+    assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+    loaded
+}
+
+/// Runs the console until `turn` leaves it. `turn` is asked whenever something happened.
+pub async fn at_the_console(loaded: Loaded, mut turn: impl FnMut(&mut Hands<'_>) -> Next) {
+    let person = |app: &mut App| {
+        let now = Timestamp::now().max(app.now);
+        let mut hands = Hands {
+            app,
+            now,
+            effects: Vec::new(),
+        };
+        let next = turn(&mut hands);
+        Ok((hands.effects, next))
+    };
+    Box::pin(without_screen(loaded, person)).await.unwrap();
+}
+
+/// The hands of a person during one turn. Their keys are as far apart as a person's, on a clock of their own: nobody waits.
+pub struct Hands<'a> {
+    pub app: &'a mut App,
+    now: Timestamp,
+    effects: Vec<Effect>,
+}
+
+impl Hands<'_> {
+    pub fn key(&mut self, chord: Chord) {
+        self.now += SignedDuration::from_millis(60);
+        let effects = self.app.update(Msg::Key(chord), self.now);
+        self.effects.extend(effects);
+    }
+
+    /// Keys as the keymap writes them.
+    pub fn press(&mut self, keys: &str) {
+        for chord in keys.split_whitespace() {
+            self.key(chord.parse().unwrap());
+        }
+    }
+
+    pub fn types(&mut self, text: &str) {
+        text.chars().for_each(|c| self.key(Chord::plain(Key::Char(c))));
+    }
+
+    pub fn paste(&mut self, text: &str) {
+        let effects = self.app.update(Msg::Paste(text.to_owned()), self.now);
+        self.effects.extend(effects);
+    }
+
+    /// What a method of the state asks for.
+    pub fn does(&mut self, f: impl FnOnce(&mut App) -> Vec<Effect>) {
+        let effects = f(self.app);
+        self.effects.extend(effects);
+    }
+
+    pub fn plan(&self) -> Option<&PlanLayer> {
+        match self.app.layers.last() {
+            Some(Layer::Plan(plan)) => Some(plan),
+            _ => None,
+        }
+    }
+
+    /// Does all that the plan on top asks for, once it listens. Whether it was pressed.
+    pub fn confirm(&mut self) -> bool {
+        let Some(layer) = self.plan() else { return false };
+        let PlanState::Ready(plan) = &layer.state else {
+            return false;
+        };
+        if self.now.duration_since(layer.shown_at) < SignedDuration::from_millis(400) {
+            return false;
+        }
+        let word = match &plan.confirm {
+            Confirm::Typed { word, .. } => word.clone(),
+            Confirm::Button => String::new(),
+        };
+        self.press("shift-tab");
+        for _ in 0..8 {
+            let Some(layer) = self.plan() else { return true };
+            use quarterdeck::app::layers::PlanFocus::{Cancel, Go, Reason, Word};
+            match layer.focus {
+                Cancel => self.press("tab"),
+                Reason => {
+                    self.press("ctrl-u");
+                    self.types("a test");
+                    self.press("enter");
+                }
+                Word => {
+                    self.press("ctrl-u");
+                    self.types(&word);
+                    self.press("enter");
+                }
+                Go => self.press("enter"),
+            }
+        }
+        self.plan().is_none()
+    }
+}
