@@ -267,6 +267,12 @@ pub struct JournalFilter {
     /// Of that run of a runbook
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+    /// Of these kinds: intent, result, verify, approval, override, run, incident …
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// By that person: who sat there, whatever account was used
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -117,6 +117,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     app.taste = taste::taste(&config, painter.is_remote());
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
+    app.break_glass = config.policy.break_glass;
     let inbox = Inbox::new();
     let mut performer = Performer::new(&config, target.ok(), &inbox, &sender);
     if let Some(path) = config.follow.clone() {

@@ -164,6 +164,8 @@ pub enum Fetch {
     History(ObjectRef),
     /// What can be chosen of what nobody watches, in this namespace.
     Offers(Offer, Str),
+    /// The states of changes that must not stay, of which nobody watches the objects.
+    States(Vec<crate::action::temporary_state::StateAsk>),
     /// How a PostgreSQL, by its source's name, would run a statement.
     Plan { source: Str, statement: String },
 }
@@ -173,6 +175,8 @@ pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
     Offers(Vec<Offered>),
+    /// By the key of the ledger's entry: the state, or why it is not known.
+    States(Vec<(String, Result<String, String>)>),
 }
 
 /// One revision of a workload, with its template for the difference.

@@ -218,6 +218,7 @@ impl App {
         if matches!(progress.stage, Stage::Done { .. }) && activity.targets.iter().any(|t| t.object().is_none()) {
             effects.push(Effect::LookAgain);
         }
+        effects.extend(self.departs());
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
@@ -242,6 +243,10 @@ impl App {
     }
 
     fn fetched(&mut self, token: Token, answer: Result<Fetched, String>) {
+        let answer = match answer {
+            Ok(Fetched::States(states)) => return self.states_read(token, states),
+            other => other,
+        };
         self.dirty = true;
         for layer in &mut self.layers {
             match layer {

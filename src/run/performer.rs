@@ -1,6 +1,6 @@
 //! What the state machine asks for is done here, or begun.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,7 +69,10 @@ impl Performer {
 
     pub fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
-            Event::Msg(msg) => vec![msg],
+            Event::Msg(msg) => {
+                self.answered(app, &msg);
+                vec![msg]
+            }
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
@@ -85,6 +88,33 @@ impl Performer {
             return Err("there is no journal to put it on record".to_owned());
         };
         self.link.exec_means(journal, recorder)
+    }
+
+    /// Takes what a change is about into this console's hands until it is answered.
+    fn hold(&mut self, confirmed: &Confirmed) -> Result<(), String> {
+        let plan = confirmed.plan();
+        let object = |s: &crate::action::PlanStep| {
+            let (server, target) = (&plan.place.server, &s.target);
+            format!("{server} {} {}/{}", target.kind(), target.namespace(), target.name())
+        };
+        // Several steps may be about one object.
+        let objects: BTreeSet<String> = plan.steps.iter().map(object).collect();
+        self.locks.begin(plan.id.0, &objects, plan.request.name())
+    }
+
+    /// What was answered leaves this console's hands.
+    fn answered(&mut self, app: &App, msg: &Msg) {
+        let Msg::Progress(progress) = msg else { return };
+        let activity = app.activities.iter().find(|a| a.id == progress.id);
+        let last = activity.map_or(0, |a| a.targets.len().saturating_sub(1));
+        let over = match &progress.stage {
+            Stage::Done { .. } => true,
+            Stage::Executed { step, outcome } => *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp),
+            _ => false,
+        };
+        if over {
+            self.locks.answered(progress.id.0);
+        }
     }
 
     fn end_logs(&mut self) {
@@ -171,7 +201,8 @@ impl Performer {
                 Effect::Plan(id, request) => self.link.plan(id, request),
                 Effect::Execute(confirmed) => {
                     let of_run = confirmed.run().map_or(Ok(()), |run| self.locks.check_run(&run.run));
-                    match of_run {
+                    let held = of_run.and_then(|()| self.hold(&confirmed));
+                    match held {
                         Ok(()) => self.link.execute(*confirmed),
                         Err(why) => self.tell(refused(&confirmed, why)),
                     }
@@ -262,7 +293,7 @@ fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
     let run = entry.runbook.as_ref()?.run.clone();
     let started = entry.data.get("started")?.as_str()?;
     let over = entry.data.get("over").and_then(serde_json::Value::as_bool);
-    let handed_over = entry.data.get("to").is_some();
+    let handed_over = entry.data.get("to").is_some() || entry.data.get("released").is_some();
     let key = crate::journal::replay::run_key(&run, started);
     Some((run, key, handed_over || over.unwrap_or_default()))
 }

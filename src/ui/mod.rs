@@ -118,8 +118,12 @@ pub fn fit(app: &mut App) {
         }
     }
     for i in 0..app.layers.len() {
-        if let Some(Layer::Plan(plan)) = app.layers.get_mut(i) {
-            plan.overflow = plan::overflow(plan, area);
+        let frame = match app.layers.get(i) {
+            Some(Layer::Plan(plan)) => Some(runbook::plan_frame(app, plan, body)),
+            _ => None,
+        };
+        if let (Some(Layer::Plan(plan)), Some(frame)) = (app.layers.get_mut(i), frame) {
+            plan.overflow = plan::overflow(plan, frame);
             plan.scroll = plan.scroll.min(plan.overflow);
             continue;
         }

@@ -99,15 +99,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 let named = |platform: bool| {
                     rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
                 };
-                let to_platform = named(true) && !named(false);
-                app.say(format!("switching to {context}"));
-                if to_platform {
-                    return vec![Effect::GoTo(context)];
+                if named(true) && !named(false) {
+                    return app.depart(Effect::GoTo(context.clone()), context);
                 }
-                vec![Effect::Connect {
-                    context: Some(context),
+                let connect = Effect::Connect {
+                    context: Some(context.clone()),
                     scope: None,
-                }]
+                };
+                app.depart(connect, context)
             }
             None => Vec::new(),
         },
