@@ -69,12 +69,21 @@ fn own_books(home: &Path) {
     let folder = home.join(".config/quarterdeck/runbooks");
     std::fs::create_dir_all(&folder).unwrap();
     let head = |id: &str| {
-        format!("+++\nid = \"{id}\"\ntitle = \"{id}\"\nowner = \"us\"\nverified = \"2026-11-01\"\nuse_when = \"Always.\"\n+++\n# {id}\n\n## Act\n```step\n")
+        format!(
+            "+++\nid = \"{id}\"\ntitle = \"{id}\"\nowner = \"us\"\nverified = \"2026-11-01\"\nuse_when = \"Always.\"\n+++\n# {id}\n\n## Act\n```step\n"
+        )
     };
     let command = home.join("mark");
-    std::fs::write(&command, format!("#!/bin/sh\nprintf x >> {}\n", home.join("ran").display())).unwrap();
+    std::fs::write(
+        &command,
+        format!("#!/bin/sh\nprintf x >> {}\n", home.join("ran").display()),
+    )
+    .unwrap();
     std::fs::set_permissions(&command, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let run = format!("kind = \"run\"\nargv = [{:?}]\ntimeout = \"20s\"\n```\n", command.display().to_string());
+    let run = format!(
+        "kind = \"run\"\nargv = [{:?}]\ntimeout = \"20s\"\n```\n",
+        command.display().to_string()
+    );
     std::fs::write(folder.join("own-command.md"), head("own-command") + &run).unwrap();
 }
 
@@ -128,7 +137,12 @@ impl Walk {
     /// One key, or what a layer over the panel asks for.
     fn step(&mut self, hands: &mut Hands<'_>) {
         self.keys += 1;
-        let run = hands.app.runs.iter().find(|r| Some(r.number) == self.run).map(|r| &r.run);
+        let run = hands
+            .app
+            .runs
+            .iter()
+            .find(|r| Some(r.number) == self.run)
+            .map(|r| &r.run);
         match run.filter(|run| !run.status().is_over()) {
             Some(run) => {
                 let begun = |state: &StepState| *state != StepState::Todo;
@@ -202,7 +216,10 @@ impl Walk {
 }
 
 fn steps() -> BTreeMap<String, usize> {
-    Library::built_in().iter().map(|b| (b.id.clone(), b.steps.len())).collect()
+    Library::built_in()
+        .iter()
+        .map(|b| (b.id.clone(), b.steps.len()))
+        .collect()
 }
 
 async fn platform() -> Demo {

@@ -168,7 +168,14 @@ fn palette(app: &App, look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer)
             None => (e.kind, Role::TextMuted),
         };
         put(buf, inner, name, y, &text::truncate_end(word, 10), look.style(role));
-        explain(look, buf, inner, (name + 11, y), &text::clean(&e.doc), e.why_not.as_deref());
+        explain(
+            look,
+            buf,
+            inner,
+            (name + 11, y),
+            &text::clean(&e.doc),
+            e.why_not.as_deref(),
+        );
         if i == p.cursor {
             select(
                 look,
