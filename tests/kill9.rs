@@ -12,7 +12,7 @@ use pty_support::{Console, Home, Servers, Start, eventually};
 use quarterdeck::journal::replay::{Fate, Replay};
 use quarterdeck::journal::{Reading, RecordKind, files, read};
 use quarterdeck::sim::kube::Fault;
-use quarterdeck::sim::kube::faults::Rule;
+use quarterdeck::sim::kube::faults::{Request, Rule};
 use quarterdeck::sim::kube::resources::DEPLOYMENTS;
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -54,18 +54,34 @@ fn replicas(servers: &Servers) -> u64 {
     web.value().pointer("/spec/replicas").and_then(Value::as_u64).unwrap()
 }
 
-/// Back to two pods, past the API: it is no request.
+/// Back to two pods, past the API: it is no request. Until its controllers are done, a dry run may meet a conflict.
 fn reset(servers: &Servers) {
     let store = servers.demo.store();
     let mut web = store.get(&DEPLOYMENTS, "cortex", "cortex-web").unwrap().value();
     web["spec"]["replicas"] = json!(2);
     store.put(&DEPLOYMENTS, web);
     servers.demo.server().faults().clear();
+    eventually("two pods again", || {
+        let web = store.get(&DEPLOYMENTS, "cortex", "cortex-web")?.value();
+        let status = |field: &str| web.pointer(&format!("/status/{field}")).and_then(Value::as_u64);
+        (status("replicas") == Some(2)
+            && status("readyReplicas") == Some(2)
+            && web.pointer("/metadata/generation") == web.pointer("/status/observedGeneration"))
+        .then_some(())
+    });
 }
 
-/// Requests so far that the server carried out.
+/// Requests so far that the server carried out. (A scale that met a clean conflict is refused, and goes again.)
 fn changes(servers: &Servers) -> usize {
-    usize::try_from(servers.mutating()).unwrap()
+    usize::try_from(servers.demo.server().requests().changed()).unwrap()
+}
+
+/// The last requests that the server carried out.
+fn last(servers: &Servers, count: usize) -> Vec<Request> {
+    let all = servers.demo.server().requests().all();
+    let mut last: Vec<Request> = all.into_iter().rev().filter(Request::is_mutating).take(count).collect();
+    last.reverse();
+    last
 }
 
 struct Record {
@@ -228,7 +244,8 @@ fn a_console_that_is_killed_loses_nothing_and_repeats_nothing() {
         let written = after.count(RecordKind::Intent) - intents;
         assert!(
             done <= written && written <= 1,
-            "round {round}: {done} changes, {written} intents"
+            "round {round}: {done} changes, {written} intents: {:#?}",
+            last(&servers, done)
         );
         assert_eq!(done, usize::from(replicas(&servers) == 3));
         if written == 0 {

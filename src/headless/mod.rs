@@ -8,6 +8,7 @@ mod certs;
 mod check;
 pub mod export;
 pub mod journal;
+mod keys;
 mod pods;
 mod queries;
 mod queues;
@@ -19,6 +20,7 @@ pub mod runbooks;
 mod signals;
 mod source_doubts;
 mod sources;
+pub mod status;
 mod table;
 
 use std::process::ExitCode;
@@ -28,6 +30,7 @@ use crate::model::{Freshness, Kind, World};
 pub use alerts::alerts;
 pub use certs::certs;
 pub use check::{check, no_cluster};
+pub use keys::keys;
 pub use pods::pods;
 pub use queries::queries;
 pub use queues::queues;
@@ -114,6 +117,16 @@ fn doubts(world: &World, kinds: &[Kind]) -> Vec<String> {
             Some(crate::text::clean(&format!("{}: {why}", kind.plural())).into_owned())
         })
         .collect()
+}
+
+/// Everything that is not fully known: of the cluster, where one is connected, and of the sources.
+pub fn unknown(world: &World, cluster: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    if cluster {
+        out = doubts(world, &crate::signal::KINDS);
+    }
+    out.extend(source_doubts::all(world));
+    out
 }
 
 /// One JSON document on indented lines.

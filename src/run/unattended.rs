@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::without_screen::{Next, without_screen};
+use super::desk::Desk;
 use crate::app::unattended::{End, Leave, Unattended};
 use crate::config::Loaded;
 
@@ -19,25 +19,29 @@ pub struct Wish {
 /// # Errors
 /// It could not be begun: one sentence.
 pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value)) -> Result<End, String> {
-    let mut wish = Some(wish);
-    let mut begun: Option<Unattended> = None;
-    let mut end = None;
-    let person = |app: &mut crate::app::App| {
-        let mut effects = Vec::new();
-        if let Some(Wish { book, on, leave }) = wish.take() {
-            let (run, first) = Unattended::start(app, &book, on.as_deref(), leave)?;
-            begun = Some(run);
-            // What the start asks for is begun before the run is looked at.
-            return Ok((first, Next::Again));
+    let mut interrupted = Box::pin(tokio::signal::ctrl_c());
+    let mut desk = Desk::open(loaded).await?;
+    let stopped = || "interrupted; what was sent goes on, and is on record".to_owned();
+    tokio::select! {
+        biased;
+        _ = &mut interrupted => return Err(stopped()),
+        looked = desk.look() => looked?,
+    }
+    let (mut run, effects) = Unattended::start(&mut desk.app, &wish.book, wish.on.as_deref(), wish.leave)?;
+    desk.perform(effects).await;
+    let end = loop {
+        let turn = run.turn(&mut desk.app);
+        turn.lines.iter().for_each(&mut say);
+        desk.perform(turn.effects).await;
+        if let Some(end) = turn.end {
+            break end;
         }
-        if let Some(run) = &mut begun {
-            let turn = run.turn(app);
-            turn.lines.iter().for_each(&mut say);
-            effects = turn.effects;
-            end = turn.end;
+        tokio::select! {
+            biased;
+            _ = &mut interrupted => return Err(stopped()),
+            () = desk.turn() => {}
         }
-        Ok((effects, end.map_or(Next::Wait, |_| Next::Leave)))
     };
-    without_screen(loaded, person).await?;
-    end.ok_or_else(|| "the run has no end".to_owned())
+    desk.close().await;
+    Ok(end)
 }

@@ -7,11 +7,11 @@ use crate::config::{Config, Inputs};
 use crate::headless::journal::{Chosen, moment};
 use crate::headless::{self, Answer};
 use crate::journal::report::Scope;
-use crate::journal::{self, Leaf};
+use crate::journal::{self, Leaf, RecordKind};
 use crate::runbook::library::{BUILT_IN, Library};
 
 /// The journal's files: those named, else all of the state folder in their order.
-fn leaves(config: &Config, named: &[PathBuf]) -> Result<Vec<Leaf>, String> {
+pub(super) fn leaves(config: &Config, named: &[PathBuf]) -> Result<Vec<Leaf>, String> {
     let mut paths = named.to_vec();
     if paths.is_empty() {
         let folder = config
@@ -37,6 +37,8 @@ fn chosen(filter: &JournalFilter) -> Result<Chosen, String> {
         until: moment(&filter.until)?,
         incident: filter.incident.clone(),
         run: filter.run.clone(),
+        kinds: filter.kind.iter().map(|k| RecordKind::parse(k.trim())).collect::<Result<_, _>>()?,
+        user: filter.user.clone(),
     })
 }
 

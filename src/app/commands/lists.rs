@@ -1,4 +1,4 @@
-//! Moving about in tables, sorting, filtering, marking, copying.
+//! Moving about in tables, sorting, filtering, marking.
 
 use crate::app::command::Command;
 use crate::app::layers::{Prompt, PromptFor};
@@ -84,7 +84,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "list.filter",
-        doc: "filter the rows as you type: words must all match, !word must not",
+        doc: "filter the rows as you type: web !api status=Running age<2h /regex/ -l app=x",
         short: "filter",
         group: G,
         when: on_pane,
@@ -113,7 +113,7 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: on_pane,
         run: |app| {
-            app.list_mut().marks.clear();
+            app.list_mut().unmark_all();
             Vec::new()
         },
     },
@@ -189,33 +189,9 @@ pub(super) const TABLE: &[Command] = &[
         when: on_pane,
         run: reverse,
     },
-    Command {
-        id: "copy.name",
-        doc: "copy the name to the terminal's clipboard",
-        short: "copy name",
-        group: G,
-        when: has_subject,
-        run: copy_name,
-    },
-    Command {
-        id: "copy.row",
-        doc: "copy the row to the terminal's clipboard",
-        short: "copy row",
-        group: G,
-        when: on_pane,
-        run: copy_row,
-    },
-    Command {
-        id: "copy.command",
-        doc: "copy the kubectl line that shows this object",
-        short: "copy kubectl",
-        group: G,
-        when: has_subject,
-        run: copy_command,
-    },
 ];
 
-fn on_pane(app: &App) -> Result<(), String> {
+pub(super) fn on_pane(app: &App) -> Result<(), String> {
     if app.layers.is_empty() {
         Ok(())
     } else {
@@ -230,15 +206,9 @@ fn has_list(app: &App) -> Result<(), String> {
     }
 }
 
-fn has_subject(app: &App) -> Result<(), String> {
-    app.subject()
-        .map(|_| ())
-        .ok_or_else(|| "nothing is selected".to_owned())
-}
-
 fn move_to(app: &mut App, to: impl Fn(usize, usize, usize) -> usize) -> Vec<Effect> {
     let now = app.now;
-    let activities = app.activities.len();
+    let activities = app.doings().len();
     let unfinished = app.unfinished.items.len();
     match app.layers.last_mut() {
         Some(Layer::History(h)) => {
@@ -286,10 +256,25 @@ fn open(app: &mut App) -> Vec<Effect> {
 
 fn filter(app: &mut App) -> Vec<Effect> {
     let text = app.list(app.pane).filter.clone();
-    let mut prompt = Prompt::new(PromptFor::Filter, "filter", "", "");
+    let hint = filter_hint(app);
+    let mut prompt = Prompt::new(PromptFor::Filter, "filter", hint, "");
     prompt.field.set(&text);
     app.layers.push(Layer::Prompt(prompt));
     Vec::new()
+}
+
+/// What can be asked of this table.
+fn filter_hint(app: &App) -> String {
+    let fields = panes::fields(app, app.active_pane());
+    let labels = if panes::label_keys(app, app.active_pane()).is_empty() {
+        ""
+    } else {
+        "  -l app=x"
+    };
+    format!(
+        "{}  =  :  <  >    !not  ~fuzzy  /regex/{labels}    tab completes  up earlier",
+        fields.join(" ")
+    )
 }
 
 fn wrong(app: &mut App) -> Vec<Effect> {
@@ -308,7 +293,7 @@ fn mark(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
+pub(super) fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
     let shown = crate::panes::columns_of(app, app.active_pane());
     let known = column.is_empty() || column == "name" || shown.iter().any(|c| c.id == column);
     if !known {
@@ -319,7 +304,7 @@ fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
     list.sort.column = column;
     list.release();
     app.refresh_pane();
-    Vec::new()
+    vec![app.remember()]
 }
 
 fn sort_next(app: &mut App) -> Vec<Effect> {
@@ -335,44 +320,7 @@ fn reverse(app: &mut App) -> Vec<Effect> {
     list.sort.reverse = !list.sort.reverse;
     list.release();
     app.refresh_pane();
-    Vec::new()
-}
-
-fn copy_name(app: &mut App) -> Vec<Effect> {
-    let Some(object) = app.subject() else { return Vec::new() };
-    app.say(format!("{} sent to the terminal's clipboard", object.name));
-    vec![Effect::Copy(object.name.to_string())]
-}
-
-fn copy_row(app: &mut App) -> Vec<Effect> {
-    let pane = app.active_pane();
-    let Some(row) = app.list(app.pane).selected().cloned() else {
-        return Vec::new();
-    };
-    let columns = crate::panes::columns_of(app, pane);
-    let text = crate::panes::cells_of(app, pane, &row, &columns)
-        .iter()
-        .map(|c| c.text.trim())
-        .collect::<Vec<_>>()
-        .join("\t");
-    app.say("row sent to the terminal's clipboard");
-    vec![Effect::Copy(text)]
-}
-
-fn copy_command(app: &mut App) -> Vec<Effect> {
-    let Some(object) = app.subject() else { return Vec::new() };
-    let context = app
-        .place()
-        .map(|p| format!(" --context {}", p.context))
-        .unwrap_or_default();
-    let namespace = if object.namespace.is_empty() {
-        String::new()
-    } else {
-        format!(" -n {}", object.namespace)
-    };
-    let line = format!("kubectl{context}{namespace} describe {}", object.slash());
-    app.say(format!("sent to the terminal's clipboard: {line}"));
-    vec![Effect::Copy(line)]
+    vec![app.remember()]
 }
 
 /// Applies what was typed into the filter's line and leaves it.
@@ -382,5 +330,5 @@ pub(super) fn accept_filter(app: &mut App) {
     let at = list.cursor;
     list.go(at, now);
     list.release();
-    let _ = panes::pane(app.pane);
+    app.keep_filter();
 }

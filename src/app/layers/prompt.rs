@@ -51,6 +51,10 @@ pub enum PromptFor {
     Incident(super::IncidentAsk),
     /// Why a plan goes on without its second person.
     Alone,
+    /// Why a step of a run goes on without its second person.
+    StepAlone {
+        run: u64,
+    },
     SkipReason {
         run: u64,
     },
@@ -97,6 +101,8 @@ pub struct Prompt {
     pub hint: String,
     pub field: Field,
     pub complaint: Option<String>,
+    /// Which of the earlier filters stands in the line.
+    pub recalled: Option<usize>,
 }
 
 impl Prompt {
@@ -107,6 +113,7 @@ impl Prompt {
             hint: hint.into(),
             field: Field::with(text),
             complaint: None,
+            recalled: None,
         }
     }
 

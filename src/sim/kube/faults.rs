@@ -192,6 +192,7 @@ struct Log {
     requests: VecDeque<Request>,
     total: u64,
     mutating: u64,
+    changed: u64,
 }
 
 /// The last requests (at most 10,000) and counters of all.
@@ -208,7 +209,9 @@ impl RequestLog {
     pub(crate) fn push(&self, request: Request) {
         let mut log = self.log();
         log.total += 1;
-        log.mutating += u64::from(request.is_mutating());
+        let mutating = request.is_mutating();
+        log.mutating += u64::from(mutating);
+        log.changed += u64::from(mutating && matches!(request.status, 200..300));
         log.requests.push_back(request);
         if log.requests.len() > Self::KEPT {
             log.requests.pop_front();
@@ -228,6 +231,11 @@ impl RequestLog {
     /// How many of them could change something, whether or not they were let.
     pub fn mutating(&self) -> u64 {
         self.log().mutating
+    }
+
+    /// How many of them were answered with success.
+    pub fn changed(&self) -> u64 {
+        self.log().changed
     }
 
     /// Forgets all and counts from zero.
