@@ -8,11 +8,10 @@ mod person_support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use person_support::{Hands, at_the_console, loaded};
+use person_support::{Hands, Next, at_the_console, loaded};
 use quarterdeck::action::Outcome;
 use quarterdeck::app::Layer;
 use quarterdeck::app::layers::{Picker, PickerFor, PlanState, Prompt, PromptFor};
-use quarterdeck::run::Next;
 use quarterdeck::runbook::Library;
 use quarterdeck::runbook::engine::StepState;
 use quarterdeck::runbook::format::StepKind;

@@ -13,12 +13,11 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use person_support::{Hands, at_the_console, loaded};
+use person_support::{Hands, Next, at_the_console, loaded};
 use quarterdeck::action::Outcome;
 use quarterdeck::app::layers::PlanState;
 use quarterdeck::app::{Effect, Layer};
 use quarterdeck::picture::{self, Paper};
-use quarterdeck::run::Next;
 use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::sim::kube::{Writer, resource};
 use quarterdeck::theme::{Depth, Glyphs, Theme};
