@@ -54,6 +54,7 @@ mod steward;
 mod survey;
 mod target;
 mod temporary;
+mod together;
 pub mod verify;
 mod wire;
 
@@ -74,6 +75,7 @@ pub use sealed::Sealed;
 pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
 pub use target::{Program, Target, Thing};
+pub use together::MOST_TOGETHER;
 
 /// The name under which the API server notes our changes (`managedFields`).
 pub const FIELD_MANAGER: &str = "quarterdeck";

@@ -113,6 +113,12 @@ pub enum Request {
     Run {
         command: Box<Command>,
     },
+    /// The same done to several things, one after the other, each with its own records.
+    Together {
+        requests: Vec<Request>,
+        /// Goes on past one that is refused or that changed meanwhile; an unknown outcome stops it all the same.
+        go_on: bool,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -132,8 +138,9 @@ pub struct JobFilter {
 
 impl Request {
     /// The action's name in the registry, in the journal and in runbooks.
-    pub const fn name(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
+            Self::Together { requests, .. } => requests.first().map_or("together", Self::name),
             Self::Scale { .. } => "scale",
             Self::HpaBounds { .. } => "hpa-bounds",
             Self::Restart { .. } => "restart",
@@ -157,13 +164,14 @@ impl Request {
     }
 
     /// Whether it goes to the Kubernetes cluster.
-    pub const fn is_of_cluster(&self) -> bool {
+    pub fn is_of_cluster(&self) -> bool {
         self.source().is_none() && !matches!(self, Self::Run { .. })
     }
 
     /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
-    pub const fn source(&self) -> Option<&SourceId> {
+    pub fn source(&self) -> Option<&SourceId> {
         match self {
+            Self::Together { requests, .. } => requests.first().and_then(Self::source),
             Self::Postgres { source, .. } => Some(source),
             Self::RetryJobs { queue: thing, .. }
             | Self::PauseQueue { queue: thing }
@@ -182,6 +190,43 @@ impl Request {
             Self::Object { ask, .. } => ask.sealed(),
             _ => None,
         }
+    }
+
+    /// The one of several that a step belongs to; itself, where it is one.
+    pub(super) fn of_step(&self, step: &PlanStep) -> &Self {
+        match self {
+            Self::Together { requests, .. } => requests.iter().find(|r| r.is_about(&step.target)).unwrap_or(self),
+            _ => self,
+        }
+    }
+
+    /// Whether it changes this very thing.
+    fn is_about(&self, target: &Target) -> bool {
+        match (self, target) {
+            (_, Target::Object(object)) => self.targets().contains(&object),
+            (Self::Postgres { source, ask }, Target::Thing(thing)) => *source == thing.source && ask.is_about(thing),
+            (
+                Self::RetryJobs { queue: own, .. }
+                | Self::PauseQueue { queue: own }
+                | Self::ResumeQueue { queue: own }
+                | Self::Renew { certificate: own },
+                Target::Thing(thing),
+            ) => own == thing,
+            _ => false,
+        }
+    }
+
+    /// How many things are acted on together; 1 for any other.
+    pub fn members(&self) -> usize {
+        match self {
+            Self::Together { requests, .. } => requests.len(),
+            _ => 1,
+        }
+    }
+
+    /// Whether it goes on past one that fails.
+    pub const fn goes_on(&self) -> bool {
+        matches!(self, Self::Together { go_on: true, .. })
     }
 
     /// Whether it goes on from pod to pod, and can be stopped between two of them.
@@ -213,6 +258,7 @@ impl Request {
             | Self::EvictPod { target }
             | Self::Object { target, .. } => vec![target],
             Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
+            Self::Together { requests, .. } => requests.iter().flat_map(Self::targets).collect(),
             _ => Vec::new(),
         }
     }

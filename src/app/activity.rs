@@ -51,6 +51,8 @@ pub struct Activity {
     pub ended: Option<Timestamp>,
     /// The run of a runbook that asked for it.
     pub run: Option<u64>,
+    /// Which of its targets answered so far, and whether it was done to them.
+    pub answered: Vec<(usize, bool)>,
 }
 
 impl Activity {
@@ -74,7 +76,31 @@ impl Activity {
             undo: None,
             ended: None,
             run,
+            answered: Vec::new(),
         }
+    }
+
+    /// What became of several, in words; `None` for one.
+    fn tally(&self) -> Option<String> {
+        if self.request.members() < 2 {
+            return None;
+        }
+        let name = |(at, _): &(usize, bool)| self.targets.get(*at).map(Target::name);
+        let failed: Vec<&str> = self.answered.iter().filter(|(_, ok)| !ok).filter_map(name).collect();
+        let all = self.targets.len();
+        let done = self.answered.len() - failed.len();
+        let not_tried = all.saturating_sub(self.answered.len());
+        let mut words = format!("{done} of {all} done");
+        if !failed.is_empty() {
+            words = format!("{words}; failed: {}", failed.join(", "));
+        }
+        if not_tried > 0 {
+            words = format!("{words}; {not_tried} not tried");
+        }
+        if done < all {
+            words.push_str("; what was not done stays marked");
+        }
+        Some(words)
     }
 
     pub fn is_live(&self) -> bool {
@@ -91,6 +117,8 @@ impl Activity {
                     outcome_text(outcome)
                 };
                 self.outcome = Some(outcome.clone());
+                let done = matches!(outcome, Outcome::Applied | Outcome::NoOp);
+                self.answered.push((*step, done));
             }
             Stage::Verifying { text, worrying } => {
                 self.line.clone_from(text);
@@ -108,6 +136,9 @@ impl Activity {
             }
             Stage::Done { outcome, verdict, undo } => {
                 self.line = verdict.as_ref().map_or_else(|| outcome_text(outcome), verdict_text);
+                if let Some(tally) = self.tally() {
+                    self.line = format!("{tally}. {}", self.line);
+                }
                 self.outcome = Some(outcome.clone());
                 self.verdict.clone_from(verdict);
                 self.undo.clone_from(undo);

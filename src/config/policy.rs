@@ -60,6 +60,7 @@ pub(super) struct PolicyIn {
     pub two_person_from: Option<TwoPersonFrom>,
     pub break_glass: Option<bool>,
     pub run_steps: Option<bool>,
+    pub max_bulk: Option<u32>,
     pub freeze: Vec<Freeze>,
 }
 
@@ -79,6 +80,8 @@ pub struct Policy {
     /// Runbooks may start local commands. Off unless a layer allows it, and off for good once a layer forbids it.
     pub run_steps: bool,
     run_steps_forbidden: bool,
+    /// So many things are acted on together at most; the least of all layers.
+    pub max_bulk: Option<u32>,
     /// Freezes of all layers.
     pub freezes: Vec<Freeze>,
 }
@@ -141,6 +144,11 @@ impl Policy {
             Some(true) if self.run_steps_forbidden => lifted.push("run_steps"),
             Some(true) => self.run_steps = true,
             None => {}
+        }
+        match (with.max_bulk, self.max_bulk) {
+            (Some(new), Some(old)) if new > old => lifted.push("max_bulk"),
+            (Some(new), _) => self.max_bulk = Some(new),
+            (None, _) => {}
         }
         self.freezes.extend(with.freeze);
         lifted

@@ -219,6 +219,10 @@ fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
         }
         PlanState::Ready(plan) => {
             let mut lines = body(plan, look);
+            if let Some(aside) = &layer.aside {
+                let warning = format!("{} {aside}", look.symbols.warning);
+                lines.insert(0, Line::new(warning, Role::Warn));
+            }
             if let Some(rule) = plan.second_person {
                 lines.push(second_person(look, &layer.asking, rule.break_glass, plan.risk));
             }
