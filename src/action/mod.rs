@@ -36,6 +36,7 @@ mod postgres;
 mod progress;
 mod registry;
 mod renew;
+mod request;
 mod restart;
 mod retry_jobs;
 mod revisions;

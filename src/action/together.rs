@@ -96,7 +96,7 @@ pub(super) async fn draft(survey: &Survey<'_>, requests: &[Request], go_on: bool
 }
 
 fn subject(request: &Request, draft: &Draft) -> String {
-    let object = request.targets().first().map(|o| o.to_string());
+    let object = request.targets().first().map(ToString::to_string);
     object.unwrap_or_else(|| draft.title.clone())
 }
 

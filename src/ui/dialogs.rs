@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, approval, clear, frame, help, plan, put, select, text as draw};
-use crate::app::layers::{Does, Palette, Picker, Prompt, Question};
+use crate::app::layers::{Does, Palette, Picker, Prompt, PromptFor, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
 use crate::text;
@@ -210,7 +210,11 @@ fn line(look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -> Position 
             look.style(role),
         );
     }
-    let hint = "enter keeps  esc clears";
+    let hint = if p.purpose == PromptFor::Filter {
+        "tab completes  enter keeps  esc clears"
+    } else {
+        "enter keeps  esc clears"
+    };
     put(
         buf,
         footer,
@@ -356,7 +360,7 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::layers::{ObjectPrompt, PromptFor};
+    use crate::app::layers::ObjectPrompt;
     use crate::model::{Kind, ObjectRef};
 
     #[test]

@@ -15,9 +15,11 @@ use crate::theme::Role;
 
 fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     let mut out = Vec::new();
+    let together = plan.request.members() > 1;
     for step in &plan.steps {
-        // One line of kubectl's stands for several steps: each of the others is one line here.
-        if step.same_as.is_empty() {
+        // One line of kubectl's stands for several steps: each of the others is one line here. Of many things each is
+        // one line, too, and the command lines are copied.
+        if step.same_as.is_empty() || together {
             let mut line = Line(vec![(format!("{} ", step.target), Role::Text)]);
             for change in &step.changes {
                 line = line
@@ -40,6 +42,11 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
             );
         }
         out.push(Line::pair("same as", step.same_as.clone()));
+    }
+    if let Some(first) = plan.steps.first().filter(|_| together) {
+        let more = plan.steps.len() - 1;
+        out.push(Line::pair("same as", first.same_as.clone()));
+        out.push(Line::pair("", format!("and {more} more like it (ctrl-y copies all)")));
     }
     // One label for all of its lines.
     for (label, lines) in [("impact", &plan.impact), ("last set", &plan.last_set)] {

@@ -1,6 +1,7 @@
 //! The console driven by its keys, on the recorded rows of a real cluster: a release that stalled, and a pod that crashes.
 
 mod approval;
+mod finding;
 mod follow;
 mod guards;
 mod incident;
