@@ -227,7 +227,9 @@ fn key_filter_pattern(bencher: Bencher<'_, '_>, pods: usize) {
 /// The same in a column and a label.
 #[divan::bench(args = SIZES)]
 fn key_filter_column(bencher: Bencher<'_, '_>, pods: usize) {
-    let typed = ["/", "a", "p", "p", "=", "c", "*", "space", "r", "e", "s", "t", "a", "r", "t", "s", ">", "1"];
+    let typed = [
+        "/", "a", "p", "p", "=", "c", "*", "space", "r", "e", "s", "t", "a", "r", "t", "s", ">", "1",
+    ];
     with(bencher, pods, &typed, |deck, n| {
         deck.key(if n % 2 == 0 { "0" } else { "backspace" });
     });

@@ -55,6 +55,7 @@ mod steward;
 mod survey;
 mod target;
 mod temporary;
+pub mod temporary_state;
 mod together;
 pub mod verify;
 mod wire;

@@ -38,7 +38,11 @@ fn may_be_together(request: &Request) -> bool {
 
 /// Whether a plan of several goes on after this outcome of one of them. Who does not know what happened stops.
 pub(super) const fn goes_on(request: &Request, outcome: &Outcome) -> bool {
-    request.goes_on() && matches!(outcome, Outcome::Refused(_) | Outcome::Conflict(_) | Outcome::Skipped(_))
+    request.goes_on()
+        && matches!(
+            outcome,
+            Outcome::Refused(_) | Outcome::Conflict(_) | Outcome::Skipped(_)
+        )
 }
 
 /// What such a target is called: `pod`, `workload`, `session`.
@@ -109,8 +113,12 @@ struct Parts {
 
 impl Parts {
     fn add(&mut self, request: &Request, mut draft: Draft) {
-        self.requests.push(draft.request.take().unwrap_or_else(|| request.clone()));
-        let name = draft.steps.first().map_or_else(String::new, |s| s.target.name().to_owned());
+        self.requests
+            .push(draft.request.take().unwrap_or_else(|| request.clone()));
+        let name = draft
+            .steps
+            .first()
+            .map_or_else(String::new, |s| s.target.name().to_owned());
         self.drafts.push((name, draft));
     }
 
@@ -122,15 +130,26 @@ impl Parts {
         } = self;
         let Some((_, first)) = drafts.first() else {
             let why = left_out.first().cloned().unwrap_or_default();
-            return Err(refuse(format!("nothing is left to be done: {why}"), "mark something else"));
+            return Err(refuse(
+                format!("nothing is left to be done: {why}"),
+                "mark something else",
+            ));
         };
         let n = drafts.len();
         let kind = first.steps.first().map_or_else(String::new, |s| word(&s.target));
         let verb = first.verb.split(' ').next().unwrap_or_default().to_owned();
-        let what = if n == 1 { format!("1 {kind}") } else { format!("{n} {kind}s") };
+        let what = if n == 1 {
+            format!("1 {kind}")
+        } else {
+            format!("{n} {kind}s")
+        };
         let verify = VerifySpec {
             text: first.verify.text.clone(),
-            deadline_s: drafts.iter().map(|(_, d)| d.verify.deadline_s).max().unwrap_or_default(),
+            deadline_s: drafts
+                .iter()
+                .map(|(_, d)| d.verify.deadline_s)
+                .max()
+                .unwrap_or_default(),
             soak_s: drafts.iter().map(|(_, d)| d.verify.soak_s).max().unwrap_or_default(),
         };
         let risk = drafts.iter().map(|(_, d)| d.risk).max().unwrap_or(Risk::R2);
@@ -150,7 +169,8 @@ impl Parts {
                 warnings.map(|w| w.text.clone()).collect::<Vec<_>>()
             };
             let texts = same(drafts.iter().map(|(name, d)| (name.as_str(), of(d))));
-            out.warnings.extend(texts.into_iter().map(|text| Warning { serious, text }));
+            out.warnings
+                .extend(texts.into_iter().map(|text| Warning { serious, text }));
         }
         out.warnings.extend(left_out.into_iter().map(|why| Warning {
             serious: true,
@@ -284,10 +304,18 @@ mod tests {
         };
         let whole = parts.whole(false).unwrap();
         assert_eq!(whole.risk, Risk::R3);
-        assert_eq!((whole.checks[0].passed, whole.checks[0].detail.as_str()), (Some(false), "b: none is left"));
+        assert_eq!(
+            (whole.checks[0].passed, whole.checks[0].detail.as_str()),
+            (Some(false), "b: none is left")
+        );
         assert!(whole.impact.contains(&"it has 30 s to stop".to_owned()));
         assert!(whole.impact.contains(&"b: nothing owns it".to_owned()));
-        assert!(whole.warnings.iter().any(|w| w.serious && w.text.contains("left out: pod c")));
+        assert!(
+            whole
+                .warnings
+                .iter()
+                .any(|w| w.serious && w.text.contains("left out: pod c"))
+        );
         assert!(matches!(whole.undo, Undo::Nothing { .. }));
     }
 

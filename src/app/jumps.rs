@@ -98,7 +98,11 @@ impl App {
             )),
             Kind::Job => {
                 out.push(related("logs", "of its pods", Jump::Logs(object.clone())));
-                out.push(related("pods", "of this job", Jump::Pods(format!("owner={}", object.name))));
+                out.push(related(
+                    "pods",
+                    "of this job",
+                    Jump::Pods(format!("owner={}", object.name)),
+                ));
                 let owner = world.jobs.get(&object.key()).and_then(|j| j.meta.owner.as_ref());
                 if let Some(cron) = owner.and_then(|o| world.cron_jobs.get(&beside(object, &o.name))) {
                     let to = cron.meta.object(Kind::CronJob);
@@ -178,7 +182,11 @@ impl App {
                         source: source.clone(),
                         queue: queue.name.clone(),
                     };
-                    out.push(related("queue", queue.name.to_string(), Jump::Item(PaneId::Queues, item)));
+                    out.push(related(
+                        "queue",
+                        queue.name.to_string(),
+                        Jump::Item(PaneId::Queues, item),
+                    ));
                 }
             }
         }
@@ -259,7 +267,11 @@ impl App {
         let words = |row: &LockRow| {
             let query: String = row.query.as_deref().unwrap_or("").chars().take(60).collect();
             let user = row.user.as_deref().unwrap_or("?");
-            format!("{} {user}  {}", row.pid, query.split_whitespace().collect::<Vec<_>>().join(" "))
+            format!(
+                "{} {user}  {}",
+                row.pid,
+                query.split_whitespace().collect::<Vec<_>>().join(" ")
+            )
         };
         let own = rows().find(|r| r.pid == pid);
         for by in own.iter().flat_map(|r| &r.blocked_by) {
@@ -301,7 +313,11 @@ impl App {
         let Some(all) = self.world.sources.certificates.get(source) else {
             return;
         };
-        let Some(endpoint) = all.served.last().and_then(|s| s.iter().find(|e| &*e.address == address)) else {
+        let Some(endpoint) = all
+            .served
+            .last()
+            .and_then(|s| s.iter().find(|e| &*e.address == address))
+        else {
             return;
         };
         let secret = endpoint.secret.split_once('/');
@@ -412,7 +428,9 @@ impl App {
         let here = panes::pane(pane);
         let uid_in = |app: &Self, view: Option<&View>| {
             let rows = view.map_or_else(|| (here.rows)(app), |v| (v.rows)(app));
-            let found = rows.iter().find(|r| r.item().is_some_and(|i| same_thing(&i.what, &item)));
+            let found = rows
+                .iter()
+                .find(|r| r.item().is_some_and(|i| same_thing(&i.what, &item)));
             found.map(|r| r.uid().clone())
         };
         let now_shown = self.views.get(pane.index()).copied().unwrap_or(0);

@@ -27,8 +27,16 @@ async fn one_plan_names_each_pod_and_each_has_its_own_intent_and_result() {
     let plan = stage.plan(ask).await.unwrap();
     assert_eq!(plan.steps.len(), 2);
     assert!(plan.title.contains("2 pods") && plan.steps.iter().all(|s| s.same_as.contains("kubectl")));
-    assert!(plan.warnings.iter().any(|w| w.text.contains("left out") && w.text.contains("was-here")));
-    assert!(matches!(&plan.confirm, Confirm::Typed { word, .. } if word.contains("2 pods")), "{:?}", plan.confirm);
+    assert!(
+        plan.warnings
+            .iter()
+            .any(|w| w.text.contains("left out") && w.text.contains("was-here"))
+    );
+    assert!(
+        matches!(&plan.confirm, Confirm::Typed { word, .. } if word.contains("2 pods")),
+        "{:?}",
+        plan.confirm
+    );
     let before = stage.server.requests().mutating();
     let (outcome, verdict) = stage.carry_out(plan).await;
     assert_eq!(outcome, Outcome::Applied);

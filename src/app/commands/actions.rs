@@ -5,6 +5,7 @@ use crate::action::{Request, RollbackTo};
 use crate::app::command::Command;
 use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor};
 use crate::app::msg::Effect;
+use crate::app::seat::Doing;
 use crate::app::{App, Layer};
 use crate::keys::MUTATE;
 use crate::model::{Kind, ObjectRef};
@@ -94,7 +95,11 @@ fn workload(app: &App) -> Result<(), String> {
 
 fn workload_or_marks(app: &App) -> Result<(), String> {
     if app.layers.is_empty() {
-        let marks = app.list(app.pane).marks.values().filter_map(|m| Some(m.object.as_ref()?.kind));
+        let marks = app
+            .list(app.pane)
+            .marks
+            .values()
+            .filter_map(|m| Some(m.object.as_ref()?.kind));
         let mut kinds = marks.filter(|kind| Kind::WORKLOADS.contains(kind)).peekable();
         if kinds.peek().is_some() {
             return kinds.try_for_each(|kind| app.may_mutate_object(kind));
@@ -282,7 +287,12 @@ fn evict_pod(app: &mut App) -> Vec<Effect> {
 /// One workload: its history, to choose from. Several marked ones: each to the revision before its current one.
 fn rollback(app: &mut App) -> Vec<Effect> {
     if app.layers.is_empty() && !app.list(app.pane).marks.is_empty() {
-        let marked: Vec<ObjectRef> = app.list(app.pane).marks.values().filter_map(|m| m.object.clone()).collect();
+        let marked: Vec<ObjectRef> = app
+            .list(app.pane)
+            .marks
+            .values()
+            .filter_map(|m| m.object.clone())
+            .collect();
         let mut to = Vec::new();
         for object in marked.iter().filter(|o| Kind::WORKLOADS.contains(&o.kind)) {
             let Some(w) = app.world.workload(object) else {
@@ -341,12 +351,10 @@ pub(super) fn roll_back_to_selected(app: &mut App) -> Vec<Effect> {
 
 /// Plans the undo of the activity at `at` in the list, newest first.
 pub(super) fn undo_at(app: &mut App, at: usize) -> Vec<Effect> {
-    let found = app
-        .activities
-        .iter()
-        .rev()
-        .nth(at)
-        .and_then(|a| a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()));
+    let found = match app.doings().get(at) {
+        Some(Doing::Activity(a)) => a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()),
+        _ => None,
+    };
     match found {
         Some(request) => match app.may_mutate() {
             Ok(()) => app.open_plan(request, None),

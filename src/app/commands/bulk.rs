@@ -87,7 +87,11 @@ pub(super) fn open(app: &mut App, mut requests: Vec<Request>) -> Vec<Effect> {
     if let (Some(Layer::Plan(plan)), false) = (app.layers.last_mut(), hidden.is_empty()) {
         plan.aside = Some(match hidden.as_slice() {
             [one] => format!("1 marked row is hidden by the filter, and meant too: {one}"),
-            many => format!("{} marked rows are hidden by the filter, and meant too: {}", many.len(), many.join(", ")),
+            many => format!(
+                "{} marked rows are hidden by the filter, and meant too: {}",
+                many.len(),
+                many.join(", ")
+            ),
         });
     }
     effects
@@ -203,7 +207,10 @@ fn session(mark: &Mark, whole: bool) -> Result<Request, String> {
         backend_start: Some(backend_start),
     }) = mark.item.clone()
     else {
-        return Err(format!("{} is marked, and is no session that can be told from a later one: unmark it", mark.name));
+        return Err(format!(
+            "{} is marked, and is no session that can be told from a later one: unmark it",
+            mark.name
+        ));
     };
     let ask = if whole {
         PostgresAsk::TerminateSession { pid, backend_start }
@@ -236,6 +243,9 @@ pub(super) fn renew(_: &App, mark: &Mark) -> Result<Request, String> {
         Some(ItemRef::Certificate { source, id }) => Ok(Request::Renew {
             certificate: sources::certificate_thing(source, id),
         }),
-        _ => Err(format!("{} is marked, and is no Certificate of cert-manager: unmark it", mark.name)),
+        _ => Err(format!(
+            "{} is marked, and is no Certificate of cert-manager: unmark it",
+            mark.name
+        )),
     }
 }

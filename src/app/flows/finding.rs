@@ -72,7 +72,14 @@ fn marks_survive_filters_and_what_is_gone_loses_its_mark_and_is_named() {
     let list = hands.app.list(PaneId::Pods);
     assert_eq!((list.marks.len(), list.hidden_marks()), (3, list.hidden_names().len()));
 
-    let gone = hands.app.world.pods.keys().find(|k| *k.name == *names[0]).unwrap().clone();
+    let gone = hands
+        .app
+        .world
+        .pods
+        .keys()
+        .find(|k| *k.name == *names[0])
+        .unwrap()
+        .clone();
     hands.tell(Msg::World(Batch {
         changes: vec![Change::Pod(gone, None)],
         ..Batch::default()
@@ -139,7 +146,10 @@ fn a_jump_goes_to_what_is_related_and_back_to_where_one_was() {
     hands.press("J");
     hands.types("rollout");
     hands.press("enter");
-    assert_eq!((hands.app.pane, hands.selected().as_str()), (PaneId::Rollouts, "cortex-web"));
+    assert_eq!(
+        (hands.app.pane, hands.selected().as_str()),
+        (PaneId::Rollouts, "cortex-web")
+    );
     hands.press("J");
     hands.types("pods");
     hands.press("enter");
@@ -162,9 +172,15 @@ fn the_palette_goes_to_objects_by_name_and_lists_first_what_was_used() {
     let Some(Layer::Palette(palette)) = hands.app.layers.last() else {
         panic!("no palette");
     };
-    assert_eq!((palette.entries[0].kind, palette.entries[0].name.as_str()), ("rollout", "cortex-web"));
+    assert_eq!(
+        (palette.entries[0].kind, palette.entries[0].name.as_str()),
+        ("rollout", "cortex-web")
+    );
     hands.press("enter");
-    assert_eq!((hands.app.pane, hands.selected().as_str()), (PaneId::Rollouts, "cortex-web"));
+    assert_eq!(
+        (hands.app.pane, hands.selected().as_str()),
+        (PaneId::Rollouts, "cortex-web")
+    );
     hands.press(":");
     hands.types("sort by age");
     hands.press("enter :");

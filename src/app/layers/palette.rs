@@ -9,7 +9,7 @@ use crate::app::field::Field;
 use crate::app::filter::in_order;
 use crate::app::jumps::Jump;
 use crate::app::{App, ItemRef, Row};
-use crate::model::{Kind, Key, Str};
+use crate::model::{Key, Kind, Str};
 use crate::panes::PANES;
 
 /// So many of a kind are ranked a key: with fifty thousand pods all of them begin alike, and more letters tell.
@@ -173,7 +173,10 @@ fn commands(app: &App, ranking: &mut Ranking) {
 }
 
 fn runbooks(app: &App, ranking: &mut Ranking) {
-    let why_not = app.run_subject().is_none().then(|| "select what it is for first".to_owned());
+    let why_not = app
+        .run_subject()
+        .is_none()
+        .then(|| "select what it is for first".to_owned());
     for book in app.books.iter() {
         let Some(score) = ranking.score(&format!("{} {}", book.id, book.title)) else {
             continue;
@@ -219,7 +222,11 @@ fn objects(app: &App, ranking: &mut Ranking) {
         let doc = if n.ready { "ready" } else { "not ready" };
         object("node", name, doc, Jump::Object(n.meta.object(Kind::Node)))
     });
-    for (kind, word) in [(Kind::Job, "job"), (Kind::CronJob, "cronjob"), (Kind::Hpa, "autoscaler")] {
+    for (kind, word) in [
+        (Kind::Job, "job"),
+        (Kind::CronJob, "cronjob"),
+        (Kind::Hpa, "autoscaler"),
+    ] {
         let metas: Vec<_> = match kind {
             Kind::Job => world.jobs.values().map(|j| &j.meta).collect(),
             Kind::CronJob => world.cron_jobs.values().map(|j| &j.meta).collect(),
@@ -248,7 +255,10 @@ fn items(app: &App, ranking: &mut Ranking) {
         };
         for rows in tables {
             let rows = rows(app);
-            let named = rows.iter().filter_map(Row::item).filter_map(|i| Some((word(&i.what)?, i)));
+            let named = rows
+                .iter()
+                .filter_map(Row::item)
+                .filter_map(|i| Some((word(&i.what)?, i)));
             ranking.names(named.map(|(kind, i)| (&*i.name, (kind, i))), |name, (kind, i)| {
                 let doc = format!("{} in {}", i.group, pane.title);
                 object(kind, name, doc, Jump::Item(pane.id, i.what.clone()))

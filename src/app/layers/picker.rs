@@ -19,7 +19,9 @@ pub struct Choice {
 
 impl Facts for Choice {
     fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
-        [&self.label, &self.value, &self.hint].into_iter().any(|text| test(text))
+        [&self.label, &self.value, &self.hint]
+            .into_iter()
+            .any(|text| test(text))
     }
 
     fn fact(&self, _: &str, _: &mut dyn FnMut(Fact<'_>) -> bool) -> bool {
@@ -38,6 +40,10 @@ pub enum PickerFor {
     /// Several may be marked. Who marked none here takes the one under the cursor.
     Namespaces,
     LogContainer,
+    /// In which container a shell is opened.
+    ExecContainer(ObjectRef),
+    /// Which cell of the selected row is copied.
+    CopyCell,
     /// Of the pane, those that show are marked.
     Columns,
     /// By which column the pane is sorted.
@@ -69,6 +75,10 @@ pub enum PickerFor {
     SecretValue {
         target: ObjectRef,
         key: String,
+    },
+    /// The theme that was on before.
+    Theme {
+        was: String,
     },
     /// For what was selected when the list was opened.
     Runbook(Option<Box<Subject>>),
