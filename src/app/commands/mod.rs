@@ -1,6 +1,7 @@
 //! The commands, one file a group.
 
 mod actions;
+mod bulk;
 mod cluster;
 mod company;
 mod console;
