@@ -1,6 +1,7 @@
 //! The commands, one file a group.
 
 mod actions;
+mod charts;
 mod cluster;
 mod company;
 mod console;
@@ -39,6 +40,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     copies::TABLE,
     finding::TABLE,
     objects::TABLE,
+    charts::TABLE,
     statements::TABLE,
     actions::TABLE,
     exec::TABLE,
