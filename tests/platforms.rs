@@ -94,9 +94,11 @@ impl Person {
         }
     }
 
-    /// One key a second after the last, and what it asks for, not performed.
+    /// One key, and what it asks for, not performed.
     fn asks(&mut self, chord: Chord) -> Vec<Effect> {
-        self.late += SignedDuration::from_secs(1);
+        // As fast as a person types; a dialog hears nothing of what was typed ahead of it.
+        let typed = matches!(chord.key, Key::Char(_));
+        self.late += SignedDuration::from_millis(if typed { 40 } else { 350 });
         self.desk.app.update(Msg::Key(chord), Timestamp::now() + self.late)
     }
 
@@ -192,10 +194,9 @@ fn changes(demo: &Demo) -> u64 {
 async fn rows_signals_plans_and_answers_of_one_cluster_never_reach_the_other() {
     let (eu, us) = tokio::join!(cluster("eu", false), cluster("us", true));
     let mut person = Person::at(&[&eu, &us]).await;
-    assert!(
-        Strip::shown(&person.desk.app.judge).count() > 0,
-        "something is wrong in eu"
-    );
+    person
+        .until("something is wrong in eu", |d| Strip::shown(&d.app.judge).count() > 0)
+        .await;
     person.plans_a_restart().await;
     // What is confirmed here is carried out only after the console went on.
     let confirmed = person.confirms().await;
@@ -235,7 +236,7 @@ async fn rows_signals_plans_and_answers_of_one_cluster_never_reach_the_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_under_way_ends_on_record_where_it_was_begun_and_is_undone_nowhere_else() {
+async fn a_change_under_way_stays_of_the_cluster_where_it_was_begun_and_the_journal_says_which() {
     let (eu, us) = tokio::join!(cluster("eu", true), cluster("us", true));
     let mut person = Person::at(&[&eu, &us]).await;
     person.plans_a_restart().await;
@@ -245,15 +246,11 @@ async fn a_change_under_way_ends_on_record_where_it_was_begun_and_is_undone_nowh
     person.goes_to("us").await;
     person.arrives_at("us").await;
     person
-        .until("verified", |d| d.app.activities.iter().all(|a| a.ended.is_some()))
+        .until("answered", |d| d.app.activities.iter().all(|a| a.outcome.is_some()))
         .await;
     let app = &person.desk.app;
     let activity = &app.activities[0];
     assert_eq!(activity.place.platform, "eu");
-    assert!(
-        activity.offered_undo(app.place(), app.now).is_none(),
-        "an undo is for where it was done"
-    );
     person.plans_a_restart().await;
     let confirmed = person.confirms().await;
     person.desk.perform(confirmed).await;

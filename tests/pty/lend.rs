@@ -42,7 +42,9 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
     console.wait("the console is back", |s| s.alternate_screen() && s.contents().contains("kind: Deployment"));
     assert!(console.is_raw());
 
-    console.send("\x1b1/cortex-web\r");
+    console.send("1");
+    console.see("1 Pods");
+    console.send("/cortex-web\r");
     console.see("1 Pods");
     console.send("at");
     console.see("Open a shell in cortex-web");

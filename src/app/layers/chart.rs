@@ -15,8 +15,11 @@ pub struct ChartView {
 }
 
 impl ChartView {
-    pub const fn new(of: ItemRef) -> Self {
-        Self { of, at: 0, range: 1 }
+    /// The shortest range that holds what is known for so many seconds.
+    pub fn new(of: ItemRef, seconds: i64) -> Self {
+        let range = RANGES.iter().position(|(_, range)| seconds <= *range);
+        let range = range.unwrap_or(RANGES.len() - 1);
+        Self { of, at: 0, range }
     }
 
     /// In words, and in seconds.
