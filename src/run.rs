@@ -39,7 +39,7 @@ use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use snapshot::{Shot, View, snapshot};
-pub use taste::keymap;
+pub use taste::{Keys, keymap};
 pub use unattended::{Wish, unattended};
 pub use without_screen::{Next, without_screen};
 
@@ -67,7 +67,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     // Before anything is switched on in the terminal: a signal must not end the process with it still on.
     let mut signals = screen::Signals::new()?;
     let (mut painter, theme_problems) = Painter::enter(&config)?;
-    let (keys, key_notices) = keymap(&config);
+    let Keys {
+        map: keys,
+        notices: key_notices,
+        ..
+    } = keymap(&config);
     let mut notices = in_one(loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect());
     notices.extend(in_one(theme_problems));
     notices.extend(in_one(key_notices));
@@ -110,8 +114,10 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     app.seat.mouse = config.ui.mouse;
     app.seat.exec = config.policy.exec();
     person().clone_into(&mut app.recorded.me);
+    app.taste = taste::taste(&config, painter.is_remote());
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
+    app.break_glass = config.policy.break_glass;
     let inbox = Inbox::new();
     let mut performer = Performer::new(&config, target.ok(), &inbox, &sender);
     if let Some(path) = config.follow.clone() {
@@ -247,8 +253,13 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 );
             }
         }
-        if std::mem::take(&mut performer.bell) {
-            painter.bell();
+        if let Some(words) = performer.call.take() {
+            painter.call(&words);
+        }
+        if let Some(name) = performer.theme.take() {
+            for notice in painter.wear(&config, &name) {
+                app.update(Msg::Notice(notice), Timestamp::now());
+            }
         }
         app.dirty |= painter.restyled();
         if app.dirty && painter.may_draw(urgent) {

@@ -38,6 +38,11 @@ pub enum Msg {
         sources: Vec<SourceId>,
     },
     Contexts(Result<Vec<ContextRow>, String>),
+    /// The keymap's files were read again; none: something in them is wrong, and the map in force stays.
+    Keymap {
+        map: Option<Box<crate::keys::Keymap>>,
+        notices: Vec<Notice>,
+    },
     Planned(ActionId, Result<Box<Plan>, Refusal>),
     Progress(Progress),
     /// What became of the question to a second person: one of the run's approval events.
@@ -159,6 +164,8 @@ pub enum Fetch {
     History(ObjectRef),
     /// What can be chosen of what nobody watches, in this namespace.
     Offers(Offer, Str),
+    /// The states of changes that must not stay, of which nobody watches the objects.
+    States(Vec<crate::action::temporary_state::StateAsk>),
     /// How a PostgreSQL, by its source's name, would run a statement.
     Plan { source: Str, statement: String },
 }
@@ -168,6 +175,8 @@ pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
     Offers(Vec<Offered>),
+    /// By the key of the ledger's entry: the state, or why it is not known.
+    States(Vec<(String, Result<String, String>)>),
 }
 
 /// One revision of a workload, with its template for the difference.
@@ -312,9 +321,17 @@ pub enum Effect {
     Incident(String),
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
     Report(Option<String>),
-    Bell,
     /// Keep this for the next session.
     Remember(Box<super::finding::Remembered>),
+    /// Call the person who looks elsewhere, in the way that the configuration says.
+    Call {
+        occasion: super::Occasion,
+        words: String,
+    },
+    /// Put this theme on.
+    Theme(String),
+    /// Read the keymap's files again.
+    LoadKeymap,
     /// Which of these sessions' consoles live?
     Alive(BTreeSet<String>),
     /// Take a run into this console's hands; `over`: even from a console that lives.

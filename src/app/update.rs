@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::command;
 use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
 use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
-use super::{App, Focus, Layer, Toast};
+use super::{App, Focus, Layer, Occasion, Toast};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
 use crate::keys::{Chord, Key, Resolved};
@@ -58,6 +58,7 @@ impl App {
                 super::commands::fill_contexts(self);
                 Vec::new()
             }
+            Msg::Keymap { map, notices } => self.keymap_read(map, notices),
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
             Msg::Approval { run, event } => self.run_event(run, event),
@@ -108,6 +109,7 @@ impl App {
             }
         };
         if self.judged_at == Some(now) {
+            effects.extend(self.call_for_signals());
             effects.extend(self.watch_for_record());
         }
         if let Some(Effect::Copy(text)) = effects.iter().rev().find(|e| matches!(e, Effect::Copy(_))) {
@@ -144,7 +146,9 @@ impl App {
         let now = self.now;
         self.toasts.retain(|t| t.until.is_none_or(|until| until > now));
         self.dirty |= before != self.toasts.len() || self.seat.frozen.is_some();
-        if !self.pending.is_empty() || self.activities.iter().any(super::Activity::is_live) {
+        // What counts seconds is drawn anew each time; for who wants stillness, now and then.
+        let counts = !self.taste.still || now.as_second().rem_euclid(10) == 0;
+        if !self.pending.is_empty() || counts && self.activities.iter().any(super::Activity::is_live) {
             self.dirty = true;
         }
         // States that time alone changes (a deadline, an age) are judged anew with the minute.
@@ -214,12 +218,11 @@ impl App {
         if matches!(progress.stage, Stage::Done { .. }) && activity.targets.iter().any(|t| t.object().is_none()) {
             effects.push(Effect::LookAgain);
         }
+        effects.extend(self.departs());
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
-            if !self.terminal_focused {
-                effects.push(Effect::Bell);
-            }
+            effects.extend(self.call(Occasion::Finished, format!("{}: {}", activity.title, activity.line)));
         }
         effects
     }
@@ -240,6 +243,10 @@ impl App {
     }
 
     fn fetched(&mut self, token: Token, answer: Result<Fetched, String>) {
+        let answer = match answer {
+            Ok(Fetched::States(states)) => return self.states_read(token, states),
+            other => other,
+        };
         self.dirty = true;
         for layer in &mut self.layers {
             match layer {
@@ -344,6 +351,7 @@ impl App {
                 let changed = picker.field.input(chord);
                 if changed {
                     picker.cursor = 0;
+                    return self.preview_theme();
                 }
             }
             Some(Layer::Approval(layer)) => layer.type_in(chord, now),

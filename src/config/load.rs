@@ -398,6 +398,7 @@ impl Load {
         let options = &inputs.options;
         for (flag, section, key, value) in [
             ("--theme", "ui", "theme", &options.theme),
+            ("--keymap", "ui", "keymap", &options.keymap),
             ("--color", "ui", "color", &options.color),
             ("--symbols", "ui", "symbols", &options.symbols),
             ("--log-level", "log", "level", &options.log_level),
@@ -405,6 +406,9 @@ impl Load {
             if let Some(value) = value {
                 self.set(&Layer::Flag(flag), section, key, value.as_str().into());
             }
+        }
+        if options.no_motion {
+            self.set(&Layer::Flag("--no-motion"), "ui", "motion", false.into());
         }
         if options.mouse {
             self.set(&Layer::Flag("--mouse"), "ui", "mouse", true.into());

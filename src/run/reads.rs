@@ -80,6 +80,16 @@ async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fe
             .await
             .map(|v| Fetched::Text(v.yaml))
             .map_err(|e| e.to_string()),
+        Fetch::States(asks) => {
+            let cluster = cluster.ok_or_else(none)?;
+            let mut states = Vec::with_capacity(asks.len());
+            for ask in asks {
+                let object = feed::object::raw(&cluster, &ask.object).await;
+                let state = object.map_err(|e| e.to_string()).and_then(|object| ask.state(&object));
+                states.push((ask.key, state));
+            }
+            Ok(Fetched::States(states))
+        }
         Fetch::Offers(..) => Err("this is read by who may change it".to_owned()),
         Fetch::History(object) => {
             let rows = feed::object::history(&cluster.ok_or_else(none)?, &object)

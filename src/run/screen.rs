@@ -12,13 +12,14 @@ use super::taste;
 use crate::app::pointer::Gesture;
 use crate::app::{App, Msg, Notice};
 use crate::config::{Color, Config, Symbols as WantedSymbols};
-use crate::term::caps::{Caps, Env};
+use crate::term::caps::{self, Caps, Env};
 use crate::term::flow::Flow;
 use crate::term::guard::{Guard, raise_stop};
 use crate::term::input::{Decoder, Input, Mouse, MouseKind, PasteDropped, Reply};
 use crate::term::out::Out;
 use crate::term::screen::{Screen, Through};
 use crate::term::tty::{self, Tty};
+use crate::theme::colour::Rgb;
 use crate::theme::{Depth, Glyphs, Symbols, Theme};
 use crate::ui::{self, Look};
 
@@ -31,8 +32,13 @@ pub struct Painter {
     decoder: Decoder,
     caps: Caps,
     theme: Theme,
-    /// The terminal's background decides between the dark and the light theme.
-    follows_terminal: bool,
+    /// The terminal's background, as far as it is known.
+    background: Option<Rgb>,
+    /// Which theme is asked for, by whose configuration.
+    wanted: (Config, String),
+    /// What the terminal's title says, where it is asked for.
+    title: Option<String>,
+    notify: bool,
     restyled: bool,
     size: (u16, u16),
     /// What the screen showed when it was told to stand still.
@@ -88,7 +94,7 @@ impl Signals {
 }
 
 /// The capabilities that the configuration and the environment give.
-fn caps(config: &Config) -> Caps {
+fn capabilities(config: &Config) -> Caps {
     let depth = match config.ui.color {
         Color::Auto => None,
         Color::Truecolor => Some(Depth::True),
@@ -107,9 +113,9 @@ fn caps(config: &Config) -> Caps {
 impl Painter {
     /// Takes the terminal. With it comes what is wrong with the theme that was asked for.
     pub fn enter(config: &Config) -> anyhow::Result<(Self, Vec<Notice>)> {
-        let caps = caps(config);
-        let (theme, notices) = taste::theme(config, caps.depth);
-        let follows_terminal = taste::follows_terminal(config) && !caps.dumb;
+        let caps = capabilities(config);
+        let background = env_background();
+        let (theme, notices) = taste::theme(config, &config.ui.theme, caps.depth, background);
         let term = std::env::var("TERM").ok();
         let log = config.paths.log();
         let guard = Guard::enter(term.as_deref(), config.ui.mouse, log.as_deref())?;
@@ -119,7 +125,8 @@ impl Painter {
         if caps.ssh {
             terminal.backend_mut().ask_after_frames();
         }
-        if follows_terminal {
+        // Asked before the first frame and never waited for: the answer, if one comes, is input like any other.
+        if caps.depth != Depth::Mono {
             terminal.backend_mut().ask_background()?;
         }
         let painter = Self {
@@ -130,7 +137,10 @@ impl Painter {
             decoder: Decoder::new(caps.hold()),
             caps,
             theme,
-            follows_terminal,
+            background,
+            wanted: (config.clone(), config.ui.theme.clone()),
+            title: config.ui.title.then(String::new),
+            notify: config.ui.notify,
             restyled: false,
             size: (size.width, size.height),
             still: None,
@@ -144,12 +154,26 @@ impl Painter {
         std::mem::take(&mut self.restyled)
     }
 
-    fn answered(&mut self, background: (u8, u8, u8)) {
-        let theme = taste::theme_for(background, self.caps.depth);
-        if self.follows_terminal && theme != self.theme {
+    fn answered(&mut self, background: Rgb) {
+        self.background = Some(background);
+        let (config, name) = self.wanted.clone();
+        self.wear(&config, &name);
+    }
+
+    /// Puts a theme on; tells what is wrong with it.
+    pub fn wear(&mut self, config: &Config, name: &str) -> Vec<Notice> {
+        name.clone_into(&mut self.wanted.1);
+        let (theme, notices) = taste::theme(config, name, self.caps.depth, self.background);
+        if theme != self.theme {
             self.theme = theme;
             self.restyled = true;
         }
+        notices
+    }
+
+    /// Every byte goes through SSH.
+    pub const fn is_remote(&self) -> bool {
+        self.caps.ssh
     }
 
     pub const fn size(&self) -> (u16, u16) {
@@ -203,6 +227,13 @@ impl Painter {
             }
         })?;
         app.dirty = false;
+        if let Some(shown) = &mut self.title {
+            let title = app.title();
+            if *shown != title {
+                self.terminal.backend_mut().title(&title)?;
+                *shown = title;
+            }
+        }
         let bytes = self.terminal.backend().bytes_written() - before;
         if self.caps.ssh && bytes > 0 {
             self.flow.sent(bytes, Instant::now());
@@ -273,8 +304,13 @@ impl Painter {
         let _ = self.guard.set_mouse(on);
     }
 
-    pub fn bell(&mut self) {
-        let _ = self.terminal.backend_mut().bell();
+    /// Rings; where it is asked for, the terminal is told why.
+    pub fn call(&mut self, words: &str) {
+        let screen = self.terminal.backend_mut();
+        let _ = screen.bell();
+        if self.notify {
+            let _ = screen.notify(words);
+        }
     }
 
     /// Gives the terminal to somebody else.
@@ -324,6 +360,11 @@ impl Painter {
         self.quiet();
         let _ = self.guard.leave();
     }
+}
+
+/// The background as the environment tells it, until the terminal does: rxvt, Konsole and others set COLORFGBG.
+fn env_background() -> Option<Rgb> {
+    caps::background(&Env::from_os())
 }
 
 /// What the mouse did, as the state machine takes it: presses of the left button, and the wheel. Nothing without its

@@ -183,8 +183,16 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let n = Strip::shown(&app.judge).count();
     if n == 0 {
         let pods = app.world.worst_feed(&[crate::model::Kind::Pod]);
+        let looking;
         let (text, role) = match (&app.connection, pods) {
-            (Connection::Connected { .. }, Freshness::Fresh) => ("nothing calls for attention", Role::TextMuted),
+            (Connection::Connected { .. }, Freshness::Fresh) => match app.still_looking() {
+                None => ("nothing calls for attention", Role::TextMuted),
+                Some(late) if late.is_empty() => ("looking", Role::TextMuted),
+                Some(late) => {
+                    looking = format!("looking: {} did not answer yet", late.join(", "));
+                    (&*looking, Role::TextMuted)
+                }
+            },
             (Connection::Connected { .. }, Freshness::Failed { .. }) => {
                 ("cannot look: the API server does not answer", Role::Error)
             }
@@ -255,7 +263,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "list.open",
             "list.filter",
             "runbook.best",
-            "a…",
+            "Actions…",
             "pod.logs",
             "rollout.logs",
             "rollout.history",
@@ -271,7 +279,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "pod.logs",
             "rollout.logs",
             "rollout.history",
-            "a…",
+            "Actions…",
             "runbook.best",
             "app.help",
         ],

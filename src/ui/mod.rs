@@ -119,8 +119,12 @@ pub fn fit(app: &mut App) {
         }
     }
     for i in 0..app.layers.len() {
-        if let Some(Layer::Plan(plan)) = app.layers.get_mut(i) {
-            plan.overflow = plan::overflow(plan, area);
+        let frame = match app.layers.get(i) {
+            Some(Layer::Plan(plan)) => Some(runbook::plan_frame(app, plan, body)),
+            _ => None,
+        };
+        if let (Some(Layer::Plan(plan)), Some(frame)) = (app.layers.get_mut(i), frame) {
+            plan.overflow = plan::overflow(plan, frame);
             plan.scroll = plan.scroll.min(plan.overflow);
             continue;
         }
@@ -235,9 +239,9 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     }
     chrome::toasts(app, look, parts.body, buf);
     dialogs::which_key(app, look, parts.body, buf);
-    if let Some(at) = cursor {
-        frame.set_cursor_position(at);
-    }
+    look.theme.paint(&mut frame.buffer_mut().content);
+    // What is read aloud, or enlarged, follows the cursor: it is always somewhere.
+    frame.set_cursor_position(cursor.unwrap_or(Position::new(parts.body.x, parts.body.y)));
 }
 
 /// Over a screen that stands still: since when, and how it goes on. In place of the footer, whose keys do nothing now.

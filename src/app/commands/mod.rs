@@ -7,6 +7,7 @@ mod company;
 mod console;
 mod copies;
 mod dialogs;
+mod evidence;
 mod exec;
 mod finding;
 mod incident;
@@ -21,6 +22,7 @@ mod runbooks;
 mod screen;
 mod sources;
 mod statements;
+mod taste;
 mod typed;
 mod unfinished;
 mod views;
@@ -30,11 +32,13 @@ use super::command::Command;
 pub(crate) use cluster::{awaits, offered};
 pub(crate) use logs::open as open_logs;
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
-pub(crate) use runbooks::{open_evidence, ways};
+pub(crate) use evidence::open_evidence;
+pub(crate) use runbooks::ways;
 
 /// All tables, in the order of the help.
 pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
+    taste::TABLE,
     screen::TABLE,
     lists::TABLE,
     copies::TABLE,

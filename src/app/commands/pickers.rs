@@ -25,7 +25,17 @@ pub(super) const TABLE: &[Command] = &[
         short: "cancel",
         group: G,
         when: always,
-        run: |app| app.pop_layer(),
+        run: |app| match app.layers.last() {
+            Some(Layer::Picker(Picker {
+                purpose: PickerFor::Theme { was },
+                ..
+            })) => {
+                let was = was.clone();
+                app.layers.pop();
+                app.theme_not_chosen(was)
+            }
+            _ => app.pop_layer(),
+        },
     },
     Command {
         id: "picker.down",
@@ -37,7 +47,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -50,7 +60,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(-1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -89,15 +99,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 let named = |platform: bool| {
                     rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
                 };
-                let to_platform = named(true) && !named(false);
-                app.say(format!("switching to {context}"));
-                if to_platform {
-                    return vec![Effect::GoTo(context)];
+                if named(true) && !named(false) {
+                    return app.depart(Effect::GoTo(context.clone()), context);
                 }
-                vec![Effect::Connect {
-                    context: Some(context),
+                let connect = Effect::Connect {
+                    context: Some(context.clone()),
                     scope: None,
-                }]
+                };
+                app.depart(connect, context)
             }
             None => Vec::new(),
         },
@@ -127,6 +136,7 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 None => Vec::new(),
             }
         }
+        PickerFor::Theme { .. } => app.theme_chosen(value),
         PickerFor::Incident(pick) => match value {
             Some(value) => super::incident_asks::chosen(app, pick, &value),
             None => Vec::new(),

@@ -59,6 +59,10 @@ pub enum PickerFor {
         target: ObjectRef,
         key: String,
     },
+    /// The theme that was on before.
+    Theme {
+        was: String,
+    },
     /// For what was selected when the list was opened.
     Runbook(Option<Box<Subject>>),
 }

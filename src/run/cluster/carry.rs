@@ -40,7 +40,8 @@ impl Link {
 
     /// Why no second person is asked, and whether one may go on without.
     pub fn alone(&self) -> (String, bool) {
-        if self.config.policy.two_person {
+        let production = self.planner.as_ref().is_none_or(|p| p.class.is_production());
+        if production && self.config.policy.two_person_from().is_some() {
             (
                 "policy asks for a second person, and there is no way to ask one".to_owned(),
                 false,

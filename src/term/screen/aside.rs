@@ -58,9 +58,22 @@ impl<W: Write> Screen<W> {
     }
 
     /// Set the window's title (OSC 2); control characters are left out.
+    ///
+    /// # Errors
+    /// The write's.
     pub fn title(&mut self, title: &str) -> io::Result<()> {
         let clean: String = title.chars().filter(|c| !unsafe_to_show(*c)).collect();
         self.send(format!("\x1b]2;{clean}\x07").as_bytes())
+    }
+
+    /// A notification of the desktop (OSC 9): control characters are left out. A terminal that does not know it passes
+    /// it over; one that takes `9;4;…` for progress never gets a number first.
+    ///
+    /// # Errors
+    /// The write's.
+    pub fn notify(&mut self, words: &str) -> io::Result<()> {
+        let clean: String = words.chars().filter(|c| !unsafe_to_show(*c)).take(200).collect();
+        self.send(format!("\x1b]9;qd: {clean}\x07").as_bytes())
     }
 
     /// Ring.
