@@ -67,7 +67,10 @@ fn in_chart(app: &App) -> Result<(), String> {
 
 fn open(app: &mut App) -> Vec<Effect> {
     if let Some(item) = app.item_at_hand().cloned() {
-        let first = app.charts(&item).first().and_then(|c| c.points.first().map(|(at, _)| *at));
+        let first = app
+            .charts(&item)
+            .first()
+            .and_then(|c| c.points.first().map(|(at, _)| *at));
         let seconds = first.map_or(0, |at| app.now.duration_since(at).as_secs());
         app.layers.push(Layer::Chart(ChartView::new(item, seconds)));
     }

@@ -327,7 +327,10 @@ fn a_value_is_drawn_over_time_and_no_further_back_than_it_was_seen_here() {
     };
     assert_eq!((view.range().0, view.at), ("6 h", 1));
     hands.go_to("prod-us");
-    assert!(ready(&hands).is_empty(), "what was seen elsewhere is no history of what is seen here");
+    assert!(
+        ready(&hands).is_empty(),
+        "what was seen elsewhere is no history of what is seen here"
+    );
 }
 
 #[test]
