@@ -44,12 +44,21 @@ pub struct Options {
     /// Theme, by name or file
     #[arg(long, global = true, value_name = "NAME")]
     pub theme: Option<String>,
+    /// Keymap, by name (default, vim, emacs, k9s) or file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub keymap: Option<String>,
     /// Colours of the terminal
     #[arg(long, global = true, value_name = "DEPTH", value_parser = ["auto", "truecolor", "256", "16", "mono"])]
     pub color: Option<String>,
     /// Symbols that the terminal can draw
     #[arg(long, global = true, value_name = "SET", value_parser = ["auto", "unicode", "ascii"])]
     pub symbols: Option<String>,
+    /// Nothing moves by itself: for screen readers, and for slow links
+    #[arg(long, global = true)]
+    pub no_motion: bool,
+    /// Let the mouse choose and scroll; it never changes anything
+    #[arg(long, global = true)]
+    pub mouse: bool,
     /// How much the log file says
     #[arg(long, global = true, value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
     pub log_level: Option<String>,
@@ -91,8 +100,8 @@ pub enum Command {
     Init(Init),
     /// Print what the configuration may say
     Config(ConfigArgs),
-    /// Print the keys of the keymap in use
-    Keys,
+    /// Print the keys of the keymap in use; exit code 1 when a file of it is wrong
+    Keys(Keys),
     /// Print the themes
     Themes,
     /// Print what makes a shell complete the commands, flags, contexts and runbooks
@@ -193,6 +202,9 @@ pub struct Demo {
     /// Without the incidents
     #[arg(long)]
     pub calm: bool,
+    /// With two more platforms beside it, to switch to
+    #[arg(long)]
+    pub fleet: bool,
     /// Pods besides those of the scenario
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub pods: u32,
@@ -255,6 +267,12 @@ pub struct JournalFilter {
     /// Of that run of a runbook
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+    /// Of these kinds: intent, result, verify, approval, override, run, incident …
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// By that person: who sat there, whatever account was used
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -353,6 +371,24 @@ pub struct Print {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Keys {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: KeysForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum KeysForm {
+    /// A table for each screen, as Markdown
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// A keymap file that inherits nothing
+    Toml,
 }
 
 #[derive(Debug, Clone, Default, Args)]

@@ -2,6 +2,7 @@
 
 mod completions;
 mod init;
+mod looks;
 mod once;
 mod page;
 mod records;
@@ -81,17 +82,7 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Man) => completions::man().map(say),
         Some(Command::Check(args)) => return check(cli.options, args).await,
         Some(Command::Init(args)) => return init::init(cli.options, &args).await,
-        Some(Command::Keys) => {
-            let loaded = Config::load(&Inputs::gather(cli.options));
-            let (map, _) = crate::run::keymap(&loaded.config);
-            let rows = crate::app::command::rows();
-            let vocabulary = crate::keys::Vocabulary {
-                commands: &rows,
-                contexts: crate::keys::CONTEXTS,
-            };
-            say(crate::keys::hints::markdown(&map, vocabulary));
-            Ok(())
-        }
+        Some(Command::Keys(args)) => return looks::keys(cli.options, &args),
         Some(Command::Themes) => {
             for (name, _) in crate::theme::BUILT_IN {
                 say(format!("{name}\n"));
@@ -203,6 +194,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
         events_per_second: args.events_per_second,
         certificates: args.certificates as usize,
         calm: args.calm,
+        fleet: args.fleet,
         ..demo::Options::default()
     };
     if args.serve {

@@ -31,7 +31,6 @@ pub use incident::{IncidentAsk, IncidentPick, IncidentView, MessageView, Pick, T
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
 pub use object_prompt::ObjectPrompt;
-#[cfg(test)]
 pub(crate) use palette::listed;
 pub use palette::{Does, Entry, Palette};
 pub use picker::{Choice, Picker, PickerFor};
