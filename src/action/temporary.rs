@@ -119,7 +119,10 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
             _,
         ) => {
             let of = |side: fn(&super::FieldChange) -> &String| step.changes.first().map(side).cloned();
-            (of(|c| &c.before).unwrap_or_default(), of(|c| &c.after).unwrap_or_default())
+            (
+                of(|c| &c.before).unwrap_or_default(),
+                of(|c| &c.after).unwrap_or_default(),
+            )
         }
         _ => (joined(|c| &c.before), joined(|c| &c.after)),
     };

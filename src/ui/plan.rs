@@ -180,7 +180,11 @@ pub fn overflow(layer: &PlanLayer, frame: Frame) -> usize {
 
 /// Rows that it takes to show all of it at that width.
 pub fn height(layer: &PlanLayer, width: u16) -> u16 {
-    let all = layout(super::measuring(), layer, Frame::Within(Rect::new(0, 0, width, u16::MAX)));
+    let all = layout(
+        super::measuring(),
+        layer,
+        Frame::Within(Rect::new(0, 0, width, u16::MAX)),
+    );
     let form = all.area.height.saturating_sub(all.room);
     (all.lines.len() as u16).saturating_add(form)
 }

@@ -154,7 +154,12 @@ fn above_plan(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, place: p
         }
     };
     let Some(left) = place.steps else {
-        let area = Rect::new(place.step.x + 1, place.step.y, place.step.width.saturating_sub(2), place.step.height);
+        let area = Rect::new(
+            place.step.x + 1,
+            place.step.y,
+            place.step.width.saturating_sub(2),
+            place.step.height,
+        );
         let width = usize::from(area.width);
         let mut lines = vec![steps::line(look, view, width)];
         lines.extend(step::seen_packed(look, view, width));

@@ -44,7 +44,13 @@ async fn a_limit_that_kills_is_raised_and_an_autoscaler_gets_room() {
     p.aborts().await;
     p.changed_nothing();
     let most = |name: &str| field(&demo, &HORIZONTALPODAUTOSCALERS, name, "/spec/maxReplicas");
-    change(&demo, &HORIZONTALPODAUTOSCALERS, "memory-api-hpa", "/spec/maxReplicas", 2);
+    change(
+        &demo,
+        &HORIZONTALPODAUTOSCALERS,
+        "memory-api-hpa",
+        "/spec/maxReplicas",
+        2,
+    );
     p.begins("scale-for-load", MEMORY, &[("workload", MEMORY)]).await;
     p.on("What is the load?").await;
     p.chooses("Which maximum?", "5").await;
@@ -130,7 +136,9 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
         .unwrap();
     p.begins("backup-restore", on, &[]).await;
     p.until("the backup failed", |_| {
-        object(&demo, &JOBS, "backup-tonight").pointer("/status/failed").is_some()
+        object(&demo, &JOBS, "backup-tonight")
+            .pointer("/status/failed")
+            .is_some()
     })
     .await;
     p.again("Is one missing?", "Why did it fail?").await;
@@ -141,6 +149,8 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
     let jobs = demo.store().list(&JOBS, Some("cortex"));
     let made = jobs.iter().map(|j| j.meta.name.to_string());
     let made = made.filter(|n| n.starts_with("backup-") && *n != "backup-tonight");
-    let newest = made.max_by_key(|n| field(&demo, &JOBS, n, "/metadata/creationTimestamp")).unwrap();
+    let newest = made
+        .max_by_key(|n| field(&demo, &JOBS, n, "/metadata/creationTimestamp"))
+        .unwrap();
     p.ends(&[("create-job", &newest)]).await;
 }

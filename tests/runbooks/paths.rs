@@ -127,7 +127,11 @@ async fn is_refused(p: &mut Person, demo: &Demo, book: &str, on: &str, wire: Wir
     let step = to_the_change(p, book, on).await;
     p.plan(step).await;
     if wire.is_asked_before() {
-        assert!(p.blocked().unwrap().starts_with("permission"), "{book}: {:?}", p.blocked());
+        assert!(
+            p.blocked().unwrap().starts_with("permission"),
+            "{book}: {:?}",
+            p.blocked()
+        );
         p.aborts().await;
         p.changed_nothing();
         demo.server().faults().clear();
@@ -136,8 +140,15 @@ async fn is_refused(p: &mut Person, demo: &Demo, book: &str, on: &str, wire: Wir
     wire.refuse(demo);
     p.confirm().await;
     p.stopped(step).await;
-    assert!(matches!(p.run().states()[p.run().current()], StepState::Failed(_)), "{book}");
-    assert!(p.outcome().await.starts_with("refused"), "{book}: {}", p.outcome().await);
+    assert!(
+        matches!(p.run().states()[p.run().current()], StepState::Failed(_)),
+        "{book}"
+    );
+    assert!(
+        p.outcome().await.starts_with("refused"),
+        "{book}: {}",
+        p.outcome().await
+    );
     p.aborts().await;
 }
 
@@ -149,10 +160,17 @@ async fn is_unknown(p: &mut Person, demo: &Demo, book: &str, on: &str, wire: Wir
     wire.lose(demo);
     p.confirm().await;
     p.stopped(step).await;
-    assert!(matches!(p.run().states()[p.run().current()], StepState::Unknown(_)), "{book}");
+    assert!(
+        matches!(p.run().states()[p.run().current()], StepState::Unknown(_)),
+        "{book}"
+    );
     assert!(p.outcome().await.contains("unknown"), "{book}: {}", p.outcome().await);
     let patches = u64::from(wire.is_asked_before());
-    assert_eq!(demo.server().requests().mutating(), before + patches, "{book}: sent again");
+    assert_eq!(
+        demo.server().requests().mutating(),
+        before + patches,
+        "{book}: sent again"
+    );
     p.aborts().await;
 }
 
@@ -163,7 +181,8 @@ async fn is_taken_back(p: &mut Person, book: &str, on: &str, was: impl Fn() -> S
     p.plan(step).await;
     assert!(p.can_be_undone(), "{book}");
     p.confirm().await;
-    p.until("it is done", |p| p.step() != step && !p.run().undos().is_empty()).await;
+    p.until("it is done", |p| p.step() != step && !p.run().undos().is_empty())
+        .await;
     assert_ne!(was(), before, "{book}");
     p.rolls_back().await;
     assert_eq!(was(), before, "{book}");
@@ -181,7 +200,10 @@ async fn cannot_be_taken_back(p: &mut Person, book: &str, on: &str) {
 const API: &str = "deployment/cortex/cortex-api";
 const MEMORY: &str = "deployment/cortex/memory-api";
 const OF_API: Wire = Wire::Patch("deployments", "/apis/apps/v1/namespaces/cortex/deployments/cortex-api");
-const OF_WORKER: Wire = Wire::Patch("deployments", "/apis/apps/v1/namespaces/cortex/deployments/cortex-worker");
+const OF_WORKER: Wire = Wire::Patch(
+    "deployments",
+    "/apis/apps/v1/namespaces/cortex/deployments/cortex-worker",
+);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn rollouts_and_crash_loops_on_their_other_paths() {
@@ -279,76 +301,106 @@ const DATABASES: &str = "databases_and_caches_on_their_other_paths";
 
 /// Runbook; fixed, its reason is gone, refused, unknown, taken back.
 const TABLE: [(&str, [Way; 5]); 10] = [
-    ("worker-backlog", [
-        Test("a_backlog_is_worked_off_by_keys_though_keda_holds_the_workers"),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-    ]),
-    ("stalled-rollout", [
-        Test("a_stalled_rollout_is_rolled_back_by_its_runbook"),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-    ]),
-    ("high-error-rate", [
-        Test("errors_after_a_release_end_with_its_roll_back_by_keys"),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-    ]),
-    ("crash-loop", [
-        Test("a_worker_that_crashes_since_its_release_is_rolled_back_by_keys"),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-        Test(ROLLOUTS),
-    ]),
-    ("blocked-queries", [
-        Test("blocked_queries_are_freed_by_keys"),
-        Test(DATABASES),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("bloated-table", [
-        Test("a_bloated_table_is_vacuumed_by_keys"),
-        Test(DATABASES),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("connections-exhausted", [
-        Test("connections_that_a_pool_leaked_are_given_back_by_keys"),
-        Test(DATABASES),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("redis-memory", [
-        Test("a_full_redis_is_relieved_by_keys_and_the_queues_stay"),
-        Test("a_cache_is_cleared_a_statement_cancelled_and_a_table_frozen"),
-        Test(DATABASES),
-        Test(DATABASES),
-        NoUndo(DATABASES),
-    ]),
-    ("certificate-renewal", [
-        Test("a_certificate_is_renewed_by_keys_and_served_once_the_ingress_has_restarted"),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        Test(BACKLOGS),
-        NoUndo(BACKLOGS),
-    ]),
-    ("incident-response", [
-        Test("an_incident_is_opened_told_and_ended_by_keys"),
-        NoGate,
-        ChangesNothing,
-        ChangesNothing,
-        ChangesNothing,
-    ]),
+    (
+        "worker-backlog",
+        [
+            Test("a_backlog_is_worked_off_by_keys_though_keda_holds_the_workers"),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+        ],
+    ),
+    (
+        "stalled-rollout",
+        [
+            Test("a_stalled_rollout_is_rolled_back_by_its_runbook"),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+        ],
+    ),
+    (
+        "high-error-rate",
+        [
+            Test("errors_after_a_release_end_with_its_roll_back_by_keys"),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+        ],
+    ),
+    (
+        "crash-loop",
+        [
+            Test("a_worker_that_crashes_since_its_release_is_rolled_back_by_keys"),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+            Test(ROLLOUTS),
+        ],
+    ),
+    (
+        "blocked-queries",
+        [
+            Test("blocked_queries_are_freed_by_keys"),
+            Test(DATABASES),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "bloated-table",
+        [
+            Test("a_bloated_table_is_vacuumed_by_keys"),
+            Test(DATABASES),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "connections-exhausted",
+        [
+            Test("connections_that_a_pool_leaked_are_given_back_by_keys"),
+            Test(DATABASES),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "redis-memory",
+        [
+            Test("a_full_redis_is_relieved_by_keys_and_the_queues_stay"),
+            Test("a_cache_is_cleared_a_statement_cancelled_and_a_table_frozen"),
+            Test(DATABASES),
+            Test(DATABASES),
+            NoUndo(DATABASES),
+        ],
+    ),
+    (
+        "certificate-renewal",
+        [
+            Test("a_certificate_is_renewed_by_keys_and_served_once_the_ingress_has_restarted"),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            Test(BACKLOGS),
+            NoUndo(BACKLOGS),
+        ],
+    ),
+    (
+        "incident-response",
+        [
+            Test("an_incident_is_opened_told_and_ended_by_keys"),
+            NoGate,
+            ChangesNothing,
+            ChangesNothing,
+            ChangesNothing,
+        ],
+    ),
 ];
 
 #[test]

@@ -127,7 +127,11 @@ impl Person {
             let end = Instant::now() + PATIENCE;
             while !is_so(self) {
                 if Instant::now() > end {
-                    panic!("{place}: never {what}; at {}\n{}", self.step().to_owned(), self.screen());
+                    panic!(
+                        "{place}: never {what}; at {}\n{}",
+                        self.step().to_owned(),
+                        self.screen()
+                    );
                 }
                 self.desk.turn().await;
             }
@@ -309,13 +313,19 @@ impl Person {
         self.until("rolled back", |p| *p.status() == Status::RolledBack).await;
         self.desk.recorded().await;
         assert_eq!(self.records(RecordKind::Run).last().unwrap().entry.what, "rolled-back");
-        assert_eq!(self.records(RecordKind::Intent).len(), self.records(RecordKind::Result).len());
+        assert_eq!(
+            self.records(RecordKind::Intent).len(),
+            self.records(RecordKind::Result).len()
+        );
     }
 
     /// What became of the change that was sent last.
     pub async fn outcome(&mut self) -> String {
         self.desk.recorded().await;
-        self.records(RecordKind::Result).last().map(|r| r.entry.outcome.clone()).unwrap_or_default()
+        self.records(RecordKind::Result)
+            .last()
+            .map(|r| r.entry.outcome.clone())
+            .unwrap_or_default()
     }
 
     /// Passes over the step.
@@ -357,7 +367,8 @@ impl Person {
         }
         self.key("x").await;
         self.key("y").await;
-        self.until("aborted", |p| matches!(p.status(), Status::Aborted(_))).await;
+        self.until("aborted", |p| matches!(p.status(), Status::Aborted(_)))
+            .await;
         self.desk.recorded().await;
         assert_eq!(self.records(RecordKind::Run).last().unwrap().entry.what, "aborted");
     }
@@ -406,7 +417,10 @@ impl Person {
     /// Its records of that kind since the run began.
     pub fn records(&self, kind: RecordKind) -> Vec<Record> {
         let text = self.journal();
-        let all = text.lines().skip(self.before).filter_map(|line| serde_json::from_str::<Record>(line).ok());
+        let all = text
+            .lines()
+            .skip(self.before)
+            .filter_map(|line| serde_json::from_str::<Record>(line).ok());
         all.filter(|r| r.entry.kind == kind).collect()
     }
 
@@ -431,7 +445,11 @@ fn inputs(demo: &Demo, home: &std::path::Path) -> Inputs {
     let at_once =
         "[signals]\npg_connections_for = \"1s\"\npg_dead_for = \"1s\"\nredis_memory_for = \"1s\"\napp_for = \"1s\"\n";
     let config = std::fs::read_to_string(demo.config()).unwrap();
-    let env = [("HOME", home.to_str().unwrap()), ("USER", "ops"), ("PATH", "/usr/bin:/bin")];
+    let env = [
+        ("HOME", home.to_str().unwrap()),
+        ("USER", "ops"),
+        ("PATH", "/usr/bin:/bin"),
+    ];
     Inputs {
         env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         system: None,

@@ -171,7 +171,10 @@ async fn a_database_is_migrated_in_maintenance_mode_and_failed_over_by_hand() {
     p.does("Stop the API").await;
     p.does("Stop the workers").await;
     p.shown("Run the migration").await;
-    assert_eq!((size("cortex-web"), size("docs-blue")), ("0".to_owned(), "0".to_owned()));
+    assert_eq!(
+        (size("cortex-web"), size("docs-blue")),
+        ("0".to_owned(), "0".to_owned())
+    );
     p.does("Run the migration").await;
     p.notes("Is the schema right?", "20261121 is the newest").await;
     p.does("Start the API").await;
@@ -188,7 +191,10 @@ async fn a_database_is_migrated_in_maintenance_mode_and_failed_over_by_hand() {
         ("scale", "docs-blue"),
     ])
     .await;
-    assert_eq!((size("cortex-web"), size("docs-blue")), ("3".to_owned(), "2".to_owned()));
+    assert_eq!(
+        (size("cortex-web"), size("docs-blue")),
+        ("3".to_owned(), "2".to_owned())
+    );
     assert_eq!(field(&demo, &JOBS, &job, "/status/succeeded"), "1");
 
     let writes = "deployment/cortex/docs-green";

@@ -36,7 +36,13 @@ pub fn change(demo: &Demo, of: &'static Resource, name: &str, at: &str, to: impl
 
 /// A release of it.
 pub fn release(demo: &Demo, name: &str, image: &str) {
-    change(demo, &DEPLOYMENTS, name, "/spec/template/spec/containers/0/image", image);
+    change(
+        demo,
+        &DEPLOYMENTS,
+        name,
+        "/spec/template/spec/containers/0/image",
+        image,
+    );
 }
 
 /// What `psql` says to a statement of the platform's own runbooks: a line a row.

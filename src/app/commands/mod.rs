@@ -29,9 +29,9 @@ mod views;
 use super::command::Command;
 
 pub(crate) use cluster::{awaits, offered};
+pub(crate) use evidence::open_evidence;
 pub(crate) use logs::open as open_logs;
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
-pub(crate) use evidence::open_evidence;
 pub(crate) use runbooks::ways;
 
 /// All tables, in the order of the help.

@@ -140,8 +140,13 @@ impl Maker<'_> {
             }
             _ => {
                 let job = world.jobs.get(&object.key());
-                let owner = job.and_then(|job| job.meta.owner.as_ref()).filter(|o| &*o.kind == "CronJob");
-                (job, owner.and_then(|o| world.cron_jobs.get(&Key::new(object.namespace.clone(), o.name.clone()))))
+                let owner = job
+                    .and_then(|job| job.meta.owner.as_ref())
+                    .filter(|o| &*o.kind == "CronJob");
+                (
+                    job,
+                    owner.and_then(|o| world.cron_jobs.get(&Key::new(object.namespace.clone(), o.name.clone()))),
+                )
             }
         };
         let ended = job.and_then(|j| j.completed);
