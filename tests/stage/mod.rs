@@ -436,6 +436,7 @@ async fn contexts(kubeconfig: PathBuf) -> Vec<ContextRow> {
         namespace: c.namespace,
         current: c.current,
         platform: false,
+        class: String::new(),
     };
     found.contexts().into_iter().map(row).collect()
 }
