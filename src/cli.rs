@@ -81,6 +81,10 @@ pub enum Command {
     Certs(Print),
     /// Print alerts, objectives and HTTP checks; exit code 0 fine, 1 something wrong, 2 cannot tell
     Alerts(Print),
+    /// Print one page for a chat channel: incident, causes, what is unknown; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Status(StatusArgs),
+    /// Write the deck as it stands once the sources have answered: text, ANSI, SVG or PNG
+    Snapshot(SnapshotArgs),
     /// Say of each source whether it is reachable and permitted, or which grant is missing
     Check(Check),
     /// Print what is on record, or whether the record is whole
@@ -91,10 +95,100 @@ pub enum Command {
     Runbook(RunbookArgs),
     /// Look at the cluster's namespaces and write a configuration, after asking
     Init(Init),
+    /// Print what the configuration may say
+    Config(ConfigArgs),
     /// Print the keys of the keymap in use; exit code 1 when a file of it is wrong
     Keys(Keys),
     /// Print the themes
     Themes,
+    /// Print what makes a shell complete the commands, flags, contexts and runbooks
+    Completions {
+        #[arg(value_enum)]
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct StatusArgs {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: StatusForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum StatusForm {
+    /// Plain text
+    #[default]
+    Text,
+    /// Markdown, for a chat channel
+    Markdown,
+    /// One JSON document
+    Json,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct SnapshotArgs {
+    /// Give this pane the whole screen: pods, rollouts, queues, queries, redis, certificates, alerts, nodes, events
+    #[arg(long, value_name = "PANE")]
+    pub pane: Option<String>,
+    /// Columns and rows
+    #[arg(long, value_name = "COLSxROWS", default_value = "120x40", value_parser = size)]
+    pub size: (u16, u16),
+    /// Form of the picture (default: by the file's name, else text)
+    #[arg(long, value_enum)]
+    pub format: Option<SnapshotForm>,
+    /// File to write, instead of the standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SnapshotForm {
+    /// Lines of text
+    #[default]
+    Text,
+    /// Text with colours, as a terminal takes it
+    Ansi,
+    /// A drawing whose text can be selected
+    Svg,
+    /// A bitmap
+    Png,
+}
+
+/// `120x40`
+fn size(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || format!("expected COLUMNSxROWS, such as 120x40: from {MIN_SIZE:?} to {MAX_SIZE:?}");
+    let (columns, rows) = text.split_once('x').ok_or_else(wrong)?;
+    let columns: u16 = columns.parse().map_err(|_| wrong())?;
+    let rows: u16 = rows.parse().map_err(|_| wrong())?;
+    let fits = (MIN_SIZE.0..=MAX_SIZE.0).contains(&columns) && (MIN_SIZE.1..=MAX_SIZE.1).contains(&rows);
+    if fits { Ok((columns, rows)) } else { Err(wrong()) }
+}
+
+/// The smallest and the largest picture.
+const MIN_SIZE: (u16, u16) = (40, 10);
+const MAX_SIZE: (u16, u16) = (500, 200);
+
+/// Shells that can complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+#[derive(Debug, Clone, Subcommand)]
+pub enum ConfigCommand {
+    /// Print every key with its type, its default and what it means
+    Reference,
 }
 
 #[derive(Debug, Clone, Default, Args)]

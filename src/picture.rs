@@ -1,8 +1,11 @@
-//! Pictures of the screen, made without a terminal: as SVG for people, as plain text for everything else.
+//! Pictures of the screen, made without a terminal: as SVG or PNG for people, as text for everything else.
 //!
-//! [`draw`] draws the console into memory, [`svg`] and [`text`] write down what was drawn. The same screen gives the
+//! [`draw`] draws the console into memory, [`svg`], [`png`], [`ansi`] and [`text`] write down what was drawn. The same screen gives the
 //! same bytes, so that a test can tell when a picture is no longer true. Text stays text (it can be selected and
 //! searched); frames and bars are drawn as lines and boxes, because fonts leave seams between them.
+
+mod ansi;
+mod png;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,6 +21,9 @@ use crate::app::App;
 use crate::theme::colour::{Rgb, rgb};
 use crate::theme::{Depth, Glyphs, Role, Symbols, Theme, symbols};
 use crate::ui::{self, Look};
+
+pub use ansi::ansi;
+pub use png::png;
 
 /// How the terminal in the picture shows things.
 #[derive(Clone, Copy)]
@@ -152,23 +158,11 @@ struct Page<'a> {
 
 /// The screen in a window frame, as an SVG document.
 pub fn svg(drawn: &Drawn, paper: Paper<'_>) -> String {
-    let back = paper.theme.background();
-    let dark = Theme::wants_dark(back);
-    let fore = style_colour(paper, Role::Text).unwrap_or(if dark { (229, 229, 229) } else { (20, 22, 26) });
-    let mut page = Page {
-        theme: paper.theme,
-        depth: paper.depth,
-        back,
-        fore,
-        lines: BTreeMap::new(),
-        boxes: String::new(),
-        words: String::new(),
-    };
+    let mut page = Page::new(paper);
+    let (back, fore) = (page.back, page.fore);
     let width = usize::from(drawn.cells.area.width);
     let height = usize::from(drawn.cells.area.height);
-    let grid: Vec<Vec<(&str, Ink)>> = rows(&drawn.cells)
-        .map(|row| row.iter().map(|cell| (cell.symbol(), page.ink(cell))).collect())
-        .collect();
+    let grid = page.grid(drawn);
     for (row, cells) in grid.iter().enumerate() {
         page.row(row, cells);
     }
@@ -214,7 +208,29 @@ fn style_colour(paper: Paper<'_>, role: Role) -> Option<Rgb> {
     paper.theme.style(role).fg.map(|c| paper.depth.nearest(c)).and_then(rgb)
 }
 
-impl Page<'_> {
+impl<'a> Page<'a> {
+    fn new(paper: Paper<'a>) -> Self {
+        let back = paper.theme.background();
+        let dark = Theme::wants_dark(back);
+        let fore = style_colour(paper, Role::Text).unwrap_or(if dark { (229, 229, 229) } else { (20, 22, 26) });
+        Self {
+            theme: paper.theme,
+            depth: paper.depth,
+            back,
+            fore,
+            lines: BTreeMap::new(),
+            boxes: String::new(),
+            words: String::new(),
+        }
+    }
+
+    /// Each row's glyphs and how they look.
+    fn grid<'d>(&self, drawn: &'d Drawn) -> Vec<Vec<(&'d str, Ink)>> {
+        rows(&drawn.cells)
+            .map(|row| row.iter().map(|cell| (cell.symbol(), self.ink(cell))).collect())
+            .collect()
+    }
+
     fn ink(&self, cell: &Cell) -> Ink {
         let has = |m: Modifier| cell.modifier.contains(m);
         let colour = |c: Color| rgb(self.depth.nearest(c));

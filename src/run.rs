@@ -4,12 +4,14 @@
 mod cluster;
 mod desk;
 mod locks;
+mod memory;
 mod performer;
 mod reads;
 mod recorder;
 mod records;
 mod report;
 mod screen;
+mod snapshot;
 pub(crate) mod sources;
 mod spool;
 mod taste;
@@ -31,6 +33,7 @@ use performer::Performer;
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
+pub use snapshot::{Shot, View, snapshot};
 pub use taste::{Keys, keymap};
 pub use unattended::{Wish, unattended};
 pub use without_screen::{Next, without_screen};
@@ -102,6 +105,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     for notice in notices {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
+    app.recall(memory::recall(config.paths.journal().as_deref()));
     person().clone_into(&mut app.recorded.me);
     app.taste = taste::taste(&config, painter.is_remote());
     app.recorded.service.clone_from(&config.incident.service);
@@ -126,6 +130,8 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     }
     performer.perform(&mut app, first).await;
     let mut last_data = tokio::time::Instant::now();
+    // Something that a person did is not on the screen yet.
+    let mut urgent = false;
     while !performer.quit {
         let now = Timestamp::now();
         let tick = app
@@ -153,6 +159,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             inputs = painter.input() => {
                 match inputs {
                     Ok(inputs) => for msg in inputs {
+                        urgent = true;
                         // For the test of what a panic leaves behind; a release does not have it.
                         #[cfg(debug_assertions)]
                         fault_for_test();
@@ -210,11 +217,12 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
             }
         }
         app.dirty |= painter.restyled();
-        if app.dirty
-            && let Err(why) = painter.draw(&mut app)
-        {
-            tracing::warn!("the terminal is gone: {why}");
-            break;
+        if app.dirty && painter.may_draw(urgent) {
+            urgent = false;
+            if let Err(why) = painter.draw(&mut app) {
+                tracing::warn!("the terminal is gone: {why}");
+                break;
+            }
         }
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.

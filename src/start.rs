@@ -1,9 +1,13 @@
 //! What each subcommand does.
 
+mod completions;
 mod init;
 mod looks;
 mod once;
+mod page;
 mod records;
+
+pub use completions::complete;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -17,9 +21,9 @@ use crate::sim::demo;
 use once::{EVERY, Need, Opened};
 
 /// Says something on the standard output; a closed pipe is no error.
-fn say(text: &str) {
+fn say(text: impl AsRef<[u8]>) {
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
+    let _ = out.write_all(text.as_ref());
     let _ = out.flush();
 }
 
@@ -66,12 +70,22 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Redis(p)) => return print(cli.options, What::Redis, p.output).await,
         Some(Command::Certs(p)) => return print(cli.options, What::Certs, p.output).await,
         Some(Command::Alerts(p)) => return print(cli.options, What::Alerts, p.output).await,
+        Some(Command::Status(args)) => return page::status(cli.options, &args).await,
+        Some(Command::Snapshot(args)) => return page::snapshot(cli.options, &args).await,
+        Some(Command::Config(args)) => match args.command {
+            crate::cli::ConfigCommand::Reference => {
+                say(crate::config::reference::markdown());
+                Ok(())
+            }
+        },
+        Some(Command::Completions { shell }) => completions::script(shell).map(say),
+        Some(Command::Man) => completions::man().map(say),
         Some(Command::Check(args)) => return check(cli.options, args).await,
         Some(Command::Init(args)) => return init::init(cli.options, &args).await,
         Some(Command::Keys(args)) => return looks::keys(cli.options, &args),
         Some(Command::Themes) => {
             for (name, _) in crate::theme::BUILT_IN {
-                say(&format!("{name}\n"));
+                say(format!("{name}\n"));
             }
             Ok(())
         }
@@ -164,7 +178,7 @@ async fn runbook(options: Options, args: crate::cli::RunbookRun) -> ExitCode {
             given,
         },
     };
-    let line = |value: &serde_json::Value| say(&headless::runbooks::line(value, args.output));
+    let line = |value: &serde_json::Value| say(headless::runbooks::line(value, args.output));
     match Box::pin(crate::run::unattended(load(options), wish, line)).await {
         Ok(end) => ExitCode::from(headless::runbooks::verdict(end).code()),
         Err(why) => {

@@ -159,7 +159,7 @@ impl App {
     }
 
     /// Ends following, when `command` is the observer's own way.
-    pub(super) fn strays(&mut self, command: &str) {
+    pub(crate) fn strays(&mut self, command: &str) {
         if self.bastion.following.is_none() || STAYS.iter().any(|s| command.starts_with(s)) {
             return;
         }

@@ -1,15 +1,21 @@
 //! The state of one table: which rows, in which order, which one is selected. The selection stays on its object,
 //! never on an index, and the order holds while the cursor is moving.
 
+mod marks;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::ops::Deref;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::filter::{Fault, Filter};
 use super::row::Row;
-use crate::model::{ObjectRef, Uid};
+use crate::model::Uid;
+
+pub use marks::Mark;
 
 /// How long the order holds after the cursor moved.
 const HOLD: SignedDuration = SignedDuration::from_secs(5);
@@ -80,14 +86,21 @@ pub struct List {
     pub sort: Sort,
     pub filter: String,
     pub wrong_only: bool,
-    /// Marked objects by uid: they survive a re-sort, and are cleared with the context.
-    pub marks: BTreeMap<Uid, ObjectRef>,
+    /// Marked rows by uid: they survive a re-sort, and are cleared with the context.
+    pub marks: BTreeMap<Uid, Mark>,
+    /// Why the filter is not in force.
+    pub fault: Option<Fault>,
     /// The whole table, sorted: a filter picks from it, and news are put in their places.
     all: Vec<Placed>,
     /// What `all` is sorted by, and of which reading of what is in use.
     placed: Option<(Sort, u64)>,
+    /// The filter as it was understood, of what text, for which of the pane's tables.
+    compiled: Arc<Filter>,
+    compiled_of: Option<(String, usize)>,
     /// The filter that `rows` were picked by.
-    picked: Option<(String, bool)>,
+    picked: Option<(Arc<Filter>, bool)>,
+    /// The row from which a range is marked.
+    anchor: Option<Uid>,
     /// `rows` stand in another order than `all`.
     held: bool,
     hidden: usize,
@@ -124,7 +137,7 @@ impl List {
     pub fn filtered(&mut self, now: Timestamp, keep: impl Fn(&Row) -> bool) {
         if self.narrows() && !self.held {
             self.rows.retain(|r| keep(r));
-            self.picked = Some((self.filter.clone(), self.wrong_only));
+            self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
             self.settle();
         } else {
             let sure = self.widens() && !self.held;
@@ -132,18 +145,44 @@ impl List {
         }
     }
 
+    /// The filter as it was understood.
+    pub fn compiled(&self) -> Arc<Filter> {
+        Arc::clone(&self.compiled)
+    }
+
+    pub fn is_compiled(&self, view: usize) -> bool {
+        self.compiled_of
+            .as_ref()
+            .is_some_and(|(text, of)| *of == view && *text == self.filter)
+    }
+
+    /// Takes the filter as it was understood; one that was not lets everything through, and says so.
+    pub fn compile(&mut self, filter: Result<Filter, Fault>, view: usize) {
+        self.compiled_of = Some((self.filter.clone(), view));
+        match filter {
+            Ok(filter) => {
+                self.compiled = Arc::new(filter);
+                self.fault = None;
+            }
+            Err(fault) => {
+                self.compiled = Arc::default();
+                self.fault = Some(fault);
+            }
+        }
+    }
+
     /// Whether every row that the filter wants was wanted by the one before: words were added, or grew.
     fn narrows(&self) -> bool {
-        self.picked
-            .as_ref()
-            .is_some_and(|(before, wrong_only)| *wrong_only == self.wrong_only && is_part(before, &self.filter))
+        self.picked.as_ref().is_some_and(|(before, wrong_only)| {
+            *wrong_only == self.wrong_only && self.compiled.is_narrower_than(before)
+        })
     }
 
     /// Whether every row that the filter before wanted is wanted still: words were shortened, or taken away.
     fn widens(&self) -> bool {
-        self.picked
-            .as_ref()
-            .is_some_and(|(before, wrong_only)| *wrong_only == self.wrong_only && is_part(&self.filter, before))
+        self.picked.as_ref().is_some_and(|(before, wrong_only)| {
+            *wrong_only == self.wrong_only && before.is_narrower_than(&self.compiled)
+        })
     }
 
     /// Picks the rows from the whole table. With `sure`, those that show are among the wanted and need no look.
@@ -169,7 +208,7 @@ impl List {
                 }
             }
         }
-        self.picked = Some((self.filter.clone(), self.wrong_only));
+        self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
         self.settle();
     }
 
@@ -184,7 +223,8 @@ impl List {
         merge(&mut self.all, moved, false, &compare, |_| true);
         self.total = self.all.len();
         let holds = self.holds(now);
-        if self.held && !holds {
+        // Who asks for an age or for what is in use asks all rows again.
+        if self.held && !holds || self.compiled.is_volatile() {
             self.pick(now, false, keep);
             return;
         }
@@ -217,12 +257,7 @@ impl List {
             (true, None) => self.cursor.min(self.rows.len().saturating_sub(1)),
         };
         self.selected = self.rows.get(self.cursor).map(|r| r.uid().clone());
-        self.hidden = if self.marks.is_empty() || self.rows.len() == self.total {
-            0
-        } else {
-            let seen = self.rows.iter().filter(|r| self.marks.contains_key(r.uid()));
-            self.marks.len().saturating_sub(seen.count())
-        };
+        self.count_hidden();
         self.scroll();
     }
 
@@ -279,19 +314,6 @@ impl List {
             .min(self.rows.len().saturating_sub(page.min(self.rows.len())));
     }
 
-    pub fn toggle_mark(&mut self) {
-        let Some(row) = self.selected() else { return };
-        let Some(object) = row.object() else { return };
-        if self.marks.remove(&object.uid).is_none() {
-            self.marks.insert(object.uid.clone(), object);
-        }
-    }
-
-    /// Marked objects that the filter hides now.
-    pub fn hidden_marks(&self) -> usize {
-        self.hidden.min(self.marks.len())
-    }
-
     pub fn clear(&mut self) {
         let (page, sort) = (self.page, std::mem::take(&mut self.sort));
         *self = Self {
@@ -300,13 +322,6 @@ impl List {
             ..Self::default()
         };
     }
-}
-
-/// Whether a filter's words are among those of one that goes on after it.
-fn is_part(filter: &str, longer: &str) -> bool {
-    // A word that must not be there lets more through as it grows.
-    let last = filter.rsplit(char::is_whitespace).next();
-    !last.is_some_and(|w| w.starts_with('!')) && longer.to_lowercase().starts_with(&filter.to_lowercase())
 }
 
 /// Puts what changed into sorted rows; where the order is held, in place of what it was, or at the end. Returns

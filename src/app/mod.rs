@@ -12,11 +12,14 @@ mod commands;
 pub mod doc;
 mod entries;
 pub mod field;
+pub mod filter;
+pub mod finding;
 #[cfg(test)]
 mod flows;
 pub mod follow;
 pub mod follow_file;
 mod guard;
+pub mod jumps;
 pub mod layer;
 pub mod layers;
 mod list;
@@ -52,7 +55,7 @@ pub use approval::{Asking, may_answer};
 pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
-pub use list::{List, Moved, Placed, Sort};
+pub use list::{List, Mark, Moved, Placed, Sort};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
 pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
@@ -121,6 +124,7 @@ pub struct App {
     pub unfinished: unfinished::Unfinished,
     /// The journal cannot be written: mutations are off, and this is why.
     pub journal_broken: Option<String>,
+    pub finding: finding::Finding,
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
@@ -179,6 +183,7 @@ impl App {
             recorded: Recorded::default(),
             unfinished: unfinished::Unfinished::default(),
             journal_broken: None,
+            finding: finding::Finding::default(),
             contexts: None,
             bastion: bastion::Bastion::default(),
             taste: taste::Taste::default(),
@@ -297,7 +302,16 @@ impl App {
 
     /// Keymap contexts in force, innermost first.
     pub fn contexts(&self) -> Vec<&'static str> {
-        match self.layers.last() {
+        self.contexts_of(self.layers.last())
+    }
+
+    /// Those in force once the topmost layer is left: what the palette's keys would do.
+    pub fn contexts_beneath(&self) -> Vec<&'static str> {
+        self.contexts_of(self.layers.iter().rev().nth(1))
+    }
+
+    fn contexts_of(&self, layer: Option<&Layer>) -> Vec<&'static str> {
+        match layer {
             Some(layer) => layer.contexts().to_vec(),
             None => match self.focus {
                 Focus::Strip => vec!["strip", "global"],
@@ -343,6 +357,7 @@ impl App {
                 *slot = list;
             }
         }
+        self.bury_marks();
         self.dirty = true;
     }
 

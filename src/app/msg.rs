@@ -294,6 +294,8 @@ pub enum Effect {
     Theme(String),
     /// Read the keymap's files again.
     LoadKeymap,
+    /// Keep this for the next session.
+    Remember(Box<super::finding::Remembered>),
     /// Which of these sessions' consoles live?
     Alive(BTreeSet<String>),
     /// Take a run into this console's hands; `over`: even from a console that lives.

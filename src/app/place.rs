@@ -73,6 +73,7 @@ impl App {
         self.judge.forget();
         self.strip = Strip::default();
         self.focus = Focus::Pane;
+        self.forget_trail();
         for list in &mut self.lists {
             list.clear();
         }

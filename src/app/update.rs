@@ -411,12 +411,7 @@ impl App {
         };
         let text = prompt.field.text().to_owned();
         match prompt.purpose {
-            PromptFor::Filter => {
-                let list = self.list_mut();
-                list.filter = text;
-                list.release();
-                self.refresh_pane();
-            }
+            PromptFor::Filter => self.filter_typed(text),
             PromptFor::LogFilter => {
                 if let Some(Layer::Logs(logs)) = self.layers.iter_mut().rev().nth(1) {
                     logs.only = text.to_lowercase();

@@ -13,6 +13,7 @@ mod load;
 mod paths;
 mod platform;
 mod policy;
+pub mod reference;
 mod secret;
 mod source;
 mod through;

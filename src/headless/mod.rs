@@ -20,6 +20,7 @@ pub mod runbooks;
 mod signals;
 mod source_doubts;
 mod sources;
+pub mod status;
 mod table;
 
 use std::process::ExitCode;
@@ -116,6 +117,16 @@ fn doubts(world: &World, kinds: &[Kind]) -> Vec<String> {
             Some(crate::text::clean(&format!("{}: {why}", kind.plural())).into_owned())
         })
         .collect()
+}
+
+/// Everything that is not fully known: of the cluster, where one is connected, and of the sources.
+pub fn unknown(world: &World, cluster: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    if cluster {
+        out = doubts(world, &crate::signal::KINDS);
+    }
+    out.extend(source_doubts::all(world));
+    out
 }
 
 /// One JSON document on indented lines.

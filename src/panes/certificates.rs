@@ -26,7 +26,6 @@ pub const PANE: Pane = Pane {
     health: item::health,
     compare: item::compare,
     cells: |_, _, _| Vec::new(),
-    matches: item::matches,
     summary,
     empty: "no certificate was found",
 };

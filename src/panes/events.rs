@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Cell, Column, Pane, PaneId, Summary, Width, contains};
+use super::{Cell, Column, Pane, PaneId, Summary, Width};
 use crate::app::{App, Health, Row};
 use crate::model::Kind;
 use crate::text;
@@ -24,7 +24,6 @@ pub const PANE: Pane = Pane {
     health: |_, _| Health::Good,
     compare,
     cells,
-    matches,
     summary,
     empty: "no events in the last hour",
 };
@@ -73,19 +72,6 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
             _ => Cell::muted(""),
         })
         .collect()
-}
-
-fn matches(row: &Row, term: &str) -> bool {
-    let Row::Event(e) = row else { return false };
-    [
-        &*e.reason,
-        &*e.about_name,
-        &*e.message,
-        &*e.about_kind,
-        if e.warning { "warning" } else { "normal" },
-    ]
-    .iter()
-    .any(|t| contains(t, term))
 }
 
 fn summary(app: &App) -> Summary {

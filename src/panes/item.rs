@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::{Cell, Column, Pane, View, contains};
+use super::{Cell, Column, Pane, View};
 use crate::app::{App, Health, Item, ItemRef, Row};
 use crate::model::{Freshness, Problem, Seen, SourceId, SourceKind, Str};
 use crate::text;
@@ -90,7 +90,7 @@ pub(super) fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
     let (Some(a), Some(b)) = (a.item(), b.item()) else {
         return Ordering::Equal;
     };
-    let columns = super::columns_of(app, app.active_pane());
+    let columns = super::all_columns(app, app.active_pane());
     let Some(at) = columns.iter().position(|c| c.id == column) else {
         return Ordering::Equal;
     };
@@ -117,11 +117,6 @@ pub(super) fn cells(all: &[Column], row: &Row, columns: &[Column]) -> Vec<Cell> 
                 .unwrap_or_else(|| Cell::muted(""))
         })
         .collect()
-}
-
-pub(super) fn matches(row: &Row, term: &str) -> bool {
-    row.item()
-        .is_some_and(|i| contains(&i.group, term) || i.cells.iter().any(|c| contains(&c.text, term)))
 }
 
 /// How well the sources of a kind are reached: the worst of them.

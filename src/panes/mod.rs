@@ -2,7 +2,9 @@
 
 mod alerts;
 mod certificates;
+mod columns;
 mod events;
+mod facts;
 pub mod item;
 mod nodes;
 mod pods;
@@ -11,6 +13,7 @@ mod queues;
 mod redis;
 mod rollouts;
 
+pub use columns::{all_columns, cells_of, columns_of, is_hidden, label_column};
 pub use pods::{Tally, pod_health};
 pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};
@@ -18,6 +21,7 @@ pub use rollouts::{short_image, state_health, state_text};
 use std::cmp::Ordering;
 
 use crate::app::doc::Line;
+use crate::app::filter::{Fault, Filter, Vocabulary};
 use crate::app::{App, Health, ItemRef, List, Moved, Placed, Row, Sort};
 use crate::model::{Kind, PodNews, SourceKind};
 use crate::theme::Role;
@@ -65,6 +69,8 @@ pub struct Column {
     pub right: bool,
     /// Dropped first where it is highest; 0 is never dropped.
     pub priority: u8,
+    /// Shows only when it was chosen.
+    pub wide: bool,
 }
 
 impl Column {
@@ -75,7 +81,14 @@ impl Column {
             width,
             right: false,
             priority,
+            wide: false,
         }
+    }
+
+    #[must_use]
+    pub const fn wide(mut self) -> Self {
+        self.wide = true;
+        self
     }
 
     #[must_use]
@@ -156,7 +169,6 @@ pub struct Pane {
     /// By a column; `Equal` where the column does not order.
     pub compare: fn(&App, &str, &Row, &Row) -> Ordering,
     pub cells: fn(&App, &Row, &[Column]) -> Vec<Cell>,
-    pub matches: fn(&Row, &str) -> bool,
     pub summary: fn(&App) -> Summary,
     /// What an empty table says.
     pub empty: &'static str,
@@ -205,20 +217,9 @@ pub fn shows_usage(app: &App) -> bool {
     let beside = !app.zoomed && app.shows_all_panes() && on_deck(app).len() > 1;
     let width = if beside { app.size.0 / 2 } else { app.size.0 };
     // The frame and the mark before a row take five.
-    app.size.0 >= 100 && pods::least_width_with_usage(app) + 5 <= width
-}
-
-/// The columns of what the pane shows now.
-pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
-    item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
-}
-
-/// The cells of the columns that fit.
-pub fn cells_of(app: &App, pane: &Pane, row: &Row, columns: &[Column]) -> Vec<Cell> {
-    match row {
-        Row::Item(_) => item::cells(&columns_of(app, pane), row, columns),
-        _ => (pane.cells)(app, row, columns),
-    }
+    let hidden = |id| is_hidden(app, pane(PaneId::Pods), id);
+    let wanted = !(hidden("cpu") && hidden("memory"));
+    wanted && app.size.0 >= 100 && pods::least_width_with_usage(app) + 5 <= width
 }
 
 /// What stands in place of rows.
@@ -249,14 +250,16 @@ pub fn renew(app: &App, pane: &Pane, list: &mut List, news: Option<&PodNews>) {
             new: after.clone().map(|p| placed(app, pane, &sort, Row::Pod(p))),
         })
         .collect();
-    let keep = filter(app, pane, list);
+    compile(app, pane, list);
+    let keep = keep(app, pane, list);
     list.take(&moved, app.now, |a, b| order(app, pane, &sort, a, b), keep);
 }
 
 /// The same after another order, filter or view was asked for.
 pub fn refresh(app: &App, pane: &Pane, list: &mut List) {
     if pane.id == PaneId::Pods && list.is_placed(usage(app, &list.sort)) {
-        let keep = filter(app, pane, list);
+        compile(app, pane, list);
+        let keep = keep(app, pane, list);
         list.filtered(app.now, keep);
     } else {
         read(app, pane, list);
@@ -275,7 +278,8 @@ fn read(app: &App, pane: &Pane, list: &mut List) {
     let rows = item::view(app, pane).map_or_else(|| (pane.rows)(app), |v| (v.rows)(app));
     let sort = list.sort.clone();
     let rows = rows.into_iter().map(|row| placed(app, pane, &sort, row)).collect();
-    let keep = filter(app, pane, list);
+    compile(app, pane, list);
+    let keep = keep(app, pane, list);
     // Pods come by namespace and name, and the sort keeps that: fifty thousand names are not compared again.
     let by_rank = pane.id == PaneId::Pods && matches!(sort.column, "" | "age" | "restarts" | "cpu" | "memory");
     let compare = |a: &Placed, b: &Placed| match (by_rank, sort.reverse) {
@@ -297,20 +301,45 @@ fn placed(app: &App, pane: &Pane, sort: &Sort, row: Row) -> Placed {
 }
 
 /// What the list's filter lets through.
-fn filter<'a>(app: &'a App, pane: &'a Pane, list: &List) -> impl Fn(&Row) -> bool + use<'a> {
-    let terms: Vec<(bool, String)> = list
-        .filter
-        .split_whitespace()
-        .map(|t| {
-            t.strip_prefix('!')
-                .map_or_else(|| (true, t.to_lowercase()), |t| (false, t.to_lowercase()))
-        })
-        .filter(|(_, t)| !t.is_empty())
-        .collect();
+fn keep<'a>(app: &'a App, pane: &'a Pane, list: &List) -> impl Fn(&Row) -> bool + use<'a> {
+    let filter = list.compiled();
     let wrong_only = list.wrong_only;
     move |row| {
-        terms.iter().all(|(want, term)| (pane.matches)(row, term) == *want)
+        (filter.is_empty() || filter.lets_through(&facts::RowFacts { app, pane, row }))
             && (!wrong_only || (pane.health)(app, row) <= Health::Moving)
+    }
+}
+
+/// What the pane's filter may ask for now.
+pub fn fields(app: &App, pane: &Pane) -> Vec<&'static str> {
+    facts::fields(app, pane)
+}
+
+/// The keys of labels that its rows have, the most usual first.
+pub fn label_keys(app: &App, pane: &Pane) -> Vec<String> {
+    facts::label_keys(app, pane)
+}
+
+/// Understands a filter for what the pane shows now.
+///
+/// # Errors
+/// What of it is not understood.
+pub fn parse_filter(app: &App, pane: &Pane, text: &str) -> Result<Filter, Fault> {
+    Filter::parse(
+        text,
+        Vocabulary {
+            fields: &fields(app, pane),
+            labels: facts::has_labels(app, pane),
+        },
+    )
+}
+
+/// Understands the list's filter, if that was not done yet for these columns.
+fn compile(app: &App, pane: &Pane, list: &mut List) {
+    let view = app.views.get(pane.id.index()).copied().unwrap_or(0);
+    if !list.is_compiled(view) {
+        let filter = parse_filter(app, pane, &list.filter);
+        list.compile(filter, view);
     }
 }
 
@@ -323,20 +352,13 @@ fn order(app: &App, pane: &Pane, sort: &Sort, a: &Placed, b: &Placed) -> Orderin
             _ => Ordering::Equal,
         }),
         "name" if a.item().is_none() => by_name(),
-        column => by_rank.then_with(|| (pane.compare)(app, column, a, b)),
+        column => by_rank.then_with(|| match column.strip_prefix("label:") {
+            Some(key) => facts::label(app, a, key).cmp(&facts::label(app, b, key)),
+            None => (pane.compare)(app, column, a, b),
+        }),
     };
     let first = if sort.reverse { first.reverse() } else { first };
     first.then_with(by_name)
-}
-
-/// Case-insensitive search for `term` (already lower case) in `text`.
-pub(crate) fn contains(text: &str, term: &str) -> bool {
-    let (text, term) = (text.as_bytes(), term.as_bytes());
-    let Some(first) = term.first() else { return true };
-    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
-        text.get(at..at + term.len())
-            .is_some_and(|part| part.eq_ignore_ascii_case(term))
-    })
 }
 
 #[cfg(test)]

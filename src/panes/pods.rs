@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 
-use super::{Cell, Column, Pane, PaneId, Summary, Width, contains};
+use super::{Cell, Column, Pane, PaneId, Summary, Width};
 use crate::app::{App, Health, Row};
-use crate::model::{FeedId, Freshness, Kind, Phase, Pod};
+use crate::model::{ContainerRole, FeedId, Freshness, Kind, Phase, Pod};
 use crate::text;
 use crate::theme::Role;
 
@@ -27,7 +27,6 @@ pub const PANE: Pane = Pane {
     health,
     compare,
     cells,
-    matches,
     summary,
     empty: "no pods here",
 };
@@ -52,6 +51,9 @@ fn columns(app: &App) -> Vec<Column> {
     }
     columns.push(Column::new("node", "NODE", Width::Fixed(16), 5));
     columns.push(Column::new("age", "AGE", Width::Fixed(4), 2).right());
+    columns.push(Column::new("ip", "IP", Width::Fixed(15), 6).wide());
+    columns.push(Column::new("image", "IMAGE", Width::Grow(14, 40), 6).wide());
+    columns.push(Column::new("owner", "OWNER", Width::Grow(16, 32), 6).wide());
     columns
 }
 
@@ -62,7 +64,7 @@ pub fn least_width_with_usage(app: &App) -> u16 {
     };
     let others = columns(app)
         .iter()
-        .filter(|c| c.priority < CPU.priority)
+        .filter(|c| c.priority < CPU.priority && !c.wide)
         .map(least)
         .sum::<u16>();
     others + least(&CPU) - 2
@@ -111,8 +113,23 @@ fn compare(_: &App, column: &str, a: &Row, b: &Row) -> Ordering {
     match column {
         "node" => a.node.cmp(&b.node),
         "status" => a.status.cmp(&b.status),
+        "namespace" => a.meta.namespace.cmp(&b.meta.namespace),
+        "ready" => a.ready.cmp(&b.ready),
+        "ip" => a.ip.cmp(&b.ip),
+        "image" => image(a).cmp(image(b)),
+        "owner" => owner(a).cmp(owner(b)),
         _ => Ordering::Equal,
     }
+}
+
+/// Of the first container that is no init container.
+pub(super) fn image(p: &Pod) -> &str {
+    let main = p.containers.iter().find(|c| c.role != ContainerRole::Init);
+    main.map_or("", |c| &c.image)
+}
+
+pub(super) fn owner(p: &Pod) -> &str {
+    p.meta.owner.as_ref().map_or("", |o| &o.name)
 }
 
 /// Restarts with the time of the last: `7 2h`, so that an old wound does not look like a new one.
@@ -164,16 +181,12 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
             "memory" => Cell::plain(usage.map_or_else(String::new, |u| text::bytes(u.memory))),
             "node" => Cell::muted(&*p.node),
             "age" => Cell::muted(text::age(now.duration_since(p.meta.created))),
+            "ip" => Cell::muted(&*p.ip),
+            "image" => Cell::muted(super::short_image(image(p))),
+            "owner" => Cell::muted(owner(p)),
             _ => Cell::muted(""),
         })
         .collect()
-}
-
-fn matches(row: &Row, term: &str) -> bool {
-    let Row::Pod(p) = row else { return false };
-    [&*p.meta.name, &*p.status, &*p.node, &*p.meta.namespace]
-        .iter()
-        .any(|t| contains(t, term))
 }
 
 /// Why a pod that is wrong is so, in the order in which the summary names reasons of one weight.

@@ -27,7 +27,6 @@ pub const PANE: Pane = Pane {
     health: item::health,
     compare: item::compare,
     cells: |_, _, _| Vec::new(),
-    matches: item::matches,
     summary,
     empty: "nothing runs",
 };

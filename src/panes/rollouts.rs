@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Cell, Column, Pane, PaneId, Summary, Width, contains};
+use super::{Cell, Column, Pane, PaneId, Summary, Width};
 use crate::app::{App, Health, Row};
 use crate::model::{Kind, RolloutState, Workload};
 use crate::text;
@@ -24,7 +24,6 @@ pub const PANE: Pane = Pane {
     health,
     compare,
     cells,
-    matches,
     summary,
     empty: "no Deployments, StatefulSets or DaemonSets here",
 };
@@ -44,6 +43,8 @@ fn columns(app: &App) -> Vec<Column> {
     columns.push(Column::new("hpa", "HPA", Width::Fixed(6), 5));
     columns.push(Column::new("by", "BY", Width::Fixed(5), 8));
     columns.push(Column::new("age", "AGE", Width::Fixed(4), 9).right());
+    columns.push(Column::new("kind", "KIND", Width::Fixed(11), 6).wide());
+    columns.push(Column::new("cause", "CHANGE CAUSE", Width::Grow(16, 40), 6).wide());
     columns
 }
 
@@ -94,6 +95,12 @@ fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
         "ready" => a.ready.cmp(&b.ready),
         "revision" => app.world.revision_of(b).cmp(&app.world.revision_of(a)),
         "image" => a.image().cmp(b.image()),
+        "updated" => a.updated.cmp(&b.updated),
+        "available" => a.available.cmp(&b.available),
+        "kind" => a.kind.cmp(&b.kind),
+        "namespace" => a.meta.namespace.cmp(&b.meta.namespace),
+        "cause" => a.change_cause.cmp(&b.change_cause),
+        "state" => state_health(&app.rollout_state(a)).cmp(&state_health(&app.rollout_state(b))),
         _ => Ordering::Equal,
     }
 }
@@ -149,17 +156,12 @@ fn cell(app: &App, w: &Workload, state: &RolloutState, health: Health, column: &
                 Cell::new(format!("{}–{}", h.min, h.max), role)
             },
         ),
+        "kind" => Cell::muted(w.kind.api()),
+        "cause" => Cell::muted(&*w.change_cause),
         "by" => Cell::muted(w.steward.as_ref().map_or("", |s| s.badge())),
         "age" => Cell::muted(text::age(app.server_now().duration_since(w.meta.created))),
         _ => Cell::muted(""),
     }
-}
-
-fn matches(row: &Row, term: &str) -> bool {
-    let Row::Workload(w) = row else { return false };
-    [&*w.meta.name, w.image(), &*w.meta.namespace, w.kind.api()]
-        .iter()
-        .any(|t| contains(t, term))
 }
 
 fn summary(app: &App) -> Summary {

@@ -119,7 +119,8 @@ impl Desk {
         }
     }
 
-    fn seen(&self) -> bool {
+    /// Whether what signals and facts rest on was read, or is known not to come.
+    pub fn seen(&self) -> bool {
         let open = |freshness: Option<&Freshness>| {
             matches!(freshness, None | Some(Freshness::Off | Freshness::Syncing { .. }))
         };
@@ -129,6 +130,11 @@ impl Desk {
             .all(|kind| !open(Some(world.feed(FeedId::Watch(*kind)))));
         let sources = self.app.sources.iter().all(|id| !open(world.sources.reach.get(id)));
         watches && sources
+    }
+
+    /// Ends it, and hands over what it knows.
+    pub fn into_app(self) -> App {
+        self.app
     }
 
     /// Lets go: what was sent gets its answer on record, if it comes in time.

@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use super::cluster::Link;
 use super::locks::Locks;
 use super::recorder::Recorder;
-use super::{Event, person, reads, report, spool};
+use super::{Event, memory, person, reads, report, spool};
 use crate::action::{Confirmed, Outcome, Progress, Stage};
 use crate::app::{App, Effect, Msg, Notice, Token};
 use crate::config::{Config, Target};
@@ -186,6 +186,7 @@ impl Performer {
                 }
                 Effect::Incident(id) => self.link.set_incident(id),
                 Effect::Report(of) => self.report(of),
+                Effect::Remember(kept) => memory::keep(self.journal_dir.as_deref(), *kept),
                 Effect::Record(entry) => self.record(*entry),
                 Effect::Alive(sessions) => self.tell(Msg::Alive {
                     me: person(),

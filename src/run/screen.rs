@@ -1,6 +1,5 @@
 //! The terminal as the loop sees it: input as messages, frames out, signals.
 
-use std::fs::File;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,10 @@ use super::taste;
 use crate::app::{App, Msg, Notice};
 use crate::config::{Color, Config, Symbols as WantedSymbols};
 use crate::term::caps::{self, Caps, Env};
+use crate::term::flow::Flow;
 use crate::term::guard::{Guard, raise_stop};
 use crate::term::input::{Decoder, Input, PasteDropped, Reply};
+use crate::term::out::Out;
 use crate::term::screen::Screen;
 use crate::term::tty::{self, Tty};
 use crate::theme::colour::Rgb;
@@ -22,7 +23,9 @@ use crate::ui::{self, Look};
 
 pub struct Painter {
     guard: Guard,
-    terminal: Terminal<Screen<File>>,
+    terminal: Terminal<Screen<Out>>,
+    /// What is on its way over a slow link.
+    flow: Flow,
     tty: Tty,
     decoder: Decoder,
     caps: Caps,
@@ -37,6 +40,9 @@ pub struct Painter {
     restyled: bool,
     size: (u16, u16),
 }
+
+/// As long as answers of the terminal are waited for before somebody else gets it: a round trip over a bad link.
+const ANSWERS_WITHIN: Duration = Duration::from_millis(1500);
 
 /// What a signal means.
 pub enum Seen {
@@ -105,9 +111,12 @@ impl Painter {
         let term = std::env::var("TERM").ok();
         let log = config.paths.log();
         let guard = Guard::enter(term.as_deref(), config.ui.mouse, log.as_deref())?;
-        let out = tty::output()?;
-        let size = tty::size(&out);
-        let mut terminal = Terminal::new(Screen::new(out, size, caps.depth, caps.glyphs))?;
+        let size = tty::size(&tty::output()?);
+        let mut terminal = Terminal::new(Screen::new(Out::open()?, size, caps.depth, caps.glyphs))?;
+        // On this machine a frame is seen as soon as it was taken; over a link it may be seconds behind.
+        if caps.ssh {
+            terminal.backend_mut().ask_after_frames();
+        }
         // Asked before the first frame and never waited for: the answer, if one comes, is input like any other.
         if caps.depth != Depth::Mono {
             terminal.backend_mut().ask_background()?;
@@ -115,6 +124,7 @@ impl Painter {
         let painter = Self {
             guard,
             terminal,
+            flow: Flow::default(),
             tty: Tty::open()?,
             decoder: Decoder::new(caps.hold()),
             caps,
@@ -175,7 +185,16 @@ impl Painter {
         self.size
     }
 
+    /// Whether a frame would be seen soon: not while the terminal has not taken the last one, nor, over a slow link, while
+    /// much is on its way. What is not drawn now is drawn later as it is then: no frame ever waits in a queue of ours.
+    /// `urgent`: it shows what a key did.
+    pub fn may_draw(&mut self, urgent: bool) -> bool {
+        let behind = self.terminal.backend().writer().behind();
+        behind == 0 && (!self.caps.ssh || self.flow.is_free(urgent, Instant::now()))
+    }
+
     pub fn draw(&mut self, app: &mut App) -> io::Result<()> {
+        let before = self.terminal.backend().bytes_written();
         ui::fit(app);
         let look = Look {
             theme: &self.theme,
@@ -190,6 +209,10 @@ impl Painter {
                 *shown = title;
             }
         }
+        let bytes = self.terminal.backend().bytes_written() - before;
+        if self.caps.ssh && bytes > 0 {
+            self.flow.sent(bytes, Instant::now());
+        }
         Ok(())
     }
 
@@ -198,18 +221,28 @@ impl Painter {
         let _ = self.terminal.clear();
     }
 
-    /// The next input as messages. Loses nothing when the future is dropped.
+    /// The next input as messages; none, when the terminal has come so far that something may be drawn again. Loses nothing
+    /// when the future is dropped.
     pub async fn input(&mut self) -> io::Result<Vec<Msg>> {
         let mut bytes = [0u8; 4096];
         loop {
             let deadline = self.decoder.deadline();
+            let given_up = self.flow.deadline().filter(|at| *at > Instant::now());
+            let out = self.terminal.backend_mut().writer_mut();
+            let behind = out.behind() > 0;
             let inputs = tokio::select! {
                 n = self.tty.read(&mut bytes) => match n? {
                     0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                     n => self.decoder.feed(bytes.get(..n).unwrap_or(&[]), Instant::now()),
                 },
                 () = sleep_until(deadline) => self.decoder.tick(Instant::now()),
+                taken = out.drained(), if behind => {
+                    taken?;
+                    return Ok(Vec::new());
+                }
+                () = sleep_until(given_up) => return Ok(Vec::new()),
             };
+            let mut come = false;
             let mut msgs = Vec::with_capacity(inputs.len());
             for input in inputs {
                 match input {
@@ -218,10 +251,14 @@ impl Painter {
                     Input::Focus(focused) => msgs.push(Msg::Focus(focused)),
                     Input::PasteDropped(why) => msgs.push(Msg::Notice(Notice::error(dropped(why)))),
                     Input::Reply(Reply::Background(r, g, b)) => self.answered((r, g, b)),
+                    Input::Reply(Reply::Status) => {
+                        self.flow.answered();
+                        come = true;
+                    }
                     Input::Reply(Reply::Attributes) | Input::Mouse(_) => {}
                 }
             }
-            if !msgs.is_empty() || self.restyled {
+            if !msgs.is_empty() || self.restyled || come {
                 return Ok(msgs);
             }
         }
@@ -240,8 +277,30 @@ impl Painter {
         }
     }
 
+    /// Gives the terminal to somebody else.
     pub fn suspend(&mut self) {
+        self.quiet();
         let _ = self.guard.suspend();
+    }
+
+    /// Waits a moment for answers of the terminal that are on their way: they are not for the shell, nor for another
+    /// program. What was not sent yet is not sent any more.
+    fn quiet(&mut self) {
+        let end = Instant::now() + ANSWERS_WITHIN;
+        let mut bytes = [0u8; 256];
+        while self.flow.expects() && Instant::now() < end {
+            match self.tty.read_now(&mut bytes) {
+                Ok(n @ 1..) => {
+                    let inputs = self.decoder.feed(bytes.get(..n).unwrap_or(&[]), Instant::now());
+                    let answers = inputs.iter().filter(|i| matches!(i, Input::Reply(Reply::Status)));
+                    answers.for_each(|_| self.flow.answered());
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => std::thread::sleep(Duration::from_millis(10)),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        self.flow.forget();
+        self.terminal.backend_mut().writer_mut().forget();
     }
 
     pub fn resume(&mut self) {
@@ -256,7 +315,8 @@ impl Painter {
         self.resized();
     }
 
-    pub fn leave(self) {
+    pub fn leave(mut self) {
+        self.quiet();
         let _ = self.guard.leave();
     }
 }

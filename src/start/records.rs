@@ -11,7 +11,7 @@ use crate::journal::{self, Leaf};
 use crate::runbook::library::{BUILT_IN, Library};
 
 /// The journal's files: those named, else all of the state folder in their order.
-fn leaves(config: &Config, named: &[PathBuf]) -> Result<Vec<Leaf>, String> {
+pub(super) fn leaves(config: &Config, named: &[PathBuf]) -> Result<Vec<Leaf>, String> {
     let mut paths = named.to_vec();
     if paths.is_empty() {
         let folder = config

@@ -73,6 +73,8 @@ pub enum Reply {
     Background(u8, u8, u8),
     /// Device attributes (DA1): whatever was asked before it has been answered or never will be.
     Attributes,
+    /// It has come to the place where it was asked for its status.
+    Status,
 }
 
 /// Longest paste that is taken, in bytes.
@@ -347,6 +349,7 @@ mod tests {
             [Input::Reply(Reply::Background(255, 255, 0))]
         );
         assert_eq!(decode(b"\x1b[?62;22c"), [Input::Reply(Reply::Attributes)]);
+        assert_eq!(decode(b"\x1b[0n"), [Input::Reply(Reply::Status)]);
         let mouse = |kind, column, row| Input::Mouse(Mouse { kind, column, row });
         assert_eq!(
             decode(b"\x1b[<0;10;5M\x1b[<0;10;5m\x1b[<64;1;1M\x1b[<32;2;2M"),

@@ -4,10 +4,10 @@
 //! where it has no others, and control characters go nowhere. It remembers what is on the screen, so that a cell that
 //! looks the same after all this costs nothing, and a frame in which nothing changed costs no write at all.
 
+mod aside;
+
 use std::io::{self, Write};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ratatui::backend::{Backend, ClearType, WindowSize};
 use ratatui::buffer::Cell;
 use ratatui::layout::{Position, Size};
@@ -15,20 +15,14 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub use super::cell::unsafe_to_show;
 use super::cell::{BLANK, Change, Glyph, Shown, UNKNOWN};
+use super::flow::ASK;
 use super::sgr::Pen;
 use crate::theme::symbols::ascii;
 use crate::theme::{Depth, Glyphs};
+pub use aside::{CLIPBOARD_LIMIT, TooLong};
 
 const FRAME_BEGINS: &[u8] = b"\x1b[?2026h";
 const FRAME_ENDS: &[u8] = b"\x1b[?2026l";
-
-/// Longest text that is sent to the clipboard, in bytes before encoding: commonly accepted by terminals.
-pub const CLIPBOARD_LIMIT: usize = 74_000;
-
-/// A text too long for the clipboard.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} bytes are too many for the terminal's clipboard: at most {CLIPBOARD_LIMIT}; copy less")]
-pub struct TooLong(pub usize);
 
 /// The terminal's screen.
 #[derive(Debug)]
@@ -48,6 +42,8 @@ pub struct Screen<W: Write> {
     cursor_wanted: Option<Position>,
     cursor_place: Position,
     cursor_shown: Option<bool>,
+    /// Whether the terminal is asked after each frame how far it has come.
+    asks: bool,
     bytes_written: u64,
     writes: u64,
 }
@@ -69,6 +65,7 @@ impl<W: Write> Screen<W> {
             cursor_wanted: None,
             cursor_place: Position::ORIGIN,
             cursor_shown: None,
+            asks: false,
             bytes_written: 0,
             writes: 0,
         };
@@ -118,47 +115,14 @@ impl<W: Write> Screen<W> {
         &self.out
     }
 
-    /// Send text to the terminal's clipboard (OSC 52). Whether it is taken, nobody knows: say "sent", not "copied", and
-    /// show the text too.
-    ///
-    /// # Errors
-    /// [`TooLong`] as an `InvalidInput`, or the write's error.
-    pub fn copy(&mut self, text: &str, tmux: bool) -> io::Result<()> {
-        if text.len() > CLIPBOARD_LIMIT {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, TooLong(text.len())));
-        }
-        let plain = format!("\x1b]52;c;{}\x07", STANDARD.encode(text));
-        // tmux takes the plain form with `set-clipboard on`, and hands the wrapped one on with `allow-passthrough on`.
-        let wrapped = if tmux {
-            format!("\x1bPtmux;{}\x1b\\", plain.replace('\x1b', "\x1b\x1b"))
-        } else {
-            String::new()
-        };
-        self.send(format!("{plain}{wrapped}").as_bytes())
+    /// The same, to wait until it has taken them.
+    pub const fn writer_mut(&mut self) -> &mut W {
+        &mut self.out
     }
 
-    /// Ask the terminal for its background colour (OSC 11). The answer comes as input, or never.
-    pub fn ask_background(&mut self) -> io::Result<()> {
-        self.out.write_all(b"\x1b]11;?\x1b\\")?;
-        self.out.flush()
-    }
-
-    /// Set the window's title (OSC 2); control characters are left out.
-    pub fn title(&mut self, title: &str) -> io::Result<()> {
-        let clean: String = title.chars().filter(|c| !unsafe_to_show(*c)).collect();
-        self.send(format!("\x1b]2;{clean}\x07").as_bytes())
-    }
-
-    /// A notification of the desktop (OSC 9): control characters are left out. A terminal that does not know it passes
-    /// it over; one that takes `9;4;…` for progress never gets a number first.
-    pub fn notify(&mut self, words: &str) -> io::Result<()> {
-        let clean: String = words.chars().filter(|c| !unsafe_to_show(*c)).take(200).collect();
-        self.send(format!("\x1b]9;qd: {clean}\x07").as_bytes())
-    }
-
-    /// Ring.
-    pub fn bell(&mut self) -> io::Result<()> {
-        self.send(b"\x07")
+    /// Asks the terminal after each frame how far it has come; see [`super::flow`].
+    pub const fn ask_after_frames(&mut self) {
+        self.asks = true;
     }
 
     fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -492,6 +456,9 @@ impl<W: Write> Backend for Screen<W> {
         bytes.extend_from_slice(FRAME_BEGINS);
         bytes.append(&mut self.frame);
         bytes.extend_from_slice(FRAME_ENDS);
+        if self.asks {
+            bytes.extend_from_slice(ASK);
+        }
         self.send(&bytes).inspect_err(|_| self.forget())
     }
 }

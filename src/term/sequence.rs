@@ -165,6 +165,8 @@ fn meaning(parameters: &[u8], last: u8) -> Option<Input> {
         Some(b'<') => return mouse(parameters.get(1..)?, last),
         Some(b'?') if last == b'c' => return Some(Input::Reply(Reply::Attributes)),
         Some(b'?' | b'>' | b'=') => return None,
+        // Ready, or ready with a fault of its own: it has come to the question.
+        Some(b'0' | b'3') if last == b'n' && parameters.len() == 1 => return Some(Input::Reply(Reply::Status)),
         _ => {}
     }
     if parameters.iter().any(|byte| (0x20..=0x2f).contains(byte)) {

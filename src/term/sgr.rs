@@ -6,7 +6,7 @@ use ratatui::style::{Color, Modifier};
 
 /// How a cell looks: what the terminal is told, after the colour depth was applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pen {
+pub(crate) struct Pen {
     pub fg: Color,
     pub bg: Color,
     pub modifier: Modifier,

@@ -55,6 +55,14 @@ impl Tty {
         Ok(Self { file })
     }
 
+    /// Read what is there already; none: `WouldBlock`.
+    ///
+    /// # Errors
+    /// The terminal's.
+    pub fn read_now(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.get_ref().read(buffer)
+    }
+
     /// Wait for bytes and read them; 0 means that the terminal is gone. Nothing is lost when the future is dropped.
     ///
     /// # Errors
@@ -72,7 +80,7 @@ impl Tty {
     }
 }
 
-fn name(fd: impl AsFd) -> Option<PathBuf> {
+pub(super) fn name(fd: impl AsFd) -> Option<PathBuf> {
     let name = ttyname(fd, Vec::new()).ok()?;
     Some(PathBuf::from(std::ffi::OsStr::from_bytes(name.as_bytes())))
 }
@@ -85,7 +93,7 @@ pub fn size(fd: impl AsFd) -> Size {
     }
 }
 
-/// The standard output, unbuffered: what [`super::Screen`] writes to.
+/// The standard output, unbuffered.
 ///
 /// # Errors
 /// The system's.

@@ -4,9 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, approval, clear, frame, help, plan, put, select, text as draw};
-use crate::app::layers::{Palette, Picker, Prompt, Question};
+use crate::app::layers::{Does, Palette, Picker, Prompt, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
-use crate::keys::{CONTEXTS, Vocabulary, hints};
+use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
 use crate::text;
 use crate::theme::Role;
 
@@ -24,7 +24,7 @@ pub fn float(
         Layer::Plan(p) => plan::draw(app, look, p, body, buf),
         Layer::Approval(a) => approval::draw(app, look, a, body, buf),
         Layer::Picker(p) => picker(look, p, body, buf),
-        Layer::Palette(p) => palette(look, p, body, buf),
+        Layer::Palette(p) => palette(app, look, p, body, buf),
         Layer::Prompt(p) if p.is_line() => Some(line(app, look, p, footer, buf)),
         Layer::Prompt(p) => Some(prompt(look, p, screen, buf)),
         Layer::Question(q) => Some(question(look, q, screen, buf)),
@@ -129,9 +129,9 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
 }
 
 #[allow(clippy::unnecessary_wraps)] // one shape for all dialogs
-fn palette(look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer) -> Option<Position> {
+fn palette(app: &App, look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let area = centred(body, 96, body.height.min(22));
-    let inner = boxed(look, area, "Commands", buf);
+    let inner = boxed(look, area, "Commands, objects, runbooks, places", buf);
     put(buf, inner, 0, 0, ":", look.style(Role::Prompt));
     put(
         buf,
@@ -144,8 +144,10 @@ fn palette(look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer) -> Option<
     let page = usize::from(inner.height.saturating_sub(2)).max(1);
     let from = (p.cursor + 1).saturating_sub(page);
     if p.entries.is_empty() {
-        put(buf, inner, 0, 2, "no command matches", look.style(Role::TextMuted));
+        put(buf, inner, 0, 2, "nothing is called so", look.style(Role::TextMuted));
     }
+    let keys = hints::reverse(&app.keys, &app.contexts_beneath());
+    let name = if inner.width > 84 { 32 } else { 26 };
     for (y, (i, e)) in p.entries.iter().enumerate().skip(from).take(page).enumerate() {
         let y = y as u16 + 2;
         let role = if e.why_not.is_some() {
@@ -153,8 +155,32 @@ fn palette(look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer) -> Option<
         } else {
             Role::Accent
         };
-        put(buf, inner, 0, y, e.id, look.style(role));
-        explain(look, buf, inner, (25, y), e.doc, e.why_not.as_deref());
+        let shown = text::clean(&e.name);
+        put(
+            buf,
+            inner,
+            0,
+            y,
+            &text::truncate_keeping(&shown, usize::from(name) - 1, 5),
+            look.style(role),
+        );
+        let key = match e.does {
+            Does::Command(id) => keys.get(id).and_then(|k| k.first()).map(|k| format_sequence(k)),
+            _ => None,
+        };
+        let (word, role) = match &key {
+            Some(key) => (key.as_str(), Role::Key),
+            None => (e.kind, Role::TextMuted),
+        };
+        put(buf, inner, name, y, &text::truncate_end(word, 10), look.style(role));
+        explain(
+            look,
+            buf,
+            inner,
+            (name + 11, y),
+            &text::clean(&e.doc),
+            e.why_not.as_deref(),
+        );
         if i == p.cursor {
             select(
                 look,
@@ -178,6 +204,24 @@ fn line(app: &App, look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -
         &text::clean(p.field.text()),
         look.style(Role::PromptText),
     );
+    // What can be asked, or what was not understood, over the frame of what is filtered.
+    let (words, role) = match &p.complaint {
+        Some(why) => (why, Role::Error),
+        None => (&p.hint, Role::PromptHint),
+    };
+    if !words.is_empty() && footer.y > 0 {
+        let above = Rect::new(footer.x, footer.y - 1, footer.width, 1);
+        clear(buf, above, look.style(Role::Text));
+        let room = usize::from(above.width.saturating_sub(2));
+        put(
+            buf,
+            above,
+            1,
+            0,
+            &text::truncate_end(&text::clean(words), room),
+            look.style(role),
+        );
+    }
     let hint = format!(
         "{} keeps  {} clears",
         app.keys_for("text.accept"),

@@ -171,10 +171,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
         (_, Freshness::Forbidden { why } | Freshness::Absent { why }) => (why.to_string(), Role::Warn),
         (_, Freshness::Failed { why, retry_at }) => (format!("{why}; next try in {} s", left(*retry_at)), Role::Error),
         (_, Freshness::Fresh | Freshness::Stale { .. }) if list.total > 0 => {
-            let what = if list.filter.is_empty() {
-                "nothing is wrong".to_owned()
-            } else {
-                format!("nothing matches {}", list.filter)
+            let what = match (list.filter.is_empty(), list.wrong_only) {
+                (true, _) => "nothing is wrong".to_owned(),
+                (false, false) => format!("nothing matches {}", list.filter),
+                (false, true) => format!("nothing that is wrong matches {}", list.filter),
             };
             (format!("{what}: esc shows all {}", list.total), Role::TextMuted)
         }
@@ -295,6 +295,9 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
     if !list.filter.is_empty() {
         let text = format!("  /{} {} of {}", text::clean(&list.filter), list.rows.len(), list.total);
         title.push((text, look.style(Role::Accent)));
+    }
+    if let Some(fault) = &list.fault {
+        title.push((format!("  not in force: {fault}"), look.style(Role::Warn)));
     }
     if list.wrong_only {
         title.push(("  only wrong".to_owned(), look.style(Role::Accent)));

@@ -93,7 +93,11 @@ fn workload(app: &App) -> Result<(), String> {
 
 fn workload_or_marks(app: &App) -> Result<(), String> {
     if app.layers.is_empty() {
-        let marks = app.list(app.pane).marks.values().map(|o| o.kind);
+        let marks = app
+            .list(app.pane)
+            .marks
+            .values()
+            .filter_map(|m| Some(m.object.as_ref()?.kind));
         let mut kinds = marks.filter(|kind| Kind::WORKLOADS.contains(kind)).peekable();
         if kinds.peek().is_some() {
             return kinds.try_for_each(|kind| app.may_mutate_object(kind));
@@ -273,7 +277,12 @@ fn evict_pod(app: &mut App) -> Vec<Effect> {
 /// One workload: its history, to choose from. Several marked ones: each to the revision before its current one.
 fn rollback(app: &mut App) -> Vec<Effect> {
     if app.layers.is_empty() && !app.list(app.pane).marks.is_empty() {
-        let marked: Vec<ObjectRef> = app.list(app.pane).marks.values().cloned().collect();
+        let marked: Vec<ObjectRef> = app
+            .list(app.pane)
+            .marks
+            .values()
+            .filter_map(|m| m.object.clone())
+            .collect();
         let mut to = Vec::new();
         for object in marked.iter().filter(|o| Kind::WORKLOADS.contains(&o.kind)) {
             let Some(w) = app.world.workload(object) else {

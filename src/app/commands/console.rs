@@ -333,6 +333,10 @@ fn palette(app: &mut App) -> Vec<Effect> {
     let mut palette = Palette::default();
     palette.refresh(app);
     app.layers.push(Layer::Palette(palette));
+    // They can be gone to from here, once they are read.
+    if app.contexts.is_none() {
+        return vec![Effect::ListContexts];
+    }
     Vec::new()
 }
 
@@ -348,7 +352,7 @@ fn back(app: &mut App) -> Vec<Effect> {
             return Vec::new();
         }
         if !app.list(app.pane).marks.is_empty() {
-            app.list_mut().marks.clear();
+            app.list_mut().unmark_all();
             return Vec::new();
         }
     }

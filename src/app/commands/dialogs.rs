@@ -1,9 +1,10 @@
 //! The keys of questions, the palette and the help.
 
 use crate::app::command::{Command, always};
-use crate::app::layers::QuestionFor;
+use crate::app::layers::{Does, QuestionFor};
 use crate::app::msg::Effect;
 use crate::app::{App, Layer};
+use crate::model::Scope;
 use crate::runbook::engine::Event;
 
 const G: &str = "Dialogs";
@@ -144,5 +145,30 @@ fn palette_run(app: &mut App) -> Vec<Effect> {
         return app.complain(why);
     }
     app.layers.pop();
-    app.run_command(entry.id)
+    let mut effects = Vec::new();
+    if !entry.id.is_empty() {
+        app.used(entry.id);
+        effects.push(app.remember());
+    }
+    if !matches!(entry.does, Does::Command(_)) {
+        app.strays("jump.related");
+    }
+    effects.extend(match entry.does {
+        Does::Command(id) => app.run_command(id),
+        Does::Go(jump) => app.jump(jump),
+        Does::Runbook(book) => {
+            let subject = app.run_subject().unwrap_or_default();
+            app.start_run(&book, subject)
+        }
+        Does::Namespace(name) => vec![Effect::Connect {
+            context: app.place().map(|p| p.context.clone()),
+            scope: Some(Scope::Namespaces(vec![name])),
+        }],
+        Does::Context { name, platform: true } => vec![Effect::GoTo(name)],
+        Does::Context { name, platform: false } => vec![Effect::Connect {
+            context: Some(name),
+            scope: None,
+        }],
+    });
+    effects
 }

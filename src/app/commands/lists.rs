@@ -84,7 +84,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "list.filter",
-        doc: "filter the rows as you type: words must all match, !word must not",
+        doc: "filter the rows as you type: web !api status=Running age<2h /regex/ -l app=x",
         short: "filter",
         group: G,
         when: on_pane,
@@ -113,7 +113,7 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: on_pane,
         run: |app| {
-            app.list_mut().marks.clear();
+            app.list_mut().unmark_all();
             Vec::new()
         },
     },
@@ -215,7 +215,7 @@ pub(super) const TABLE: &[Command] = &[
     },
 ];
 
-fn on_pane(app: &App) -> Result<(), String> {
+pub(super) fn on_pane(app: &App) -> Result<(), String> {
     if app.layers.is_empty() {
         Ok(())
     } else {
@@ -286,10 +286,25 @@ fn open(app: &mut App) -> Vec<Effect> {
 
 fn filter(app: &mut App) -> Vec<Effect> {
     let text = app.list(app.pane).filter.clone();
-    let mut prompt = Prompt::new(PromptFor::Filter, "filter", "", "");
+    let hint = filter_hint(app);
+    let mut prompt = Prompt::new(PromptFor::Filter, "filter", hint, "");
     prompt.field.set(&text);
     app.layers.push(Layer::Prompt(prompt));
     Vec::new()
+}
+
+/// What can be asked of this table.
+fn filter_hint(app: &App) -> String {
+    let fields = panes::fields(app, app.active_pane());
+    let labels = if panes::label_keys(app, app.active_pane()).is_empty() {
+        ""
+    } else {
+        "  -l app=x"
+    };
+    format!(
+        "{}  =  :  <  >    !not  ~fuzzy  /regex/{labels}    tab completes  up earlier",
+        fields.join(" ")
+    )
 }
 
 fn wrong(app: &mut App) -> Vec<Effect> {
@@ -308,7 +323,7 @@ fn mark(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
+pub(super) fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
     let shown = crate::panes::columns_of(app, app.active_pane());
     let known = column.is_empty() || column == "name" || shown.iter().any(|c| c.id == column);
     if !known {
@@ -319,7 +334,7 @@ fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {
     list.sort.column = column;
     list.release();
     app.refresh_pane();
-    Vec::new()
+    vec![app.remember()]
 }
 
 fn sort_next(app: &mut App) -> Vec<Effect> {
@@ -335,7 +350,7 @@ fn reverse(app: &mut App) -> Vec<Effect> {
     list.sort.reverse = !list.sort.reverse;
     list.release();
     app.refresh_pane();
-    Vec::new()
+    vec![app.remember()]
 }
 
 fn copy_name(app: &mut App) -> Vec<Effect> {
@@ -382,5 +397,5 @@ pub(super) fn accept_filter(app: &mut App) {
     let at = list.cursor;
     list.go(at, now);
     list.release();
-    let _ = panes::pane(app.pane);
+    app.keep_filter();
 }

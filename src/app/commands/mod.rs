@@ -5,6 +5,7 @@ mod cluster;
 mod company;
 mod console;
 mod dialogs;
+mod finding;
 mod incident;
 mod incident_asks;
 mod lists;
@@ -24,6 +25,7 @@ mod views;
 use super::command::Command;
 
 pub(crate) use cluster::{awaits, offered};
+pub(crate) use logs::open as open_logs;
 pub(crate) use pickers::{fill_contexts, fill_namespaces};
 pub(crate) use runbooks::{open_evidence, ways};
 
@@ -32,6 +34,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     console::TABLE,
     taste::TABLE,
     lists::TABLE,
+    finding::TABLE,
     objects::TABLE,
     statements::TABLE,
     actions::TABLE,

@@ -2,11 +2,11 @@
 
 use crate::app::command::Command;
 use crate::app::doc::Scroll;
+use crate::app::jumps::Jump;
 use crate::app::layers::{Content, Detail, DiffAgainst, History, ItemView, TextView};
 use crate::app::msg::{Effect, Fetch};
-use crate::app::{App, Focus, ItemRef, Layer, Row};
+use crate::app::{App, ItemRef, Layer, Row};
 use crate::model::{Kind, ObjectRef};
-use crate::panes::PaneId;
 
 const G: &str = "Objects";
 
@@ -132,29 +132,9 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Goes to the object: selects it in its pane, or opens its detail where no pane has it.
+/// Goes to the object; one can come back.
 pub(super) fn show(app: &mut App, object: &ObjectRef) -> Vec<Effect> {
-    let pane = match object.kind {
-        Kind::Pod => PaneId::Pods,
-        Kind::Deployment | Kind::StatefulSet | Kind::DaemonSet => PaneId::Rollouts,
-        _ => {
-            app.layers.push(Layer::Detail(Detail::new(object.clone(), false)));
-            return Vec::new();
-        }
-    };
-    let effects = app.pop_layers();
-    app.pane = pane;
-    app.focus = Focus::Pane;
-    app.refresh_pane();
-    let now = app.now;
-    if !app.list_mut().select(&object.uid, now) {
-        let list = app.list_mut();
-        list.filter.clear();
-        list.wrong_only = false;
-        app.refresh_pane();
-        app.list_mut().select(&object.uid, now);
-    }
-    effects
+    app.jump(Jump::Object(object.clone()))
 }
 
 fn yaml(app: &mut App) -> Vec<Effect> {
@@ -188,22 +168,10 @@ fn owner(app: &mut App) -> Vec<Effect> {
 }
 
 fn pods(app: &mut App) -> Vec<Effect> {
-    let Some((name, kind)) = app.subject_workload().map(|w| (w.meta.name.to_string(), w.kind)) else {
+    let Some(name) = app.subject_workload().map(|w| w.meta.name.to_string()) else {
         return Vec::new();
     };
-    let effects = app.pop_layers();
-    app.pane = PaneId::Pods;
-    app.focus = Focus::Pane;
-    let list = app.list_mut();
-    list.filter = if kind == Kind::StatefulSet || kind == Kind::DaemonSet || kind == Kind::Deployment {
-        format!("{name}-")
-    } else {
-        name
-    };
-    list.wrong_only = false;
-    list.release();
-    app.refresh_pane();
-    effects
+    app.jump(Jump::Pods(format!("{name}-")))
 }
 
 /// Opens the history of a workload.

@@ -75,7 +75,7 @@ pub(super) const TABLE: &[Command] = &[
 
 fn mark(app: &mut App) -> Vec<Effect> {
     if let Some(Layer::Picker(p)) = app.layers.last_mut()
-        && p.purpose == PickerFor::Namespaces
+        && matches!(p.purpose, PickerFor::Namespaces | PickerFor::Columns)
     {
         p.mark();
     }
@@ -124,6 +124,15 @@ fn picked(app: &mut App) -> Vec<Effect> {
             }]
         }
         PickerFor::Theme { .. } => app.theme_chosen(value),
+        PickerFor::Columns => super::finding::take_columns(app, &picker),
+        PickerFor::Sort => super::finding::take_sort(app, &value.unwrap_or_default()),
+        PickerFor::Jump(jumps) => {
+            let at = value.and_then(|v| v.parse::<usize>().ok());
+            match at.and_then(|at| jumps.into_iter().nth(at)) {
+                Some(jump) => app.jump(jump),
+                None => Vec::new(),
+            }
+        }
         PickerFor::Incident(pick) => match value {
             Some(value) => super::incident_asks::chosen(app, pick, &value),
             None => Vec::new(),
@@ -198,6 +207,7 @@ fn picker_for<'a>(app: &'a mut App, purpose: &PickerFor) -> Option<&'a mut Picke
 
 /// The contexts were read: the picker that waits for them shows them.
 pub(crate) fn fill_contexts(app: &mut App) {
+    app.refresh_palette();
     let contexts = app.contexts.clone();
     let (Some(picker), Some(contexts)) = (picker_for(app, &PickerFor::Context), contexts) else {
         return;

@@ -8,6 +8,7 @@ use crate::app::msg::{Effect, LogQuery, LogTarget};
 use crate::app::{App, Layer};
 use crate::journal::{Entry, RecordKind};
 use crate::model::Scope;
+use crate::panes;
 use crate::runbook::engine::Event;
 
 const G: &str = "Dialogs";
@@ -55,10 +56,13 @@ fn accept(app: &mut App) -> Vec<Effect> {
         Vec::new()
     };
     match purpose {
-        PromptFor::Filter => {
-            lists::accept_filter(app);
-            Vec::new()
-        }
+        PromptFor::Filter => match panes::parse_filter(app, app.active_pane(), &text) {
+            Ok(_) => {
+                lists::accept_filter(app);
+                Vec::new()
+            }
+            Err(fault) => refuse(app, &fault.0),
+        },
         PromptFor::LogFilter => Vec::new(),
         PromptFor::Search => {
             if let Some(scroll) = app.layers.last_mut().and_then(Layer::scroll) {

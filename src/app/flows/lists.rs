@@ -205,7 +205,7 @@ fn the_palette_finds_every_command_by_its_name_and_by_its_sentence() {
                 .collect();
             palette.field.set(&text);
             palette.refresh(&hands.app);
-            assert!(palette.entries.iter().any(|e| e.id == c.id), "{text}");
+            assert!(palette.entries.iter().any(|e| e.name == c.id), "{text}");
         }
     }
 }

@@ -32,7 +32,7 @@ pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
 pub use object_prompt::ObjectPrompt;
 pub(crate) use palette::listed;
-pub use palette::{Entry, Palette};
+pub use palette::{Does, Entry, Palette};
 pub use picker::{Choice, Picker, PickerFor};
 pub use plan::{PlanFocus, PlanLayer, PlanState};
 pub use prompt::{Prompt, PromptFor};

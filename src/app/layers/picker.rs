@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::action::{Offer, Offered};
 use crate::app::Token;
 use crate::app::field::Field;
+use crate::app::jumps::Jump;
 use crate::model::ObjectRef;
 use crate::runbook::facts::Subject;
 
@@ -22,6 +23,12 @@ pub enum PickerFor {
     /// Several may be marked. Who marked none here takes the one under the cursor.
     Namespaces,
     LogContainer,
+    /// Of the pane, those that show are marked.
+    Columns,
+    /// By which column the pane is sorted.
+    Sort,
+    /// What is related to what was at hand, in the order of the choices.
+    Jump(Vec<Jump>),
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
     /// Which parameter of a run is changed.

@@ -97,6 +97,8 @@ pub struct Prompt {
     pub hint: String,
     pub field: Field,
     pub complaint: Option<String>,
+    /// Which of the earlier filters stands in the line.
+    pub recalled: Option<usize>,
 }
 
 impl Prompt {
@@ -107,6 +109,7 @@ impl Prompt {
             hint: hint.into(),
             field: Field::with(text),
             complaint: None,
+            recalled: None,
         }
     }
 

@@ -89,6 +89,15 @@ impl Kubeconfigs {
             .map_err(|e| SourceError::Nothing { looked: e.to_string() })?
     }
 
+    /// The same without `--kubeconfig`, for the completion of command lines: nothing else is going on then.
+    ///
+    /// # Errors
+    /// As of [`Kubeconfigs::load`].
+    pub fn here() -> Result<Self, SourceError> {
+        let listed = std::env::var_os("KUBECONFIG");
+        Self::read(None, listed.as_deref(), std::env::home_dir().as_deref())
+    }
+
     fn read(
         explicit: Option<&Path>,
         listed: Option<&std::ffi::OsStr>,

@@ -1,0 +1,369 @@
+//! What a table's filter says, the same language in every table:
+//!
+//! ```text
+//! web api          both texts, somewhere in the row         !web    without it
+//! ~wbapi           the letters in this order                "a b"   with the blank
+//! /5\d\d/          a regular expression                     -l app=web,tier!=db   labels
+//! status=Running   a column: =  !=  :  <  <=  >  >=         app=web               a label, where rows have any
+//! ```
+//!
+//! A pattern without capitals does not look at case. `*` in a value stands for anything.
+
+mod measure;
+mod parse;
+
+use regex::Regex;
+
+pub use measure::{Measure, amount};
+
+/// A filter that was understood. The empty one lets everything through.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    terms: Vec<Term>,
+    /// Its answer for a row may change though the row does not: it asks for an age, or for what is in use.
+    volatile: bool,
+}
+
+/// What a table has to be asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Vocabulary<'a> {
+    /// Column ids.
+    pub fields: &'a [&'static str],
+    /// Its rows have labels.
+    pub labels: bool,
+}
+
+/// Why a filter was not understood, for the person who types it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Fault(pub String);
+
+#[derive(Clone, Debug)]
+struct Term {
+    want: bool,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    /// Lower case.
+    Word(String),
+    Fuzzy(String),
+    Regex(Regex),
+    Label {
+        key: String,
+        /// `None`: that it has the label at all.
+        value: Option<Wanted>,
+    },
+    Field {
+        field: &'static str,
+        op: Op,
+        value: Wanted,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Op {
+    Is,
+    Has,
+    Less,
+    LessOrSame,
+    More,
+    MoreOrSame,
+}
+
+/// A value as it was typed, and the number that it is.
+#[derive(Clone, Debug, PartialEq)]
+struct Wanted {
+    /// Lower case.
+    text: String,
+    number: Option<f64>,
+}
+
+/// What a row says of one column.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fact<'a> {
+    Text(&'a str),
+    Number(f64),
+    Unknown,
+}
+
+/// What a filter asks of a row.
+pub trait Facts {
+    /// Whether any of the texts that one searches passes.
+    fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool;
+    /// Hands over what stands in a column.
+    fn fact(&self, field: &str, test: &mut dyn FnMut(Fact<'_>) -> bool) -> bool;
+    fn label(&self, key: &str) -> Option<&str>;
+}
+
+impl Filter {
+    /// # Errors
+    /// What of it is not understood, and what would be.
+    pub fn parse(text: &str, of: Vocabulary<'_>) -> Result<Self, Fault> {
+        let terms = parse::terms(text, of)?;
+        let volatile = |t: &Term| matches!(&t.what, What::Field { field, .. } if measure::moves_by_itself(field));
+        Ok(Self {
+            volatile: terms.iter().any(volatile),
+            terms,
+        })
+    }
+
+    pub const fn is_volatile(&self) -> bool {
+        self.volatile
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    pub fn lets_through(&self, row: &impl Facts) -> bool {
+        self.terms.iter().all(|t| t.what.fits(row) == t.want)
+    }
+
+    /// Whether every row that passes this passes `other`, for sure: words were added, or grew.
+    pub fn is_narrower_than(&self, other: &Self) -> bool {
+        let known = !self.volatile && !other.volatile;
+        known
+            && other
+                .terms
+                .iter()
+                .all(|wide| self.terms.iter().any(|t| t.implies(wide)))
+    }
+}
+
+impl Term {
+    fn implies(&self, other: &Self) -> bool {
+        if self.want != other.want {
+            return false;
+        }
+        match (&self.what, &other.what) {
+            // What lacks a part lacks the whole.
+            (What::Word(a), What::Word(b)) => {
+                if self.want {
+                    a.contains(b)
+                } else {
+                    b.contains(a)
+                }
+            }
+            (What::Fuzzy(a), What::Fuzzy(b)) => a == b,
+            (What::Regex(a), What::Regex(b)) => a.as_str() == b.as_str(),
+            (What::Label { key: a, value: v }, What::Label { key: b, value: w }) => a == b && v == w,
+            (
+                What::Field { field, op, value },
+                What::Field {
+                    field: other,
+                    op: how,
+                    value: what,
+                },
+            ) => field == other && op == how && value == what,
+            _ => false,
+        }
+    }
+}
+
+impl What {
+    fn fits(&self, row: &impl Facts) -> bool {
+        match self {
+            Self::Word(word) => row.any_text(&mut |text| contains(text, word)),
+            Self::Fuzzy(letters) => row.any_text(&mut |text| in_order(text, letters)),
+            Self::Regex(regex) => row.any_text(&mut |text| regex.is_match(text)),
+            Self::Label { key, value: None } => row.label(key).is_some(),
+            Self::Label { key, value: Some(v) } => row.label(key).is_some_and(|is| like(is, &v.text)),
+            Self::Field { field, op, value } => row.fact(field, &mut |fact| op.fits(fact, value)),
+        }
+    }
+}
+
+impl Op {
+    fn fits(self, fact: Fact<'_>, want: &Wanted) -> bool {
+        let by = |compare: fn(&f64, &f64) -> bool| match (fact, want.number) {
+            (Fact::Number(is), Some(want)) => compare(&is, &want),
+            _ => false,
+        };
+        match (self, fact) {
+            (Self::Is, Fact::Number(_)) => by(|is, want| (is - want).abs() < f64::EPSILON * want.abs().max(1.0)),
+            (Self::Is, Fact::Text(is)) => like(is, &want.text),
+            (Self::Has, Fact::Text(is)) => contains(is, &want.text),
+            (Self::Has, Fact::Number(_)) => by(|is, want| is.total_cmp(want).is_eq()),
+            (_, Fact::Unknown) => false,
+            (Self::Less, _) => by(|is, want| is < want),
+            (Self::LessOrSame, _) => by(|is, want| is <= want),
+            (Self::More, _) => by(|is, want| is > want),
+            (Self::MoreOrSame, _) => by(|is, want| is >= want),
+        }
+    }
+}
+
+/// Case-insensitive search for `term` (already lower case) in `text`.
+pub fn contains(text: &str, term: &str) -> bool {
+    let (text, term) = (text.as_bytes(), term.as_bytes());
+    let Some(first) = term.first() else { return true };
+    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
+        text.get(at..at + term.len())
+            .is_some_and(|part| part.eq_ignore_ascii_case(term))
+    })
+}
+
+/// Whether the letters (lower case) stand in the text in this order.
+pub fn in_order(text: &str, letters: &str) -> bool {
+    let mut rest = text.as_bytes();
+    letters.bytes().all(|letter| {
+        let found = memchr::memchr2(letter, letter.to_ascii_uppercase(), rest);
+        rest = found.and_then(|at| rest.get(at + 1..)).unwrap_or_default();
+        found.is_some()
+    })
+}
+
+/// Equal but for case; `*` in `pattern` (lower case) stands for anything.
+fn like(text: &str, pattern: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let begins = text.get(..first.len()).is_some_and(|t| t.eq_ignore_ascii_case(first));
+    let mut rest = match text.get(first.len()..) {
+        Some(rest) if begins => rest,
+        _ => return false,
+    };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            let from = rest.len().checked_sub(part.len());
+            return from
+                .and_then(|from| rest.get(from..))
+                .is_some_and(|end| end.eq_ignore_ascii_case(part));
+        }
+        let found = (0..=rest.len().saturating_sub(part.len())).find(|at| {
+            rest.get(*at..at + part.len())
+                .is_some_and(|t| t.eq_ignore_ascii_case(part))
+        });
+        match found.and_then(|at| rest.get(at + part.len()..)) {
+            Some(after) => rest = after,
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Row;
+
+    impl Facts for Row {
+        fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
+            ["cortex-api-7f9c-x2x4p", "CrashLoopBackOff"].into_iter().any(test)
+        }
+
+        fn fact(&self, field: &str, test: &mut dyn FnMut(Fact<'_>) -> bool) -> bool {
+            test(match field {
+                "status" => Fact::Text("CrashLoopBackOff"),
+                "restarts" => Fact::Number(7.0),
+                "age" => Fact::Number(3600.0),
+                "cpu" => Fact::Number(750.0),
+                "memory" => Fact::Number(1_610_612_736.0),
+                _ => Fact::Unknown,
+            })
+        }
+
+        fn label(&self, key: &str) -> Option<&str> {
+            match key {
+                "app" => Some("cortex-api"),
+                "app.kubernetes.io/name" => Some("api"),
+                _ => None,
+            }
+        }
+    }
+
+    const OF: Vocabulary<'static> = Vocabulary {
+        fields: &["name", "status", "restarts", "age", "cpu", "memory", "node"],
+        labels: true,
+    };
+
+    fn parse(text: &str) -> Filter {
+        Filter::parse(text, OF).unwrap()
+    }
+
+    #[test]
+    fn each_form_lets_through_what_it_says() {
+        for yes in [
+            "",
+            "cortex crash",
+            "API !web",
+            "~ctxapi",
+            "!~zz",
+            "/api-[0-9a-f]{4}/",
+            "!/^web/",
+            "status=crashloopbackoff",
+            "status:crash",
+            "status=Crash*Off",
+            "status!=Running",
+            "!status=Running",
+            "restarts>3 restarts<=7 restarts=7",
+            "age<2h age>=1h",
+            "cpu>500m",
+            "cpu<1",
+            "mem>1Gi",
+            "memory<2G",
+            "app=cortex-*",
+            "-l app=cortex-api,app!=web",
+            "-l app,!tier",
+            "app.kubernetes.io/name=api",
+            "\"x2x4p\"",
+            "status= restarts>",
+        ] {
+            assert!(parse(yes).lets_through(&Row), "{yes}");
+        }
+        for no in [
+            "web",
+            "cortex !api",
+            "~xyz",
+            "/^api/",
+            "status=Crash",
+            "restarts>7",
+            "age>2h",
+            "cpu>1",
+            "mem<1Gi",
+            "app=api",
+            "-l tier",
+            "-l app!=cortex-api",
+            "node=worker-1",
+            "\"cortex api\"",
+        ] {
+            assert!(!parse(no).lets_through(&Row), "{no}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_said_with_what_would_be() {
+        for (text, what) in [
+            ("restarts>many", "a number"),
+            ("nope>3", "name, status, restarts"),
+            ("/(/", "/(/"),
+            ("-l =x", "app=web"),
+            ("cpu>5h", "500m"),
+        ] {
+            let fault = Filter::parse(text, OF).unwrap_err();
+            assert!(fault.0.contains(what), "{text}: {fault}");
+        }
+        let bare = Vocabulary {
+            fields: &["name"],
+            labels: false,
+        };
+        assert!(Filter::parse("app=web", bare).is_err());
+    }
+
+    #[test]
+    fn a_filter_is_only_called_narrower_when_it_surely_is() {
+        let narrower = |a: &str, b: &str| parse(a).is_narrower_than(&parse(b));
+        assert!(narrower("web", "we") && narrower("web api", "web") && narrower("!we", "!web"));
+        assert!(narrower("web status=Running", "web") && narrower("x", ""));
+        assert!(!narrower("!web", "!we") && !narrower("we", "web") && !narrower("", "x"));
+        assert!(!narrower("/ab/", "/a/") && !narrower("~ab", "~a") && !narrower("!web", "web"));
+        // A minute later another row may pass.
+        assert!(!narrower("web age<2h", "age<2h"));
+    }
+}
