@@ -34,7 +34,7 @@ use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use snapshot::{Shot, View, snapshot};
-pub use taste::{Keys, keymap};
+pub use taste::{Keys, keymap, looks, theme_of as theme};
 pub use unattended::{Wish, unattended};
 pub use without_screen::{Next, without_screen};
 

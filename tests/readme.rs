@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use clap::{Args as _, CommandFactory as _};
-use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Print, ReportArgs};
+use quarterdeck::cli::{Check, Cli, Demo, Init, Options, PaneArgs, ReportArgs};
 use quarterdeck::config::{Config, File, Inputs, Loaded};
 use quarterdeck::keys::{CONTEXTS, Keymap, Vocabulary, hints};
 use quarterdeck::runbook::{format, lint};
@@ -113,7 +113,7 @@ fn the_flags_are_those_of_the_program() {
         ("qd demo", Demo::augment_args(clap::Command::new("qd demo"))),
         (
             "qd pods, rollouts, signals, queues, queries, redis, certs, alerts",
-            Print::augment_args(clap::Command::new("qd pods")),
+            PaneArgs::augment_args(clap::Command::new("qd pods")),
         ),
         ("qd report", ReportArgs::augment_args(clap::Command::new("qd report"))),
         ("qd check", Check::augment_args(clap::Command::new("qd check"))),
