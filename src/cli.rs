@@ -56,6 +56,9 @@ pub struct Options {
     /// Nothing moves by itself: for screen readers, and for slow links
     #[arg(long, global = true)]
     pub no_motion: bool,
+    /// Let the mouse choose and scroll; it never changes anything
+    #[arg(long, global = true)]
+    pub mouse: bool,
     /// How much the log file says
     #[arg(long, global = true, value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
     pub log_level: Option<String>,
@@ -203,6 +206,9 @@ pub struct Demo {
     /// Without the incidents
     #[arg(long)]
     pub calm: bool,
+    /// With two more platforms beside it, to switch to
+    #[arg(long)]
+    pub fleet: bool,
     /// Pods besides those of the scenario
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub pods: u32,
@@ -265,6 +271,12 @@ pub struct JournalFilter {
     /// Of that run of a runbook
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+    /// Of these kinds: intent, result, verify, approval, override, run, incident …
+    #[arg(long, value_name = "KIND", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// By that person: who sat there, whatever account was used
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

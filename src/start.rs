@@ -193,6 +193,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
         events_per_second: args.events_per_second,
         certificates: args.certificates as usize,
         calm: args.calm,
+        fleet: args.fleet,
         ..demo::Options::default()
     };
     if args.serve {

@@ -54,6 +54,7 @@ mod steward;
 mod survey;
 mod target;
 mod temporary;
+pub mod temporary_state;
 pub mod verify;
 mod wire;
 

@@ -71,10 +71,9 @@ const KINDS: &[Kind] = &[
         60,
     ),
     takes_back("expire-silence", "silence", ("silenced", "heard")),
-    leaves("cordon", "node", "node cordoned", Some(("open", "cordoned")), 240),
-    leaves("drain", "node", "node drained", Some(("open", "cordoned")), 240),
-    takes_back("uncordon", "node", ("cordoned", "open")),
-    leaves("canary-weight", "canary", "", None, 240),
+    // What was switched or raised by hand is not where releases come from: the next one may undo it.
+    leaves("switch-service", "selector", "", None, 24 * 60),
+    leaves("set-resources", "resources", "", None, 24 * 60),
 ];
 
 /// What the intent of a step says of the state that it leaves, if that must not stay.
@@ -112,12 +111,34 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
             seen.map_or_else(|| joined(|c| &c.before), |seen| seen.to_string()),
             weight.to_string(),
         ),
+        (
+            Request::Object {
+                ask: ObjectAsk::SwitchService { .. },
+                ..
+            },
+            _,
+        ) => {
+            let of = |side: fn(&super::FieldChange) -> &String| step.changes.first().map(side).cloned();
+            (
+                of(|c| &c.before).unwrap_or_default(),
+                of(|c| &c.after).unwrap_or_default(),
+            )
+        }
         _ => (joined(|c| &c.before), joined(|c| &c.after)),
+    };
+    // Of one workload each container has a state of its own.
+    let family = match &plan.request {
+        Request::Object {
+            ask: ObjectAsk::SetResources { container, .. },
+            ..
+        } => format!("{} {container}", kind.family),
+        _ => kind.family.to_owned(),
     };
     let words = match &plan.request {
         Request::HpaBounds { .. } => format!("bounds {was} → {becomes}"),
         Request::Scale { .. } => format!("size {was} → {becomes}"),
         Request::Object { .. } if kind.family == "canary" => format!("canary weight {was} → {becomes}"),
+        Request::Object { .. } if kind.family == "selector" => format!("selector {was} → {becomes}"),
         _ if kind.words.is_empty() => format!("{was} → {becomes}"),
         _ => kind.words.to_owned(),
     };
@@ -134,7 +155,7 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
         Undo::Nothing { why } => (serde_json::Value::Null, why.clone()),
     };
     Some(Mark {
-        family: kind.family.to_owned(),
+        family,
         words,
         was,
         becomes,

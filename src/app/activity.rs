@@ -6,6 +6,9 @@ use super::msg::Notice;
 use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
 use crate::model::Place;
 
+/// How long a note that is no error is on the screen; the list of activities keeps it.
+const SHOWN: SignedDuration = SignedDuration::from_secs(4);
+
 /// A note in the corner. Errors stay until a key was pressed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Toast {
@@ -18,7 +21,7 @@ impl Toast {
         let until = if notice.error {
             None
         } else {
-            now.checked_add(SignedDuration::from_secs(6)).ok()
+            now.checked_add(SHOWN).ok()
         };
         Self { notice, until }
     }
@@ -49,6 +52,11 @@ pub struct Activity {
     pub verdict: Option<Verdict>,
     pub undo: Option<Undo>,
     pub ended: Option<Timestamp>,
+    /// Nothing of it is on its way to a server any more.
+    pub answered: bool,
+    /// How long the verification may take, and until when that is, once it began.
+    patience: SignedDuration,
+    pub verify_until: Option<Timestamp>,
     /// The run of a runbook that asked for it.
     pub run: Option<u64>,
 }
@@ -73,6 +81,9 @@ impl Activity {
             verdict: None,
             undo: None,
             ended: None,
+            answered: false,
+            patience: SignedDuration::from_secs(i64::try_from(plan.verify.deadline_s).unwrap_or(i64::MAX)),
+            verify_until: None,
             run,
         }
     }
@@ -90,6 +101,11 @@ impl Activity {
                 } else {
                     outcome_text(outcome)
                 };
+                let all = step + 1 >= self.targets.len();
+                self.answered = all || !matches!(outcome, Outcome::Applied | Outcome::NoOp);
+                if self.answered {
+                    self.verify_until = progress.at.checked_add(self.patience).ok();
+                }
                 self.outcome = Some(outcome.clone());
             }
             Stage::Verifying { text, worrying } => {
@@ -113,6 +129,8 @@ impl Activity {
                 self.undo.clone_from(undo);
                 self.soak_until = None;
                 self.worrying = false;
+                self.answered = true;
+                self.verify_until = None;
                 self.ended = Some(progress.at);
             }
         }

@@ -132,8 +132,8 @@ impl App {
         });
         let run = |r: &RunLeft| Item::Run {
             key: r.key.clone(),
-            // What was handed over is in nobody's hands.
-            alive: r.to.is_none() && alive.contains(&r.session),
+            // What was handed over or let go is in nobody's hands.
+            alive: r.to.is_none() && !r.released && alive.contains(&r.session),
         };
         changes
             .map(|i| Item::Change(i.hash.clone()))
@@ -310,7 +310,8 @@ impl App {
         };
         let (run, asked) = Run::resume(book, saved, back, &facts, self.now);
         let number = self.next_id();
-        self.runs.push(RunEntry::new(number, run));
+        let place = self.place().cloned();
+        self.runs.push(RunEntry::new(number, run, place));
         self.layers.retain(|l| !matches!(l, Layer::Unfinished(_)));
         self.layers.push(Layer::Runbook(RunView {
             run: number,

@@ -23,9 +23,15 @@ impl App {
         }
         self.now = now;
         let mut effects = match msg {
+            // The press that lets the screen go on does nothing else.
+            Msg::Key(_) if self.thaw() => Vec::new(),
             Msg::Key(chord) => self.key(chord),
+            Msg::Paste(_) if self.seat.frozen.is_some() => Vec::new(),
             Msg::Paste(text) => self.paste(&text),
+            Msg::Pointer(gesture, spot) => self.pointer(gesture, spot),
+            Msg::Fleet(sisters) => self.fleet_changed(sisters),
             Msg::Resize(columns, rows) => {
+                self.thaw();
                 self.size = (columns, rows);
                 self.dirty = true;
                 vec![Effect::Repaint]
@@ -38,6 +44,7 @@ impl App {
             Msg::World(batch) => {
                 let feeds_changed = !batch.feeds.is_empty();
                 self.world.apply(batch);
+                self.observe();
                 self.refresh(false);
                 self.judge();
                 super::commands::fill_namespaces(self);
@@ -55,10 +62,10 @@ impl App {
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
             Msg::Approval { run, event } => self.run_event(run, event),
-            Msg::Fetched(token, answer) => {
+            Msg::Fetched(token, answer) => self.was_read(token, &answer).unwrap_or_else(|| {
                 self.fetched(token, answer);
                 Vec::new()
-            }
+            }),
             Msg::Logs(token, batch) => {
                 for layer in &mut self.layers {
                     if let Layer::Logs(logs) = layer
@@ -105,6 +112,9 @@ impl App {
             effects.extend(self.call_for_signals());
             effects.extend(self.watch_for_record());
         }
+        if let Some(Effect::Copy(text)) = effects.iter().rev().find(|e| matches!(e, Effect::Copy(_))) {
+            self.seat.copied.clone_from(text);
+        }
         effects.extend(self.tag());
         effects.extend(self.want());
         effects
@@ -112,6 +122,7 @@ impl App {
 
     /// A note in the corner; the same note twice is one.
     pub(crate) fn toast(&mut self, notice: Notice) {
+        self.keep_said(&notice);
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
         if self.toasts.len() > MOST_TOASTS {
@@ -134,7 +145,7 @@ impl App {
         let before = self.toasts.len();
         let now = self.now;
         self.toasts.retain(|t| t.until.is_none_or(|until| until > now));
-        self.dirty |= before != self.toasts.len();
+        self.dirty |= before != self.toasts.len() || self.seat.frozen.is_some();
         // What counts seconds is drawn anew each time; for who wants stillness, now and then.
         let counts = !self.taste.still || now.as_second().rem_euclid(10) == 0;
         if !self.pending.is_empty() || counts && self.activities.iter().any(super::Activity::is_live) {
@@ -207,6 +218,7 @@ impl App {
         if matches!(progress.stage, Stage::Done { .. }) && activity.targets.iter().any(|t| t.object().is_none()) {
             effects.push(Effect::LookAgain);
         }
+        effects.extend(self.departs());
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
@@ -231,6 +243,10 @@ impl App {
     }
 
     fn fetched(&mut self, token: Token, answer: Result<Fetched, String>) {
+        let answer = match answer {
+            Ok(Fetched::States(states)) => return self.states_read(token, states),
+            other => other,
+        };
         self.dirty = true;
         for layer in &mut self.layers {
             match layer {
@@ -271,6 +287,7 @@ impl App {
         let deaf = match self.layers.last() {
             Some(Layer::Plan(plan)) => !plan.listens(self.now),
             Some(Layer::Approval(layer)) => !layer.listens(self.now),
+            Some(Layer::Question(question)) => !question.listens(self.now),
             _ => false,
         };
         if deaf {

@@ -43,6 +43,14 @@ impl App {
                 _ => {}
             }
         }
+        // Nobody looks: what is polled is polled as for a pane that is shut, unless something is under way.
+        let busy =
+            self.runs.iter().any(super::RunEntry::is_live) || self.activities.iter().any(super::Activity::is_live);
+        if !self.terminal_focused && !busy {
+            wanted.sources.clear();
+            wanted.tables = false;
+            wanted.queue = None;
+        }
         wanted
     }
 

@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, approval, clear, frame, help, plan, put, select, text as draw};
+use super::{Look, approval, clear, frame, help, plan, put, runbook, select, text as draw};
 use crate::app::layers::{Does, Palette, Picker, Prompt, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
@@ -21,11 +21,12 @@ pub fn float(
     buf: &mut Buffer,
 ) -> Option<Position> {
     match layer {
-        Layer::Plan(p) => plan::draw(app, look, p, body, buf),
+        Layer::Plan(p) => plan::draw(app, look, p, runbook::plan_frame(app, p, body), buf),
         Layer::Approval(a) => approval::draw(app, look, a, body, buf),
         Layer::Picker(p) => picker(look, p, body, buf),
         Layer::Palette(p) => palette(app, look, p, body, buf),
         Layer::Prompt(p) if p.is_line() => Some(line(app, look, p, footer, buf)),
+        Layer::Prompt(p) if runbook::has_note_line(app, p) => runbook::note_line(app, look, body, buf),
         Layer::Prompt(p) => Some(prompt(look, p, screen, buf)),
         Layer::Question(q) => Some(question(look, q, screen, buf)),
         Layer::Help(h) => {

@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, put, text as draw};
+use crate::action::temporary_state::Means;
 use crate::app::App;
 use crate::app::doc::Line;
 use crate::app::layers::{IncidentView, MessageView, Pick};
@@ -222,7 +223,6 @@ fn temporary(app: &App, look: Look<'_>, t: &Temporary, on: bool, out: &mut Vec<L
         ..0 => format!("by {} ({})", clock(t.until), short(-late)),
         _ => format!("late for {}", short(late)),
     };
-    let elsewhere = app.place().is_none_or(|p| p.context != t.target.context);
     let mut line = Line::new(
         if on {
             format!("{} ", look.symbols.pointer)
@@ -244,10 +244,15 @@ fn temporary(app: &App, look: Look<'_>, t: &Temporary, on: bool, out: &mut Vec<L
     if !t.certain {
         line = line.and("  no result on record: look whether it is so", Role::Warn);
     }
-    if elsewhere {
-        line = line.and(format!("  on {}", text::clean(&t.target.context)), Role::TextMuted);
-    }
     out.push(line);
+    let (words, means) = app.now_words(t);
+    let role = match means {
+        Means::Back => Role::Ok,
+        Means::Stands => Role::TextMuted,
+        Means::Other => Role::Warn,
+        Means::Unknown => Role::PromptHint,
+    };
+    out.push(Line::new("     ", role).and(text::clean(&words).into_owned(), role));
     if on && !t.reason.is_empty() {
         out.push(Line::new("     ", Role::TextMuted).and(format!("why: {}", text::clean(&t.reason)), Role::TextMuted));
     }

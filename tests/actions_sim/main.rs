@@ -1,6 +1,7 @@
 //! Actions against the demonstration platform: the real wire over TLS, the real clients, controllers that react.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod lines;
 mod objects;
 
 use std::sync::Arc;

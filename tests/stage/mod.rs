@@ -311,7 +311,7 @@ impl Stage {
         let cluster = self.cluster.as_ref().unwrap();
         match what {
             Fetch::Plan { source, .. } => Err(format!("{source} is not asked here")),
-            Fetch::Offers(..) => Err("nothing is offered here".to_owned()),
+            Fetch::Offers(..) | Fetch::States(_) => Err("nothing is offered here".to_owned()),
             Fetch::Yaml(object) => {
                 let view = feed::object::view(cluster, &object).await.map_err(|e| e.to_string())?;
                 Ok(Fetched::Text(view.yaml))

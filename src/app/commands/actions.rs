@@ -4,6 +4,7 @@ use crate::action::{Request, RollbackTo};
 use crate::app::command::Command;
 use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor};
 use crate::app::msg::Effect;
+use crate::app::seat::Doing;
 use crate::app::{App, Layer};
 use crate::keys::MUTATE;
 use crate::model::{Kind, ObjectRef};
@@ -341,12 +342,10 @@ pub(super) fn roll_back_to_selected(app: &mut App) -> Vec<Effect> {
 
 /// Plans the undo of the activity at `at` in the list, newest first.
 pub(super) fn undo_at(app: &mut App, at: usize) -> Vec<Effect> {
-    let found = app
-        .activities
-        .iter()
-        .rev()
-        .nth(at)
-        .and_then(|a| a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()));
+    let found = match app.doings().get(at) {
+        Some(Doing::Activity(a)) => a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()),
+        _ => None,
+    };
     match found {
         Some(request) => match app.may_mutate() {
             Ok(()) => app.open_plan(request, None),

@@ -167,6 +167,10 @@ fn accept(app: &mut App) -> Vec<Effect> {
             )
         }
         PromptFor::Alone if text.is_empty() => refuse(app, "a reason is needed: it goes on record as an override"),
+        PromptFor::StepAlone { .. } if text.is_empty() => {
+            refuse(app, "a reason is needed: it goes on record as an override")
+        }
+        PromptFor::StepAlone { run } => app.step_alone(run, &text),
         PromptFor::Alone => {
             app.go_alone(text);
             Vec::new()

@@ -23,6 +23,10 @@ pub enum PickerFor {
     /// Several may be marked. Who marked none here takes the one under the cursor.
     Namespaces,
     LogContainer,
+    /// In which container a shell is opened.
+    ExecContainer(ObjectRef),
+    /// Which cell of the selected row is copied.
+    CopyCell,
     /// Of the pane, those that show are marked.
     Columns,
     /// By which column the pane is sorted.

@@ -51,6 +51,10 @@ pub enum PromptFor {
     Incident(super::IncidentAsk),
     /// Why a plan goes on without its second person.
     Alone,
+    /// Why a step of a run goes on without its second person.
+    StepAlone {
+        run: u64,
+    },
     SkipReason {
         run: u64,
     },
