@@ -38,7 +38,7 @@ use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use snapshot::{Shot, View, snapshot};
-pub use taste::{Keys, keymap};
+pub use taste::{Keys, keymap, looks, theme_of as theme};
 pub use unattended::{Wish, unattended};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
