@@ -1,11 +1,11 @@
 //! Steps of a runbook that ask a second person to agree: the same way as for a plan, bound to the step's text.
 
-use super::App;
 use super::approval::entry;
 use super::bastion::ToSpool;
 use super::msg::Effect;
-use crate::journal::sha256;
+use super::{App, RunEntry};
 use crate::journal::spool::{ASK_LIFE, Ask, Seat, judge};
+use crate::journal::{Entry, RecordKind, sha256};
 use crate::runbook::engine::{AskId, Event, Phase};
 
 /// A step that waits for somebody.
@@ -73,6 +73,63 @@ impl App {
             question: question.clone(),
         });
         vec![Effect::Spool(ToSpool::Ask(Box::new(question), Box::new(record)))]
+    }
+
+    /// Until when the step of that run waits for somebody.
+    pub(super) fn step_asked_until(&self, run: u64) -> Option<jiff::Timestamp> {
+        self.bastion
+            .steps
+            .iter()
+            .find(|s| s.run == run)
+            .map(|s| s.question.expires)
+    }
+
+    /// Takes back what the steps of all runs ask: nobody waits for it any more.
+    pub(super) fn steps_forgotten(&mut self) -> Vec<Effect> {
+        let all = std::mem::take(&mut self.bastion.steps);
+        let back = |s: StepAsked| Effect::Spool(ToSpool::Withdraw(s.question.id));
+        all.into_iter().map(back).collect()
+    }
+
+    /// Whether the operator may pass the step of this run without the second person that it asks for.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn may_go_alone(&self, entry: &RunEntry) -> Result<(), String> {
+        self.may_mutate()?;
+        if !entry.run.may_be_alone() {
+            return Err("this step needs no second person".to_owned());
+        }
+        if self.break_glass {
+            Ok(())
+        } else {
+            Err("policy lets nobody go on alone here".to_owned())
+        }
+    }
+
+    /// Breaks the glass: the run goes on without the second person, and the record says so loudly.
+    pub(crate) fn step_alone(&mut self, run: u64, reason: &str) -> Vec<Effect> {
+        let Some(entry_of) = self.runs.iter().find(|r| r.number == run) else {
+            return Vec::new();
+        };
+        if let Err(why) = self.may_go_alone(entry_of) {
+            return self.complain(why);
+        }
+        let mut entry = Entry::new(RecordKind::Override, "approve");
+        entry.runbook = self.run_ref(run);
+        let title = entry_of.run.step().map(|s| s.title.clone()).unwrap_or_default();
+        entry.outcome = format!(
+            "BREAK GLASS: went on without a second person: {}: {title}",
+            entry_of.run.book().title
+        );
+        entry.approval = "alone".to_owned();
+        reason.clone_into(&mut entry.reason);
+        let mut effects = vec![Effect::Record(Box::new(entry))];
+        let reason = reason.to_owned();
+        effects.extend(self.run_event(run, Event::Alone { reason }));
+        // What was asked is taken back.
+        effects.extend(self.steps_hear());
+        effects
     }
 
     /// The question of a step did not reach the spool.

@@ -31,15 +31,16 @@ impl App {
 
     /// Where a run stands, and what it takes to go on from there: [`crate::journal::replay::RunLeft`] reads it.
     pub(super) fn run_data(&self, number: u64) -> Value {
-        let Some(run) = self.runs.iter().find(|r| r.number == number).map(|r| &r.run) else {
+        let Some(entry) = self.runs.iter().find(|r| r.number == number) else {
             return Value::Null;
         };
+        let run = &entry.run;
         let saved = run.saved();
         let over = matches!(
             run.status(),
             Status::Completed | Status::RolledBack | Status::Aborted(_)
         );
-        let place = self.place();
+        let place = entry.place.as_ref().or(self.place());
         let mut data = json!({
             "title": run.book().title, "subject": run.subject().name(), "started": saved.started, "over": over,
             "context": place.map(|p| &p.context), "server": place.map(|p| &p.server),

@@ -66,6 +66,7 @@ impl App {
             }),
             // An observer is seen to be here, not what they look at.
             looks: (!observes).then(|| self.looks()),
+            deeds: self.own_deeds(),
         }
     }
 
@@ -131,7 +132,12 @@ impl App {
                 Status::Aborted(why) => format!("aborted: {why}"),
                 Status::HandedOver(to) => format!("handed over to {to}"),
             },
-            waiting: seen.waiting,
+            waiting: match self.waits_until(entry) {
+                Some(until) if !seen.waiting.is_empty() => {
+                    format!("{}, at most until {}", seen.waiting, until.strftime("%H:%MZ"))
+                }
+                _ => seen.waiting,
+            },
         })
     }
 

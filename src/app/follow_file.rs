@@ -31,6 +31,11 @@ struct RunSoFar {
     run: String,
     book: String,
     started: Timestamp,
+    subject: String,
+    /// The current step's index.
+    number: Option<usize>,
+    /// What it waits for, as far as the record says.
+    waiting: String,
     /// By step id.
     marks: BTreeMap<String, StepMark>,
     at: String,
@@ -71,12 +76,33 @@ impl Recorded {
             "failed" => Some(StepMark::Failed),
             "skipped" => Some(StepMark::Skipped),
             "unknown" => Some(StepMark::Unknown),
-            ended @ ("completed" | "aborted" | "rolled-back") => {
+            ended @ ("completed" | "aborted" | "rolled-back" | "handed-over" | "left" | "closed") => {
                 ended.clone_into(&mut run.ended);
+                None
+            }
+            "resumed" | "taken-over" => {
+                run.ended.clear();
                 None
             }
             _ => None,
         };
+        let at = record.entry.data.get("at").and_then(serde_json::Value::as_u64);
+        run.number = at
+            .and_then(|at| usize::try_from(at.checked_sub(1)?).ok())
+            .or(run.number);
+        if let Some(subject) = record.entry.data.get("subject").and_then(serde_json::Value::as_str) {
+            run.subject = text::clean(subject).into_owned();
+        }
+        let waits = match record.entry.what.as_str() {
+            "noted" => None,
+            "plan-asked" => Some(format!("for the confirmation of: {}", record.entry.outcome)),
+            "confirmed" => Some("for what becomes of the change".to_owned()),
+            "approval-asked" => Some("for a second person to agree".to_owned()),
+            _ => Some(String::new()),
+        };
+        if let Some(waits) = waits {
+            run.waiting = text::clean(&waits).into_owned();
+        }
         if !book.step.is_empty() {
             run.at.clone_from(&book.step);
             if let Some(mark) = mark {
@@ -143,10 +169,11 @@ impl App {
         let run = self.bastion.recorded.as_ref()?.run.as_ref()?;
         let book = self.books.get(&run.book);
         let steps = book.map_or(&[][..], |b| b.steps.as_slice());
-        let at = steps.iter().position(|s| s.id == run.at).unwrap_or(0);
+        let by_id = || steps.iter().position(|s| s.id == run.at).unwrap_or(0);
+        let at = run.number.filter(|at| *at < steps.len()).unwrap_or_else(by_id);
         Some(RunSeen {
             title: book.map_or_else(|| run.book.clone(), |b| b.title.clone()),
-            subject: String::new(),
+            subject: run.subject.clone(),
             run: run.run.clone(),
             started: run.started,
             steps: steps
@@ -163,7 +190,7 @@ impl App {
                 .collect(),
             at,
             ended: run.ended.clone(),
-            waiting: String::new(),
+            waiting: run.waiting.clone(),
         })
     }
 }

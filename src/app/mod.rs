@@ -7,13 +7,16 @@ pub mod activity;
 mod approval;
 mod approval_steps;
 pub mod bastion;
+pub mod charts;
 pub mod command;
 mod commands;
 pub mod doc;
 mod entries;
+mod equivalent;
 pub mod field;
 pub mod filter;
 pub mod finding;
+pub mod fleet;
 #[cfg(test)]
 mod flows;
 pub mod follow;
@@ -25,11 +28,15 @@ pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+pub mod observed;
 mod params;
 mod place;
+pub mod pointer;
 mod recorded;
+mod release;
 mod row;
 pub mod runs;
+pub mod seat;
 pub mod strip;
 mod subjects;
 pub mod taste;
@@ -129,6 +136,12 @@ pub struct App {
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
     pub taste: taste::Taste,
+    /// What belongs to the person at this screen.
+    pub seat: seat::Seat,
+    /// Whether policy lets one go on alone where a step asks for a second person.
+    pub break_glass: bool,
+    /// Where to go once what is being sent has its result.
+    departure: Option<release::Departure>,
     /// Drawn again at the next frame.
     pub dirty: bool,
     pub leaving: bool,
@@ -145,6 +158,8 @@ pub struct App {
     judged_at: Option<Timestamp>,
     /// Something came since, too soon to be judged again.
     judgement_owed: bool,
+    /// Everything here has answered, or said that it cannot, and was judged once since.
+    looked: bool,
     refreshed: (u64, Option<Timestamp>),
     last_id: u64,
 }
@@ -187,6 +202,9 @@ impl App {
             contexts: None,
             bastion: bastion::Bastion::default(),
             taste: taste::Taste::default(),
+            seat: seat::Seat::default(),
+            break_glass: false,
+            departure: None,
             dirty: true,
             leaving: false,
             start_context: start.context,
@@ -198,6 +216,7 @@ impl App {
             pod_tally: panes::Tally::default(),
             judged_at: None,
             judgement_owed: false,
+            looked: false,
             refreshed: (u64::MAX, None),
             last_id: 0,
         };
@@ -280,6 +299,9 @@ impl App {
         }
         if let Some(why) = &self.journal_broken {
             return Err(format!("the journal cannot be written: {why}"));
+        }
+        if self.seat.frozen.is_some() {
+            return Err("the screen stands still: any key lets it go on".to_owned());
         }
         match &self.connection {
             Connection::Connected { .. } => Ok(()),
@@ -377,10 +399,33 @@ impl App {
     pub(crate) fn judge_now(&mut self) {
         self.judged_at = Some(self.now);
         self.judgement_owed = false;
+        if !self.looked && self.unanswered_sources().is_empty() {
+            self.looked = true;
+            self.dirty = true;
+        }
         if self.judge.update(&self.world, self.now) {
             self.strip.settle(&self.judge);
             self.dirty = true;
         }
+    }
+
+    /// What has neither answered nor failed yet: that nothing calls for attention cannot be said before.
+    fn unanswered_sources(&self) -> Vec<String> {
+        let waits = |state: &Freshness| matches!(state, Freshness::Off | Freshness::Syncing { .. });
+        let feeds = crate::signal::KINDS.iter().map(|kind| FeedId::Watch(*kind));
+        let mut names = Vec::new();
+        if feeds.into_iter().any(|feed| waits(self.world.feed(feed))) {
+            names.push("Kubernetes".to_owned());
+        }
+        let reach = &self.world.sources.reach;
+        let late = self.sources.iter().filter(|id| reach.get(id).is_none_or(waits));
+        names.extend(late.map(|id| format!("{} {}", id.kind.word(), id.name)));
+        names
+    }
+
+    /// For whom the strip still waits before it may say that all is well; empty once all were judged.
+    pub fn still_looking(&self) -> Option<Vec<String>> {
+        (!self.looked).then(|| self.unanswered_sources())
     }
 
     /// The next moment at which something changes by time alone.
@@ -405,6 +450,11 @@ impl App {
         }
         next
     }
+}
+
+/// The minute of a moment, counted from 1970.
+fn minute(t: Timestamp) -> i64 {
+    t.as_second().div_euclid(60)
 }
 
 /// How long a prefix waits before the popup lists what may follow.

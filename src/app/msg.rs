@@ -22,8 +22,12 @@ pub enum Msg {
     /// Bracketed paste: never keys.
     Paste(String),
     Resize(u16, u16),
+    /// The mouse did something at a place of the screen.
+    Pointer(super::pointer::Gesture, super::pointer::Spot),
     /// The terminal won or lost the focus.
     Focus(bool),
+    /// The other platforms, as they are now.
+    Fleet(Vec<super::fleet::Sister>),
     /// Time passed; nothing else happened.
     Tick,
     World(Batch),
@@ -147,6 +151,8 @@ pub struct ContextRow {
     pub current: bool,
     /// A platform, with a kubeconfig and a context of its own; `name` is its.
     pub platform: bool,
+    /// How careful to be there, as far as the configuration says: `PROD`.
+    pub class: String,
 }
 
 /// What a layer asks to be read.
@@ -158,6 +164,8 @@ pub enum Fetch {
     History(ObjectRef),
     /// What can be chosen of what nobody watches, in this namespace.
     Offers(Offer, Str),
+    /// The states of changes that must not stay, of which nobody watches the objects.
+    States(Vec<crate::action::temporary_state::StateAsk>),
     /// How a PostgreSQL, by its source's name, would run a statement.
     Plan { source: Str, statement: String },
 }
@@ -167,6 +175,8 @@ pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
     Offers(Vec<Offered>),
+    /// By the key of the ledger's entry: the state, or why it is not known.
+    States(Vec<(String, Result<String, String>)>),
 }
 
 /// One revision of a workload, with its template for the difference.
@@ -241,6 +251,26 @@ pub struct Wanted {
     pub queue: Option<(Str, Str)>,
 }
 
+/// What is read in the pager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PagerOf {
+    /// What is open on top, as it is on the screen.
+    Screen,
+    Text {
+        title: String,
+        text: String,
+    },
+}
+
+/// A shell in a container, as it was asked for and answered with yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecAsk {
+    /// Where it was asked for: nowhere else is it opened.
+    pub place: Place,
+    pub pod: ObjectRef,
+    pub container: String,
+}
+
 /// Something is asked for.
 #[derive(Clone, Debug)]
 pub enum Effect {
@@ -278,6 +308,12 @@ pub enum Effect {
     },
     /// To the terminal's clipboard.
     Copy(String),
+    /// Suspend the screen and read this in `$PAGER`.
+    Pager(PagerOf),
+    /// Suspend the screen for a shell in a container. On record before and after; never in a read-only console.
+    Exec(Box<ExecAsk>),
+    /// Ask the terminal to report the mouse, or to stop it.
+    Mouse(bool),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
     Spool(super::ToSpool),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::layers::Choice;
 use super::{App, Health};
 use crate::model::{Freshness, Kind, SourceId, SourceKind, Workload};
-use crate::panes::pod_health;
+use crate::panes::{pod_health, state_health, state_text};
 use crate::runbook::engine::Run;
 use crate::runbook::facts::target_text;
 use crate::runbook::format::ParamKind;
@@ -38,8 +38,9 @@ impl App {
     fn workload_rows(&self) -> Vec<(u8, Choice)> {
         let row = |w: &std::sync::Arc<Workload>| {
             let object = w.meta.object(w.kind);
-            let bad = u8::from(w.ready < w.desired);
-            let hint = format!("{} of {} ready", w.ready, w.desired);
+            let state = self.rollout_state(w);
+            let bad = rank(state_health(&state));
+            let hint = format!("{} of {} ready, {}", w.ready, w.desired, state_text(self, &state));
             (bad, choice(target_text(&object), object.to_string(), hint))
         };
         self.world.workloads().map(row).collect()
@@ -48,12 +49,7 @@ impl App {
     fn pod_rows(&self) -> Vec<(u8, Choice)> {
         let pods = self.world.pods.values().map(|p| {
             let object = p.meta.object(Kind::Pod);
-            let bad = match pod_health(p) {
-                Health::Critical => 3,
-                Health::Warning => 2,
-                Health::Moving => 1,
-                Health::Good | Health::Quiet => 0,
-            };
+            let bad = rank(pod_health(p));
             let restarts = match p.restarts {
                 0 => String::new(),
                 n => format!(", {n} restarts"),
@@ -237,6 +233,16 @@ impl App {
             _ => {}
         }
         rows
+    }
+}
+
+/// The worst come first.
+const fn rank(health: Health) -> u8 {
+    match health {
+        Health::Critical => 3,
+        Health::Warning => 2,
+        Health::Moving => 1,
+        Health::Good | Health::Quiet => 0,
     }
 }
 

@@ -2,6 +2,7 @@
 //! comes back from the journal like another console's.
 
 mod incident;
+pub mod now;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use super::msg::{Effect, Notice};
 use super::{Access, App};
 use crate::journal::incident::Event;
+use crate::journal::recent::Recent;
 use crate::journal::{Incident, Incidents, Ledger, Levels, News, Timeline};
 
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,8 @@ pub struct Recorded {
     pub incidents: Incidents,
     /// Changes that must not stay.
     pub ledger: Ledger,
+    /// What was done a moment ago, by any console that writes into the same folder.
+    pub recent: Recent,
     /// What is not right with the files.
     pub doubts: Vec<String>,
     /// Who sits here, as the journal names them.
@@ -32,6 +36,8 @@ pub struct Recorded {
     told: BTreeMap<String, bool>,
     /// Entries of the ledger that the record has been told are over.
     settled: BTreeMap<String, jiff::Timestamp>,
+    /// What was read of targets that nobody watches.
+    readings: now::Readings,
 }
 
 impl Recorded {
@@ -41,6 +47,7 @@ impl Recorded {
             self.timeline.take(record);
             self.incidents.take(record);
             self.ledger.take(record);
+            self.recent.take(record);
         }
         self.doubts.extend(news.doubts.iter().cloned());
     }

@@ -9,7 +9,7 @@ use super::msg::Effect;
 use super::{Activity, App, Layer, commands, subjects};
 use crate::action::{ActionId, Plan, Progress, Refusal, Request, Stage};
 use crate::journal::{Entry, RecordKind, RunbookRef};
-use crate::model::{Kind, ObjectRef};
+use crate::model::{Kind, ObjectRef, Place};
 use crate::runbook::engine::{self, AskId, Event, Phase, Run, Start};
 use crate::runbook::facts::{self, Facts, SignalSeen, Subject};
 use crate::runbook::format::Open;
@@ -20,15 +20,18 @@ use crate::signal::Signal;
 pub struct RunEntry {
     pub number: u64,
     pub run: Run,
+    /// Where it was begun or gone on with.
+    pub place: Option<Place>,
     asked: Option<Asked>,
 }
 
 impl RunEntry {
     /// A run of which no plan is on screen.
-    pub(super) const fn new(number: u64, run: Run) -> Self {
+    pub(super) const fn new(number: u64, run: Run, place: Option<Place>) -> Self {
         Self {
             number,
             run,
+            place,
             asked: None,
         }
     }
@@ -118,7 +121,8 @@ impl App {
             params,
         };
         let (run, effects) = Run::start(book, start, &facts, self.now);
-        self.runs.push(RunEntry::new(number, run));
+        let place = self.place().cloned();
+        self.runs.push(RunEntry::new(number, run, place));
         self.layers.push(Layer::Runbook(RunView {
             run: number,
             ..RunView::default()
@@ -152,17 +156,6 @@ impl App {
         let effects = entry.run.handle(event, &facts, now);
         self.dirty = true;
         self.perform(number, effects)
-    }
-
-    /// Ends and forgets all runs: what they are about is out of sight.
-    pub(crate) fn end_runs(&mut self, reason: &str) -> Vec<Effect> {
-        let live: Vec<u64> = self.runs.iter().filter(|r| r.is_live()).map(|r| r.number).collect();
-        let abort = || Event::Abort {
-            reason: reason.to_owned(),
-        };
-        let effects = live.into_iter().flat_map(|n| self.run_event(n, abort())).collect();
-        self.runs.clear();
-        effects
     }
 
     /// New data, or a second passed: runs that wait look again.

@@ -78,6 +78,8 @@ pub struct Ui {
     pub motion: bool,
     /// Whether the terminal reports the mouse.
     pub mouse: bool,
+    /// Whether the other platforms are looked at from afar; one that says `watched = true` is in any case.
+    pub fleet: bool,
     /// Whether the terminal's title says what is wrong and where.
     pub title: bool,
     /// What rings the terminal's bell while the terminal does not have the focus.
@@ -111,6 +113,7 @@ impl Default for Ui {
             title: false,
             bell: Bell::Finished,
             notify: false,
+            fleet: false,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::table::Table;
 use super::{Answer, Verdict};
 use crate::cli::Output;
 use crate::journal::replay::Replay;
-use crate::journal::{Bad, Leaf, Reading, Record, merged, unlinked};
+use crate::journal::{Bad, Leaf, Reading, Record, RecordKind, merged, unlinked};
 use crate::text;
 
 /// Which records are asked for.
@@ -20,6 +20,10 @@ pub struct Chosen {
     pub until: Option<Timestamp>,
     pub incident: Option<String>,
     pub run: Option<String>,
+    /// Empty: all of them.
+    pub kinds: Vec<RecordKind>,
+    /// The person, as the table's column WHO names them.
+    pub user: Option<String>,
 }
 
 impl Chosen {
@@ -29,6 +33,8 @@ impl Chosen {
             && self.until.is_none_or(|t| record.ts < t)
             && self.incident.as_ref().is_none_or(|id| record.entry.incident == *id)
             && self.run.as_deref().is_none_or(|id| run == Some(id))
+            && (self.kinds.is_empty() || self.kinds.contains(&record.entry.kind))
+            && self.user.as_deref().is_none_or(|name| record.who() == name)
     }
 }
 
@@ -194,6 +200,91 @@ pub fn verify(leaves: &[Leaf], output: Output) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::journal::{Entry, RunbookRef};
+
+    fn record(minute: i64, who: &str, entry: Entry) -> Record {
+        let start: Timestamp = "2026-11-21T18:00:00Z".parse().unwrap();
+        let mut line = json!({
+            "v": 1, "seq": minute + 1, "ts": start + SignedDuration::from_mins(minute), "host": "h", "pid": 1,
+            "session": "s", "build": "b", "actor": {"os_user": "root", "sudo_user": who, "uid": 0}, "mode": "live",
+            "prev_hash": "", "hash": "",
+        });
+        let entry = serde_json::to_value(entry).unwrap();
+        line.as_object_mut().unwrap().extend(entry.as_object().unwrap().clone());
+        serde_json::from_value(line).unwrap()
+    }
+
+    #[test]
+    fn each_filter_keeps_what_it_names_and_together_they_keep_what_all_name() {
+        let mut run = Entry::new(RecordKind::Run, "started");
+        run.runbook = Some(RunbookRef {
+            run: "7f3a".to_owned(),
+            ..RunbookRef::default()
+        });
+        let mut note = Entry::new(RecordKind::Note, "note");
+        note.incident = "INC-1".to_owned();
+        let all = [
+            record(0, "k.lind", run.clone()),
+            record(1, "m.rossi", note),
+            record(2, "m.rossi", run),
+            record(3, "k.lind", Entry::new(RecordKind::Result, "scale")),
+        ];
+        let kept = |chosen: Chosen| -> Vec<u64> { all.iter().filter(|r| chosen.has(r)).map(|r| r.seq).collect() };
+        let some = |text: &str| Some(text.to_owned());
+        let none = Chosen::default;
+        assert_eq!(kept(none()), [1, 2, 3, 4]);
+        let (run, incident) = (some("7f3a"), some("INC-1"));
+        assert_eq!(
+            kept(Chosen {
+                run: run.clone(),
+                ..none()
+            }),
+            [1, 3]
+        );
+        assert_eq!(kept(Chosen { incident, ..none() }), [2]);
+        let user = some("m.rossi");
+        assert_eq!(
+            kept(Chosen {
+                user: user.clone(),
+                ..none()
+            }),
+            [2, 3]
+        );
+        assert_eq!(
+            kept(Chosen {
+                user: some("root"),
+                ..none()
+            }),
+            [0u64; 0],
+            "who sat there, not the account"
+        );
+        let kinds = vec![RecordKind::Note, RecordKind::Result];
+        assert_eq!(kept(Chosen { kinds, ..none() }), [2, 4]);
+        let since = Some("2026-11-21T18:01:00Z".parse().unwrap());
+        assert_eq!(kept(Chosen { since, ..none() }), [2, 3, 4]);
+        let until = Some("2026-11-21T18:03:00Z".parse().unwrap());
+        let kinds = vec![RecordKind::Run];
+        assert_eq!(
+            kept(Chosen {
+                since,
+                until,
+                run,
+                user,
+                kinds,
+                incident: None
+            }),
+            [3]
+        );
+    }
+
+    #[test]
+    fn every_kind_is_named_by_its_own_word_and_a_wrong_one_is_told_the_right_ones() {
+        for kind in RecordKind::ALL {
+            assert_eq!(RecordKind::parse(kind.word()), Ok(kind));
+        }
+        let why = RecordKind::parse("intents").unwrap_err();
+        assert!(why.contains("`intents`") && why.contains("intent, result"), "{why}");
+    }
 
     #[test]
     fn a_moment_is_understood_as_people_say_it_and_nothing_else_is() {

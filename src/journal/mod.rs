@@ -14,6 +14,7 @@ mod incident_tests;
 mod level;
 pub mod message;
 mod read;
+pub mod recent;
 mod record;
 pub mod replay;
 #[cfg(test)]

@@ -38,6 +38,41 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
+    pub const ALL: [Self; 20] = [
+        Self::SessionStart,
+        Self::SessionEnd,
+        Self::Plan,
+        Self::Confirm,
+        Self::Intent,
+        Self::Result,
+        Self::Verify,
+        Self::Undo,
+        Self::Abort,
+        Self::Override,
+        Self::Approval,
+        Self::Param,
+        Self::Note,
+        Self::Run,
+        Self::Incident,
+        Self::Temporary,
+        Self::Export,
+        Self::Error,
+        Self::Heal,
+        Self::Rotate,
+    ];
+
+    /// The kind of that word.
+    ///
+    /// # Errors
+    /// Which words there are.
+    pub fn parse(word: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|kind| kind.word() == word);
+        found.ok_or_else(|| {
+            let all: Vec<&str> = Self::ALL.iter().map(|kind| kind.word()).collect();
+            format!("`{word}` is no kind of record; there are {}", all.join(", "))
+        })
+    }
+
     /// As people read it, and as filters take it.
     pub const fn word(self) -> &'static str {
         match self {

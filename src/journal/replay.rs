@@ -53,6 +53,8 @@ pub struct RunLeft {
     pub over: bool,
     /// Whose it is now, where it was handed over.
     pub to: Option<String>,
+    /// Its console let it go, and lives on elsewhere.
+    pub released: bool,
     /// The change that was confirmed and whose end the run has not seen.
     pub change: Option<Change>,
     /// What it takes to go on; null when the record could not hold it.
@@ -246,6 +248,7 @@ impl Replay {
             what: entry.what.clone(),
             over,
             to: Some(text("/to")).filter(|to| !to.is_empty()),
+            released: entry.data.get("released").and_then(Value::as_bool).unwrap_or_default(),
             change,
             saved: entry.data.get("saved").cloned().unwrap_or_default(),
             notes: std::mem::take(&mut run.notes),

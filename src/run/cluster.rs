@@ -5,6 +5,8 @@ mod journal;
 mod places;
 mod streams;
 
+pub(super) use places::class_of;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

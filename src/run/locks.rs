@@ -28,6 +28,8 @@ pub struct Locks {
     holder: String,
     session: Option<Lock>,
     runs: HashMap<String, Lock>,
+    /// Objects to which something is being sent, by the number of the change.
+    objects: HashMap<u64, Vec<Lock>>,
 }
 
 fn file_name(key: &str) -> String {
@@ -83,6 +85,7 @@ impl Locks {
             holder,
             session: None,
             runs: HashMap::new(),
+            objects: HashMap::new(),
         };
         if let Err(why) = locks.live(session) {
             tracing::warn!("other consoles cannot see that this one lives: {why}");
@@ -172,6 +175,32 @@ impl Locks {
         }
     }
 
+    /// Takes objects into this console's hands for one change. Of two consoles of this state folder that press their
+    /// buttons in the same moment, one is told of the other.
+    ///
+    /// # Errors
+    /// Who is at one of them, and with what.
+    pub fn begin(&mut self, change: u64, objects: &BTreeSet<String>, what: &str) -> Result<(), String> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let holder = format!("{}: {what}", self.holder);
+        let mut held = Vec::with_capacity(objects.len());
+        for object in objects {
+            let path = dir.join(format!("object-{}", crate::journal::sha256(object.as_bytes())));
+            match hold(&path, &holder) {
+                Ok(Some(lock)) => held.push(lock),
+                Ok(None) => return Err(format!("another console is at it just now: {}", said(&path))),
+                Err(why) => tracing::warn!("nobody can tell who else is at {object}: {why}"),
+            }
+        }
+        self.objects.insert(change, held);
+        Ok(())
+    }
+
+    /// The change was answered. The files stay: one that is removed while another console opens it locks nothing.
+    pub fn answered(&mut self, change: u64) {
+        self.objects.remove(&change);
+    }
+
     /// Lets a run go that is over.
     pub fn release(&mut self, run: &str) {
         if let Some(lock) = self.runs.remove(run)
@@ -257,7 +286,17 @@ mod tests {
         a.release(run);
         b.check(run).unwrap();
 
+        // One object is in one console's hands until its change was answered, and the other is told who has it.
+        let object = BTreeSet::from(["s:6443 Deployment cortex/web".to_owned()]);
+        a.begin(1, &object, "restart").unwrap();
+        let busy = b.begin(1, &object, "scale").unwrap_err();
+        assert!(busy.contains("k.lind") && busy.contains("restart"), "{busy}");
+        a.answered(1);
+        b.begin(2, &object, "scale").unwrap();
+        assert!(a.begin(3, &object, "restart").is_err());
+
         drop(b);
+        a.begin(3, &object, "restart").unwrap();
         assert!(a.alive(&both).is_empty());
         a.take(run, false).unwrap();
     }

@@ -1,6 +1,6 @@
 //! What the state machine asks for is done here, or begun.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use super::cluster::Link;
 use super::locks::Locks;
 use super::recorder::Recorder;
-use super::{Event, memory, person, reads, report, spool};
+use super::{Event, exec, memory, person, reads, report, spool};
 use crate::action::{Confirmed, Outcome, Progress, Stage};
+use crate::app::msg::{ExecAsk, PagerOf};
 use crate::app::{App, Effect, Msg, Notice, Token};
 use crate::config::{Config, Target};
 use crate::feed::Inbox;
@@ -35,6 +36,10 @@ pub(super) struct Performer {
     /// Another theme is put on.
     pub theme: Option<String>,
     pub copies: Vec<String>,
+    /// What wants the terminal, once the loop can give it away.
+    pub pager: Option<PagerOf>,
+    pub exec: Option<ExecAsk>,
+    pub mouse: Option<bool>,
     pub spool: spool::SpoolLine,
 }
 
@@ -51,6 +56,9 @@ impl Performer {
             quit: false,
             repaint: false,
             copies: Vec::new(),
+            pager: None,
+            exec: None,
+            mouse: None,
             suspend: false,
             login: false,
             call: None,
@@ -61,10 +69,52 @@ impl Performer {
 
     pub fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
         let msgs = match event {
-            Event::Msg(msg) => vec![msg],
+            Event::Msg(msg) => {
+                self.answered(app, &msg);
+                vec![msg]
+            }
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    /// What a shell in a container rests on.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn exec_means(&mut self) -> Result<exec::Means, String> {
+        let journal = self.link.journal(self.journal_dir.as_deref());
+        let (Some(journal), Some(recorder)) = (journal, self.recorder.clone()) else {
+            return Err("there is no journal to put it on record".to_owned());
+        };
+        self.link.exec_means(journal, recorder)
+    }
+
+    /// Takes what a change is about into this console's hands until it is answered.
+    fn hold(&mut self, confirmed: &Confirmed) -> Result<(), String> {
+        let plan = confirmed.plan();
+        let object = |s: &crate::action::PlanStep| {
+            let (server, target) = (&plan.place.server, &s.target);
+            format!("{server} {} {}/{}", target.kind(), target.namespace(), target.name())
+        };
+        // Several steps may be about one object.
+        let objects: BTreeSet<String> = plan.steps.iter().map(object).collect();
+        self.locks.begin(plan.id.0, &objects, plan.request.name())
+    }
+
+    /// What was answered leaves this console's hands.
+    fn answered(&mut self, app: &App, msg: &Msg) {
+        let Msg::Progress(progress) = msg else { return };
+        let activity = app.activities.iter().find(|a| a.id == progress.id);
+        let last = activity.map_or(0, |a| a.targets.len().saturating_sub(1));
+        let over = match &progress.stage {
+            Stage::Done { .. } => true,
+            Stage::Executed { step, outcome } => *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp),
+            _ => false,
+        };
+        if over {
+            self.locks.answered(progress.id.0);
+        }
     }
 
     fn end_logs(&mut self) {
@@ -120,6 +170,9 @@ impl Performer {
                 }
                 Effect::Theme(name) => self.theme = Some(name),
                 Effect::Copy(text) => self.copies.push(text),
+                Effect::Pager(of) => self.pager = Some(of),
+                Effect::Exec(ask) => self.exec = Some(*ask),
+                Effect::Mouse(on) => self.mouse = Some(on),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
                 Effect::LookAgain => self.link.look_again(),
@@ -148,7 +201,8 @@ impl Performer {
                 Effect::Plan(id, request) => self.link.plan(id, request),
                 Effect::Execute(confirmed) => {
                     let of_run = confirmed.run().map_or(Ok(()), |run| self.locks.check_run(&run.run));
-                    match of_run {
+                    let held = of_run.and_then(|()| self.hold(&confirmed));
+                    match held {
                         Ok(()) => self.link.execute(*confirmed),
                         Err(why) => self.tell(refused(&confirmed, why)),
                     }
@@ -239,13 +293,13 @@ fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
     let run = entry.runbook.as_ref()?.run.clone();
     let started = entry.data.get("started")?.as_str()?;
     let over = entry.data.get("over").and_then(serde_json::Value::as_bool);
-    let handed_over = entry.data.get("to").is_some();
+    let handed_over = entry.data.get("to").is_some() || entry.data.get("released").is_some();
     let key = crate::journal::replay::run_key(&run, started);
     Some((run, key, handed_over || over.unwrap_or_default()))
 }
 
 /// The end of a change that was not begun.
-fn refused(confirmed: &Confirmed, why: String) -> Msg {
+pub(super) fn refused(confirmed: &Confirmed, why: String) -> Msg {
     Msg::Progress(Progress {
         id: confirmed.plan().id,
         at: Timestamp::now(),

@@ -240,9 +240,10 @@ impl Run {
             | Event::PlanCancelled { .. }
             | Event::Confirmed { .. }
             | Event::Progress(_) => self.pipeline(event, now, effects),
-            Event::Approved { .. } | Event::ApprovalRefused { .. } | Event::ApprovalUnavailable { .. } => {
-                self.approval(event, now, effects);
-            }
+            Event::Approved { .. }
+            | Event::ApprovalRefused { .. }
+            | Event::ApprovalUnavailable { .. }
+            | Event::Alone { .. } => self.approval(event, now, effects),
             choice => self.choose(choice, now, effects),
         }
     }

@@ -2,7 +2,6 @@
 
 use super::engine::{Evidence, Message, Offer, ParamView, Phase, Run, Status, StepState, TextBlock};
 use super::format::Open;
-use super::value::duration_text;
 use jiff::Timestamp;
 
 /// A run at one time.
@@ -98,7 +97,7 @@ pub fn of(run: &Run, now: Timestamp) -> View {
         status: run.status().clone(),
         steps: steps.collect(),
         step: step_view(run),
-        waiting: waiting(run, now),
+        waiting: waiting(run),
         offers: run.offers(),
         undos: run.undos().len(),
         notice: run.notice().map(str::to_owned),
@@ -130,8 +129,7 @@ fn step_view(run: &Run) -> Option<StepView> {
     })
 }
 
-fn waiting(run: &Run, now: Timestamp) -> String {
-    let left = |until: Timestamp| duration_text(until.duration_since(now).as_secs().max(0));
+fn waiting(run: &Run) -> String {
     match run.phase() {
         Phase::Planning { .. } => "for the plan".to_owned(),
         Phase::Confirming { title, .. } => format!("for the confirmation of: {title}"),
@@ -139,8 +137,8 @@ fn waiting(run: &Run, now: Timestamp) -> String {
         Phase::Verifying { text, .. } if text.is_empty() => "for the verification".to_owned(),
         Phase::Verifying { text, .. } => text.clone(),
         Phase::Approving { .. } => "for a second person to agree".to_owned(),
-        Phase::Soaking { until, .. } => format!("it looks good; watched for another {}", left(*until)),
-        Phase::Waiting { deadline, missing, .. } => format!("{missing}; at most {} more", left(*deadline)),
+        Phase::Soaking { .. } => "a little: it looks good, and is watched that it stays so".to_owned(),
+        Phase::Waiting { missing, .. } => missing.clone(),
         Phase::Undecided => match run.states().get(run.current()) {
             Some(StepState::Unknown(why)) => format!("for facts, or your decision: {why}"),
             _ => "for your decision".to_owned(),

@@ -7,7 +7,7 @@ use crate::config::{Config, Inputs};
 use crate::headless::journal::{Chosen, moment};
 use crate::headless::{self, Answer};
 use crate::journal::report::Scope;
-use crate::journal::{self, Leaf};
+use crate::journal::{self, Leaf, RecordKind};
 use crate::runbook::library::{BUILT_IN, Library};
 
 /// The journal's files: those named, else all of the state folder in their order.
@@ -37,6 +37,12 @@ fn chosen(filter: &JournalFilter) -> Result<Chosen, String> {
         until: moment(&filter.until)?,
         incident: filter.incident.clone(),
         run: filter.run.clone(),
+        kinds: filter
+            .kind
+            .iter()
+            .map(|k| RecordKind::parse(k.trim()))
+            .collect::<Result<_, _>>()?,
+        user: filter.user.clone(),
     })
 }
 

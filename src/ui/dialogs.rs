@@ -3,8 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, approval, clear, frame, help, plan, put, select, text as draw};
-use crate::app::layers::{Does, Palette, Picker, Prompt, Question};
+use super::{Look, approval, clear, frame, help, plan, put, runbook, select, text as draw};
+use crate::app::layers::{Does, Palette, Picker, Prompt, PromptFor, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
 use crate::text;
@@ -21,11 +21,12 @@ pub fn float(
     buf: &mut Buffer,
 ) -> Option<Position> {
     match layer {
-        Layer::Plan(p) => plan::draw(app, look, p, body, buf),
+        Layer::Plan(p) => plan::draw(app, look, p, runbook::plan_frame(app, p, body), buf),
         Layer::Approval(a) => approval::draw(app, look, a, body, buf),
         Layer::Picker(p) => picker(look, p, body, buf),
         Layer::Palette(p) => palette(app, look, p, body, buf),
         Layer::Prompt(p) if p.is_line() => Some(line(app, look, p, footer, buf)),
+        Layer::Prompt(p) if runbook::has_note_line(app, p) => runbook::note_line(app, look, body, buf),
         Layer::Prompt(p) => Some(prompt(look, p, screen, buf)),
         Layer::Question(q) => Some(question(look, q, screen, buf)),
         Layer::Help(h) => {
@@ -222,8 +223,13 @@ fn line(app: &App, look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -
             look.style(role),
         );
     }
+    let completes = if p.purpose == PromptFor::Filter {
+        format!("{} completes  ", app.keys_for("text.complete"))
+    } else {
+        String::new()
+    };
     let hint = format!(
-        "{} keeps  {} clears",
+        "{completes}{} keeps  {} clears",
         app.keys_for("text.accept"),
         app.keys_for("text.cancel")
     );
@@ -372,7 +378,7 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::layers::{ObjectPrompt, PromptFor};
+    use crate::app::layers::ObjectPrompt;
     use crate::model::{Kind, ObjectRef};
 
     #[test]

@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, put, text as draw};
+use crate::action::temporary_state::Means;
 use crate::app::App;
 use crate::app::doc::Line;
 use crate::app::layers::{IncidentView, MessageView, Pick};
@@ -61,7 +62,10 @@ pub fn lines(app: &App, look: Look<'_>, view: &IncidentView) -> Vec<Line> {
         head(app, incident, &mut out);
         out.push(Line::default());
     } else if app.may_record().is_ok() && view.id.is_none() {
-        out.push(Line::new("g I opens one.", Role::TextMuted));
+        out.push(Line::new(
+            format!("{} opens one.", app.keys_for("incident.new")),
+            Role::TextMuted,
+        ));
         out.push(Line::default());
     }
     let open = app.temporary();
@@ -146,7 +150,11 @@ fn head(app: &App, incident: &Incident, out: &mut Vec<Line>) {
     let mut line = Line::pair("commander", text::clean(&command).into_owned());
     if let Some((to, by)) = &incident.offered {
         let words = if to == me {
-            format!("   {} asks you: m takes it", text::clean(by))
+            format!(
+                "   {} asks you: {} takes it",
+                text::clean(by),
+                app.keys_for("incident.take")
+            )
         } else {
             format!("   {} is asked, and has not accepted yet", text::clean(to))
         };
@@ -215,7 +223,6 @@ fn temporary(app: &App, look: Look<'_>, t: &Temporary, on: bool, out: &mut Vec<L
         ..0 => format!("by {} ({})", clock(t.until), short(-late)),
         _ => format!("late for {}", short(late)),
     };
-    let elsewhere = app.place().is_none_or(|p| p.context != t.target.context);
     let mut line = Line::new(
         if on {
             format!("{} ", look.symbols.pointer)
@@ -237,10 +244,15 @@ fn temporary(app: &App, look: Look<'_>, t: &Temporary, on: bool, out: &mut Vec<L
     if !t.certain {
         line = line.and("  no result on record: look whether it is so", Role::Warn);
     }
-    if elsewhere {
-        line = line.and(format!("  on {}", text::clean(&t.target.context)), Role::TextMuted);
-    }
     out.push(line);
+    let (words, means) = app.now_words(t);
+    let role = match means {
+        Means::Back => Role::Ok,
+        Means::Stands => Role::TextMuted,
+        Means::Other => Role::Warn,
+        Means::Unknown => Role::PromptHint,
+    };
+    out.push(Line::new("     ", role).and(text::clean(&words).into_owned(), role));
     if on && !t.reason.is_empty() {
         out.push(Line::new("     ", Role::TextMuted).and(format!("why: {}", text::clean(&t.reason)), Role::TextMuted));
     }
@@ -277,8 +289,10 @@ pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &
     let (hint, role) = match missing {
         0 => (
             format!(
-                "To {}. ctrl-y copies it; once you have sent it, ctrl-s puts that on record.",
-                text::clean(tell)
+                "To {}. {} copies it; once you have sent it, {} puts that on record.",
+                text::clean(tell),
+                app.keys_for("message.copy"),
+                app.keys_for("message.sent")
             ),
             Role::TextMuted,
         ),

@@ -13,11 +13,30 @@ use crate::app::{App, Asking};
 use crate::text;
 use crate::theme::Role;
 
-fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
+/// Where a plan stands on the screen.
+#[derive(Clone, Copy)]
+pub enum Frame {
+    /// A box in the middle of what is there, as large as it needs to be.
+    Floating(Rect),
+    /// Within the panel of the run that asked for it: exactly there.
+    Within(Rect),
+}
+
+impl Frame {
+    const fn is_within(self) -> bool {
+        matches!(self, Self::Within(_))
+    }
+}
+
+/// `tight`: where not all of it may be in sight at once, the checks come before the line to copy.
+fn body(plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
     let mut out = Vec::new();
+    let together = plan.request.members() > 1;
+    let mut last = Vec::new();
     for step in &plan.steps {
-        // One line of kubectl's stands for several steps: each of the others is one line here.
-        if step.same_as.is_empty() {
+        // One line of kubectl's stands for several steps: each of the others is one line here. Of many things each is
+        // one line, too, and the command lines are copied.
+        if step.same_as.is_empty() || together {
             let mut line = Line(vec![(format!("{} ", step.target), Role::Text)]);
             for change in &step.changes {
                 line = line
@@ -39,7 +58,14 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
                     .and(change.after.clone(), Role::DiffAdd),
             );
         }
-        out.push(Line::pair("same as", step.same_as.clone()));
+        let same_as = Line::pair("same as", step.same_as.clone());
+        let side = if tight { &mut last } else { &mut out };
+        side.push(same_as);
+    }
+    if let Some(first) = plan.steps.first().filter(|_| together) {
+        let more = plan.steps.len() - 1;
+        out.push(Line::pair("same as", first.same_as.clone()));
+        out.push(Line::pair("", format!("and {more} more like it (ctrl-y copies all)")));
     }
     // One label for all of its lines.
     for (label, lines) in [("impact", &plan.impact), ("last set", &plan.last_set)] {
@@ -90,6 +116,7 @@ fn body(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     if let Some(why) = &plan.no_op {
         out.push(Line::new(format!("nothing to do: {why}"), Role::Info));
     }
+    out.extend(last);
     out
 }
 
@@ -153,9 +180,26 @@ impl Layout {
     }
 }
 
-/// How many lines of the text do not fit at the bottom of `screen`.
-pub fn overflow(layer: &PlanLayer, screen: Rect) -> usize {
-    layout(super::measuring(), layer, screen).overflow()
+/// How many lines of the text do not fit.
+pub fn overflow(layer: &PlanLayer, frame: Frame) -> usize {
+    layout(super::measuring(), layer, frame).overflow()
+}
+
+/// Rows that it takes to show all of it at that width.
+pub fn height(layer: &PlanLayer, width: u16) -> u16 {
+    let all = layout(
+        super::measuring(),
+        layer,
+        Frame::Within(Rect::new(0, 0, width, u16::MAX)),
+    );
+    let form = all.area.height.saturating_sub(all.room);
+    (all.lines.len() as u16).saturating_add(form)
+}
+
+/// Title and all lines, laid out for `screen`: for a pager.
+pub fn page(layer: &PlanLayer, screen: Rect) -> (String, Vec<Line>) {
+    let layout = layout(super::measuring(), layer, Frame::Floating(screen));
+    (layout.title, layout.lines)
 }
 
 /// Where the plan stands with the second person that policy asks for.
@@ -194,8 +238,11 @@ fn second_person(look: Look<'_>, asking: &Asking, break_glass: bool, risk: Risk)
     Line::pair_role("2nd person", format!("{mark} {text}"), role)
 }
 
-fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
-    let width = screen.width.min(96);
+fn layout(look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
+    let width = match frame {
+        Frame::Floating(screen) => screen.width.min(96),
+        Frame::Within(area) => area.width,
+    };
     let (title, mut lines) = match &layer.state {
         PlanState::Planning => (
             format!("Planning: {}", layer.request.name()),
@@ -218,7 +265,11 @@ fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
             (format!("No plan: {}", layer.request.name()), lines)
         }
         PlanState::Ready(plan) => {
-            let mut lines = body(plan, look);
+            let mut lines = body(plan, look, frame.is_within());
+            if let Some(aside) = &layer.aside {
+                let warning = format!("{} {aside}", look.symbols.warning);
+                lines.insert(0, Line::new(warning, Role::Warn));
+            }
             if let Some(rule) = plan.second_person {
                 lines.push(second_person(look, &layer.asking, rule.break_glass, plan.risk));
             }
@@ -232,18 +283,28 @@ fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
     }
     let inner_width = usize::from(width.saturating_sub(4));
     let lines = draw::wrapped(&lines, inner_width, true);
-    let form = if layer.can_go() {
-        2 + u16::from(layer.wants_reason()) + u16::from(layer.wants_word()) + u16::from(layer.complaint.is_some())
-    } else {
-        2
+    let form = match (layer.can_go(), frame.is_within()) {
+        (true, within) => {
+            let blank = u16::from(!within);
+            let fields = u16::from(layer.wants_reason()) + u16::from(layer.wants_word());
+            1 + blank + fields + u16::from(layer.complaint.is_some())
+        }
+        (false, within) => 2 - u16::from(within),
     };
-    let height = (lines.len() as u16 + form + 2).min(screen.height);
-    let area = Rect::new(
-        screen.x + (screen.width - width) / 2,
-        screen.y + (screen.height - height) / 2,
-        width,
-        height,
-    );
+    let height = (lines.len() as u16).saturating_add(form + 2);
+    let area = match frame {
+        Frame::Floating(screen) => {
+            let height = height.min(screen.height);
+            Rect::new(
+                screen.x + (screen.width - width) / 2,
+                screen.y + (screen.height - height) / 2,
+                width,
+                height,
+            )
+        }
+        Frame::Within(area) => area,
+    };
+    let height = area.height;
     let room = height.saturating_sub(2 + form);
     Layout {
         title,
@@ -254,8 +315,9 @@ fn layout(look: Look<'_>, layer: &PlanLayer, screen: Rect) -> Layout {
 }
 
 /// The dialog. Returns where the hardware cursor belongs.
-pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mut Buffer) -> Option<Position> {
-    let layout = layout(look, layer, screen);
+pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mut Buffer) -> Option<Position> {
+    let within = place.is_within();
+    let layout = layout(look, layer, place);
     let overflow = layout.overflow();
     let Layout {
         title,
@@ -304,7 +366,7 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
         };
         put(buf, inner, 0, room - 1, &text, look.style(Role::Accent));
     }
-    let mut y = room + u16::from(room > 0);
+    let mut y = room + u16::from(room > 0 && !within);
     let mut cursor = None;
     if layer.can_go() {
         y = room;
@@ -343,9 +405,11 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, screen: Rect, buf: &mu
             );
             y += 1;
         }
-        y += 1;
+        y += u16::from(!within);
     }
-    let y = y.min(inner.height.saturating_sub(1));
+    // In a panel the buttons stand at its foot.
+    let foot = inner.height.saturating_sub(1);
+    let y = if within { foot } else { y.min(foot) };
     let go = match layer.plan() {
         Some(_) if layer.is_to_ask() => " Ask a second person ".to_owned(),
         Some(p) if layer.has_button() => format!(" {} ", text::clean(&p.verb)),

@@ -1,17 +1,20 @@
-//! The panel of a run: steps at the left, the current one at the right with its live evidence, the keys below it.
+//! The panel of a run: steps at the left, the current one at the right with its live evidence, the keys below it. The
+//! plan that a step asks for stands in it.
 
+mod head;
+mod planned;
 mod step;
+mod steps;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::plan::Frame;
 use super::{Look, frame, put, text as draw};
-use crate::app::doc::Line;
-use crate::app::layers::RunView;
+use crate::app::doc::{Line, Scroll};
+use crate::app::layers::{PlanLayer, Prompt, RunView};
 use crate::app::{App, RunEntry};
-use crate::runbook::duration_text;
-use crate::runbook::engine::{Status, StepState};
-use crate::runbook::view::{self, StepLine, View};
+use crate::runbook::view::{self, View};
 use crate::text;
 use crate::theme::Role;
 
@@ -19,23 +22,76 @@ fn entry<'a>(app: &'a App, v: &RunView) -> Option<&'a RunEntry> {
     app.runs.iter().find(|r| r.number == v.run)
 }
 
+/// The parts of the panel: two lines of head, what is below, and the line of the note.
+struct Areas {
+    title: Rect,
+    state: Rect,
+    below: Rect,
+    note: Rect,
+}
+
+fn areas(body: Rect) -> Areas {
+    let row = |y: u16, height: u16| Rect::new(body.x, body.y + y.min(body.height), body.width, height);
+    Areas {
+        title: row(0, 1),
+        state: row(1, 1),
+        below: row(2, body.height.saturating_sub(3)),
+        note: row(body.height.saturating_sub(1), 1),
+    }
+}
+
+fn left_width(below: Rect) -> u16 {
+    if below.width >= 110 { 38 } else { 29 }
+}
+
 fn split(body: Rect) -> (Rect, Rect) {
-    let left = if body.width >= 110 { 38 } else { 29 };
+    let below = areas(body).below;
+    let left = left_width(below);
     (
-        Rect::new(body.x, body.y + 1, left, body.height.saturating_sub(1)),
-        Rect::new(
-            body.x + left,
-            body.y + 1,
-            body.width - left,
-            body.height.saturating_sub(1),
-        ),
+        Rect::new(below.x, below.y, left, below.height),
+        Rect::new(below.x + left, below.y, below.width - left, below.height),
     )
+}
+
+/// What lies below the head while a plan stands there: on a small screen the plan takes the lines of state and note, too.
+fn planned_areas(plan: &PlanLayer, body: Rect) -> planned::Areas {
+    let parts = areas(body);
+    if body.width >= 110 {
+        return planned::areas(plan, left_width(parts.below), parts.below);
+    }
+    let below = Rect::new(body.x, body.y + 1, body.width, body.height.saturating_sub(1));
+    planned::areas(plan, 0, below)
+}
+
+/// Where a plan is drawn: in the panel of the run that asked for it, if that is what lies below it.
+pub fn plan_frame(app: &App, plan: &PlanLayer, body: Rect) -> Frame {
+    match planned::panel_of(app, plan) {
+        Some(_) => Frame::Within(planned_areas(plan, body).plan),
+        None => Frame::Floating(body),
+    }
+}
+
+/// Whether this prompt is the note of the panel below it, which has a line of its own.
+pub fn has_note_line(app: &App, prompt: &Prompt) -> bool {
+    head::is_writing(app).is_some_and(|p| p.purpose == prompt.purpose)
+}
+
+/// The line of the note, while it is written.
+pub fn note_line(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<Position> {
+    let run = app.layers.iter().rev().find_map(|l| match l {
+        crate::app::Layer::Runbook(v) => Some(v),
+        _ => None,
+    })?;
+    let view = view::of(&entry(app, run)?.run, app.now);
+    head::note(app, look, &view, areas(body).note, buf)
 }
 
 /// The step's text, and under it what can be done; each wrapped to its place.
 struct Parts {
     text: Vec<Line>,
     keys: Vec<Line>,
+    /// Of these, the lines that say what may be done; those before say what went wrong.
+    ways: usize,
     /// Rows for the text.
     room: u16,
 }
@@ -43,14 +99,29 @@ struct Parts {
 fn parts(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, v: &RunView, right: Rect) -> Parts {
     let width = usize::from(right.width.saturating_sub(4));
     let rows = right.height.saturating_sub(2);
-    let text = step::lines(look, entry, view, &app.activities, width);
-    let text = draw::wrapped(&text, width, true);
-    let mut keys = draw::wrapped(&step::keys(look, entry, view, v.choice, width), width, true);
+    let wrapped = |first| {
+        let text = step::lines(look, entry, view, &app.activities, width, first);
+        draw::wrapped(&text, width, true)
+    };
+    let mut keys = draw::wrapped(&step::keys(app, look, entry, view, v.choice, width), width, true);
     // However many ways there are, some of the text stays.
     keys.truncate(usize::from(rows.saturating_sub(3)));
-    let apart = u16::from(!keys.is_empty());
-    let room = rows.saturating_sub(keys.len() as u16 + apart);
-    Parts { text, keys, room }
+    let mut low = draw::wrapped(&step::trouble(look, view), width, true);
+    low.truncate(usize::from(rows.saturating_sub(2)).saturating_sub(keys.len()));
+    let ways = keys.len();
+    low.append(&mut keys);
+    let apart = u16::from(!low.is_empty());
+    let room = rows.saturating_sub(low.len() as u16 + apart);
+    let mut text = wrapped(step::First::Text);
+    if text.len() > usize::from(room) {
+        text = wrapped(step::First::Seen);
+    }
+    Parts {
+        text,
+        keys: low,
+        ways,
+        room,
+    }
 }
 
 /// (lines on screen, lines in all, jump) of the step's text.
@@ -64,121 +135,58 @@ pub fn extent(app: &App, v: &RunView, body: Rect) -> (usize, usize, Option<usize
     (usize::from(parts.room), parts.text.len(), None)
 }
 
-/// The steps with the row that each begins at. Titles go over two lines where all steps still fit; where they do not,
-/// the list is cut around the current step.
-fn step_list(steps: &[StepLine], width: usize, rows: usize) -> Vec<(u16, &StepLine, Vec<String>)> {
-    let titles: Vec<Vec<String>> = steps
-        .iter()
-        .map(|s| {
-            let line = Line::plain(format!("{} {}", s.number, text::clean(&s.title)));
-            let lines = draw::wrapped(&[line], width, true);
-            lines.iter().map(Line::text).collect()
-        })
-        .collect();
-    let whole = titles.iter().map(Vec::len).sum::<usize>() <= rows;
-    let current = steps.iter().position(|s| s.current).unwrap_or(0);
-    let from = if whole || steps.len() <= rows {
-        0
-    } else {
-        current.saturating_sub(rows / 2).min(steps.len() - rows)
-    };
-    let mut y = 0;
-    let mut out = Vec::with_capacity(steps.len());
-    for (s, mut words) in steps.iter().zip(titles).skip(from) {
-        if !whole {
-            let line = format!("{} {}", s.number, text::clean(&s.title));
-            words = vec![text::truncate_end(&line, width).into_owned()];
-        }
-        if y + words.len() > rows {
-            break;
-        }
-        let height = words.len();
-        out.push((y as u16, s, words));
-        y += height;
-    }
-    out
+/// The current step's title and text, laid out for `body`: for a pager.
+pub fn page(app: &App, v: &RunView, body: Rect) -> Option<(String, Vec<Line>)> {
+    let entry = entry(app, v)?;
+    let view = view::of(&entry.run, app.now);
+    let step = view.step.as_ref().map(|s| format!(" · {} {}", s.number, s.title));
+    let title = format!("{}{}", view.title, step.unwrap_or_default());
+    let (_, right) = split(body);
+    Some((title, parts(app, super::measuring(), entry, &view, v, right).text))
 }
 
-fn header(look: Look<'_>, view: &View, body: Rect, buf: &mut Buffer) {
-    let mut x = put(buf, body, 1, 0, "RUNBOOK ", look.style(Role::Accent)) + 1;
-    x += put(buf, body, x, 0, &text::clean(&view.title), look.style(Role::TextStrong));
-    let dot = look.symbols.dot;
-    let age = match view.elapsed {
-        seconds if seconds < 60 => "just begun".to_owned(),
-        seconds => duration_text(seconds / 60 * 60),
-    };
-    let state = match &view.status {
-        Status::Active => String::new(),
-        Status::RollingBack => format!(" {dot} rolling back"),
-        Status::Completed => format!(" {dot} done"),
-        Status::RolledBack => format!(" {dot} rolled back"),
-        Status::Aborted(_) => format!(" {dot} ended"),
-        Status::HandedOver(_) => format!(" {dot} handed over"),
-    };
-    let subject = text::clean(&view.subject);
-    let subject = if subject.is_empty() {
-        String::new()
-    } else {
-        format!(" {dot} {subject}")
-    };
-    let tail = format!(" {dot} run {} {dot} {age}{state}", view.run);
-    let room = usize::from(body.width.saturating_sub(x + 1)).saturating_sub(text::width(&tail));
-    let rest = format!("{}{tail}", text::truncate_end(&subject, room));
-    put(buf, body, x, 0, &rest, look.style(Role::TextMuted));
+fn step_title(view: &View) -> String {
+    view.step.as_ref().map_or_else(
+        || "Done".to_owned(),
+        |s| format!("{} {}", s.number, text::clean(&s.title)),
+    )
 }
 
-fn steps(look: Look<'_>, view: &View, left: Rect, buf: &mut Buffer) {
-    let inner = frame(
-        buf,
-        left,
-        look.style(Role::Border),
-        &[("Steps".to_owned(), look.style(Role::Title))],
-    );
-    let room = usize::from(inner.height.saturating_sub(3));
-    for (y, s, words) in step_list(&view.steps, usize::from(inner.width.saturating_sub(4)), room) {
-        let (mark, role) = match &s.state {
-            StepState::Passed(_) => (look.symbols.ok, Role::Ok),
-            StepState::Failed(_) => (look.symbols.failed, Role::Error),
-            StepState::Skipped(_) => ("–", Role::TextMuted),
-            StepState::Unknown(_) => (look.symbols.unknown, Role::Warn),
-            StepState::Current => (look.symbols.pointer, Role::Accent),
-            StepState::Todo => (look.symbols.waiting, Role::TextMuted),
-        };
-        put(buf, inner, 1, y, mark, look.style(role));
-        let role = if s.current {
-            Role::TextStrong
-        } else if matches!(s.state, StepState::Todo | StepState::Skipped(_)) {
-            Role::TextMuted
-        } else {
-            Role::Text
-        };
-        for (i, words) in words.iter().enumerate() {
-            put(buf, inner, 3, y + i as u16, words, look.style(role));
+/// The step above its plan: all of it where there is room, else what was seen.
+fn above_plan(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, place: planned::Areas, buf: &mut Buffer) {
+    let draw_all = |buf: &mut Buffer, area: Rect, lines: &[Line]| {
+        for (y, line) in lines.iter().take(usize::from(area.height)).enumerate() {
+            draw::line(look, buf, area, y as u16, line, 0);
         }
-    }
-    let started = view.started.as_second().rem_euclid(86_400);
-    let low = inner.height.saturating_sub(2);
-    let begun = format!(
-        "started  {:02}:{:02}Z  {}",
-        started / 3600,
-        started % 3600 / 60,
-        text::clean(&view.operator)
-    );
-    let width = usize::from(inner.width.saturating_sub(2));
-    put(
-        buf,
-        inner,
-        1,
-        low,
-        &text::truncate_end(&begun, width),
-        look.style(Role::TextMuted),
-    );
-    let undo = match view.undos {
-        0 => "undo     nothing changed".to_owned(),
-        1 => "undo     1 step reversible".to_owned(),
-        n => format!("undo     {n} steps reversible"),
     };
-    put(buf, inner, 1, low + 1, &undo, look.style(Role::TextMuted));
+    let Some(left) = place.steps else {
+        let area = Rect::new(
+            place.step.x + 1,
+            place.step.y,
+            place.step.width.saturating_sub(2),
+            place.step.height,
+        );
+        let width = usize::from(area.width);
+        let mut lines = vec![steps::line(look, view, width)];
+        lines.extend(step::seen_packed(look, view, width));
+        draw_all(buf, area, &lines);
+        return;
+    };
+    steps::draw(look, view, left, buf);
+    let border = look.style(Role::Border);
+    let inner = frame(buf, place.step, border, &[(step_title(view), look.style(Role::Title))]);
+    let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
+    let width = usize::from(inner.width);
+    let whole = draw::wrapped(
+        &step::lines(look, entry, view, &app.activities, width, step::First::Text),
+        width,
+        true,
+    );
+    if whole.len() <= usize::from(inner.height) {
+        draw_all(buf, inner, &whole);
+    } else {
+        draw_all(buf, inner, &draw::wrapped(&step::seen(look, view, width), width, true));
+    }
 }
 
 pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -187,18 +195,26 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
         return None;
     };
     let view = view::of(&entry.run, app.now);
-    header(look, &view, body, buf);
+    let places = areas(body);
+    head::title(app, look, &view, places.title, buf);
+    if let Some(plan) = planned::of(app, v) {
+        let place = planned_areas(plan, body);
+        if place.steps.is_some() {
+            head::state(app, look, entry, &view, places.state, buf);
+            head::note(app, look, &view, places.note, buf);
+        }
+        above_plan(app, look, entry, &view, place, buf);
+        return None;
+    }
+    head::state(app, look, entry, &view, places.state, buf);
+    head::note(app, look, &view, places.note, buf);
     let (left, right) = split(body);
-    steps(look, &view, left, buf);
-    let title = view.step.as_ref().map_or_else(
-        || "Done".to_owned(),
-        |s| format!("{} {}", s.number, text::clean(&s.title)),
-    );
+    steps::draw(look, &view, left, buf);
     let inner = frame(
         buf,
         right,
         look.style(Role::BorderFocus),
-        &[(title, look.style(Role::TitleFocus))],
+        &[(step_title(&view), look.style(Role::TitleFocus))],
     );
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
     let parts = parts(app, look, entry, &view, v, right);
@@ -219,9 +235,10 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
     }
     let low = inner.height.saturating_sub(parts.keys.len() as u16);
     let bottom = Rect::new(inner.x, inner.y + low, inner.width, parts.keys.len() as u16);
-    let still = crate::app::doc::Scroll::default();
+    let still = Scroll::default();
     draw::body(look, bottom, &parts.keys, &still, buf);
     // The cursor stands on the way that Enter takes.
-    let y = bottom.y + (v.choice as u16).min(bottom.height.saturating_sub(1));
+    let trouble = parts.keys.len().saturating_sub(parts.ways) as u16;
+    let y = bottom.y + (trouble + v.choice as u16).min(bottom.height.saturating_sub(1));
     Some(Position::new(inner.x, y.max(inner.y)))
 }

@@ -9,8 +9,7 @@ use quarterdeck::action::Undo;
 use quarterdeck::app::layers::PlanState;
 use quarterdeck::app::unattended::{Leave, Unattended};
 use quarterdeck::app::{Layer, Msg};
-use quarterdeck::cli::Options;
-use quarterdeck::config::{Config, File, Inputs};
+use quarterdeck::config::Config;
 use quarterdeck::journal::{Record, RecordKind};
 use quarterdeck::keys::{self, Chord};
 use quarterdeck::model::Key;
@@ -18,10 +17,11 @@ use quarterdeck::picture::{self, Paper};
 use quarterdeck::run::Desk;
 use quarterdeck::runbook::engine::{Phase, Run, Status};
 use quarterdeck::runbook::format::StepKind;
-use quarterdeck::runbook::library::BUILT_IN;
 use quarterdeck::runbook::request;
 use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::theme::{Depth, Glyphs, Theme};
+
+use crate::home;
 
 /// Longer than anything takes on a busy machine: what is not there by then never comes.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -52,8 +52,10 @@ impl Person {
     /// Sits down at a console.
     pub async fn sits(demo: &Demo) -> Self {
         let home = tempfile::tempdir().unwrap();
-        impatient(home.path());
-        let desk = Desk::open(Config::load(&inputs(demo, home.path()))).await.unwrap();
+        home::impatient(home.path());
+        let desk = Desk::open(Config::load(&home::inputs(demo, home.path())))
+            .await
+            .unwrap();
         let mut person = Self {
             desk,
             home,
@@ -487,51 +489,4 @@ fn names(intents: &[Record]) -> Vec<(&str, &str)> {
         .iter()
         .map(|r| (r.entry.what.as_str(), r.entry.target.as_ref().unwrap().name.as_str()))
         .collect()
-}
-
-fn inputs(demo: &Demo, home: &std::path::Path) -> Inputs {
-    let at_once =
-        "[signals]\npg_connections_for = \"1s\"\npg_dead_for = \"1s\"\nredis_memory_for = \"1s\"\napp_for = \"1s\"\n";
-    let config = std::fs::read_to_string(demo.config()).unwrap();
-    let env = [
-        ("HOME", home.to_str().unwrap()),
-        ("USER", "ops"),
-        ("PATH", "/usr/bin:/bin"),
-    ];
-    Inputs {
-        env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
-        system: None,
-        user: Some(File {
-            path: home.join("demo.toml"),
-            text: Ok(Some(format!("{at_once}{config}"))),
-        }),
-        options: Options::default(),
-    }
-}
-
-/// The built-in runbooks with less patience: a person's file of the same id replaces one. Changes are watched for 1 s
-/// instead of a minute, what must hold for minutes holds for 1 s.
-fn impatient(home: &std::path::Path) {
-    let folder = home.join(".config/quarterdeck/runbooks");
-    std::fs::create_dir_all(&folder).unwrap();
-    for (file, text) in BUILT_IN {
-        let mut book = String::new();
-        for line in text.lines() {
-            let line = match line {
-                l if l.starts_with("for = ") => "for = \"1s\"".to_owned(),
-                l if l.starts_with("every = ") => "every = \"1s\"".to_owned(),
-                l => l
-                    .replace("soak = \"30s\"", "soak = \"1s\"")
-                    .replace("soak = \"60s\"", "soak = \"1s\"")
-                    .replace("quiet_for >= seconds('2m')", "quiet_for >= 0")
-                    .replace("quiet_for >= seconds('5m')", "quiet_for >= 0")
-                    .replace("last_failed > 60", "last_failed > 20")
-                    .replace("last_failed > 120", "last_failed > 20")
-                    .replace("deadline = \"3m\"", "deadline = \"3s\""),
-            };
-            book.push_str(&line);
-            book.push('\n');
-        }
-        std::fs::write(folder.join(file), book).unwrap();
-    }
 }

@@ -33,6 +33,7 @@ pub use config_map::looks_secret;
 pub use job_template::names as job_templates;
 pub use resources::Resources;
 pub use secret::{Alphabet, NewValue};
+pub(super) use service::selector_words;
 
 /// What is asked of the object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

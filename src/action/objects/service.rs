@@ -163,6 +163,11 @@ fn ask(target: &ObjectRef, labels: &Labels, seen: &Labels) -> Request {
     }
 }
 
+/// The selector of a Service in the words of a plan.
+pub(in crate::action) fn selector_words(service: &Value) -> String {
+    words(&selector(service))
+}
+
 /// `app=web,version=green`
 fn words(labels: &Labels) -> String {
     let all: Vec<String> = labels.iter().map(|(k, v)| format!("{k}={v}")).collect();

@@ -165,10 +165,13 @@ fn press(app: &mut App) -> Vec<Effect> {
             let (id, run, reason) = (plan.id, plan.run, plan.reason.text().trim().to_owned());
             // It may have been begun since this plan was made.
             let plan = plan.plan().cloned();
-            if let Some(other) = plan.and_then(|plan| Some(app.at_work(&plan)?.title.clone())) {
+            if let Some(other) = plan.as_ref().and_then(|plan| Some(app.at_work(plan)?.title.clone())) {
                 return app.complain(format!(
                     "{other} is under way on the same object: wait for it, then plan again"
                 ));
+            }
+            if let Some(other) = plan.as_ref().and_then(|plan| app.others_at_work(plan)) {
+                return app.complain(format!("{other}: wait for it, then plan again"));
             }
             let Some(Layer::Plan(plan)) = app.layers.last_mut() else {
                 return Vec::new();

@@ -1,13 +1,10 @@
 //! Runbooks: opening them, and the keys of their panel.
 
-use super::{logs, objects};
 use crate::app::command::Command;
-use crate::app::layers::{
-    Choice, Detail, DiffAgainst, Picker, PickerFor, Prompt, PromptFor, Question, QuestionFor, RunView,
-};
-use crate::app::msg::{Effect, LogQuery, LogTarget};
+use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor, Question, QuestionFor, RunView};
+use crate::app::msg::Effect;
 use crate::app::{App, Layer, RunEntry};
-use crate::model::ObjectRef;
+use crate::keys::MUTATE;
 use crate::runbook::cel::Answer;
 use crate::runbook::engine::{Event, OfferKind, Status};
 use crate::runbook::format::Open;
@@ -110,6 +107,14 @@ pub(super) const TABLE: &[Command] = &[
         group: G,
         when: |app| offered(app, OfferKind::HandOver),
         run: hand_over,
+    },
+    Command {
+        id: "step.alone",
+        doc: "pass a step without the second person that it asks for, with a reason that goes on record",
+        short: "go alone",
+        group: MUTATE,
+        when: may_go_alone,
+        run: alone,
     },
     Command {
         id: "step.copy",
@@ -397,6 +402,24 @@ fn skip(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
+fn may_go_alone(app: &App) -> Result<(), String> {
+    app.may_mutate()?;
+    app.may_go_alone(entry(app).ok_or("no runbook is open")?)
+}
+
+fn alone(app: &mut App) -> Vec<Effect> {
+    let Some(run) = entry(app).map(|e| e.number) else {
+        return Vec::new();
+    };
+    app.layers.push(Layer::Prompt(Prompt::new(
+        PromptFor::StepAlone { run },
+        "Go on without a second person because",
+        "break glass: it goes on record as an override, for everybody to read",
+        "",
+    )));
+    Vec::new()
+}
+
 fn note(app: &mut App) -> Vec<Effect> {
     let Some(run) = entry(app).map(|e| e.number) else {
         return Vec::new();
@@ -428,48 +451,4 @@ fn abort(app: &mut App) -> Vec<Effect> {
     };
     app.layers.push(Layer::Question(question));
     Vec::new()
-}
-
-/// Opens a view that a run offers as evidence.
-pub(crate) fn open_evidence(
-    app: &mut App,
-    open: Open,
-    pod: Option<ObjectRef>,
-    workload: Option<ObjectRef>,
-) -> Vec<Effect> {
-    match open {
-        Open::History | Open::Difference => match workload {
-            Some(w) => {
-                let effects = objects::open_history(app, w);
-                if open == Open::Difference
-                    && let Some(Layer::History(h)) = app.layers.last_mut()
-                {
-                    h.against = DiffAgainst::Current;
-                }
-                effects
-            }
-            None => app.say("no workload is concerned"),
-        },
-        Open::Logs | Open::PreviousLogs => match pod {
-            Some(pod) => {
-                let query = LogQuery {
-                    target: LogTarget::Pod(pod.clone()),
-                    container: None,
-                    previous: open == Open::PreviousLogs,
-                    tail: 200,
-                };
-                logs::open(app, pod.to_string(), query)
-            }
-            None => app.say("there is no pod to read logs of"),
-        },
-        Open::Incident => app.run_command("incident.open"),
-        Open::Events | Open::Detail => match pod.filter(|_| open == Open::Events).or(workload) {
-            Some(object) => {
-                app.layers
-                    .push(Layer::Detail(Detail::new(object, open == Open::Events)));
-                Vec::new()
-            }
-            None => app.say("there is nothing to open"),
-        },
-    }
 }

@@ -7,10 +7,10 @@ use crate::app::{Asking, Effect, Layer, Msg, ToSpool};
 use crate::journal::RecordKind;
 use crate::journal::spool::{Answer, Ask, Me, News, Person, Seen};
 
-const KIM: u32 = 1001;
-const ADA: u32 = 1002;
+pub(super) const KIM: u32 = 1001;
+pub(super) const ADA: u32 = 1002;
 
-fn me(uid: u32, session: &str) -> Me {
+pub(super) fn me(uid: u32, session: &str) -> Me {
     Me {
         person: Person {
             uid,
@@ -22,14 +22,14 @@ fn me(uid: u32, session: &str) -> Me {
     }
 }
 
-fn news(me: Me) -> News {
+pub(super) fn news(me: Me) -> News {
     News {
         trouble: None,
         ..News::unusable(me, String::new())
     }
 }
 
-fn spool(effects: &[Effect]) -> Vec<&ToSpool> {
+pub(super) fn spool(effects: &[Effect]) -> Vec<&ToSpool> {
     effects
         .iter()
         .filter_map(|e| match e {
@@ -68,7 +68,7 @@ fn ask(hands: &mut Hands) -> Ask {
     }
 }
 
-fn answered(hands: &mut Hands, by: u32, ask: &Ask, approves: bool) -> Vec<Effect> {
+pub(super) fn answered(hands: &mut Hands, by: u32, ask: &Ask, approves: bool) -> Vec<Effect> {
     let answer = Answer {
         v: 1,
         ask: ask.id.clone(),
@@ -85,7 +85,7 @@ fn answered(hands: &mut Hands, by: u32, ask: &Ask, approves: bool) -> Vec<Effect
     hands.tell(Msg::Spool(Box::new(all)))
 }
 
-fn withdrawn(effects: &[Effect], ask: &Ask) -> bool {
+pub(super) fn withdrawn(effects: &[Effect], ask: &Ask) -> bool {
     spool(effects).contains(&&ToSpool::Withdraw(ask.id.clone()))
 }
 

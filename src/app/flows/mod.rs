@@ -1,15 +1,21 @@
 //! The console driven by its keys, on the recorded rows of a real cluster: a release that stalled, and a pod that crashes.
 
 mod approval;
+mod approve_step;
+mod finding;
 mod follow;
+mod follow_file;
 mod guards;
 mod incident;
 mod lists;
 mod objects;
+mod panel;
 mod places;
 mod plans;
 mod read_only;
+mod release;
 mod rollback;
+mod seat;
 mod sources;
 mod streams;
 mod unfinished;

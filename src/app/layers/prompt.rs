@@ -20,6 +20,10 @@ pub enum PromptFor {
         target: ObjectRef,
         seen: u32,
     },
+    /// One size for all of these; with the sizes that they have.
+    ReplicasOfAll {
+        targets: Vec<(ObjectRef, u32)>,
+    },
     HpaBounds {
         target: ObjectRef,
         min: u32,
@@ -51,6 +55,10 @@ pub enum PromptFor {
     Incident(super::IncidentAsk),
     /// Why a plan goes on without its second person.
     Alone,
+    /// Why a step of a run goes on without its second person.
+    StepAlone {
+        run: u64,
+    },
     SkipReason {
         run: u64,
     },

@@ -3,12 +3,12 @@
 
 use jiff::SignedDuration;
 
+use super::now::Now;
 use crate::app::App;
 use crate::app::msg::{Connection, Effect};
 use crate::journal::Temporary;
 use crate::journal::incident::Event;
 use crate::journal::temporary::{End, Event as Over};
-use crate::model::{FeedId, Freshness, Kind, Workload};
 use crate::signal::{Severity, Signal};
 
 /// More signals of one incident are not put on record: the strip has them.
@@ -26,10 +26,11 @@ impl App {
     /// Looked at with every judgement.
     pub(in crate::app) fn watch_for_record(&mut self) -> Vec<Effect> {
         let connected = matches!(self.connection, Connection::Connected { .. });
+        let mut effects = if connected { self.read_temporary() } else { Vec::new() };
         if self.may_record().is_err() || !connected || !self.recorded.read {
-            return Vec::new();
+            return effects;
         }
-        let mut effects = self.signals_for_record();
+        effects.extend(self.signals_for_record());
         effects.extend(self.restored_for_record());
         effects
     }
@@ -90,7 +91,7 @@ impl App {
             .open(now)
             .into_iter()
             .filter(|t| t.target.context == context && now.duration_since(t.since) > SEEN_WITHIN)
-            .filter(|t| self.live_state(t).is_some_and(|state| state == t.was))
+            .filter(|t| self.now_of(t) == Now::Is(t.was.clone()))
             .filter(|t| self.recorded.settled.get(&t.key) != Some(&t.since))
             .collect();
         over.into_iter()
@@ -103,31 +104,5 @@ impl App {
                 Effect::Record(Box::new(event.entry(&t, "")))
             })
             .collect()
-    }
-
-    /// The state of an entry's target now, in the ledger's words; `None` when it is not known for certain.
-    fn live_state(&self, t: &Temporary) -> Option<String> {
-        let fresh = |kind| matches!(self.world.feed(FeedId::Watch(kind)), Freshness::Fresh);
-        let workload = || -> Option<&Workload> {
-            let found = self.world.workloads().find(|w| {
-                w.kind.api() == t.target.kind
-                    && *w.meta.name == *t.target.name
-                    && *w.meta.namespace == *t.target.namespace
-            })?;
-            fresh(found.kind).then_some(&**found)
-        };
-        match t.family.as_str() {
-            "rollout" => Some(if workload()?.paused { "paused" } else { "running" }.to_owned()),
-            "size" => Some(workload()?.desired.to_string()),
-            "bounds" => {
-                let hpa = self
-                    .world
-                    .hpas
-                    .values()
-                    .find(|h| *h.meta.name == *t.target.name && *h.meta.namespace == *t.target.namespace)?;
-                fresh(Kind::Hpa).then(|| format!("{}–{}", hpa.min, hpa.max))
-            }
-            _ => None,
-        }
     }
 }

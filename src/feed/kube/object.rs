@@ -74,6 +74,14 @@ pub async fn view(cluster: &Cluster, object: &ObjectRef) -> Result<ObjectView, F
     })
 }
 
+/// One object as the server has it.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn raw(cluster: &Cluster, object: &ObjectRef) -> Result<Value, Fault> {
+    wire::json(cluster.reader(), &wire::object_path(object)).await
+}
+
 /// The events about one object, oldest first.
 ///
 /// # Errors

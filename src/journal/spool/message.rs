@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::journal::clean::clean_value;
+use crate::journal::recent::Deed;
 
 /// What a console may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Presence {
     pub following: Option<String>,
     pub seat: Option<Seat>,
     pub looks: Option<Looks>,
+    /// What its operator sent in the last minutes: nobody else does the same to the same object meanwhile.
+    #[serde(default)]
+    pub deeds: Vec<Deed>,
 }
 
 /// Which cluster, and what of it.

@@ -90,6 +90,7 @@ fn what_is_written_is_found_again_and_goes_when_the_console_closes() {
         following: None,
         seat: None,
         looks: None,
+        deeds: Vec::new(),
     };
     spool.show(&here).unwrap();
     spool.ask(&ask("5-a-1")).unwrap();

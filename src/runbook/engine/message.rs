@@ -63,6 +63,10 @@ pub enum Event {
         by: String,
         why: String,
     },
+    /// Policy lets the operator go on without the second person, for this reason.
+    Alone {
+        reason: String,
+    },
     /// Nobody can be asked; `solo`: nobody needs to be.
     ApprovalUnavailable {
         ask: AskId,

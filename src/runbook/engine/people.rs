@@ -29,7 +29,21 @@ impl Run {
         effects.push(Effect::AskApproval { ask, text, plan: None });
     }
 
+    /// Whether the current step is one that a person could pass without the second one, where policy says so.
+    pub fn may_be_alone(&self) -> bool {
+        let approves = matches!(self.step().map(|s| &s.kind), Some(StepKind::Approve { .. }));
+        let open = matches!(self.phase, Phase::Showing | Phase::Approving { .. } | Phase::Stopped);
+        approves && open && self.status == Status::Active
+    }
+
     pub(super) fn approval(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
+        if let Event::Alone { reason } = &event {
+            let reason = reason.trim();
+            if self.may_be_alone() && !reason.is_empty() {
+                self.agreed(format!("BREAK GLASS, alone: {reason}"), now, effects);
+            }
+            return;
+        }
         let Phase::Approving { ask: asked } = self.phase else {
             return;
         };

@@ -2,7 +2,7 @@
 
 use super::super::Look;
 use crate::app::doc::Line;
-use crate::app::{Activity, RunEntry};
+use crate::app::{Activity, App, RunEntry};
 use crate::runbook::cel::Answer;
 use crate::runbook::engine::{Evidence, Message, OfferKind, Phase, Status, StepState, TextBlock, Verdict};
 use crate::runbook::format::{Open, Style as Prose};
@@ -12,6 +12,8 @@ use crate::theme::Role;
 
 /// Lines of a command's output that stand in the panel.
 const OUTPUT: usize = 12;
+/// So much more the panel's second line says before what it waits for than the panel is wider than the step.
+const STATE_TAKES: usize = 28;
 
 fn spans(pieces: &[(String, Prose)]) -> Line {
     let role = |style: &Prose| match style {
@@ -72,12 +74,7 @@ fn evidence(look: Look<'_>, rows: &[Evidence], shows_condition: bool, width: usi
     );
     let below = labels + values + wants + 11 <= width;
     for e in rows {
-        let (mark, role) = match &e.verdict {
-            Verdict::Plain => (" ", Role::Text),
-            Verdict::Good => (look.symbols.ok, Role::Ok),
-            Verdict::Bad => (look.symbols.failed, Role::Error),
-            Verdict::Unknown(_) => (look.symbols.unknown, Role::Warn),
-        };
+        let (mark, role) = verdict(look, &e.verdict);
         let start = Line::new(format!("{mark} "), role);
         // The condition of a gate says itself what should be.
         if e.label == "holds" && !e.expected.is_empty() {
@@ -146,8 +143,22 @@ fn change(look: Look<'_>, entry: &RunEntry, activities: &[Activity], out: &mut V
     out.push(start.and(text::clean(&activity.line).into_owned(), role));
 }
 
+/// What comes first: the text, or, where not all of it can be in sight, what is seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    Text,
+    Seen,
+}
+
 /// What is read, seen and done: it scrolls where it does not fit.
-pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity], width: usize) -> Vec<Line> {
+pub fn lines(
+    look: Look<'_>,
+    entry: &RunEntry,
+    v: &View,
+    activities: &[Activity],
+    width: usize,
+    first: First,
+) -> Vec<Line> {
     let mut out = Vec::new();
     let Some(step) = &v.step else {
         out.push(ended(&v.status));
@@ -157,7 +168,9 @@ pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity]
         out.push(ended(&v.status));
         out.push(Line::default());
     }
-    prose(look, &step.prose, &mut out);
+    if first == First::Text {
+        prose(look, &step.prose, &mut out);
+    }
     // Where the file says in words what is wrong, the condition itself adds nothing.
     let shows_condition = !matches!(step.state, StepState::Failed(_));
     evidence(look, &step.evidence, shows_condition, width, &mut out);
@@ -165,12 +178,7 @@ pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity]
         message(m, &mut out);
     }
     params(look, step, &mut out);
-    if let Some(p) = &step.proposal {
-        out.push(
-            Line::new(format!("{} ", look.symbols.arrow), Role::Accent)
-                .and(text::clean(p).into_owned(), Role::TextStrong),
-        );
-    }
+    out.extend(step.proposal.as_ref().map(|p| proposal(look, p)));
     change(look, entry, activities, &mut out);
     let hidden = step.output.len().saturating_sub(OUTPUT);
     if hidden > 0 {
@@ -179,20 +187,13 @@ pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity]
     for line in step.output.iter().skip(hidden) {
         out.push(Line::new(format!("  {}", text::clean(line)), Role::Code));
     }
-    if let StepState::Failed(why) | StepState::Unknown(why) = &step.state {
-        out.push(Line::default());
-        let mark = match step.state {
-            StepState::Failed(_) => look.symbols.failed,
-            _ => look.symbols.unknown,
-        };
-        out.push(Line::new(format!("{mark} "), Role::Error).and(text::clean(why).into_owned(), Role::Error));
-    }
-    if !v.waiting.is_empty() && !matches!(step.state, StepState::Unknown(_)) {
-        out.push(Line::default());
+    // In the panel's second line it would be cut.
+    if !v.waiting.is_empty() && text::width(&v.waiting) > width.saturating_sub(STATE_TAKES) {
         out.push(Line::new("waits ", Role::Info).and(text::clean(&v.waiting).into_owned(), Role::Info));
     }
-    if let Some(notice) = &v.notice {
-        out.push(Line::new(text::clean(notice).into_owned(), Role::Warn));
+    if first == First::Seen {
+        out.push(Line::default());
+        prose(look, &step.prose, &mut out);
     }
     for n in &step.notes {
         out.push(Line::new("note  ", Role::TextMuted).and(text::clean(n).into_owned(), Role::Text));
@@ -201,6 +202,90 @@ pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity]
         out.pop();
     }
     out
+}
+
+/// What went wrong, and what the last key came to: it stays in sight however long the text is.
+pub fn trouble(look: Look<'_>, v: &View) -> Vec<Line> {
+    let mut out = Vec::new();
+    let Some(step) = &v.step else { return out };
+    if let StepState::Failed(why) | StepState::Unknown(why) = &step.state {
+        let mark = match step.state {
+            StepState::Failed(_) => look.symbols.failed,
+            _ => look.symbols.unknown,
+        };
+        out.push(Line::new(format!("{mark} "), Role::Error).and(text::clean(why).into_owned(), Role::Error));
+    }
+    if let Some(notice) = &v.notice {
+        out.push(Line::new(text::clean(notice).into_owned(), Role::Warn));
+    }
+    out
+}
+
+/// What was seen, and what the step acts with: above its plan.
+pub fn seen(look: Look<'_>, v: &View, width: usize) -> Vec<Line> {
+    let mut out = Vec::new();
+    if let Some(step) = &v.step {
+        evidence(look, &step.evidence, true, width, &mut out);
+        params(look, step, &mut out);
+        out.extend(step.proposal.as_ref().map(|p| proposal(look, p)));
+    }
+    out
+}
+
+/// The same as close together as it fits: `ready 4,812   oldest 11m   Pods [ 5 ]`.
+pub fn seen_packed(look: Look<'_>, v: &View, width: usize) -> Vec<Line> {
+    let Some(step) = &v.step else { return Vec::new() };
+    let mut pieces: Vec<(String, Role)> = Vec::new();
+    for e in step.evidence.iter().filter(|e| e.label != "holds") {
+        let (mark, role) = verdict(look, &e.verdict);
+        let wanted = match &e.expected {
+            want if want.is_empty() => String::new(),
+            want => format!(" want {}", text::clean(want)),
+        };
+        let words = format!("{mark}{} {}{wanted}", text::clean(&e.label), answer(&e.value));
+        pieces.push((words.trim().to_owned(), role));
+    }
+    for p in &step.params {
+        let name = p.name.trim_start_matches("out.");
+        pieces.push((
+            format!("{} [ {} ]", text::clean(name), answer(&p.value)),
+            Role::TextStrong,
+        ));
+    }
+    if pieces.is_empty() {
+        pieces.extend(
+            step.proposal
+                .as_ref()
+                .map(|p| (text::clean(p).into_owned(), Role::TextStrong)),
+        );
+    }
+    let mut lines: Vec<Line> = Vec::new();
+    for (words, role) in pieces {
+        let used = lines.last().map_or(usize::MAX, |l| text::width(&l.text()));
+        match lines.pop() {
+            Some(line) if used.saturating_add(3 + text::width(&words)) <= width => {
+                lines.push(line.and("   ", Role::Text).and(words, role));
+            }
+            last => {
+                lines.extend(last);
+                lines.push(Line::new(text::truncate_end(&words, width).into_owned(), role));
+            }
+        }
+    }
+    lines
+}
+
+fn proposal(look: Look<'_>, words: &str) -> Line {
+    Line::new(format!("{} ", look.symbols.arrow), Role::Accent).and(text::clean(words).into_owned(), Role::TextStrong)
+}
+
+fn verdict<'a>(look: Look<'a>, verdict: &Verdict) -> (&'a str, Role) {
+    match verdict {
+        Verdict::Plain => (" ", Role::Text),
+        Verdict::Good => (look.symbols.ok, Role::Ok),
+        Verdict::Bad => (look.symbols.failed, Role::Error),
+        Verdict::Unknown(_) => (look.symbols.unknown, Role::Warn),
+    }
 }
 
 fn ended(status: &Status) -> Line {
@@ -216,7 +301,7 @@ fn ended(status: &Status) -> Line {
 }
 
 /// The ways on and the keys: they stay in sight however long the text is.
-pub fn keys(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize, width: usize) -> Vec<Line> {
+pub fn keys(app: &App, look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize, width: usize) -> Vec<Line> {
     let mut out = Vec::new();
     for (i, (_, label)) in crate::app::ways(entry).iter().enumerate() {
         let (mark, key, role) = if i == chosen {
@@ -243,6 +328,9 @@ pub fn keys(look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize, width: us
         .iter()
         .filter_map(|o| Some((rank(o.kind), format!("{} {}", key(o.kind)?, o.label))))
         .collect();
+    if app.may_go_alone(entry).is_ok() {
+        others.push((7, "^b go on alone".to_owned()));
+    }
     others.sort();
     out.extend(packed(others.into_iter().map(|(_, text)| text), width));
     if let Some(step) = v.step.as_ref().filter(|_| !v.status.is_over()) {
