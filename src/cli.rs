@@ -44,12 +44,21 @@ pub struct Options {
     /// Theme, by name or file
     #[arg(long, global = true, value_name = "NAME")]
     pub theme: Option<String>,
+    /// Keymap, by name (default, vim, emacs, k9s) or file
+    #[arg(long, global = true, value_name = "NAME")]
+    pub keymap: Option<String>,
     /// Colours of the terminal
     #[arg(long, global = true, value_name = "DEPTH", value_parser = ["auto", "truecolor", "256", "16", "mono"])]
     pub color: Option<String>,
     /// Symbols that the terminal can draw
     #[arg(long, global = true, value_name = "SET", value_parser = ["auto", "unicode", "ascii"])]
     pub symbols: Option<String>,
+    /// Nothing moves by itself: for screen readers, and for slow links
+    #[arg(long, global = true)]
+    pub no_motion: bool,
+    /// Let the mouse choose and scroll; it never changes anything
+    #[arg(long, global = true)]
+    pub mouse: bool,
     /// How much the log file says
     #[arg(long, global = true, value_name = "LEVEL", value_parser = ["error", "warn", "info", "debug", "trace"])]
     pub log_level: Option<String>,
@@ -60,21 +69,25 @@ pub enum Command {
     /// Open the console on a demonstration platform with an incident in progress
     Demo(Demo),
     /// Print the pods; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Pods(Print),
+    Pods(PaneArgs),
     /// Print the rollouts; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Rollouts(Print),
+    Rollouts(PaneArgs),
     /// Print the signals; exit code 0 none, 1 some, 2 cannot tell
-    Signals(Print),
+    Signals(PaneArgs),
     /// Print the queues; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Queues(Print),
+    Queues(PaneArgs),
     /// Print what PostgreSQL is doing; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Queries(Print),
+    Queries(PaneArgs),
     /// Print the Redis servers; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Redis(Print),
+    Redis(PaneArgs),
     /// Print the certificates; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Certs(Print),
+    Certs(PaneArgs),
     /// Print alerts, objectives and HTTP checks; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Alerts(Print),
+    Alerts(PaneArgs),
+    /// Print the events of the cluster, a fact a line
+    Events(PlainArgs),
+    /// Print the nodes, CronJobs and Jobs, a fact a line
+    Nodes(PlainArgs),
     /// Print one page for a chat channel: incident, causes, what is unknown; exit code 0 fine, 1 something wrong, 2 cannot tell
     Status(StatusArgs),
     /// Write the deck as it stands once the sources have answered: text, ANSI, SVG or PNG
@@ -91,10 +104,10 @@ pub enum Command {
     Init(Init),
     /// Print what the configuration may say
     Config(ConfigArgs),
-    /// Print the keys of the keymap in use
-    Keys,
-    /// Print the themes
-    Themes,
+    /// Print the keys of the keymap in use; exit code 1 when a file of it is wrong
+    Keys(Keys),
+    /// Show the themes as they will look
+    Themes(ThemesArgs),
     /// Print what makes a shell complete the commands, flags, contexts and runbooks
     Completions {
         #[arg(value_enum)]
@@ -193,6 +206,9 @@ pub struct Demo {
     /// Without the incidents
     #[arg(long)]
     pub calm: bool,
+    /// With two more platforms beside it, to switch to
+    #[arg(long)]
+    pub fleet: bool,
     /// Pods besides those of the scenario
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub pods: u32,
@@ -361,6 +377,54 @@ pub struct Print {
     pub output: Output,
 }
 
+/// How a pane is printed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PaneArgs {
+    #[command(flatten)]
+    pub print: Print,
+    /// A fact a line, words first, no table: for screen readers
+    #[arg(long, conflicts_with = "output")]
+    pub plain: bool,
+    /// With --plain: all that is known of what is called so (NAME or NAMESPACE/NAME)
+    #[arg(value_name = "NAME", requires = "plain")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlainArgs {
+    /// The only form that there is
+    #[arg(long)]
+    pub plain: bool,
+    /// All that is known of what is called so (NAME or NAMESPACE/NAME)
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct ThemesArgs {
+    /// Only these
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct Keys {
+    /// Form of the answer
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: KeysForm,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum KeysForm {
+    /// A table for each screen, as Markdown
+    #[default]
+    Table,
+    /// One JSON document
+    Json,
+    /// A keymap file that inherits nothing
+    Toml,
+}
+
 #[derive(Debug, Clone, Default, Args)]
 pub struct Check {
     #[command(flatten)]
@@ -414,10 +478,16 @@ mod tests {
         assert!(cli.options.read_only);
         assert!(matches!(
             cli.command,
-            Some(Command::Pods(Print { output: Output::Json }))
+            Some(Command::Pods(PaneArgs {
+                print: Print { output: Output::Json },
+                plain: false,
+                name: None
+            }))
         ));
         let cli = Cli::parse_from(["qd", "-n", "a,b", "-n", "c"]);
         assert_eq!(cli.options.namespaces, ["a", "b", "c"]);
         assert!(Cli::try_parse_from(["qd", "-A", "-n", "a"]).is_err());
+        assert!(Cli::try_parse_from(["qd", "pods", "--plain", "web"]).is_ok());
+        assert!(Cli::try_parse_from(["qd", "pods", "web"]).is_err());
     }
 }

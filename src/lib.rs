@@ -33,7 +33,7 @@
 //! - [`keys`]: tries of chords for each context. Footer, popup, help, palette and the README's table follow from them.
 //! - [`theme`]: roles and how they look, from truecolour down to mono; the only room that names colours.
 //! - [`term`]: the terminal: its modes and their restoring, one write a frame, bytes in to keys out. [`picture`] draws
-//!   the same frames to SVG, for `screenshots/`.
+//!   the same frames to SVG, PNG and text: for `screenshots/` and `qd snapshot`.
 //! - [`config`]: defaults < system file < user file < environment < flags, and a policy that only tightens.
 //! - [`run`]: the loop, the only place that spawns tasks; [`start`] is what each subcommand does, [`cli`] what can be
 //!   asked, [`headless`] the answers without a screen, [`text`] ages, sizes and widths for all of them.

@@ -1,8 +1,11 @@
 //! The loop: what happens goes into [`App::update`], and what that asks for is performed. The only place that spawns
 //! tasks; drawing happens once after everything that was ready has been taken in.
 
+mod attached;
 mod cluster;
 mod desk;
+mod exec;
+mod fleet;
 mod locks;
 mod memory;
 mod performer;
@@ -16,7 +19,6 @@ pub(crate) mod sources;
 mod spool;
 mod taste;
 mod unattended;
-mod without_screen;
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -27,16 +29,17 @@ use tokio::sync::mpsc;
 use crate::app::{Access, App, Msg, Notice, Start};
 use crate::config::Loaded;
 use crate::feed::Inbox;
+use attached::Attached;
 use cluster::LinkEvent;
 pub use desk::Desk;
+use fleet::Fleet;
 use performer::Performer;
 use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use snapshot::{Shot, View, snapshot};
-pub use taste::keymap;
+pub use taste::{Keys, keymap, looks, theme_of as theme};
 pub use unattended::{Wish, unattended};
-pub use without_screen::{Next, without_screen};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -62,7 +65,11 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     // Before anything is switched on in the terminal: a signal must not end the process with it still on.
     let mut signals = screen::Signals::new()?;
     let (mut painter, theme_problems) = Painter::enter(&config)?;
-    let (keys, key_notices) = keymap(&config);
+    let Keys {
+        map: keys,
+        notices: key_notices,
+        ..
+    } = keymap(&config);
     let mut notices = in_one(loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect());
     notices.extend(in_one(theme_problems));
     notices.extend(in_one(key_notices));
@@ -102,7 +109,10 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
     app.recall(memory::recall(config.paths.journal().as_deref()));
+    app.seat.mouse = config.ui.mouse;
+    app.seat.exec = config.policy.exec();
     person().clone_into(&mut app.recorded.me);
+    app.taste = taste::taste(&config, painter.is_remote());
     app.recorded.service.clone_from(&config.incident.service);
     app.recorded.levels = config.incident.levels.clone();
     app.break_glass = config.policy.break_glass;
@@ -125,10 +135,13 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         app.update(Msg::Notice(notice), Timestamp::now());
     }
     performer.perform(&mut app, first).await;
+    let mut fleet = Fleet::new(&config, performer.sender.clone());
+    let mut attached: Option<Attached> = None;
     let mut last_data = tokio::time::Instant::now();
     // Something that a person did is not on the screen yet.
     let mut urgent = false;
     while !performer.quit {
+        fleet.follow(performer.link.open_platform());
         let now = Timestamp::now();
         let tick = app
             .next_tick()
@@ -147,12 +160,27 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                         let (w, h) = painter.resized();
                         effects = app.update(Msg::Resize(w, h), Timestamp::now());
                     }
-                    screen::Seen::Leave => effects = app.update(Msg::Terminate, Timestamp::now()),
+                    // Ctrl-C in the pager or the shell is theirs.
+                    screen::Seen::Interrupt if attached.is_some() => {}
+                    screen::Seen::Leave | screen::Seen::Interrupt => {
+                        effects = app.update(Msg::Terminate, Timestamp::now());
+                    }
+                    // What has the terminal was stopped with us, and goes on with us.
+                    screen::Seen::Stop if attached.is_some() => Painter::stop_beneath(),
                     screen::Seen::Stop => performer.suspend = true,
                     screen::Seen::Continue => performer.repaint = true,
                 }
             }
-            inputs = painter.input() => {
+            ended = attached::end_of(&mut attached) => {
+                painter.resume();
+                performer.repaint = true;
+                let (w, h) = painter.resized();
+                app.update(Msg::Resize(w, h), Timestamp::now());
+                if let Some(notice) = attached.take().and_then(|program| program.said_at_end(ended)) {
+                    effects = app.update(Msg::Notice(notice), Timestamp::now());
+                }
+            }
+            inputs = painter.input(&app), if attached.is_none() => {
                 match inputs {
                     Ok(inputs) => for msg in inputs {
                         urgent = true;
@@ -181,6 +209,25 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
         }
         performer.perform(&mut app, effects).await;
         performer.spool.show(&app);
+        if attached.is_none() {
+            match attached::lend(&mut painter, &mut performer, &app).await {
+                Some(Ok(program)) => attached = Some(program),
+                Some(Err(why)) => {
+                    painter.resume();
+                    performer.repaint = true;
+                    app.update(Msg::Notice(Notice::error(why)), Timestamp::now());
+                }
+                None => {}
+            }
+        }
+        if attached.is_some() {
+            // The terminal is another's: what is to be drawn is drawn once it is ours again.
+            performer.repaint = false;
+            continue;
+        }
+        if let Some(on) = performer.mouse.take() {
+            painter.mouse(on);
+        }
         if performer.login {
             performer.login = false;
             painter.suspend();
@@ -204,8 +251,13 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
                 );
             }
         }
-        if std::mem::take(&mut performer.bell) {
-            painter.bell();
+        if let Some(words) = performer.call.take() {
+            painter.call(&words);
+        }
+        if let Some(name) = performer.theme.take() {
+            for notice in painter.wear(&config, &name) {
+                app.update(Msg::Notice(notice), Timestamp::now());
+            }
         }
         app.dirty |= painter.restyled();
         if app.dirty && painter.may_draw(urgent) {
@@ -218,6 +270,10 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     }
     // Nobody takes what still comes: whoever sends it must not wait for us.
     drop(events);
+    if let Some(program) = attached {
+        program.end().await;
+        painter.resume();
+    }
     painter.leave();
     performer.spool.leave();
     settle(performer.link.in_flight(), &mut signals).await;

@@ -1,6 +1,6 @@
 //! What goes out to others without a console: the page for a chat channel and the pictures, of the whole demonstration
 //! platform; and what an installation brings along.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::string_slice)]
 
 mod qd_support;
 

@@ -54,13 +54,21 @@ fn replicas(servers: &Servers) -> u64 {
     web.value().pointer("/spec/replicas").and_then(Value::as_u64).unwrap()
 }
 
-/// Back to two pods, past the API: it is no request.
+/// Back to two pods, past the API: it is no request. Until its controllers are done, a dry run may meet a conflict.
 fn reset(servers: &Servers) {
     let store = servers.demo.store();
     let mut web = store.get(&DEPLOYMENTS, "cortex", "cortex-web").unwrap().value();
     web["spec"]["replicas"] = json!(2);
     store.put(&DEPLOYMENTS, web);
     servers.demo.server().faults().clear();
+    eventually("two pods again", || {
+        let web = store.get(&DEPLOYMENTS, "cortex", "cortex-web")?.value();
+        let status = |field: &str| web.pointer(&format!("/status/{field}")).and_then(Value::as_u64);
+        (status("replicas") == Some(2)
+            && status("readyReplicas") == Some(2)
+            && web.pointer("/metadata/generation") == web.pointer("/status/observedGeneration"))
+        .then_some(())
+    });
 }
 
 /// Requests so far that the server carried out. (A scale that met a clean conflict is refused, and goes again.)
@@ -273,8 +281,17 @@ fn a_console_that_is_killed_loses_nothing_and_repeats_nothing() {
         })
         .count();
     assert_eq!(all, said, "the server's list and the record agree one to one");
+    let (records, files) = (
+        end.readings.iter().map(|r| r.records.len()).sum::<usize>(),
+        end.readings.len(),
+    );
     println!(
-        "{kills} kills, {between} between intent and result, of which {happened_unseen} had happened; {all} changes"
+        "\nkill9: {kills} kills, {between} of them between intent and result, of which {happened_unseen} had happened\n\
+         kill9: server: {all} changes, {} requests in all\n\
+         kill9: journal: {} intents, {said} said to have happened, {records} records in {files} file(s), chains whole\n\
+         kill9: the server's list and the journal agree one to one",
+        servers.demo.server().requests().total(),
+        end.count(RecordKind::Intent),
     );
     assert!(
         between * 2 >= kills,

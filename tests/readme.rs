@@ -1,13 +1,17 @@
 //! The README says what the program does. `UPDATE_README=1` writes the parts that the program prints.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::{Args as _, CommandFactory as _};
-use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Print, ReportArgs};
-use quarterdeck::config::{Config, File, Inputs, Loaded};
+use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Output, PaneArgs, ReportArgs, SnapshotArgs, StatusArgs};
+use quarterdeck::config::{Config, File, Inputs, Loaded, reference};
+use quarterdeck::feed::kube::rights::Role;
+use quarterdeck::feed::postgres::Env;
+use quarterdeck::headless;
 use quarterdeck::keys::{CONTEXTS, Keymap, Vocabulary, hints};
+use quarterdeck::model::Scope;
 use quarterdeck::runbook::{format, lint};
 
 fn readme() -> String {
@@ -113,7 +117,12 @@ fn the_flags_are_those_of_the_program() {
         ("qd demo", Demo::augment_args(clap::Command::new("qd demo"))),
         (
             "qd pods, rollouts, signals, queues, queries, redis, certs, alerts",
-            Print::augment_args(clap::Command::new("qd pods")),
+            PaneArgs::augment_args(clap::Command::new("qd pods")),
+        ),
+        ("qd status", StatusArgs::augment_args(clap::Command::new("qd status"))),
+        (
+            "qd snapshot",
+            SnapshotArgs::augment_args(clap::Command::new("qd snapshot")),
         ),
         ("qd report", ReportArgs::augment_args(clap::Command::new("qd report"))),
         ("qd check", Check::augment_args(clap::Command::new("qd check"))),
@@ -128,49 +137,100 @@ fn the_flags_are_those_of_the_program() {
     equals("help", &format!("```text\n{}\n```", lines.join("\n").trim_end()));
 }
 
-#[test]
-fn the_table_of_configuration_keys_is_complete() {
-    let mut text = "| section | keys |\n|---|---|\n".to_owned();
-    let mut sections: Vec<String> = SECTIONS.map(str::to_owned).to_vec();
-    sections.splice(1..1, SOURCES.map(|l| format!("[[platform.{l}]]")));
-    for section in sections {
-        let under = if section.starts_with("[[platform.") {
-            format!("[[platform]]\nname = \"x\"\n{section}")
-        } else {
-            section.clone()
-        };
-        let keys: Vec<String> = keys(&under).iter().map(|k| format!("`{k}`")).collect();
-        let _ = writeln!(text, "| `{section}` | {} |", keys.join(", "));
-    }
-    equals("config-keys", &text);
+/// The keys of a section as its reader names them, without the sections below it.
+fn own_keys(section: &str) -> Vec<String> {
+    let under = if section.starts_with("[[platform.") {
+        format!("[[platform]]\nname = \"x\"\n{section}")
+    } else {
+        section.to_owned()
+    };
+    let below: &[&str] = match section {
+        "[[platform]]" => &SOURCES,
+        "[policy]" => &["freeze"],
+        "[incident]" => &["levels"],
+        _ => &[],
+    };
+    keys(&under)
+        .into_iter()
+        .filter(|k| !below.contains(&k.as_str()))
+        .collect()
 }
 
 #[test]
-fn the_defaults_are_the_defaults_and_every_key_stands_in_an_example() {
-    let loaded = load(&block("defaults"));
-    assert_eq!(loaded.problems, []);
-    let plain = Config::default();
-    assert_eq!((loaded.config.ui, loaded.config.signals), (plain.ui, plain.signals));
-    assert_eq!(loaded.config.log.level, plain.log.level);
-    assert_eq!(load(&block("example")).problems, []);
-
-    let text = block("defaults") + &block("example");
-    let sources: BTreeSet<&str> = SOURCES.into();
-    for section in SECTIONS {
-        let (_, rest) = text
-            .split_once(&format!("{section}\n"))
-            .or_else(|| text.split_once(&format!("{section} ")))
-            .unwrap();
-        let body = rest.split("\n[").next().unwrap();
-        for key in keys(section)
+fn the_reference_of_the_configuration_has_every_key_and_its_true_default() {
+    equals("config-reference", &reference::markdown());
+    let told = reference::sections();
+    let mut sections: Vec<String> = SECTIONS.map(str::to_owned).to_vec();
+    sections.extend(SOURCES.map(|s| format!("[[platform.{s}]]")));
+    for section in &sections {
+        let row = told
             .iter()
-            .filter(|k| !sources.contains(k.as_str()) && !["freeze", "levels"].contains(&k.as_str()))
-        {
-            assert!(
-                body.lines().any(|l| l.starts_with(&format!("{key} ="))),
-                "{section} {key}"
-            );
-        }
+            .find(|s| s.name == section)
+            .unwrap_or_else(|| panic!("{section}"));
+        let mut is: Vec<&str> = row.keys.iter().map(|k| k.name).collect();
+        let mut wanted = own_keys(section);
+        is.sort_unstable();
+        wanted.sort_unstable();
+        assert_eq!(is, wanted, "{section}: src/config/reference.txt");
+    }
+    assert_eq!(told.len(), sections.len());
+    // Written into a file, the defaults change nothing.
+    let plain = load("");
+    for section in told.iter().filter(|s| !s.name.starts_with("[[")) {
+        let lines: Vec<String> = section
+            .keys
+            .iter()
+            .filter(|k| !["none", "required"].contains(&k.default))
+            .map(|k| format!("{} = {}", k.name, k.default))
+            .collect();
+        let said = load(&format!("{}\n{}\n", section.name, lines.join("\n")));
+        assert_eq!(said.problems, [], "{}", section.name);
+        let (a, b) = (&said.config, &plain.config);
+        assert_eq!(
+            (&a.ui, &a.signals, &a.log, &a.incident),
+            (&b.ui, &b.signals, &b.log, &b.incident)
+        );
+        assert_eq!(a.spool, b.spool);
+        let (a, b) = (&a.policy, &b.policy);
+        let flags = |p: &quarterdeck::config::Policy| (p.is_read_only(), p.two_person, p.break_glass, p.run_steps);
+        assert_eq!(flags(a), flags(b));
+    }
+}
+
+#[test]
+fn the_example_loads() {
+    assert_eq!(load(&block("example")).problems, []);
+}
+
+#[test]
+fn the_role_is_what_check_prints_for_the_platform_of_the_example() {
+    let loaded = load(&block("sources"));
+    let platform = loaded.config.platform("eu").unwrap();
+    let scope = Scope::Namespaces(vec!["cortex".to_owned()]);
+    let nobody = Env {
+        vars: BTreeMap::default(),
+        home: None,
+        user: "kim".to_owned(),
+    };
+    let grants = headless::grants(platform, &scope, "cortex", Role::Observer, &nobody);
+    let text = grants.print(Output::Table).text;
+    equals("role", &format!("```text\n{}\n```", text.trim_end()));
+}
+
+#[test]
+fn every_file_that_is_named_is_there_and_every_picture_is_shown() {
+    let text = readme();
+    let named = text
+        .split(['`', '(', ')', ' ', '\n'])
+        .map(|w| w.trim_end_matches([',', '.', ':', ';', '/']));
+    let ours = ["src/", "tests/", "keymaps/", "themes/", "screenshots/", ".ci/"];
+    let missing: Vec<&str> = named
+        .filter(|w| ours.iter().any(|o| w.starts_with(o)) && !std::path::Path::new(w).exists())
+        .collect();
+    assert_eq!(missing, Vec::<&str>::new());
+    for file in std::fs::read_dir("screenshots").unwrap() {
+        let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(text.contains(&format!("](screenshots/{name})")), "{name} is not shown");
     }
 }
 

@@ -2,7 +2,15 @@
 //! keys and without a terminal.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
 
-#[path = "runbooks/good.rs"]
-mod good;
+#[path = "runbooks/capacity.rs"]
+mod capacity;
+#[path = "runbooks/paths.rs"]
+mod paths;
 #[path = "runbooks/person.rs"]
 mod person;
+#[path = "runbooks/releases.rs"]
+mod releases;
+#[path = "runbooks/sources.rs"]
+mod sources;
+#[path = "runbooks/world.rs"]
+mod world;

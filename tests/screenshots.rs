@@ -1,5 +1,5 @@
 //! The pictures under `screenshots/`, drawn by the program itself. `UPDATE=1 cargo test --test screenshots` draws them
-//! anew; without it the test fails when a picture is no longer true.
+//! anew; without it the test fails when a picture is no longer true. With `PICTURES=folder` each lies there as PNG, too.
 #![allow(clippy::unwrap_used, clippy::large_futures)]
 
 #[path = "stage/golden.rs"]
@@ -8,7 +8,7 @@ mod golden;
 mod stage;
 
 use golden::Goldens;
-use quarterdeck::picture::{Paper, draw, svg};
+use quarterdeck::picture::{Paper, draw, png, svg};
 use quarterdeck::theme::{Depth, Glyphs, Theme};
 use stage::{Setting, Stage};
 
@@ -38,6 +38,11 @@ impl Album {
             title: "qd",
         };
         let drawn = draw(&mut self.stage.app, paper);
+        // For whoever looks at them.
+        if let Some(folder) = std::env::var_os("PICTURES") {
+            let file = std::path::Path::new(&folder).join(format!("{name}.png"));
+            std::fs::write(file, png(&drawn, paper).unwrap()).unwrap();
+        }
         self.goldens
             .text(&format!("screenshots/{name}.svg"), &svg(&drawn, paper));
     }
@@ -57,8 +62,19 @@ async fn the_pictures_show_what_the_console_draws() {
     a.stage.resize(80, 24).await;
     a.shot("small");
     a.stage.resize(120, 40).await;
-    a.stage.keys("4 z").await;
-    a.shot("queries");
+    a.stage.keys("1 z").await;
+    a.shot("pods");
+    for (key, name) in [
+        ("2", "rollouts"),
+        ("4", "queries"),
+        ("5", "redis"),
+        ("6", "certificates"),
+        ("7", "events"),
+        ("9", "nodes"),
+    ] {
+        a.stage.keys(key).await;
+        a.shot(name);
+    }
     a.stage.keys("3 enter").await;
     a.shot("queue");
     a.stage.keys("esc 8").await;
@@ -83,6 +99,24 @@ async fn the_pictures_show_what_the_console_draws() {
     b.stage.keys("a").await;
     b.stage.hold(400).await;
     b.shot("observer");
+    let mut c = Album::open(wide).await;
+    c.stage.read_journal().await;
+    c.stage.keys("i down enter ctrl-u").await;
+    c.stage.write("Checkout is slow").await;
+    c.stage.keys("enter").await;
+    c.stage.hold(1000).await;
+    for (keys, words) in [
+        ("f down enter", "One order in five fails"),
+        ("d", "no deploy until it is over"),
+        ("t", "tell support"),
+        ("n", "the release of 13:56 is suspected"),
+    ] {
+        c.stage.keys(keys).await;
+        c.stage.write(words).await;
+        c.stage.keys("enter").await;
+    }
+    c.shot("incident");
     a.goldens.finish();
     b.goldens.finish();
+    c.goldens.finish();
 }

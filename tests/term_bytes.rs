@@ -6,6 +6,7 @@
 use proptest::prelude::*;
 use quarterdeck::term::Screen;
 use quarterdeck::term::screen::unsafe_to_show;
+use quarterdeck::term::screen::{CLIPBOARD_LIMIT, Through};
 use quarterdeck::theme::symbols::{UNICODE, ascii};
 use quarterdeck::theme::{Depth, Glyphs, Role, Theme};
 use ratatui::Terminal;
@@ -257,22 +258,24 @@ fn escape_sequences_and_bidi_marks_in_a_cell_become_a_dot() {
 #[test]
 fn clipboard_title_and_bell_are_one_write_each_and_carry_no_foreign_escape() {
     let mut screen = Screen::new(Wire::default(), Size::new(80, 24), Depth::True, Glyphs::Unicode);
-    screen.copy("kubectl", false).unwrap();
+    screen.copy("kubectl", Through::Nothing).unwrap();
     assert_eq!(screen.writer().bytes, b"\x1b]52;c;a3ViZWN0bA==\x07");
-    screen.copy("x", true).unwrap();
+    screen.copy("x", Through::Tmux).unwrap();
     assert!(
         screen
             .writer()
             .bytes
             .ends_with(b"\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\")
     );
+    screen.copy("x", Through::Screen).unwrap();
+    assert!(screen.writer().bytes.ends_with(b"\x1bP\x1b]52;c;eA==\x07\x1b\\"));
     screen.title("qd\x07\x1b]52;c;eA==\x07").unwrap();
     assert!(screen.writer().bytes.ends_with(b"\x1b]2;qd]52;c;eA==\x07"));
     screen.bell().unwrap();
-    assert_eq!(screen.writer().writes, 4);
+    assert_eq!(screen.writer().writes, 5);
     assert!(
         screen
-            .copy(&"x".repeat(74_001), false)
+            .copy(&"x".repeat(CLIPBOARD_LIMIT + 1), Through::Nothing)
             .unwrap_err()
             .to_string()
             .contains("copy less")

@@ -34,7 +34,10 @@ enum What {
     Canary,
     Selector,
     /// Of this container, these fields: `limit memory`.
-    Resources { container: String, fields: Vec<String> },
+    Resources {
+        container: String,
+        fields: Vec<String>,
+    },
 }
 
 impl StateAsk {
@@ -78,14 +81,17 @@ impl StateAsk {
                 number("/spec/maxReplicaCount", 100)
             ),
             What::Canary => {
-                let weight = object.pointer("/metadata/annotations").and_then(|a| a.get(CANARY_WEIGHT)?.as_str());
+                let weight = object
+                    .pointer("/metadata/annotations")
+                    .and_then(|a| a.get(CANARY_WEIGHT)?.as_str());
                 weight.unwrap_or("0").to_owned()
             }
             What::Selector => selector_words(object),
             What::Resources { container, fields } => {
                 let found = ["containers", "initContainers"].into_iter().find_map(|list| {
                     let all = object.pointer(&format!("/spec/template/spec/{list}"))?.as_array()?;
-                    all.iter().find(|c| c.get("name").and_then(Value::as_str) == Some(container))
+                    all.iter()
+                        .find(|c| c.get("name").and_then(Value::as_str) == Some(container))
                 });
                 let found = found.ok_or_else(|| format!("it has no container {container} any more"))?;
                 let value = |field: &String| {

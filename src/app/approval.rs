@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::bastion::ToSpool;
 use super::layers::{ApprovalLayer, PlanLayer};
 use super::msg::{Effect, Notice};
-use super::{App, Layer};
+use super::{App, Layer, Occasion};
 use crate::action::{Check, Plan, Second, Undo, WhyNot};
 use crate::journal::spool::{Answer, Approval, Ask, Me, News, Objection, Seat, Seen, judge};
 use crate::journal::{Entry, RecordKind};
@@ -238,8 +238,8 @@ impl App {
             }
         }
         for notice in notices {
+            effects.extend(self.call(Occasion::Asked, notice.text.clone()));
             self.toast(notice);
-            effects.push(Effect::Bell);
         }
         effects
     }

@@ -1,11 +1,11 @@
 //! Steps of a runbook that ask a second person to agree: the same way as for a plan, bound to the step's text.
 
-use super::{App, RunEntry};
 use super::approval::entry;
 use super::bastion::ToSpool;
 use super::msg::Effect;
-use crate::journal::{Entry, RecordKind, sha256};
+use super::{App, RunEntry};
 use crate::journal::spool::{ASK_LIFE, Ask, Seat, judge};
+use crate::journal::{Entry, RecordKind, sha256};
 use crate::runbook::engine::{AskId, Event, Phase};
 
 /// A step that waits for somebody.
@@ -77,7 +77,11 @@ impl App {
 
     /// Until when the step of that run waits for somebody.
     pub(super) fn step_asked_until(&self, run: u64) -> Option<jiff::Timestamp> {
-        self.bastion.steps.iter().find(|s| s.run == run).map(|s| s.question.expires)
+        self.bastion
+            .steps
+            .iter()
+            .find(|s| s.run == run)
+            .map(|s| s.question.expires)
     }
 
     /// Takes back what the steps of all runs ask: nobody waits for it any more.
@@ -114,7 +118,10 @@ impl App {
         let mut entry = Entry::new(RecordKind::Override, "approve");
         entry.runbook = self.run_ref(run);
         let title = entry_of.run.step().map(|s| s.title.clone()).unwrap_or_default();
-        entry.outcome = format!("BREAK GLASS: went on without a second person: {}: {title}", entry_of.run.book().title);
+        entry.outcome = format!(
+            "BREAK GLASS: went on without a second person: {}: {title}",
+            entry_of.run.book().title
+        );
         entry.approval = "alone".to_owned();
         reason.clone_into(&mut entry.reason);
         let mut effects = vec![Effect::Record(Box::new(entry))];

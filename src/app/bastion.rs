@@ -8,7 +8,7 @@ use super::approval_steps::StepAsked;
 use super::follow::Following;
 use super::follow_file::Recorded;
 use super::msg::{Effect, Notice};
-use super::{Access, App};
+use super::{Access, App, Occasion};
 use crate::journal::spool::{Ask, News, Presence, Role, Seen};
 use crate::text;
 
@@ -114,8 +114,9 @@ impl App {
             .collect();
         for (id, text) in fresh {
             self.bastion.told.insert(id);
-            self.toast(Notice::info(format!("{text}. g w shows the plan")));
-            effects.push(Effect::Bell);
+            let key = self.keys_for("company.open");
+            effects.extend(self.call(Occasion::Asked, text.clone()));
+            self.toast(Notice::info(format!("{text}. {key} shows the plan")));
         }
         self.questions_renewed();
         effects.extend(self.mirror());

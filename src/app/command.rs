@@ -26,12 +26,13 @@ impl Command {
         self.group == MUTATE
     }
 
-    pub const fn row(&self) -> CommandRow {
+    pub fn row(&self) -> CommandRow {
         CommandRow {
             id: self.id,
             doc: self.doc,
             short: self.short,
             group: self.group,
+            listed: super::layers::listed(self),
         }
     }
 }

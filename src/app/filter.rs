@@ -124,7 +124,11 @@ impl Filter {
     /// Whether every row that passes this passes `other`, for sure: words were added, or grew.
     pub fn is_narrower_than(&self, other: &Self) -> bool {
         let known = !self.volatile && !other.volatile;
-        known && other.terms.iter().all(|wide| self.terms.iter().any(|t| t.implies(wide)))
+        known
+            && other
+                .terms
+                .iter()
+                .all(|wide| self.terms.iter().any(|t| t.implies(wide)))
     }
 }
 
@@ -231,8 +235,10 @@ fn like(text: &str, pattern: &str) -> bool {
                 .and_then(|from| rest.get(from..))
                 .is_some_and(|end| end.eq_ignore_ascii_case(part));
         }
-        let found = (0..=rest.len().saturating_sub(part.len()))
-            .find(|at| rest.get(*at..at + part.len()).is_some_and(|t| t.eq_ignore_ascii_case(part)));
+        let found = (0..=rest.len().saturating_sub(part.len())).find(|at| {
+            rest.get(*at..at + part.len())
+                .is_some_and(|t| t.eq_ignore_ascii_case(part))
+        });
         match found.and_then(|at| rest.get(at + part.len()..)) {
             Some(after) => rest = after,
             None => return false,

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::{Prompt, PromptFor};
 use super::msg::Effect;
-use super::{App, Focus, Layer};
+use super::{App, Focus, ItemRef, Layer};
+use crate::action::{Outcome, Stage, Target};
 use crate::model::{Freshness, Uid};
 use crate::panes::{self, PANES, Pane, PaneId};
 
@@ -103,7 +104,9 @@ impl App {
         self.finding.recent.truncate(KEPT);
         self.finding.chosen = kept.columns;
         for pane in &PANES {
-            let Some(sort) = kept.sort.get(pane.context) else { continue };
+            let Some(sort) = kept.sort.get(pane.context) else {
+                continue;
+            };
             let columns = panes::all_columns(self, pane);
             let column = columns.iter().map(|c| c.id).find(|id| *id == sort.column);
             let column = column.or_else(|| sort.column.is_empty().then_some(""));
@@ -158,7 +161,9 @@ impl App {
     /// Puts an older filter into the line (`by` -1), or a newer one.
     pub(crate) fn recall_filter(&mut self, by: isize) {
         let count = self.finding.filters.len();
-        let Some(Layer::Prompt(prompt)) = self.layers.last_mut() else { return };
+        let Some(Layer::Prompt(prompt)) = self.layers.last_mut() else {
+            return;
+        };
         if prompt.purpose != PromptFor::Filter || count == 0 {
             return;
         }
@@ -182,9 +187,11 @@ impl App {
         };
         let text = field.text().to_owned();
         let from = text.rfind([' ', ',', '!']).map_or(0, |at| at + 1);
-        let Some((before, word)) = text.split_at_checked(from) else { return };
-        let in_selector = before.rsplit(' ').next().is_some_and(|w| w.contains(','))
-            || before.trim_end().ends_with("-l");
+        let Some((before, word)) = text.split_at_checked(from) else {
+            return;
+        };
+        let in_selector =
+            before.rsplit(' ').next().is_some_and(|w| w.contains(',')) || before.trim_end().ends_with("-l");
         let fields = panes::fields(self, pane);
         let labels = panes::label_keys(self, pane);
         let known = fields.iter().map(|f| (*f).to_owned()).filter(|_| !in_selector);
@@ -251,10 +258,12 @@ impl App {
         }
         match spot.layer.map(|l| *l) {
             Some(OpenedLayer::Object(object)) => {
-                self.layers.push(Layer::Detail(super::layers::Detail::new(object, false)));
+                self.layers
+                    .push(Layer::Detail(super::layers::Detail::new(object, false)));
             }
             Some(OpenedLayer::Item(item)) => {
-                self.layers.push(Layer::Item(super::layers::ItemView::new(spot.pane, item)));
+                self.layers
+                    .push(Layer::Item(super::layers::ItemView::new(spot.pane, item)));
             }
             None => {}
         }
@@ -279,6 +288,35 @@ impl App {
         self.refresh_pane();
     }
 
+    /// What was done to a marked row takes its mark away; what failed stays marked.
+    pub(crate) fn unmark_done(&mut self, activity: &super::Activity, stage: &Stage) {
+        let Stage::Executed {
+            step,
+            outcome: Outcome::Applied | Outcome::NoOp,
+        } = stage
+        else {
+            return;
+        };
+        let Some(target) = activity.targets.get(*step) else {
+            return;
+        };
+        for list in &mut self.lists {
+            list.unmark(|mark| match (target, &mark.item) {
+                (Target::Object(object), _) => mark.object.as_ref() == Some(object),
+                (Target::Thing(thing), Some(ItemRef::Session { source, pid, .. })) => {
+                    *source == thing.source.name && &*thing.kind == "session" && *thing.name == *pid.to_string()
+                }
+                (Target::Thing(thing), Some(ItemRef::Queue { source, queue })) => {
+                    *source == thing.source.name && &*thing.kind == "queue" && thing.name == *queue
+                }
+                (Target::Thing(thing), Some(ItemRef::Certificate { source, id })) => {
+                    *source == thing.source.name && &*thing.kind == "certificate" && thing.id == id.uid
+                }
+                _ => false,
+            });
+        }
+    }
+
     /// What was marked and is gone, as soon as that is sure: it is said, and it is not acted on.
     pub(crate) fn bury_marks(&mut self) {
         let mut gone = Vec::new();
@@ -286,7 +324,9 @@ impl App {
             if self.list(pane.id).marks.is_empty() || self.pane_feed(pane) != Freshness::Fresh {
                 continue;
             }
-            let Some(slot) = self.lists.get_mut(pane.id.index()) else { continue };
+            let Some(slot) = self.lists.get_mut(pane.id.index()) else {
+                continue;
+            };
             let world = &self.world;
             if pane.id == PaneId::Pods {
                 gone.extend(slot.bury(|_, mark| mark.object.as_ref().is_some_and(|o| world.pod(o).is_some())));
@@ -299,7 +339,10 @@ impl App {
             [] => {}
             [one] => drop(self.say(format!("{one} is gone, and its mark with it"))),
             [one, rest @ ..] => {
-                drop(self.say(format!("{one} and {} more are gone, and their marks with them", rest.len())));
+                drop(self.say(format!(
+                    "{one} and {} more are gone, and their marks with them",
+                    rest.len()
+                )));
             }
         }
     }

@@ -87,7 +87,9 @@ impl Recorded {
             _ => None,
         };
         let at = record.entry.data.get("at").and_then(serde_json::Value::as_u64);
-        run.number = at.and_then(|at| usize::try_from(at.checked_sub(1)?).ok()).or(run.number);
+        run.number = at
+            .and_then(|at| usize::try_from(at.checked_sub(1)?).ok())
+            .or(run.number);
         if let Some(subject) = record.entry.data.get("subject").and_then(serde_json::Value::as_str) {
             run.subject = text::clean(subject).into_owned();
         }

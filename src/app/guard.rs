@@ -73,7 +73,12 @@ impl App {
         let mut deeds: Vec<(String, Deed)> = Vec::new();
         for step in &plan.steps {
             let target = target(&plan.place, &step.target);
-            deeds.extend(self.recorded.recent.of(&target).map(|(who, d)| (who.to_owned(), d.clone())));
+            deeds.extend(
+                self.recorded
+                    .recent
+                    .of(&target)
+                    .map(|(who, d)| (who.to_owned(), d.clone())),
+            );
             for here in self.bastion.present().iter().filter(|p| !self.bastion.is_me(p)) {
                 let of = here.what().deeds.iter().filter(|d| d.is_of(&target));
                 deeds.extend(of.map(|d| (text::clean(&here.by().to_string()).into_owned(), d.clone())));
@@ -86,7 +91,8 @@ impl App {
     /// What this console sent in the last minutes, for the others.
     pub(super) fn own_deeds(&self) -> Vec<Deed> {
         let sent = |a: &&Activity| {
-            let none = matches!(&a.outcome, Some(o) if !matches!(o, Outcome::Applied | Outcome::NoOp | Outcome::Unknown(_)));
+            let none =
+                matches!(&a.outcome, Some(o) if !matches!(o, Outcome::Applied | Outcome::NoOp | Outcome::Unknown(_)));
             !none && self.now.duration_since(a.started) < recent::KEPT
         };
         let deeds = self.activities.iter().filter(sent).flat_map(|a| {
@@ -130,7 +136,10 @@ impl App {
         let own = self.activities.iter().filter(done);
         let own = own.filter(|a| a.request.name() == name && same_object(a, plan));
         let mut all: Vec<(jiff::Timestamp, String)> = own.map(|a| (a.started, String::new())).collect();
-        let others = self.others_deeds(plan).into_iter().filter(|(_, d)| d.answered && d.what == name);
+        let others = self
+            .others_deeds(plan)
+            .into_iter()
+            .filter(|(_, d)| d.answered && d.what == name);
         all.extend(others.map(|(who, d)| (d.at, format!(" by {who} at {}", d.at.strftime("%H:%M:%SZ")))));
         let (at, who) = all.into_iter().max_by_key(|(at, _)| *at)?;
         let ago = self.now.duration_since(at);
@@ -165,9 +174,12 @@ impl App {
         let all = self.recorded.incidents.newest();
         let grave = |i: &&crate::journal::Incident| ["P1", "P2"].contains(&i.level.name.as_str());
         let found = all.into_iter().filter(here).find(grave);
-        found
-            .map(|incident| incident.id.clone())
-            .ok_or("only in a P1 or P2 incident: i opens one".to_owned())
+        found.map(|incident| incident.id.clone()).ok_or_else(|| {
+            format!(
+                "only in a P1 or P2 incident: {} opens one",
+                self.keys_for("incident.open")
+            )
+        })
     }
 
     /// What the record says of an override.

@@ -49,9 +49,8 @@ impl App {
     /// Everything related to what the keys mean now, the nearest first.
     pub fn related(&self) -> Vec<Related> {
         let mut out = match (self.item_at_hand(), self.subject()) {
-            (Some(item), None) => self.of_item(item),
             (Some(ItemRef::Object(_)) | None, Some(object)) => self.of_object(&object),
-            (Some(item), Some(_)) => self.of_item(item),
+            (Some(item), _) => self.of_item(item),
             (None, None) => self.of_strip(),
         };
         out.truncate(MOST);
@@ -99,7 +98,11 @@ impl App {
             )),
             Kind::Job => {
                 out.push(related("logs", "of its pods", Jump::Logs(object.clone())));
-                out.push(related("pods", "of this job", Jump::Pods(format!("owner={}", object.name))));
+                out.push(related(
+                    "pods",
+                    "of this job",
+                    Jump::Pods(format!("owner={}", object.name)),
+                ));
                 let owner = world.jobs.get(&object.key()).and_then(|j| j.meta.owner.as_ref());
                 if let Some(cron) = owner.and_then(|o| world.cron_jobs.get(&beside(object, &o.name))) {
                     let to = cron.meta.object(Kind::CronJob);
@@ -172,14 +175,18 @@ impl App {
         }
         let me = w.meta.object(w.kind);
         for (source, set) in &world.sources.queues {
-            for queue in set.queues.iter() {
+            for queue in &set.queues {
                 let worked = world.worked_by(source, &queue.name);
                 if worked.and_then(|by| by.object.as_ref()) == Some(&me) {
                     let item = ItemRef::Queue {
                         source: source.clone(),
                         queue: queue.name.clone(),
                     };
-                    out.push(related("queue", queue.name.to_string(), Jump::Item(PaneId::Queues, item)));
+                    out.push(related(
+                        "queue",
+                        queue.name.to_string(),
+                        Jump::Item(PaneId::Queues, item),
+                    ));
                 }
             }
         }
@@ -260,7 +267,11 @@ impl App {
         let words = |row: &LockRow| {
             let query: String = row.query.as_deref().unwrap_or("").chars().take(60).collect();
             let user = row.user.as_deref().unwrap_or("?");
-            format!("{} {user}  {}", row.pid, query.split_whitespace().collect::<Vec<_>>().join(" "))
+            format!(
+                "{} {user}  {}",
+                row.pid,
+                query.split_whitespace().collect::<Vec<_>>().join(" ")
+            )
         };
         let own = rows().find(|r| r.pid == pid);
         for by in own.iter().flat_map(|r| &r.blocked_by) {
@@ -302,7 +313,11 @@ impl App {
         let Some(all) = self.world.sources.certificates.get(source) else {
             return;
         };
-        let Some(endpoint) = all.served.last().and_then(|s| s.iter().find(|e| &*e.address == address)) else {
+        let Some(endpoint) = all
+            .served
+            .last()
+            .and_then(|s| s.iter().find(|e| &*e.address == address))
+        else {
             return;
         };
         let secret = endpoint.secret.split_once('/');
@@ -413,7 +428,9 @@ impl App {
         let here = panes::pane(pane);
         let uid_in = |app: &Self, view: Option<&View>| {
             let rows = view.map_or_else(|| (here.rows)(app), |v| (v.rows)(app));
-            let found = rows.iter().find(|r| r.item().is_some_and(|i| same_thing(&i.what, &item)));
+            let found = rows
+                .iter()
+                .find(|r| r.item().is_some_and(|i| same_thing(&i.what, &item)));
             found.map(|r| r.uid().clone())
         };
         let now_shown = self.views.get(pane.index()).copied().unwrap_or(0);

@@ -173,20 +173,16 @@ impl List {
 
     /// Whether every row that the filter wants was wanted by the one before: words were added, or grew.
     fn narrows(&self) -> bool {
-        self.picked
-            .as_ref()
-            .is_some_and(|(before, wrong_only)| {
-                *wrong_only == self.wrong_only && self.compiled.is_narrower_than(before)
-            })
+        self.picked.as_ref().is_some_and(|(before, wrong_only)| {
+            *wrong_only == self.wrong_only && self.compiled.is_narrower_than(before)
+        })
     }
 
     /// Whether every row that the filter before wanted is wanted still: words were shortened, or taken away.
     fn widens(&self) -> bool {
-        self.picked
-            .as_ref()
-            .is_some_and(|(before, wrong_only)| {
-                *wrong_only == self.wrong_only && before.is_narrower_than(&self.compiled)
-            })
+        self.picked.as_ref().is_some_and(|(before, wrong_only)| {
+            *wrong_only == self.wrong_only && before.is_narrower_than(&self.compiled)
+        })
     }
 
     /// Picks the rows from the whole table. With `sure`, those that show are among the wanted and need no look.

@@ -7,13 +7,16 @@ pub mod activity;
 mod approval;
 mod approval_steps;
 pub mod bastion;
+pub mod charts;
 pub mod command;
 mod commands;
 pub mod doc;
 mod entries;
+mod equivalent;
 pub mod field;
 pub mod filter;
 pub mod finding;
+pub mod fleet;
 #[cfg(test)]
 mod flows;
 pub mod follow;
@@ -25,14 +28,18 @@ pub mod layers;
 mod list;
 pub mod live;
 pub mod msg;
+pub mod observed;
 mod params;
 mod place;
+pub mod pointer;
 mod recorded;
 mod release;
 mod row;
 pub mod runs;
+pub mod seat;
 pub mod strip;
 mod subjects;
+pub mod taste;
 pub mod unattended;
 pub mod unfinished;
 mod update;
@@ -61,6 +68,7 @@ pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
 pub use strip::Strip;
+pub use taste::Occasion;
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,6 +135,9 @@ pub struct App {
     pub contexts: Option<Result<Vec<msg::ContextRow>, String>>,
     /// The other consoles of this machine.
     pub bastion: bastion::Bastion,
+    pub taste: taste::Taste,
+    /// What belongs to the person at this screen.
+    pub seat: seat::Seat,
     /// Whether policy lets one go on alone where a step asks for a second person.
     pub break_glass: bool,
     /// Where to go once what is being sent has its result.
@@ -190,6 +201,8 @@ impl App {
             finding: finding::Finding::default(),
             contexts: None,
             bastion: bastion::Bastion::default(),
+            taste: taste::Taste::default(),
+            seat: seat::Seat::default(),
             break_glass: false,
             departure: None,
             dirty: true,
@@ -286,6 +299,9 @@ impl App {
         }
         if let Some(why) = &self.journal_broken {
             return Err(format!("the journal cannot be written: {why}"));
+        }
+        if self.seat.frozen.is_some() {
+            return Err("the screen stands still: any key lets it go on".to_owned());
         }
         match &self.connection {
             Connection::Connected { .. } => Ok(()),
@@ -434,6 +450,11 @@ impl App {
         }
         next
     }
+}
+
+/// The minute of a moment, counted from 1970.
+fn minute(t: Timestamp) -> i64 {
+    t.as_second().div_euclid(60)
 }
 
 /// How long a prefix waits before the popup lists what may follow.

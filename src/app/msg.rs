@@ -22,8 +22,12 @@ pub enum Msg {
     /// Bracketed paste: never keys.
     Paste(String),
     Resize(u16, u16),
+    /// The mouse did something at a place of the screen.
+    Pointer(super::pointer::Gesture, super::pointer::Spot),
     /// The terminal won or lost the focus.
     Focus(bool),
+    /// The other platforms, as they are now.
+    Fleet(Vec<super::fleet::Sister>),
     /// Time passed; nothing else happened.
     Tick,
     World(Batch),
@@ -34,6 +38,11 @@ pub enum Msg {
         sources: Vec<SourceId>,
     },
     Contexts(Result<Vec<ContextRow>, String>),
+    /// The keymap's files were read again; none: something in them is wrong, and the map in force stays.
+    Keymap {
+        map: Option<Box<crate::keys::Keymap>>,
+        notices: Vec<Notice>,
+    },
     Planned(ActionId, Result<Box<Plan>, Refusal>),
     Progress(Progress),
     /// What became of the question to a second person: one of the run's approval events.
@@ -142,6 +151,8 @@ pub struct ContextRow {
     pub current: bool,
     /// A platform, with a kubeconfig and a context of its own; `name` is its.
     pub platform: bool,
+    /// How careful to be there, as far as the configuration says: `PROD`.
+    pub class: String,
 }
 
 /// What a layer asks to be read.
@@ -240,6 +251,26 @@ pub struct Wanted {
     pub queue: Option<(Str, Str)>,
 }
 
+/// What is read in the pager.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PagerOf {
+    /// What is open on top, as it is on the screen.
+    Screen,
+    Text {
+        title: String,
+        text: String,
+    },
+}
+
+/// A shell in a container, as it was asked for and answered with yes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecAsk {
+    /// Where it was asked for: nowhere else is it opened.
+    pub place: Place,
+    pub pod: ObjectRef,
+    pub container: String,
+}
+
 /// Something is asked for.
 #[derive(Clone, Debug)]
 pub enum Effect {
@@ -277,6 +308,12 @@ pub enum Effect {
     },
     /// To the terminal's clipboard.
     Copy(String),
+    /// Suspend the screen and read this in `$PAGER`.
+    Pager(PagerOf),
+    /// Suspend the screen for a shell in a container. On record before and after; never in a read-only console.
+    Exec(Box<ExecAsk>),
+    /// Ask the terminal to report the mouse, or to stop it.
+    Mouse(bool),
     /// To the journal: runs, notes, snoozes. It changes nothing on any server.
     Record(Box<Entry>),
     Spool(super::ToSpool),
@@ -284,9 +321,17 @@ pub enum Effect {
     Incident(String),
     /// Write the report to a file under the state folder, of an incident or of the last day, and say where.
     Report(Option<String>),
-    Bell,
     /// Keep this for the next session.
     Remember(Box<super::finding::Remembered>),
+    /// Call the person who looks elsewhere, in the way that the configuration says.
+    Call {
+        occasion: super::Occasion,
+        words: String,
+    },
+    /// Put this theme on.
+    Theme(String),
+    /// Read the keymap's files again.
+    LoadKeymap,
     /// Which of these sessions' consoles live?
     Alive(BTreeSet<String>),
     /// Take a run into this console's hands; `over`: even from a console that lives.

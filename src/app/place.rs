@@ -58,6 +58,8 @@ impl App {
         self.dirty = true;
         let mut effects = Vec::new();
         self.pending.clear();
+        self.seat.reading = None;
+        self.seat.pressed = None;
         for layer in std::mem::take(&mut self.layers) {
             match layer {
                 Layer::Activity(_) | Layer::Help(_) => self.layers.push(layer),
@@ -68,6 +70,8 @@ impl App {
         }
         if !same_cluster {
             effects.extend(self.release_runs(context));
+            // What was seen there is no history of what is seen here, and what is still being read there is nobody's.
+            self.seat.observed.forget();
         }
         self.world = World::default();
         self.judge.forget();

@@ -30,7 +30,9 @@ impl App {
             self.say(format!("switching to {to}"));
             return vec![effect];
         };
-        self.say(format!("{title} is being sent: {to} follows once its result is on record"));
+        self.say(format!(
+            "{title} is being sent: {to} follows once its result is on record"
+        ));
         self.departure = Some(Departure { effect, to });
         Vec::new()
     }
@@ -65,7 +67,9 @@ impl App {
         }
         if !live.is_empty() {
             let runs = if live.len() == 1 { "its run is" } else { "its runs are" };
-            self.say(format!("{runs} left open there: g u goes on with what was left, once you are back"));
+            self.say(format!(
+                "{runs} left open there: g u goes on with what was left, once you are back"
+            ));
         }
         effects.extend(self.steps_forgotten());
         self.runs.clear();

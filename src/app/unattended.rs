@@ -132,8 +132,14 @@ impl Unattended {
             (None, Some(text)) => crate::runbook::request::subject(&app.world, text).unwrap_or_default(),
             (None, None) => crate::runbook::facts::Subject::default(),
         };
+        let names: Vec<String> = params.keys().cloned().collect();
         let effects = app.start_run_with(book, subject, params);
         let run = app.runs.last().ok_or("it could not be started")?;
+        let set = run.run.parameters();
+        if let Some(wrong) = names.iter().find(|name| !set.iter().any(|p| p.name == **name && p.set)) {
+            let why = run.run.notice().unwrap_or("it does not fit").to_owned();
+            return Err(format!("{wrong}: {why}"));
+        }
         let unattended = Self {
             run: run.number,
             told: vec![StepState::Todo; run.run.states().len()],

@@ -1,11 +1,11 @@
 //! What each message does.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::command;
 use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
 use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
-use super::{App, Focus, Layer, Toast};
+use super::{App, Focus, Layer, Occasion, Toast, minute};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
 use crate::keys::{Chord, Key, Resolved};
@@ -17,15 +17,20 @@ const MOST_TOASTS: usize = 4;
 impl App {
     /// Takes one message at our time `now`.
     pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
-        let minute = |t: Timestamp| t.as_second().div_euclid(60);
         if minute(now) != minute(self.now) {
             self.dirty = true;
         }
         self.now = now;
         let mut effects = match msg {
+            // The press that lets the screen go on does nothing else.
+            Msg::Key(_) if self.thaw() => Vec::new(),
             Msg::Key(chord) => self.key(chord),
+            Msg::Paste(_) if self.seat.frozen.is_some() => Vec::new(),
             Msg::Paste(text) => self.paste(&text),
+            Msg::Pointer(gesture, spot) => self.pointer(gesture, spot),
+            Msg::Fleet(sisters) => self.fleet_changed(sisters),
             Msg::Resize(columns, rows) => {
+                self.thaw();
                 self.size = (columns, rows);
                 self.dirty = true;
                 vec![Effect::Repaint]
@@ -38,6 +43,7 @@ impl App {
             Msg::World(batch) => {
                 let feeds_changed = !batch.feeds.is_empty();
                 self.world.apply(batch);
+                self.observe();
                 self.refresh(false);
                 self.judge();
                 super::commands::fill_namespaces(self);
@@ -51,13 +57,14 @@ impl App {
                 super::commands::fill_contexts(self);
                 Vec::new()
             }
+            Msg::Keymap { map, notices } => self.keymap_read(map, notices),
             Msg::Planned(id, answer) => self.planned(id, answer),
             Msg::Progress(progress) => self.progress(&progress),
             Msg::Approval { run, event } => self.run_event(run, event),
-            Msg::Fetched(token, answer) => {
+            Msg::Fetched(token, answer) => self.was_read(token, &answer).unwrap_or_else(|| {
                 self.fetched(token, answer);
                 Vec::new()
-            }
+            }),
             Msg::Logs(token, batch) => {
                 for layer in &mut self.layers {
                     if let Layer::Logs(logs) = layer
@@ -101,7 +108,11 @@ impl App {
             }
         };
         if self.judged_at == Some(now) {
+            effects.extend(self.call_for_signals());
             effects.extend(self.watch_for_record());
+        }
+        if let Some(Effect::Copy(text)) = effects.iter().rev().find(|e| matches!(e, Effect::Copy(_))) {
+            self.seat.copied.clone_from(text);
         }
         effects.extend(self.tag());
         effects.extend(self.want());
@@ -110,6 +121,7 @@ impl App {
 
     /// A note in the corner; the same note twice is one.
     pub(crate) fn toast(&mut self, notice: Notice) {
+        self.keep_said(&notice);
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
         if self.toasts.len() > MOST_TOASTS {
@@ -132,15 +144,14 @@ impl App {
         let before = self.toasts.len();
         let now = self.now;
         self.toasts.retain(|t| t.until.is_none_or(|until| until > now));
-        self.dirty |= before != self.toasts.len();
-        if !self.pending.is_empty() || self.activities.iter().any(super::Activity::is_live) {
+        self.dirty |= before != self.toasts.len() || self.seat.frozen.is_some();
+        // What counts seconds is drawn anew each time; for who wants stillness, now and then.
+        let counts = !self.taste.still || now.as_second().rem_euclid(10) == 0;
+        if !self.pending.is_empty() || counts && self.activities.iter().any(super::Activity::is_live) {
             self.dirty = true;
         }
-        // States that time alone changes (a deadline, an age) are judged anew with the minute.
-        let stale = self
-            .refreshed
-            .1
-            .is_none_or(|t| now.duration_since(t) >= SignedDuration::from_secs(30));
+        // States that time alone changes are judged anew with the minute, not oftener: ages that moved on cost a frame.
+        let stale = self.refreshed.1.is_none_or(|t| minute(t) != minute(now));
         let mut effects = Vec::new();
         if stale {
             self.refresh(true);
@@ -191,6 +202,7 @@ impl App {
         };
         activity.take(progress);
         let activity = activity.clone();
+        self.unmark_done(&activity, &progress.stage);
         let mut effects = Vec::new();
         if let Some(run) = activity.run {
             effects.extend(self.run_progress(run, &activity, &progress.stage));
@@ -207,9 +219,7 @@ impl App {
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
-            if !self.terminal_focused {
-                effects.push(Effect::Bell);
-            }
+            effects.extend(self.call(Occasion::Finished, format!("{}: {}", activity.title, activity.line)));
         }
         effects
     }
@@ -274,6 +284,7 @@ impl App {
         let deaf = match self.layers.last() {
             Some(Layer::Plan(plan)) => !plan.listens(self.now),
             Some(Layer::Approval(layer)) => !layer.listens(self.now),
+            Some(Layer::Question(question)) => !question.listens(self.now),
             _ => false,
         };
         if deaf {
@@ -337,6 +348,7 @@ impl App {
                 let changed = picker.field.input(chord);
                 if changed {
                     picker.cursor = 0;
+                    return self.preview_theme();
                 }
             }
             Some(Layer::Approval(layer)) => layer.type_in(chord, now),

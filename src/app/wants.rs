@@ -31,6 +31,12 @@ impl App {
                         wanted.queue = Some((source.clone(), queue.clone()));
                     }
                 }
+                Layer::Chart(view) => wanted.sources.extend(match &view.of {
+                    ItemRef::Queue { .. } => Some(SourceKind::Queues),
+                    ItemRef::Redis { .. } => Some(SourceKind::Redis),
+                    ItemRef::HttpCheck { .. } => Some(SourceKind::Http),
+                    _ => None,
+                }),
                 Layer::Runbook(view) => {
                     wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);
                     if let Some(entry) = self.runs.iter().find(|r| r.number == view.run) {
@@ -42,6 +48,14 @@ impl App {
                 }
                 _ => {}
             }
+        }
+        // Nobody looks: what is polled is polled as for a pane that is shut, unless something is under way.
+        let busy =
+            self.runs.iter().any(super::RunEntry::is_live) || self.activities.iter().any(super::Activity::is_live);
+        if !self.terminal_focused && !busy {
+            wanted.sources.clear();
+            wanted.tables = false;
+            wanted.queue = None;
         }
         wanted
     }

@@ -104,7 +104,15 @@ impl Config {
         } else {
             &asked.namespaces
         };
-        if asked.all_namespaces || namespaces.iter().any(|n| n == "*") {
+        if asked.all_namespaces {
+            return Some(Scope::All);
+        }
+        Self::scope_of(namespaces)
+    }
+
+    /// The scope that names of namespaces mean; `None`: the context's own.
+    pub fn scope_of(namespaces: &[String]) -> Option<Scope> {
+        if namespaces.iter().any(|n| n == "*") {
             Some(Scope::All)
         } else if namespaces.is_empty() {
             None
@@ -246,6 +254,8 @@ impl Load {
             ("policy.two_person_from", policy.two_person_from.is_some()),
             ("policy.break_glass", policy.break_glass.is_some()),
             ("policy.run_steps", policy.run_steps.is_some()),
+            ("policy.max_bulk", policy.max_bulk.is_some()),
+            ("policy.exec", policy.exec.is_some()),
         ];
         for key in self.config.policy.tighten(layer, policy) {
             let by = self.config.origin(&format!("policy.{key}")).clone();
@@ -299,6 +309,7 @@ impl Load {
             old.namespaces = std::mem::take(&mut new.namespaces);
         }
         old.classify = old.classify.max(new.classify);
+        old.watched |= new.watched;
         old.take_sources(new);
         if lifted {
             let mark = match old.classify {
@@ -388,6 +399,7 @@ impl Load {
         let options = &inputs.options;
         for (flag, section, key, value) in [
             ("--theme", "ui", "theme", &options.theme),
+            ("--keymap", "ui", "keymap", &options.keymap),
             ("--color", "ui", "color", &options.color),
             ("--symbols", "ui", "symbols", &options.symbols),
             ("--log-level", "log", "level", &options.log_level),
@@ -395,6 +407,12 @@ impl Load {
             if let Some(value) = value {
                 self.set(&Layer::Flag(flag), section, key, value.as_str().into());
             }
+        }
+        if options.no_motion {
+            self.set(&Layer::Flag("--no-motion"), "ui", "motion", false.into());
+        }
+        if options.mouse {
+            self.set(&Layer::Flag("--mouse"), "ui", "mouse", true.into());
         }
         if options.read_only {
             let policy = PolicyIn {

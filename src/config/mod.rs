@@ -74,10 +74,31 @@ pub struct Ui {
     pub keymap: String,
     pub color: Color,
     pub symbols: Symbols,
-    /// Whether anything may move by itself (spinners).
+    /// Whether what counts seconds is drawn each second. Over SSH it is not, unless somebody says so.
     pub motion: bool,
     /// Whether the terminal reports the mouse.
     pub mouse: bool,
+    /// Whether the other platforms are looked at from afar; one that says `watched = true` is in any case.
+    pub fleet: bool,
+    /// Whether the terminal's title says what is wrong and where.
+    pub title: bool,
+    /// What rings the terminal's bell while the terminal does not have the focus.
+    pub bell: Bell,
+    /// With the bell, a notification (OSC 9) with the words. Terminals that do not know it pass it over.
+    pub notify: bool,
+}
+
+/// What rings the bell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bell {
+    Never,
+    /// What was begun has ended. Like `critical`, it also rings when somebody asks for a second person, or answers.
+    #[default]
+    Finished,
+    /// A new critical signal.
+    Critical,
+    Both,
 }
 
 impl Default for Ui {
@@ -89,6 +110,10 @@ impl Default for Ui {
             symbols: Symbols::Auto,
             motion: true,
             mouse: false,
+            title: false,
+            bell: Bell::Finished,
+            notify: false,
+            fleet: false,
         }
     }
 }

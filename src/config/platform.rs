@@ -107,6 +107,9 @@ pub struct Platform {
     pub namespaces: Vec<String>,
     #[serde(default)]
     pub classify: Option<Declared>,
+    /// Looked at from afar while another platform is open.
+    #[serde(default)]
+    pub watched: bool,
     #[serde(default)]
     pub postgres: Vec<PostgresSource>,
     #[serde(default)]

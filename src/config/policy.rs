@@ -60,6 +60,8 @@ pub(super) struct PolicyIn {
     pub two_person_from: Option<TwoPersonFrom>,
     pub break_glass: Option<bool>,
     pub run_steps: Option<bool>,
+    pub max_bulk: Option<u32>,
+    pub exec: Option<bool>,
     pub freeze: Vec<Freeze>,
 }
 
@@ -79,6 +81,11 @@ pub struct Policy {
     /// Runbooks may start local commands. Off unless a layer allows it, and off for good once a layer forbids it.
     pub run_steps: bool,
     run_steps_forbidden: bool,
+    /// So many things are acted on together at most; the least of all layers.
+    pub max_bulk: Option<u32>,
+    /// Shells in containers: outside production unless a layer forbids it, in production only where one allows it. Off
+    /// for good once a layer forbids it.
+    exec: Option<bool>,
     /// Freezes of all layers.
     pub freezes: Vec<Freeze>,
 }
@@ -92,6 +99,11 @@ impl Policy {
     pub fn two_person_from(&self) -> Option<TwoPersonFrom> {
         let riskiest = self.two_person.then_some(TwoPersonFrom::R3);
         [riskiest, self.two_person_from].into_iter().flatten().min()
+    }
+
+    /// Whether shells may be opened in containers; `None`: nobody said, which is outside production alone.
+    pub const fn exec(&self) -> Option<bool> {
+        self.exec
     }
 
     /// Forbids changes; the first reason stays.
@@ -141,6 +153,16 @@ impl Policy {
             Some(true) if self.run_steps_forbidden => lifted.push("run_steps"),
             Some(true) => self.run_steps = true,
             None => {}
+        }
+        match (with.max_bulk, self.max_bulk) {
+            (Some(new), Some(old)) if new > old => lifted.push("max_bulk"),
+            (Some(new), _) => self.max_bulk = Some(new),
+            (None, _) => {}
+        }
+        match (with.exec, self.exec) {
+            (Some(true), Some(false)) => lifted.push("exec"),
+            (Some(exec), _) => self.exec = Some(exec),
+            (None, _) => {}
         }
         self.freezes.extend(with.freeze);
         lifted

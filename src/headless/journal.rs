@@ -234,18 +234,47 @@ mod tests {
         let none = Chosen::default;
         assert_eq!(kept(none()), [1, 2, 3, 4]);
         let (run, incident) = (some("7f3a"), some("INC-1"));
-        assert_eq!(kept(Chosen { run: run.clone(), ..none() }), [1, 3]);
+        assert_eq!(
+            kept(Chosen {
+                run: run.clone(),
+                ..none()
+            }),
+            [1, 3]
+        );
         assert_eq!(kept(Chosen { incident, ..none() }), [2]);
         let user = some("m.rossi");
-        assert_eq!(kept(Chosen { user: user.clone(), ..none() }), [2, 3]);
-        assert_eq!(kept(Chosen { user: some("root"), ..none() }), [0u64; 0], "who sat there, not the account");
+        assert_eq!(
+            kept(Chosen {
+                user: user.clone(),
+                ..none()
+            }),
+            [2, 3]
+        );
+        assert_eq!(
+            kept(Chosen {
+                user: some("root"),
+                ..none()
+            }),
+            [0u64; 0],
+            "who sat there, not the account"
+        );
         let kinds = vec![RecordKind::Note, RecordKind::Result];
         assert_eq!(kept(Chosen { kinds, ..none() }), [2, 4]);
         let since = Some("2026-11-21T18:01:00Z".parse().unwrap());
         assert_eq!(kept(Chosen { since, ..none() }), [2, 3, 4]);
         let until = Some("2026-11-21T18:03:00Z".parse().unwrap());
         let kinds = vec![RecordKind::Run];
-        assert_eq!(kept(Chosen { since, until, run, user, kinds, incident: None }), [3]);
+        assert_eq!(
+            kept(Chosen {
+                since,
+                until,
+                run,
+                user,
+                kinds,
+                incident: None
+            }),
+            [3]
+        );
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod certs;
 mod check;
 pub mod export;
 pub mod journal;
+mod keys;
+pub mod plain;
 mod pods;
 mod queries;
 mod queues;
@@ -21,6 +23,7 @@ mod source_doubts;
 mod sources;
 pub mod status;
 mod table;
+pub mod themes;
 
 use std::process::ExitCode;
 
@@ -29,6 +32,7 @@ use crate::model::{Freshness, Kind, World};
 pub use alerts::alerts;
 pub use certs::certs;
 pub use check::{check, no_cluster};
+pub use keys::keys;
 pub use pods::pods;
 pub use queries::queries;
 pub use queues::queues;

@@ -144,11 +144,22 @@ mod tests {
         recent.take(&sent);
         let now = sent.ts + SignedDuration::from_secs(5);
         let target = target();
-        let one = |recent: &Recent| recent.of(&target).next().map(|(who, d)| (who.to_owned(), d.is_under_way(now)));
+        let one = |recent: &Recent| {
+            recent
+                .of(&target)
+                .next()
+                .map(|(who, d)| (who.to_owned(), d.is_under_way(now)))
+        };
         assert_eq!(one(&recent), Some(("m.rossi".to_owned(), true)));
         let late = sent.ts + ANSWERED_WITHIN;
-        assert!(!recent.of(&target).next().unwrap().1.is_under_way(late), "then nobody knows");
-        let elsewhere = Target { server: "other:6443".to_owned(), ..target.clone() };
+        assert!(
+            !recent.of(&target).next().unwrap().1.is_under_way(late),
+            "then nobody knows"
+        );
+        let elsewhere = Target {
+            server: "other:6443".to_owned(),
+            ..target.clone()
+        };
         assert_eq!(recent.of(&elsewhere).count(), 0);
 
         let mut refused = recent.clone();

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::{Chord, Keymap, Node, Resolved, Vocabulary, format_sequence, parse_sequence};
+use super::{Chord, Keymap, Node, Resolved, STACKS, Vocabulary, format_sequence};
 
 /// One hint of the footer: the keys and a word or two.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Section {
 /// The footer's hints in these contexts (innermost first), in the order of `wanted`, which is the order of importance.
 ///
 /// An item of `wanted` is a command (`list.open`), a family of commands on consecutive digits (`pane.*` → `1–6 pane`),
-/// or a prefix by its chord (`a…` → `a actions`). What has no key here is left out.
+/// or a prefix by its name (`Actions…` → `a actions`). What has no key here is left out.
 pub fn footer(
     keymap: &Keymap,
     vocabulary: Vocabulary<'_>,
@@ -64,17 +64,11 @@ pub fn footer(
     wanted
         .iter()
         .filter_map(|item| {
-            if let Some(prefix) = item.strip_suffix('…') {
-                let chords = parse_sequence(prefix).ok()?;
-                let (last, before) = chords.split_last()?;
-                let Resolved::Pending(name) = keymap.resolve(contexts, before, *last) else {
-                    return None;
-                };
-                let label = name.unwrap_or("more").to_lowercase();
+            if let Some(name) = item.strip_suffix('…') {
                 return Some(Hint {
                     id: None,
-                    keys: shown(&chords),
-                    label,
+                    keys: shown(&keymap.prefix(contexts, name)?),
+                    label: name.to_lowercase(),
                 });
             }
             if let Some(family) = item.strip_suffix('*') {
@@ -214,6 +208,30 @@ pub fn help(keymap: &Keymap, vocabulary: Vocabulary<'_>, contexts: &[&str]) -> V
     sections
 }
 
+/// The commands without a key anywhere: the palette's keys, and the name to type there.
+pub fn nameless(keymap: &Keymap, vocabulary: Vocabulary<'_>, palette: String) -> Option<Section> {
+    let bound: Vec<&str> = keymap
+        .contexts()
+        .flat_map(|context| keymap.bindings(context))
+        .map(|(_, id)| id)
+        .collect();
+    let rows: Vec<Row> = vocabulary
+        .commands
+        .iter()
+        .filter(|row| !bound.contains(&row.id))
+        .map(|row| Row {
+            keys: vec![format!("{palette} {}", row.id.replace(['.', '_'], " "))],
+            id: Some(row.id),
+            doc: row.doc.to_owned(),
+        })
+        .collect();
+    (!rows.is_empty()).then_some(Section {
+        context: "",
+        title: "By name",
+        rows,
+    })
+}
+
 /// The sequences that run each command in these contexts, the shortest first: the palette's key column.
 pub fn reverse(keymap: &Keymap, contexts: &[&str]) -> BTreeMap<&'static str, Vec<Vec<Chord>>> {
     let mut map: BTreeMap<&'static str, Vec<Vec<Chord>>> = BTreeMap::new();
@@ -236,29 +254,62 @@ pub fn reverse(keymap: &Keymap, contexts: &[&str]) -> BTreeMap<&'static str, Vec
     map
 }
 
-/// The README's key table, in Markdown.
+/// The keys that run a command here, for a sentence (`ctrl-y`, `g w`). A command that has none here is found in the
+/// screens that have it; one without any key is found by its name in the palette.
+pub fn words(keymap: &Keymap, contexts: &[&str], id: &str) -> String {
+    let first = |stack: &[&str]| {
+        stack
+            .iter()
+            .flat_map(|context| keymap.bindings(context))
+            .filter(|(_, bound)| *bound == id)
+            .map(|(sequence, _)| sequence)
+            .filter(|sequence| {
+                sequence.split_last().is_some_and(|(last, before)| {
+                    matches!(keymap.resolve(stack, before, *last), Resolved::Found(found) if found == id)
+                })
+            })
+            .min_by_key(|sequence| (sequence.len(), format_sequence(sequence).len()))
+    };
+    first(contexts)
+        .or_else(|| STACKS.iter().find_map(|stack| first(stack)))
+        .map_or_else(|| format!(": {}", id.replace(['.', '_'], " ")), |s| format_sequence(&s))
+}
+
+/// The table of keys, as the README has it: Markdown whose columns line up, so that it reads well as text, too.
 pub fn markdown(keymap: &Keymap, vocabulary: Vocabulary<'_>) -> String {
     let mut text = String::new();
     for context in vocabulary.contexts {
         for section in help(keymap, vocabulary, &[context.name]) {
-            let _ = writeln!(text, "\n**{}**\n\n| keys | what they do |\n|---|---|", section.title);
-            for row in section.rows {
-                let keys: Vec<String> = row
-                    .keys
-                    .iter()
-                    .map(|keys| format!("`{}`", keys.replace('|', "\\|")))
-                    .collect();
-                let _ = writeln!(text, "| {} | {} |", keys.join(" "), row.doc);
+            let rows: Vec<(String, String)> = section
+                .rows
+                .iter()
+                .map(|row| {
+                    let keys: Vec<String> = row.keys.iter().map(|keys| code(keys)).collect();
+                    (keys.join(" "), row.doc.clone())
+                })
+                .collect();
+            let widest = |of: fn(&(String, String)) -> &str| rows.iter().map(|r| of(r).width()).max().unwrap_or(0);
+            let (keys, docs) = (widest(|r| &r.0).max(4), widest(|r| &r.1).max(12));
+            let _ = writeln!(text, "\n**{}**\n", section.title);
+            let _ = writeln!(text, "| {:keys$} | {:docs$} |", "keys", "what they do");
+            let _ = writeln!(text, "|{:-<1$}|{:-<2$}|", "", keys + 2, docs + 2);
+            for (left, right) in rows {
+                let _ = writeln!(text, "| {left:keys$} | {right:docs$} |");
             }
         }
     }
     text
 }
 
+/// Keys as code in a cell of a Markdown table.
+fn code(keys: &str) -> String {
+    format!("`{}`", keys.replace('|', "\\|"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{CONTEXTS, CommandRow, Source};
+    use crate::keys::{CONTEXTS, CommandRow, Source, parse_sequence};
 
     const ROWS: &[CommandRow] = &[
         CommandRow {
@@ -266,48 +317,56 @@ mod tests {
             doc: "Next row",
             short: "down",
             group: "move",
+            listed: true,
         },
         CommandRow {
             id: "list.open",
             doc: "Open the row",
             short: "open",
             group: "view",
+            listed: true,
         },
         CommandRow {
             id: "pane.pods",
             doc: "Pods",
             short: "pods",
             group: "view",
+            listed: true,
         },
         CommandRow {
             id: "pane.certs",
             doc: "Certificates",
             short: "certs",
             group: "view",
+            listed: true,
         },
         CommandRow {
             id: "pod.logs",
             doc: "Logs of the pod",
             short: "logs",
             group: "view",
+            listed: true,
         },
         CommandRow {
             id: "action.scale",
             doc: "Scale",
             short: "scale",
             group: crate::keys::MUTATE,
+            listed: true,
         },
         CommandRow {
             id: "action.undo",
             doc: "Undo",
             short: "undo",
             group: crate::keys::MUTATE,
+            listed: true,
         },
         CommandRow {
             id: "app.help",
             doc: "This help",
             short: "help",
             group: "app",
+            listed: true,
         },
     ];
     const KEYS: &str = r#"
@@ -349,7 +408,7 @@ mod tests {
 
     #[test]
     fn the_footer_shows_the_keys_that_work_here_and_drops_the_help_last() {
-        let wanted = ["pane.*", "list.open", "a…", "action.undo", "app.help", "no.such"];
+        let wanted = ["pane.*", "list.open", "Actions…", "action.undo", "app.help", "no.such"];
         let hints = footer(&keymap(), vocabulary(), STACK, &wanted, false);
         let text = |hints: &[Hint]| {
             hints
@@ -397,6 +456,6 @@ mod tests {
             .map(|s| format_sequence(s))
             .collect();
         assert_eq!(open, ["enter"]);
-        assert!(markdown(&keymap(), vocabulary()).contains("| `j` `down` | Next row |"));
+        assert!(markdown(&keymap(), vocabulary()).contains("| `j` `down` | Next row"));
     }
 }

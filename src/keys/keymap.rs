@@ -103,6 +103,45 @@ impl Keymap {
         waits.map_or(Resolved::None, Resolved::Pending)
     }
 
+    /// The command at the end of these chords in one context.
+    pub(super) fn command(&self, context: &str, chords: &[Chord]) -> Option<&'static str> {
+        match self.contexts.get(context)?.walk(chords) {
+            Ok(Node::Command(id)) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Whether the context does anything with these chords by themselves: runs a command, or keeps them from doing so.
+    pub(super) fn knows(&self, context: &str, chords: &[Chord]) -> bool {
+        let node = self.contexts.get(context).map(|trie| trie.walk(chords));
+        matches!(node, Some(Ok(Node::Command(_)) | Err(true)))
+    }
+
+    /// The chords of the prefix of that name in these contexts, the shortest first.
+    pub fn prefix(&self, contexts: &[&str], name: &str) -> Option<Vec<Chord>> {
+        fn find(prefix: &Prefix, name: &str, path: &[Chord], out: &mut Vec<Vec<Chord>>) {
+            for (chord, node) in &prefix.keys {
+                if let Node::Prefix(inner) = node {
+                    let path: Vec<Chord> = path.iter().copied().chain([*chord]).collect();
+                    if inner.name.as_deref() == Some(name) {
+                        out.push(path.clone());
+                    }
+                    find(inner, name, &path, out);
+                }
+            }
+        }
+        let mut out = Vec::new();
+        for trie in contexts.iter().filter_map(|context| self.contexts.get(*context)) {
+            find(trie, name, &[], &mut out);
+        }
+        out.retain(|path| {
+            path.split_last()
+                .is_some_and(|(last, before)| matches!(self.resolve(contexts, before, *last), Resolved::Pending(_)))
+        });
+        out.into_iter()
+            .min_by_key(|path| (path.len(), *path.first().unwrap_or(&Chord::plain(super::Key::Esc))))
+    }
+
     /// Every sequence of one context, in the order of its keys: (chords, command id).
     pub fn bindings(&self, context: &str) -> Vec<(Vec<Chord>, &'static str)> {
         fn collect(prefix: &Prefix, path: &mut Vec<Chord>, out: &mut Vec<(Vec<Chord>, &'static str)>) {

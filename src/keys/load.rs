@@ -7,8 +7,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::nearest;
+use super::reach::{Bound, findings};
 use super::{
-    Chord, DEFAULT_KEYMAP, Keymap, MUTATE, Node, Prefix, Problem, Vocabulary, format_sequence, parse_sequence,
+    BUILT_IN, Chord, DEFAULT_KEYMAP, Keymap, MUTATE, Node, Prefix, Problem, Vocabulary, format_sequence, parse_sequence,
 };
 
 /// Longest sequence of chords.
@@ -27,27 +28,44 @@ pub struct Source<'a> {
 }
 
 impl Keymap {
-    /// The built-in keymap with `files` laid over it in their order (one that says `inherits = "none"` starts afresh).
-    /// Also returns warnings.
+    /// The built-in keymap with `files` laid over it in their order. One that says `inherits = "vim"` lies on that
+    /// keymap, whatever came before it; one that says `inherits = "none"` starts afresh. Also returns warnings.
     ///
     /// # Errors
     /// Every fault of every file. Nothing is half applied: the caller keeps the map it has.
     pub fn load(files: &[Source<'_>], vocabulary: Vocabulary<'_>) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
-        let built_in = Source {
-            name: "keymaps/default.toml",
-            text: DEFAULT_KEYMAP,
-        };
-        let layers: Vec<Source<'_>> = std::iter::once(built_in).chain(files.iter().copied()).collect();
-        Self::lay(&layers, vocabulary)
+        let mut layers = vec![DEFAULT];
+        let mut aside = Vec::new();
+        for file in files {
+            if let Some((name, span)) = inherits(file)
+                && let Some(below) = below(&name)
+            {
+                // What a file stands on is said once: by the configuration, or by the file.
+                if layers.len() > 1 && layers.iter().map(|l| l.text).ne(below.iter().map(|l| l.text)) {
+                    let last = layers.last().map_or("", |l| l.name);
+                    let message = format!("it lies on `{name}`, so {last} does not count");
+                    aside.push(Problem::at(file.name, file.text, &span, message));
+                }
+                layers = below;
+            }
+            layers.push(*file);
+        }
+        let (map, mut warnings) = Self::lay(&layers, vocabulary, true)?;
+        warnings.append(&mut aside);
+        Ok((map, warnings))
     }
 
     /// One file by itself, without the built-in keymap under it.
     #[cfg(test)]
     pub(super) fn load_only(file: &Source<'_>, vocabulary: Vocabulary<'_>) -> Result<Self, Vec<Problem>> {
-        Self::lay(&[*file], vocabulary).map(|(map, _)| map)
+        Self::lay(&[*file], vocabulary, false).map(|(map, _)| map)
     }
 
-    fn lay(layers: &[Source<'_>], vocabulary: Vocabulary<'_>) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+    fn lay(
+        layers: &[Source<'_>],
+        vocabulary: Vocabulary<'_>,
+        whole: bool,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let mut map = Self::default();
         let (mut problems, mut warnings) = (Vec::new(), Vec::new());
         for source in layers {
@@ -61,23 +79,76 @@ impl Keymap {
             if reader.read() {
                 map = Self::default();
             }
-            for ((context, chords), (value, _)) in reader.entries {
-                let trie: &mut Prefix = map.contexts.entry(context).or_default();
-                match value {
-                    Value::Node(node) => trie.insert(&chords, node),
-                    Value::Name(name) => trie.set_name(&chords, name),
+            let before = map.clone();
+            let mut bound = Vec::new();
+            for ((context, chords), (value, span)) in std::mem::take(&mut reader.entries) {
+                let trie: &mut Prefix = map.contexts.entry(context.clone()).or_default();
+                let node = match value {
+                    Value::Node(node) => node,
+                    Value::Name(name) => {
+                        trie.set_name(&chords, name);
+                        continue;
+                    }
+                };
+                let command = match node {
+                    Node::Command(id) => Some(id),
+                    _ => None,
+                };
+                trie.insert(&chords, node);
+                bound.push(Bound {
+                    context,
+                    chords,
+                    command,
+                    span,
+                });
+            }
+            for finding in findings(&before, &map, &bound, vocabulary)
+                .into_iter()
+                .filter(|_| whole)
+            {
+                let told = reader.at(&finding.span, finding.message);
+                if finding.error {
+                    reader.problems.push(told);
+                } else {
+                    reader.warnings.push(told);
                 }
             }
             problems.append(&mut reader.problems);
             warnings.append(&mut reader.warnings);
         }
         problems.sort();
+        problems.dedup();
         if problems.is_empty() {
             Ok((map, warnings))
         } else {
             Err(problems)
         }
     }
+}
+
+const DEFAULT: Source<'static> = Source {
+    name: "keymaps/default.toml",
+    text: DEFAULT_KEYMAP,
+};
+
+/// The built-in keymap of that name, with what it lies on; nothing for `none`.
+fn below(name: &str) -> Option<Vec<Source<'static>>> {
+    let layers: &[_] = match name {
+        "none" => &[],
+        "default" => &[DEFAULT],
+        name => {
+            let (known, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+            &[DEFAULT, Source { name: known, text }]
+        }
+    };
+    Some(layers.to_vec())
+}
+
+/// What a file says that it inherits, and where it says so.
+fn inherits(file: &Source<'_>) -> Option<(String, Range<usize>)> {
+    let (document, _) = DeTable::parse_recoverable(file.text);
+    let value = document.get_ref().get("inherits")?;
+    Some((value.get_ref().as_str()?.to_owned(), value.span()))
 }
 
 enum Value {
@@ -120,11 +191,11 @@ impl Reader<'_, '_> {
             let name = key.get_ref().as_ref();
             match value.get_ref() {
                 DeValue::String(parent) if name == "inherits" => match parent.as_ref() {
-                    "default" => {}
                     "none" => fresh = true,
+                    name if BUILT_IN.iter().any(|(known, _)| *known == name) => {}
                     other => self.wrong(
                         &value.span(),
-                        format!("no keymap `{other}` to inherit: expected \"default\" or \"none\""),
+                        format!("no keymap `{other}` to inherit: expected {} or none", names()),
                     ),
                 },
                 DeValue::Table(table) => {
@@ -256,6 +327,11 @@ impl Reader<'_, '_> {
     }
 }
 
+/// The names of the built-in keymaps.
+fn names() -> String {
+    BUILT_IN.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
 fn suggest(word: &str, names: &[&str]) -> String {
     match nearest(word, names.iter().copied()) {
         Some(name) => format!("perhaps `{name}`"),
@@ -282,6 +358,7 @@ mod tests {
                     doc: "",
                     short: "",
                     group,
+                    listed: id != "plan.cancel",
                 }
             })
             .collect();
@@ -346,7 +423,11 @@ mod tests {
         assert_eq!(press(&map, &pods, "x"), Resolved::Pending(None));
         assert_eq!(press(&map, &pods, "x y"), Resolved::Found("list.top"));
         assert_eq!(press(&map, &pods, "l"), Resolved::None);
-        let (map, _) = load("inherits = \"none\"\n[list]\nj = \"list.up\"").unwrap();
+        let (map, _) = load(
+            "inherits = \"none\"\n[list]\nj = \"list.up\"\n[plan]\nesc = \"plan.cancel\"\n\
+             [global]\n\":\" = \"app.palette\"\n\"?\" = \"app.help\"",
+        )
+        .unwrap();
         assert_eq!(press(&map, &pods, "j"), Resolved::Found("list.up"));
         assert_eq!(press(&map, &pods, "k"), Resolved::None);
     }
@@ -381,7 +462,20 @@ mod tests {
             ),
             ("j = \"list.up\"", "mine.toml:1:1: `j` stands outside a context"),
             ("[list]\nj = ", "mine.toml:2:"),
-            ("inherits = \"vim\"", "mine.toml:1:12: no keymap `vim` to inherit"),
+            ("inherits = \"vi\"", "mine.toml:1:12: no keymap `vi` to inherit"),
+            (
+                "[plan]\nesc = \"plan.next\"\n\"ctrl-c\" = false",
+                "mine.toml:3:1: `plan.cancel` has no key left",
+            ),
+            (
+                "[list]\nZ = \"list.up\"\n[global]\n\"Z Z\" = \"app.quit\"\n[strip]\nZ = \"strip.up\"\n[view]\nZ = false\n\
+                 [runbook]\nZ = false\n[incident]\nZ = false",
+                "mine.toml:4:1: `Z Z` can never be typed in [global]: [strip] takes it first",
+            ),
+            (
+                "[global]\n\":\" = false\n\"ctrl-p\" = false",
+                "mine.toml:2:1: `app.palette` has no key left",
+            ),
         ];
         for (text, expected) in cases {
             let problems = load(text).unwrap_err();

@@ -7,19 +7,20 @@
 //!
 //! Nothing here knows the application: the list of commands and contexts is an argument ([`Vocabulary`]).
 
+mod built_in;
 mod chord;
+mod file;
 pub mod hints;
 mod keymap;
 mod load;
 pub mod problem;
+mod reach;
 
+pub use built_in::{BUILT_IN, DEFAULT_KEYMAP, STACKS};
 pub use chord::{BadChord, Chord, Key, format_sequence, parse_sequence};
 pub use keymap::{Keymap, Node, Prefix, Resolved};
 pub use load::Source;
 pub use problem::Problem;
-
-/// The keymap that is built in: the text of `keymaps/default.toml`.
-pub const DEFAULT_KEYMAP: &str = include_str!("../../keymaps/default.toml");
 
 /// The group of commands that change something outside the console. No such command may be bound to one bare chord.
 pub const MUTATE: &str = "mutate";
@@ -35,6 +36,8 @@ pub struct CommandRow {
     pub short: &'static str,
     /// The heading in the help; [`MUTATE`] for commands that change something outside the console.
     pub group: &'static str,
+    /// The palette lists it, so that it can be reached without a key.
+    pub listed: bool,
 }
 
 /// A context of the keymap.
@@ -134,6 +137,11 @@ pub const CONTEXTS: &[ContextRow] = &[
     ContextRow {
         name: "history",
         title: "Revisions",
+        dialog: false,
+    },
+    ContextRow {
+        name: "chart",
+        title: "Values over time",
         dialog: false,
     },
     ContextRow {

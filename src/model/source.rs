@@ -80,6 +80,18 @@ impl Sources {
             Source::Http(s) => drop(self.http.insert(id.name, s)),
         }
     }
+
+    /// Whether something was read of it.
+    pub fn has(&self, id: &SourceId) -> bool {
+        match id.kind {
+            SourceKind::Postgres => self.postgres.contains_key(&id.name),
+            SourceKind::Redis => self.redis.contains_key(&id.name),
+            SourceKind::Queues => self.queues.contains_key(&id.name),
+            SourceKind::Prometheus => self.prometheus.contains_key(&id.name),
+            SourceKind::Certificates => self.certificates.contains_key(&id.name),
+            SourceKind::Http => self.http.contains_key(&id.name),
+        }
+    }
 }
 
 /// One view of a source: what was read last, when by our clock, and what has been in the way since.

@@ -5,6 +5,8 @@ mod journal;
 mod places;
 mod streams;
 
+pub(super) use places::class_of;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -85,6 +87,10 @@ fn class(config: &Config, place: &Place) -> Class {
 }
 
 impl Link {
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
     pub fn new(config: Config, target: Option<Target>, inbox: Inbox, sender: mpsc::Sender<Event>) -> Self {
         // The one place where the right to write is made.
         let grant = WriteGrant::at_start(config.policy.is_read_only()).map(Arc::new);

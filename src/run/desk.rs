@@ -51,7 +51,7 @@ impl Desk {
             now: Timestamp::now(),
             size: (80, 24),
             access,
-            keys: keymap(&config).0,
+            keys: keymap(&config).map,
             thresholds: config.signals.clone(),
             books: runbooks(&config).0,
             sources: platform.map(crate::config::Platform::sources).unwrap_or_default(),
@@ -128,7 +128,11 @@ impl Desk {
         let watches = crate::signal::KINDS
             .iter()
             .all(|kind| !open(Some(world.feed(FeedId::Watch(*kind)))));
-        let sources = self.app.sources.iter().all(|id| !open(world.sources.reach.get(id)));
+        let sources = self.app.sources.iter().all(|id| match world.sources.reach.get(id) {
+            // That it answers is told before what it says.
+            Some(Freshness::Fresh) => world.sources.has(id),
+            reach => !open(reach),
+        });
         watches && sources
     }
 

@@ -11,8 +11,9 @@ use tokio::task::JoinHandle;
 use super::cluster::Link;
 use super::locks::Locks;
 use super::recorder::Recorder;
-use super::{Event, memory, person, reads, report, spool};
+use super::{Event, exec, memory, person, reads, report, spool};
 use crate::action::{Confirmed, Outcome, Progress, Stage};
+use crate::app::msg::{ExecAsk, PagerOf};
 use crate::app::{App, Effect, Msg, Notice, Token};
 use crate::config::{Config, Target};
 use crate::feed::Inbox;
@@ -30,8 +31,15 @@ pub(super) struct Performer {
     pub repaint: bool,
     pub suspend: bool,
     pub login: bool,
-    pub bell: bool,
+    /// The terminal rings, and says this.
+    pub call: Option<String>,
+    /// Another theme is put on.
+    pub theme: Option<String>,
     pub copies: Vec<String>,
+    /// What wants the terminal, once the loop can give it away.
+    pub pager: Option<PagerOf>,
+    pub exec: Option<ExecAsk>,
+    pub mouse: Option<bool>,
     pub spool: spool::SpoolLine,
 }
 
@@ -48,9 +56,13 @@ impl Performer {
             quit: false,
             repaint: false,
             copies: Vec::new(),
+            pager: None,
+            exec: None,
+            mouse: None,
             suspend: false,
             login: false,
-            bell: false,
+            call: None,
+            theme: None,
             spool: spool::SpoolLine::open(config.spool.path.as_deref(), sender.clone()),
         }
     }
@@ -64,6 +76,18 @@ impl Performer {
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+    }
+
+    /// What a shell in a container rests on.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn exec_means(&mut self) -> Result<exec::Means, String> {
+        let journal = self.link.journal(self.journal_dir.as_deref());
+        let (Some(journal), Some(recorder)) = (journal, self.recorder.clone()) else {
+            return Err("there is no journal to put it on record".to_owned());
+        };
+        self.link.exec_means(journal, recorder)
     }
 
     /// Takes what a change is about into this console's hands until it is answered.
@@ -116,6 +140,15 @@ impl Performer {
         });
     }
 
+    /// The keymap's files, read again.
+    fn keymap(&self) -> Msg {
+        let read = super::keymap(self.link.config());
+        Msg::Keymap {
+            map: read.is_as_asked.then(|| Box::new(read.map)),
+            notices: super::in_one(read.notices),
+        }
+    }
+
     fn tell(&self, msg: Msg) {
         let sender = self.sender.clone();
         tokio::spawn(async move {
@@ -130,12 +163,21 @@ impl Performer {
                 Effect::Quit => self.quit = true,
                 Effect::Suspend => self.suspend = true,
                 Effect::Repaint => self.repaint = true,
-                Effect::Bell => self.bell = true,
+                Effect::Call { occasion, words } => {
+                    if super::taste::rings(&self.link.config().ui, occasion) {
+                        self.call = Some(words);
+                    }
+                }
+                Effect::Theme(name) => self.theme = Some(name),
                 Effect::Copy(text) => self.copies.push(text),
+                Effect::Pager(of) => self.pager = Some(of),
+                Effect::Exec(ask) => self.exec = Some(*ask),
+                Effect::Mouse(on) => self.mouse = Some(on),
                 Effect::Want(wanted) => self.link.want(wanted),
                 Effect::Retry => self.link.retry().await,
                 Effect::LookAgain => self.link.look_again(),
                 Effect::Login => self.login = true,
+                Effect::LoadKeymap => queue.extend(app.update(self.keymap(), Timestamp::now())),
                 Effect::ListContexts => {
                     let (kubeconfig, platforms) = (self.link.kubeconfig(), self.link.platforms());
                     let sender = self.sender.clone();
@@ -257,7 +299,7 @@ fn run_of(entry: &Entry) -> Option<(String, String, bool)> {
 }
 
 /// The end of a change that was not begun.
-fn refused(confirmed: &Confirmed, why: String) -> Msg {
+pub(super) fn refused(confirmed: &Confirmed, why: String) -> Msg {
     Msg::Progress(Progress {
         id: confirmed.plan().id,
         at: Timestamp::now(),

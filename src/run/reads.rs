@@ -113,22 +113,37 @@ async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fe
     }
 }
 
+/// A platform of the configuration, as the picker shows it.
+pub struct PlatformRow {
+    pub name: String,
+    /// How careful to be there.
+    pub class: String,
+    /// It is the one that is open.
+    pub current: bool,
+}
+
 /// The contexts of the kubeconfig and the platforms of the configuration, for the picker.
-pub async fn contexts(kubeconfig: Option<PathBuf>, platforms: Vec<String>) -> Result<Vec<ContextRow>, String> {
+pub async fn contexts(kubeconfig: Option<PathBuf>, platforms: Vec<PlatformRow>) -> Result<Vec<ContextRow>, String> {
     let mut rows = match Kubeconfigs::load(kubeconfig).await {
         Ok(found) => of_kubeconfig(&found),
         Err(why) if platforms.is_empty() => return Err(why.to_string()),
         Err(_) => Vec::new(),
     };
-    rows.extend(platforms.into_iter().map(|name| ContextRow {
-        name,
-        cluster: String::new(),
-        user: String::new(),
-        namespace: String::new(),
-        current: false,
-        platform: true,
-    }));
-    Ok(rows)
+    // Platforms stand first: they are what the configuration is about.
+    let mut all: Vec<ContextRow> = platforms
+        .into_iter()
+        .map(|p| ContextRow {
+            name: p.name,
+            cluster: String::new(),
+            user: String::new(),
+            namespace: String::new(),
+            current: p.current,
+            platform: true,
+            class: p.class,
+        })
+        .collect();
+    all.append(&mut rows);
+    Ok(all)
 }
 
 fn of_kubeconfig(found: &Kubeconfigs) -> Vec<ContextRow> {
@@ -142,6 +157,7 @@ fn of_kubeconfig(found: &Kubeconfigs) -> Vec<ContextRow> {
             namespace: c.namespace,
             current: c.current,
             platform: false,
+            class: String::new(),
         })
         .collect()
 }

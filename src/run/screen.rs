@@ -4,19 +4,22 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::taste;
+use crate::app::pointer::Gesture;
 use crate::app::{App, Msg, Notice};
 use crate::config::{Color, Config, Symbols as WantedSymbols};
-use crate::term::caps::{Caps, Env};
+use crate::term::caps::{self, Caps, Env};
 use crate::term::flow::Flow;
 use crate::term::guard::{Guard, raise_stop};
-use crate::term::input::{Decoder, Input, PasteDropped, Reply};
+use crate::term::input::{Decoder, Input, Mouse, MouseKind, PasteDropped, Reply};
 use crate::term::out::Out;
-use crate::term::screen::Screen;
+use crate::term::screen::{Screen, Through};
 use crate::term::tty::{self, Tty};
+use crate::theme::colour::Rgb;
 use crate::theme::{Depth, Glyphs, Symbols, Theme};
 use crate::ui::{self, Look};
 
@@ -29,10 +32,19 @@ pub struct Painter {
     decoder: Decoder,
     caps: Caps,
     theme: Theme,
-    /// The terminal's background decides between the dark and the light theme.
-    follows_terminal: bool,
+    /// The terminal's background, as far as it is known.
+    background: Option<Rgb>,
+    /// Which theme is asked for, by whose configuration.
+    wanted: (Config, String),
+    /// What the terminal's title says, where it is asked for.
+    title: Option<String>,
+    notify: bool,
     restyled: bool,
     size: (u16, u16),
+    /// What the screen showed when it was told to stand still.
+    still: Option<Buffer>,
+    /// Inside GNU screen, which hands on only what is wrapped, and not much at once.
+    in_screen: bool,
 }
 
 /// As long as answers of the terminal are waited for before somebody else gets it: a round trip over a bad link.
@@ -42,6 +54,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_millis(1500);
 pub enum Seen {
     Resize,
     Leave,
+    /// Ctrl-C of whoever has the terminal.
+    Interrupt,
     Stop,
     Continue,
 }
@@ -72,7 +86,7 @@ impl Signals {
             _ = self.winch.recv() => Seen::Resize,
             _ = self.term.recv() => Seen::Leave,
             _ = self.hup.recv() => Seen::Leave,
-            _ = self.int.recv() => Seen::Leave,
+            _ = self.int.recv() => Seen::Interrupt,
             _ = self.stop.recv() => Seen::Stop,
             _ = self.cont.recv() => Seen::Continue,
         }
@@ -80,7 +94,7 @@ impl Signals {
 }
 
 /// The capabilities that the configuration and the environment give.
-fn caps(config: &Config) -> Caps {
+pub fn capabilities(config: &Config) -> Caps {
     let depth = match config.ui.color {
         Color::Auto => None,
         Color::Truecolor => Some(Depth::True),
@@ -99,9 +113,9 @@ fn caps(config: &Config) -> Caps {
 impl Painter {
     /// Takes the terminal. With it comes what is wrong with the theme that was asked for.
     pub fn enter(config: &Config) -> anyhow::Result<(Self, Vec<Notice>)> {
-        let caps = caps(config);
-        let (theme, notices) = taste::theme(config, caps.depth);
-        let follows_terminal = taste::follows_terminal(config) && !caps.dumb;
+        let caps = capabilities(config);
+        let background = env_background();
+        let (theme, notices) = taste::theme(config, &config.ui.theme, caps.depth, background);
         let term = std::env::var("TERM").ok();
         let log = config.paths.log();
         let guard = Guard::enter(term.as_deref(), config.ui.mouse, log.as_deref())?;
@@ -111,7 +125,8 @@ impl Painter {
         if caps.ssh {
             terminal.backend_mut().ask_after_frames();
         }
-        if follows_terminal {
+        // Asked before the first frame and never waited for: the answer, if one comes, is input like any other.
+        if caps.depth != Depth::Mono {
             terminal.backend_mut().ask_background()?;
         }
         let painter = Self {
@@ -122,9 +137,14 @@ impl Painter {
             decoder: Decoder::new(caps.hold()),
             caps,
             theme,
-            follows_terminal,
+            background,
+            wanted: (config.clone(), config.ui.theme.clone()),
+            title: config.ui.title.then(String::new),
+            notify: config.ui.notify,
             restyled: false,
             size: (size.width, size.height),
+            still: None,
+            in_screen: !caps.tmux && std::env::var_os("STY").is_some(),
         };
         Ok((painter, notices))
     }
@@ -134,12 +154,26 @@ impl Painter {
         std::mem::take(&mut self.restyled)
     }
 
-    fn answered(&mut self, background: (u8, u8, u8)) {
-        let theme = taste::theme_for(background, self.caps.depth);
-        if self.follows_terminal && theme != self.theme {
+    fn answered(&mut self, background: Rgb) {
+        self.background = Some(background);
+        let (config, name) = self.wanted.clone();
+        self.wear(&config, &name);
+    }
+
+    /// Puts a theme on; tells what is wrong with it.
+    pub fn wear(&mut self, config: &Config, name: &str) -> Vec<Notice> {
+        name.clone_into(&mut self.wanted.1);
+        let (theme, notices) = taste::theme(config, name, self.caps.depth, self.background);
+        if theme != self.theme {
             self.theme = theme;
             self.restyled = true;
         }
+        notices
+    }
+
+    /// Every byte goes through SSH.
+    pub const fn is_remote(&self) -> bool {
+        self.caps.ssh
     }
 
     pub const fn size(&self) -> (u16, u16) {
@@ -176,8 +210,30 @@ impl Painter {
             theme: &self.theme,
             symbols: Symbols::of(self.caps.glyphs),
         };
-        self.terminal.draw(|frame| ui::view(app, look, frame))?;
+        let still = &mut self.still;
+        if app.seat.frozen.is_none() {
+            *still = None;
+        }
+        self.terminal.draw(|frame| {
+            match still.as_ref().filter(|b| b.area == frame.area()) {
+                Some(kept) => frame.buffer_mut().clone_from(kept),
+                None => ui::view(app, look, frame),
+            }
+            if app.seat.frozen.is_some() {
+                if still.is_none() {
+                    *still = Some(frame.buffer_mut().clone());
+                }
+                ui::frozen(app, look, frame);
+            }
+        })?;
         app.dirty = false;
+        if let Some(shown) = &mut self.title {
+            let title = app.title();
+            if *shown != title {
+                self.terminal.backend_mut().title(&title)?;
+                *shown = title;
+            }
+        }
         let bytes = self.terminal.backend().bytes_written() - before;
         if self.caps.ssh && bytes > 0 {
             self.flow.sent(bytes, Instant::now());
@@ -192,7 +248,7 @@ impl Painter {
 
     /// The next input as messages; none, when the terminal has come so far that something may be drawn again. Loses nothing
     /// when the future is dropped.
-    pub async fn input(&mut self) -> io::Result<Vec<Msg>> {
+    pub async fn input(&mut self, app: &App) -> io::Result<Vec<Msg>> {
         let mut bytes = [0u8; 4096];
         loop {
             let deadline = self.decoder.deadline();
@@ -224,7 +280,8 @@ impl Painter {
                         self.flow.answered();
                         come = true;
                     }
-                    Input::Reply(Reply::Attributes) | Input::Mouse(_) => {}
+                    Input::Mouse(mouse) => msgs.extend(pointed(app, mouse)),
+                    Input::Reply(Reply::Attributes) => {}
                 }
             }
             if !msgs.is_empty() || self.restyled || come {
@@ -234,11 +291,26 @@ impl Painter {
     }
 
     pub fn copy(&mut self, text: &str) -> io::Result<()> {
-        self.terminal.backend_mut().copy(text, self.caps.tmux)
+        let through = match (self.caps.tmux, self.in_screen) {
+            (true, _) => Through::Tmux,
+            (false, true) => Through::Screen,
+            (false, false) => Through::Nothing,
+        };
+        self.terminal.backend_mut().copy(text, through)
     }
 
-    pub fn bell(&mut self) {
-        let _ = self.terminal.backend_mut().bell();
+    /// Mouse reports on or off.
+    pub fn mouse(&mut self, on: bool) {
+        let _ = self.guard.set_mouse(on);
+    }
+
+    /// Rings; where it is asked for, the terminal is told why.
+    pub fn call(&mut self, words: &str) {
+        let screen = self.terminal.backend_mut();
+        let _ = screen.bell();
+        if self.notify {
+            let _ = screen.notify(words);
+        }
     }
 
     /// Gives the terminal to somebody else.
@@ -279,10 +351,33 @@ impl Painter {
         self.resized();
     }
 
+    /// To the background and back while the terminal is another program's.
+    pub fn stop_beneath() {
+        let _ = raise_stop();
+    }
+
     pub fn leave(mut self) {
         self.quiet();
         let _ = self.guard.leave();
     }
+}
+
+/// The background as the environment tells it, until the terminal does: rxvt, Konsole and others set COLORFGBG.
+fn env_background() -> Option<Rgb> {
+    caps::background(&Env::from_os())
+}
+
+/// What the mouse did, as the state machine takes it: presses of the left button, and the wheel. Nothing without its
+/// place on the screen, and nothing unless the mouse was asked for.
+fn pointed(app: &App, mouse: Mouse) -> Option<Msg> {
+    let gesture = match mouse.kind {
+        MouseKind::Down(0) => Gesture::Press,
+        MouseKind::WheelUp => Gesture::WheelUp,
+        MouseKind::WheelDown => Gesture::WheelDown,
+        MouseKind::Down(_) | MouseKind::Up(_) | MouseKind::Drag(_) => return None,
+    };
+    let spot = ui::spot(app, mouse.column, mouse.row);
+    app.seat.mouse.then_some(Msg::Pointer(gesture, spot))
 }
 
 async fn sleep_until(deadline: Option<Instant>) {

@@ -82,7 +82,7 @@ pub async fn snapshot(mut loaded: Loaded, view: View) -> Result<Shot, String> {
         Color::Mono => Depth::Mono,
     };
     let doubts = doubts(&app);
-    let theme = taste::theme(&config, depth).0;
+    let theme = taste::theme(&config, &config.ui.theme, depth, None).0;
     Ok(Shot {
         app,
         theme,

@@ -127,10 +127,12 @@ pub fn find(world: &World, target: &str) -> Result<ObjectRef, String> {
         Some(Kind::Job) => world.jobs.get(&key).map(|job| job.meta.object(Kind::Job)),
         Some(Kind::CronJob) => world.cron_jobs.get(&key).map(|job| job.meta.object(Kind::CronJob)),
         Some(kind) if kind == Kind::Namespace || Kind::UNWATCHED.contains(&kind) => later(kind),
-        Some(kind) => world
-            .workloads_of(kind)
-            .and_then(|table| table.get(&key))
-            .map(|w| w.meta.object(kind)),
+        Some(kind) => world.workloads_of(kind).and_then(|table| match table.get(&key) {
+            Some(workload) => Some(workload.meta.object(kind)),
+            // Of a namespace that is watched everything is known; of another one the plan reads it.
+            None if world.workloads().any(|w| w.meta.namespace == key.namespace) => None,
+            None => later(kind),
+        }),
         None => None,
     };
     found.ok_or_else(|| format!("there is no {target} now; it may be gone or in a namespace that is not watched"))

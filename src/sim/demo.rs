@@ -29,6 +29,11 @@ pub struct Options {
     pub certificates: usize,
     /// Without incidents.
     pub calm: bool,
+    /// With a second and a third platform, in the same configuration: `cortex-staging`, which is well, and `acme-eu`, where
+    /// something is wrong.
+    pub fleet: bool,
+    /// The cluster's name and its first context's; `None`: `demo`.
+    pub name: Option<&'static str>,
     /// So many times faster than real time its own time goes; 0 is taken for 1.
     pub pace: u32,
 }
@@ -43,6 +48,7 @@ pub struct Demo {
     ingress: Ingress,
     postgres: super::postgres::Server,
     redis: resp::Server,
+    others: Vec<Demo>,
     world: Option<(oneshot::Sender<()>, std::thread::JoinHandle<()>)>,
 }
 
@@ -52,7 +58,7 @@ impl Demo {
         &self.kubeconfig
     }
 
-    /// A configuration file (0600) with one platform, `demo`.
+    /// A configuration file (0600) with one platform, `demo` unless it was named otherwise, and the others of the fleet.
     pub fn config(&self) -> &Path {
         &self.config
     }
@@ -87,8 +93,16 @@ impl Demo {
         self.server.store()
     }
 
+    /// The other platforms, by their names.
+    pub fn others(&self) -> impl Iterator<Item = (&'static str, &Self)> {
+        FLEET.iter().map(|(name, ..)| *name).zip(&self.others)
+    }
+
     /// Ends it and waits for it.
     pub async fn stop(mut self) {
+        for other in std::mem::take(&mut self.others) {
+            Box::pin(other.stop()).await;
+        }
         self.server.stop().await;
         if let Some((stop, thread)) = self.world.take() {
             let _ = stop.send(());
@@ -108,19 +122,41 @@ impl Drop for Demo {
     }
 }
 
+/// The other platforms of the fleet: name, how it is declared, and whether all is well there.
+const FLEET: [(&str, &str, bool); 2] = [("cortex-staging", "staging", true), ("acme-eu", "production", false)];
+
 /// Lives through the scenario's history up to now, and goes on from there in real time. Must be called within a tokio
 /// runtime with a rustls provider installed; the history is made off the runtime's threads.
 ///
 /// # Errors
 /// No port, no keys, or no place for the files.
 pub async fn start(options: Options) -> Result<Demo> {
+    let others = FLEET.iter().filter(|_| options.fleet).map(|(name, _, calm)| {
+        let other = Options {
+            calm: *calm,
+            name: Some(name),
+            ..Options::default()
+        };
+        Box::pin(start(other))
+    });
+    let name = options.name.unwrap_or("demo");
+    let (demo, others) = tokio::join!(one(options.clone()), futures_util::future::try_join_all(others));
+    let mut demo = demo?;
+    demo.others = others?;
+    write_config(&demo, name).with_context(|| format!("writing {}", demo.config.display()))?;
+    Ok(demo)
+}
+
+/// One platform, without its configuration file.
+async fn one(options: Options) -> Result<Demo> {
     let (world, clock) = tokio::task::spawn_blocking(move || {
         let now = Timestamp::now()
             .round(Unit::Second)
             .unwrap_or_else(|_| Timestamp::now());
-        let begun = now - cortex::ACME_TAKES;
+        let begun = now - cortex::ACME_TAKES - cortex::RELEASES_TAKE;
         let (mut world, clock) = cortex::begin(begun, cortex::Options { calm: options.calm });
         cortex::add_acme(&mut world, &clock);
+        cortex::add_releases(&mut world, &clock);
         if options.pods > 0 {
             world.add_load(options.pods, options.events_per_second);
         }
@@ -130,7 +166,11 @@ pub async fn start(options: Options) -> Result<Demo> {
     .await
     .context("making the history of the demonstration platform")?;
     let platform = Arc::new(WorldPlatform::new(world.store().clone(), world.scenario()));
-    let server = Server::start(world.store().clone(), platform, ServerOptions::default())
+    let mut wanted = ServerOptions::default();
+    if let Some(name) = options.name {
+        name.clone_into(&mut wanted.name);
+    }
+    let server = Server::start(world.store().clone(), platform, wanted)
         .await
         .context("starting the demonstration API server on 127.0.0.1")?;
     let prometheus = Prometheus::start(server.store().clone())
@@ -168,13 +208,13 @@ pub async fn start(options: Options) -> Result<Demo> {
         ingress,
         postgres,
         redis,
+        others: Vec::new(),
         world,
     };
     let path = &demo.kubeconfig;
     demo.server
         .write_kubeconfig(path)
         .with_context(|| format!("writing {}", path.display()))?;
-    write_config(&demo, path).with_context(|| format!("writing {}", demo.config.display()))?;
     Ok(demo)
 }
 
@@ -274,20 +314,18 @@ fn private_folder() -> std::io::Result<PathBuf> {
     Ok(folder)
 }
 
-fn write_config(demo: &Demo, kubeconfig: &Path) -> Result<()> {
+fn write_config(demo: &Demo, name: &str) -> Result<()> {
     let path = &demo.config;
-    let mut platform = toml::Table::new();
-    for (key, value) in [("name", "demo"), ("context", "demo"), ("classify", "local")] {
-        platform.insert(key.to_owned(), value.into());
+    let mut platforms = vec![platform(demo, name, "local").into()];
+    for ((name, class, _), other) in FLEET.iter().zip(&demo.others) {
+        platforms.push(platform(other, name, class).into());
     }
-    platform.insert(
-        "kubeconfig".to_owned(),
-        kubeconfig.to_string_lossy().into_owned().into(),
-    );
-    let sources = source_tables(demo);
-    platform.extend(sources);
     let mut root = toml::Table::new();
-    root.insert("platform".to_owned(), toml::Value::Array(vec![platform.into()]));
+    if !demo.others.is_empty() {
+        let ui = toml::Table::from_iter([("fleet".to_owned(), true.into())]);
+        root.insert("ui".to_owned(), ui.into());
+    }
+    root.insert("platform".to_owned(), toml::Value::Array(platforms));
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -295,6 +333,20 @@ fn write_config(demo: &Demo, kubeconfig: &Path) -> Result<()> {
         .open(path)?;
     file.write_all(toml::to_string(&root)?.as_bytes())?;
     Ok(())
+}
+
+/// `[[platform]]` of one of them.
+fn platform(demo: &Demo, name: &str, class: &str) -> toml::Table {
+    let mut platform = toml::Table::new();
+    for (key, value) in [("name", name), ("context", name), ("classify", class)] {
+        platform.insert(key.to_owned(), value.into());
+    }
+    platform.insert(
+        "kubeconfig".to_owned(),
+        demo.kubeconfig.to_string_lossy().into_owned().into(),
+    );
+    platform.extend(source_tables(demo));
+    platform
 }
 
 /// The sources beside Kubernetes, as `[[platform.prometheus]]` and so on.

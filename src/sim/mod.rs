@@ -1,6 +1,7 @@
 //! The demonstration platform: loopback servers that speak the real protocols.
 
 pub mod demo;
+pub mod faults;
 pub mod ingress;
 pub mod kube;
 pub mod postgres;

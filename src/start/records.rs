@@ -37,7 +37,11 @@ fn chosen(filter: &JournalFilter) -> Result<Chosen, String> {
         until: moment(&filter.until)?,
         incident: filter.incident.clone(),
         run: filter.run.clone(),
-        kinds: filter.kind.iter().map(|k| RecordKind::parse(k.trim())).collect::<Result<_, _>>()?,
+        kinds: filter
+            .kind
+            .iter()
+            .map(|k| RecordKind::parse(k.trim()))
+            .collect::<Result<_, _>>()?,
         user: filter.user.clone(),
     })
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::theme::colour::{ANSI, Rgb};
 use crate::theme::{Depth, Glyphs};
 
 /// A snapshot of environment variables.
@@ -77,6 +78,12 @@ impl Caps {
     pub const fn data_interval(&self) -> Duration {
         Duration::from_millis(if self.ssh { 1000 } else { 250 })
     }
+}
+
+/// The background that COLORFGBG names (`15;0`, `0;default;15`), as one of the sixteen colours.
+pub fn background(env: &Env) -> Option<Rgb> {
+    let number: u8 = env.get("COLORFGBG")?.rsplit(';').next()?.trim().parse().ok()?;
+    ANSI.get(usize::from(number)).map(|(_, _, value)| *value)
 }
 
 fn depth(env: &Env, term: &str) -> Depth {
@@ -174,6 +181,16 @@ mod tests {
             (&[("TERM", "linux"), ("LANG", "en_GB.UTF-8")], Glyphs::Ascii),
         ] {
             assert_eq!(caps(pairs).glyphs, expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn the_background_is_the_last_number_of_colorfgbg() {
+        let of = |value: &str| background(&[("COLORFGBG", value)].into_iter().collect());
+        assert_eq!(of("15;0"), Some((0, 0, 0)));
+        assert_eq!(of("0;default;15"), Some((255, 255, 255)));
+        for none in ["", "15;default", "1;99", "x", ";"] {
+            assert_eq!(of(none), None, "{none}");
         }
     }
 

@@ -19,7 +19,7 @@ use super::flow::ASK;
 use super::sgr::Pen;
 use crate::theme::symbols::ascii;
 use crate::theme::{Depth, Glyphs};
-pub use aside::{CLIPBOARD_LIMIT, TooLong};
+pub use aside::{CLIPBOARD_LIMIT, Through, TooLong};
 
 const FRAME_BEGINS: &[u8] = b"\x1b[?2026h";
 const FRAME_ENDS: &[u8] = b"\x1b[?2026l";

@@ -80,15 +80,17 @@ pub fn contrast(a: Rgb, b: Rgb) -> f64 {
 
 /// Relative luminance by WCAG 2, from 0 to 1.
 pub fn luminance((r, g, b): Rgb) -> f64 {
-    let linear = |channel: u8| {
-        let value = f64::from(channel) / 255.0;
-        if value <= 0.040_45 {
-            value / 12.92
-        } else {
-            ((value + 0.055) / 1.055).powf(2.4)
-        }
-    };
     0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+}
+
+/// The light of a channel, from 0 to 1, without the screen's gamma.
+pub(super) fn linear(channel: u8) -> f64 {
+    let value = f64::from(channel) / 255.0;
+    if value <= 0.040_45 {
+        value / 12.92
+    } else {
+        ((value + 0.055) / 1.055).powf(2.4)
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use ratatui::buffer::Cell;
 use ratatui::style::{Color, Modifier, Style};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -17,7 +18,11 @@ use crate::keys::problem::{Problem, nearest};
 pub struct Theme {
     name: String,
     background: Rgb,
-    styles: Vec<Style>,
+    /// The background is painted, whatever the terminal's is.
+    paints: bool,
+    /// The colours that it was made for.
+    pub(super) depth: Depth,
+    pub(super) styles: Vec<Style>,
 }
 
 impl Theme {
@@ -32,6 +37,8 @@ impl Theme {
         Self::load(name, text, depth).unwrap_or_else(|_| Self {
             name: String::new(),
             background: (0, 0, 0),
+            paints: false,
+            depth,
             styles: Vec::new(),
         })
     }
@@ -44,7 +51,7 @@ impl Theme {
         let mut problems = Vec::new();
         let mut layers = Vec::new();
         let (mut file, mut text) = (file, text);
-        // A theme and its ancestors: the built-in ones inherit nothing, so there are at most two.
+        // A theme and its ancestors.
         for _ in 0..=BUILT_IN.len() {
             let own = Layer::read(file, text, &mut problems);
             let inherits = own.inherits.clone();
@@ -55,6 +62,8 @@ impl Theme {
             };
             (file, text) = (name, parent);
         }
+        // A theme may want fewer colours than there are.
+        let depth = layers.iter().filter_map(|layer| layer.colours).fold(depth, Depth::min);
         let mut palette = BTreeMap::new();
         for layer in &layers {
             layer.palette(&mut palette, &mut problems);
@@ -83,6 +92,8 @@ impl Theme {
                 .rev()
                 .find_map(|layer| layer.background)
                 .unwrap_or((0, 0, 0)),
+            paints: layers.iter().rev().find_map(|layer| layer.paints).unwrap_or(false),
+            depth,
             styles,
         })
     }
@@ -97,7 +108,7 @@ impl Theme {
         &self.name
     }
 
-    /// The background that it was made for; it is assumed, never painted.
+    /// The background that it was made for; it is assumed, and painted only where it must be.
     pub const fn background(&self) -> Rgb {
         self.background
     }
@@ -107,24 +118,43 @@ impl Theme {
         luminance(background) < 0.3
     }
 
-    /// Text roles whose contrast against what lies under them is below 4.5:1, with the contrast that they have.
-    pub fn poor_contrast(&self) -> Vec<(Role, f64)> {
-        let default_text = if Self::wants_dark(self.background) {
+    /// The same theme, painting its background or not; a theme whose file says so always does.
+    #[must_use]
+    pub fn painted(mut self, strange: bool) -> Self {
+        self.paints |= strange;
+        self
+    }
+
+    /// Paints the background under everything that has none, and gives a colour to what had the terminal's: for a theme
+    /// that says so, or one that the terminal's own background would make unreadable. Without colours it does nothing.
+    pub fn paint(&self, cells: &mut [Cell]) {
+        if !self.paints || self.depth == Depth::Mono {
+            return;
+        }
+        let (r, g, b) = self.background;
+        let under = self.depth.nearest(Color::Rgb(r, g, b));
+        let (r, g, b) = self.default_text();
+        let over = self
+            .style(Role::Text)
+            .fg
+            .unwrap_or_else(|| self.depth.nearest(Color::Rgb(r, g, b)));
+        for cell in cells {
+            if cell.bg == Color::Reset {
+                cell.bg = under;
+            }
+            if cell.fg == Color::Reset {
+                cell.fg = over;
+            }
+        }
+    }
+
+    /// What text without a colour looks like on such a background.
+    pub(super) fn default_text(&self) -> Rgb {
+        if Self::wants_dark(self.background) {
             (229, 229, 229)
         } else {
             (0, 0, 0)
-        };
-        Role::ALL
-            .iter()
-            .filter(|role| role.is_text())
-            .filter_map(|role| {
-                let style = self.style(*role);
-                let fg = style.fg.and_then(rgb).unwrap_or(default_text);
-                let bg = style.bg.and_then(rgb).unwrap_or(self.background);
-                let ratio = colour::contrast(fg, bg);
-                (ratio < 4.5).then_some((*role, ratio))
-            })
-            .collect()
+        }
     }
 }
 
@@ -152,6 +182,8 @@ struct Layer<'a> {
     name: Option<String>,
     inherits: Option<String>,
     background: Option<Rgb>,
+    paints: Option<bool>,
+    colours: Option<Depth>,
 }
 
 impl<'a> Layer<'a> {
@@ -166,6 +198,8 @@ impl<'a> Layer<'a> {
             name: None,
             inherits: (!built_in).then(|| "dark".to_owned()),
             background: None,
+            paints: None,
+            colours: None,
         };
         for (key, value) in document.get_ref() {
             let string = value.get_ref().as_str();
@@ -185,10 +219,17 @@ impl<'a> Layer<'a> {
                     Some(value) => layer.background = Some(value),
                     None => problems.push(layer.at(&value.span(), "no colour: expected one such as \"#15181e\"")),
                 },
+                ("colours", Some(word)) if Depth::from_name(word).is_some() => layer.colours = Depth::from_name(word),
+                ("colours", _) => problems.push(layer.at(&value.span(), "expected \"mono\", \"16\" or \"256\"")),
+                ("paint", _) => match value.get_ref() {
+                    DeValue::Boolean(on) => layer.paints = Some(*on),
+                    _ => problems.push(layer.at(&value.span(), "expected true or false")),
+                },
                 ("palette" | "roles" | "depth", _) if value.get_ref().is_table() => {}
                 ("name" | "background", None) => problems.push(layer.at(&value.span(), "expected a text in quotes")),
                 (other, _) => {
-                    let expected = "expected name, inherits, background, [palette], [roles] or [depth.16]";
+                    let expected =
+                        "expected name, inherits, background, paint, colours, [palette], [roles] or [depth.16]";
                     problems.push(layer.at(&key.span(), format!("`{other}` is not known here: {expected}")));
                 }
             }
@@ -341,46 +382,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_built_in_theme_loads_at_every_depth_and_its_text_can_be_read() {
-        for (name, text) in BUILT_IN {
-            for depth in Depth::ALL {
-                let theme = Theme::load(name, text, depth).unwrap_or_else(|p| panic!("{p:?}"));
-                assert_eq!(theme.name(), *name);
-                let mut shown = theme.clone();
-                for style in &mut shown.styles {
-                    style.fg = style.fg.map(|colour| depth.nearest(colour));
-                    style.bg = style.bg.map(|colour| depth.nearest(colour));
-                }
-                assert_eq!(shown.poor_contrast(), [], "{name} at {}", depth.name());
-            }
-        }
-    }
-
-    #[test]
-    fn in_mono_what_must_be_told_apart_differs_by_modifier() {
-        for (name, text) in BUILT_IN {
-            let theme = Theme::load(name, text, Depth::Mono).unwrap();
-            let look = |role| theme.style(role).add_modifier;
-            let groups: [&[Role]; 6] = [
-                &[Role::Ok, Role::Warn, Role::Error],
-                &[Role::Text, Role::Selection, Role::SelectionQuiet],
-                &[Role::Button, Role::ButtonFocus, Role::ButtonDanger],
-                &[Role::DiffAdd, Role::DiffRemove],
-                &[Role::SearchMatch, Role::SearchCurrent, Role::Text],
-                &[Role::Title, Role::TitleFocus],
-            ];
-            for group in groups {
-                for (i, a) in group.iter().enumerate() {
-                    for b in &group[i + 1..] {
-                        assert_ne!(look(*a), look(*b), "{name}: {} and {}", a.name(), b.name());
-                    }
-                }
-            }
-            assert!(look(Role::BadgeProd).contains(Modifier::REVERSED | Modifier::BOLD));
-        }
-    }
-
-    #[test]
     fn a_users_theme_inherits_and_a_palette_entry_recolours_every_role_that_uses_it() {
         let theme = Theme::load(
             "mine",
@@ -423,6 +424,8 @@ mod tests {
             ("[depth.8]\n\"text\" = \"ink\"", "mine.toml:1:8: no depth"),
             ("[depth.16]\n\"text\" = \"inkk\"", "mine.toml:2:10: no colour `inkk`"),
             ("inherits = \"noir\"", "mine.toml:1:12: no such theme"),
+            ("colours = \"8\"", "mine.toml:1:11: expected \"mono\""),
+            ("paint = 1", "mine.toml:1:9: expected true or false"),
             ("colour = 1", "mine.toml:1:1: `colour` is not known here"),
             ("[roles\n", "mine.toml:1:7: "),
         ] {

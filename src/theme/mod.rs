@@ -7,11 +7,14 @@
 
 pub mod colour;
 pub mod depth;
+mod doubts;
 mod load;
 mod role;
 pub mod symbols;
+pub mod vision;
 
 pub use depth::Depth;
+pub use doubts::Doubt;
 pub use load::Theme;
 pub use role::Role;
 pub use symbols::{Glyphs, Symbols};
@@ -20,4 +23,14 @@ pub use symbols::{Glyphs, Symbols};
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("dark", include_str!("../../themes/dark.toml")),
     ("light", include_str!("../../themes/light.toml")),
+    ("contrast", include_str!("../../themes/contrast.toml")),
+    ("ansi16", include_str!("../../themes/ansi16.toml")),
+    ("mono", include_str!("../../themes/mono.toml")),
+    ("catppuccin-mocha", include_str!("../../themes/catppuccin-mocha.toml")),
+    ("dracula", include_str!("../../themes/dracula.toml")),
+    ("gruvbox-dark", include_str!("../../themes/gruvbox-dark.toml")),
+    ("nord", include_str!("../../themes/nord.toml")),
+    ("solarized-dark", include_str!("../../themes/solarized-dark.toml")),
+    ("solarized-light", include_str!("../../themes/solarized-light.toml")),
+    ("tokyo-night", include_str!("../../themes/tokyo-night.toml")),
 ];

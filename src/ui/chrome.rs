@@ -159,6 +159,25 @@ fn light(app: &App, look: Look<'_>) -> (String, Role) {
     }
 }
 
+/// The first signal on the strip of so many rows, and the current one.
+fn strip_window(app: &App, rows: usize) -> (usize, usize) {
+    let n = Strip::shown(&app.judge).count();
+    let current_key = app.signal_at_hand().map(crate::signal::Signal::key);
+    let position = Strip::shown(&app.judge)
+        .position(|s| Some(s.key()) == current_key)
+        .unwrap_or_else(|| app.strip.position(&app.judge));
+    let first = position
+        .saturating_sub(rows.saturating_sub(1))
+        .min(n.saturating_sub(rows));
+    (first, position)
+}
+
+/// Which signal stands on a line of the strip, by its place among those shown.
+pub fn strip_line(app: &App, height: u16, line: usize) -> Option<usize> {
+    let at = strip_window(app, usize::from(height)).0 + line;
+    (at < Strip::shown(&app.judge).count()).then_some(at)
+}
+
 /// One line a cause, worst first; the current one says which key opens its runbook.
 pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let n = Strip::shown(&app.judge).count();
@@ -186,14 +205,8 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         put(buf, area, 1, 0, text, look.style(role));
         return;
     }
-    let current_key = app.signal_at_hand().map(crate::signal::Signal::key);
-    let position = Strip::shown(&app.judge)
-        .position(|s| Some(s.key()) == current_key)
-        .unwrap_or_else(|| app.strip.position(&app.judge));
     let rows = usize::from(area.height);
-    let first = position
-        .saturating_sub(rows.saturating_sub(1))
-        .min(n.saturating_sub(rows));
+    let (first, position) = strip_window(app, rows);
     let now = app.server_now();
     for (y, (i, signal)) in Strip::shown(&app.judge).enumerate().skip(first).take(rows).enumerate() {
         let y = y as u16;
@@ -205,14 +218,15 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         let mut tail = String::new();
         if i == position {
             if let Some(book) = signal.runbook.and_then(|b| app.books.get(b)) {
+                let key = app.keys_for("runbook.best");
                 tail = if app.shows_all_panes() {
-                    format!(" {} r  {}", look.symbols.arrow, book.title)
+                    format!(" {} {key}  {}", look.symbols.arrow, book.title)
                 } else {
-                    format!(" {} r", look.symbols.arrow)
+                    format!(" {} {key}", look.symbols.arrow)
                 };
             }
             if rows < n {
-                tail = format!("{tail}  {} of {n}  n next", i + 1);
+                tail = format!("{tail}  {} of {n}  {} next", i + 1, app.keys_for("signal.next"));
             }
         }
         let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
@@ -250,7 +264,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "list.open",
             "list.filter",
             "runbook.best",
-            "a…",
+            "Actions…",
             "pod.logs",
             "rollout.logs",
             "rollout.history",
@@ -266,11 +280,19 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "pod.logs",
             "rollout.logs",
             "rollout.history",
-            "a…",
+            "Actions…",
             "runbook.best",
             "app.help",
         ],
-        Some(Layer::Text(_)) => &["app.back", "view.search", "search.next", "copy.all", "app.help"],
+        Some(Layer::Text(_)) => &[
+            "app.back",
+            "view.search",
+            "search.next",
+            "copy.all",
+            "screen.pager",
+            "app.help",
+        ],
+        Some(Layer::Chart(_)) => &["chart.next", "chart.longer", "chart.shorter", "app.back", "app.help"],
         Some(Layer::Logs(_)) => &[
             "app.back",
             "logs.follow",
@@ -296,7 +318,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "app.back",
             "app.help",
         ],
-        Some(Layer::Activity(_)) => &["list.open", "app.back", "app.help"],
+        Some(Layer::Activity(_)) => &["list.open", "activity.copy", "app.back", "app.help"],
         Some(Layer::Unfinished(_)) => &[
             "unfinished.resume",
             "unfinished.take",

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, approval, clear, frame, help, plan, put, runbook, select, text as draw};
-use crate::app::layers::{Does, Palette, Picker, Prompt, Question};
+use crate::app::layers::{Does, Palette, Picker, Prompt, PromptFor, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
 use crate::text;
@@ -25,7 +25,7 @@ pub fn float(
         Layer::Approval(a) => approval::draw(app, look, a, body, buf),
         Layer::Picker(p) => picker(look, p, body, buf),
         Layer::Palette(p) => palette(app, look, p, body, buf),
-        Layer::Prompt(p) if p.is_line() => Some(line(look, p, footer, buf)),
+        Layer::Prompt(p) if p.is_line() => Some(line(app, look, p, footer, buf)),
         Layer::Prompt(p) if runbook::has_note_line(app, p) => runbook::note_line(app, look, body, buf),
         Layer::Prompt(p) => Some(prompt(look, p, screen, buf)),
         Layer::Question(q) => Some(question(look, q, screen, buf)),
@@ -38,7 +38,12 @@ pub fn float(
                 "Help".to_owned()
             };
             draw::panel(look, body, &title, &lines, &h.scroll, buf);
-            None
+            let typed = if h.searching {
+                Position::new(body.x + 10 + h.field.cursor() as u16, body.y)
+            } else {
+                Position::new(body.x + 2, body.y + 1)
+            };
+            Some(typed)
         }
         _ => None,
     }
@@ -169,7 +174,14 @@ fn palette(app: &App, look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer)
             None => (e.kind, Role::TextMuted),
         };
         put(buf, inner, name, y, &text::truncate_end(word, 10), look.style(role));
-        explain(look, buf, inner, (name + 11, y), &text::clean(&e.doc), e.why_not.as_deref());
+        explain(
+            look,
+            buf,
+            inner,
+            (name + 11, y),
+            &text::clean(&e.doc),
+            e.why_not.as_deref(),
+        );
         if i == p.cursor {
             select(
                 look,
@@ -182,7 +194,7 @@ fn palette(app: &App, look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer)
     Some(Position::new(inner.x + 2 + p.field.cursor() as u16, inner.y))
 }
 
-fn line(look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -> Position {
+fn line(app: &App, look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -> Position {
     clear(buf, footer, look.style(Role::Text));
     let x = put(buf, footer, 1, 0, &format!("{} / ", p.label), look.style(Role::Prompt)) + 1;
     put(
@@ -211,13 +223,22 @@ fn line(look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -> Position 
             look.style(role),
         );
     }
-    let hint = "enter keeps  esc clears";
+    let completes = if p.purpose == PromptFor::Filter {
+        format!("{} completes  ", app.keys_for("text.complete"))
+    } else {
+        String::new()
+    };
+    let hint = format!(
+        "{completes}{} keeps  {} clears",
+        app.keys_for("text.accept"),
+        app.keys_for("text.cancel")
+    );
     put(
         buf,
         footer,
         footer.width.saturating_sub(hint.len() as u16 + 1),
         0,
-        hint,
+        &hint,
         look.style(Role::TextMuted),
     );
     Position::new(footer.x + x + p.field.cursor() as u16, footer.y)
@@ -357,7 +378,7 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::layers::{ObjectPrompt, PromptFor};
+    use crate::app::layers::ObjectPrompt;
     use crate::model::{Kind, ObjectRef};
 
     #[test]

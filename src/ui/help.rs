@@ -7,7 +7,7 @@ use crate::keys::{CONTEXTS, Vocabulary, hints};
 use crate::text;
 use crate::theme::Role;
 
-/// All sections: those of the screen beneath first.
+/// The keys of the screen beneath, then those of all others, then what has no key and is found by its name.
 pub fn lines(app: &App, help: &Help) -> Vec<Line> {
     let rows = command::rows();
     let vocabulary = Vocabulary {
@@ -16,7 +16,12 @@ pub fn lines(app: &App, help: &Help) -> Vec<Line> {
     };
     let needle = help.field.text().to_lowercase();
     let mut out = Vec::new();
-    for section in hints::help(&app.keys, vocabulary, &help.contexts) {
+    let mut sections = hints::help(&app.keys, vocabulary, &help.contexts);
+    for other in CONTEXTS.iter().filter(|c| !help.contexts.contains(&c.name)) {
+        sections.extend(hints::help(&app.keys, vocabulary, &[other.name]));
+    }
+    sections.extend(hints::nameless(&app.keys, vocabulary, app.keys_for("app.palette")));
+    for section in sections {
         let found: Vec<_> = section
             .rows
             .iter()

@@ -1,4 +1,4 @@
-//! Revisions of a workload with their difference; what was done in this session.
+//! Revisions of a workload with their difference.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
@@ -123,71 +123,5 @@ pub fn history(app: &App, look: Look<'_>, h: &History, body: Rect, buf: &mut Buf
         inner.height.saturating_sub(table + 1),
     );
     draw::body(look, area, &h.diff(), &h.scroll, buf);
-    cursor
-}
-
-/// What was done in this session, newest first.
-pub fn activity(app: &App, look: Look<'_>, at: usize, body: Rect, buf: &mut Buffer) -> Option<Position> {
-    let inner = frame(
-        buf,
-        body,
-        look.style(Role::BorderFocus),
-        &[("Activity".to_owned(), look.style(Role::TitleFocus))],
-    );
-    if app.activities.is_empty() {
-        put(
-            buf,
-            inner,
-            1,
-            0,
-            "nothing was changed in this session",
-            look.style(Role::TextMuted),
-        );
-        return None;
-    }
-    let mut y = 0;
-    let mut cursor = None;
-    for (i, a) in app.activities.iter().rev().enumerate() {
-        let (mark, role) = match a.succeeded() {
-            None => (look.symbols.waiting, Role::Info),
-            Some(true) => (look.symbols.ok, Role::Ok),
-            Some(false) => (look.symbols.failed, Role::Error),
-        };
-        put(buf, inner, 1, y, mark, look.style(role));
-        let when = text::age(app.now.duration_since(a.started));
-        put(
-            buf,
-            inner,
-            3,
-            y,
-            &format!("{}  {when} ago", text::clean(&a.title)),
-            look.style(Role::TextStrong),
-        );
-        put(buf, inner, 5, y + 1, &text::clean(&a.line), look.style(role));
-        if i == at {
-            select(
-                look,
-                buf,
-                Rect::new(inner.x, inner.y + y.min(inner.height), inner.width, 1),
-                Role::Selection,
-            );
-            cursor = Some(Position::new(inner.x, inner.y + y));
-        }
-        y += 2;
-        if let Some((label, _)) = a.offered_undo(app.place(), app.now) {
-            put(
-                buf,
-                inner,
-                5,
-                y,
-                &format!("{} undo: {}", look.symbols.arrow, text::clean(label)),
-                look.style(Role::Accent),
-            );
-            y += 1;
-        }
-        if y >= inner.height {
-            break;
-        }
-    }
     cursor
 }

@@ -9,21 +9,29 @@
 //!  1–3 pane  ↵ open  / filter  a actions  r runbook  ? help                              footer
 //! ```
 
+mod activity;
 mod approval;
+mod chart;
 mod chrome;
 mod company;
 mod detail;
 mod dialogs;
+mod fleet;
 mod help;
 mod history;
 mod incident;
 mod logs;
+mod page;
 mod plan;
 mod runbook;
+mod spot;
 mod table;
 mod text;
 mod timeline;
 mod unfinished;
+
+pub(crate) use detail::lines as object_lines;
+pub(crate) use table::feed_words;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -35,6 +43,9 @@ use crate::app::layers::Content;
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
 use crate::theme::{Role, Symbols, Theme};
+
+pub use page::page;
+pub use spot::spot;
 
 /// What drawing needs beside the state.
 #[derive(Clone, Copy)]
@@ -65,6 +76,8 @@ const SMALLEST: (u16, u16) = (40, 10);
 /// The parts of the screen.
 struct Areas {
     top: Rect,
+    /// A line while other platforms are looked at and there is room.
+    fleet: Rect,
     strip: Rect,
     /// A line while something is unfinished.
     left: Rect,
@@ -82,11 +95,14 @@ fn areas(app: &App, area: Rect) -> Areas {
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
     let left = u16::from(unfinished::has_line(app)).min(area.height.saturating_sub(6 + strip));
     let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
+    let fleet = u16::from(fleet::has_line(app));
+    let above = 1 + fleet + strip + left;
     Areas {
         top: row(0, 1),
-        strip: row(1, strip),
-        left: row(1 + strip, left),
-        body: row(1 + strip + left, area.height.saturating_sub(2 + strip + left)),
+        fleet: row(1, fleet),
+        strip: row(1 + fleet, strip),
+        left: row(1 + fleet + strip, left),
+        body: row(above, area.height.saturating_sub(1 + above)),
         footer: row(area.height.saturating_sub(1), 1),
     }
 }
@@ -203,6 +219,7 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     let mut cursor: Option<Position> = None;
     let buf = frame.buffer_mut();
     chrome::top(app, look, parts.top, buf);
+    fleet::line(app, look, parts.fleet, buf);
     chrome::strip(app, look, parts.strip, buf);
     unfinished::line(app, look, parts.left, buf);
     let base = app.layers.iter().rposition(Layer::is_full);
@@ -225,9 +242,26 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     }
     chrome::toasts(app, look, parts.body, buf);
     dialogs::which_key(app, look, parts.body, buf);
-    if let Some(at) = cursor {
-        frame.set_cursor_position(at);
-    }
+    look.theme.paint(&mut frame.buffer_mut().content);
+    // What is read aloud, or enlarged, follows the cursor: it is always somewhere.
+    frame.set_cursor_position(cursor.unwrap_or(Position::new(parts.body.x, parts.body.y)));
+}
+
+/// Over a screen that stands still: since when, and how it goes on. In place of the footer, whose keys do nothing now.
+pub fn frozen(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let Some(age) = app.frozen_for() else { return };
+    let line = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1);
+    let buf = frame.buffer_mut();
+    clear(buf, line, look.style(Role::Header));
+    let x = put(buf, line, 0, 0, " FROZEN ", look.style(Role::BadgeProd));
+    let text = format!(
+        " for {}: what comes meanwhile is kept {} any key lets it go on",
+        crate::text::age(age),
+        look.symbols.dot
+    );
+    put(buf, line, x, 0, &text, look.style(Role::Header));
+    frame.set_cursor_position(Position::new(line.x, line.y));
 }
 
 fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -259,7 +293,8 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::Incident(v) => Some(incident::panel(app, look, v, body, buf)),
         Layer::Timeline(v) => Some(timeline::panel(app, look, v, body, buf)),
         Layer::Message(v) => Some(incident::message(app, look, v, body, buf)),
-        Layer::Activity(a) => history::activity(app, look, a.cursor, body, buf),
+        Layer::Chart(v) => chart::draw(app, look, v, body, buf),
+        Layer::Activity(a) => activity::draw(app, look, a.cursor, body, buf),
         Layer::Company(c) => company::company(app, look, *c, body, buf),
         Layer::Followed(f) => {
             let (title, lines) = company::followed(app, look);

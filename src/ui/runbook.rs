@@ -135,6 +135,16 @@ pub fn extent(app: &App, v: &RunView, body: Rect) -> (usize, usize, Option<usize
     (usize::from(parts.room), parts.text.len(), None)
 }
 
+/// The current step's title and text, laid out for `body`: for a pager.
+pub fn page(app: &App, v: &RunView, body: Rect) -> Option<(String, Vec<Line>)> {
+    let entry = entry(app, v)?;
+    let view = view::of(&entry.run, app.now);
+    let step = view.step.as_ref().map(|s| format!(" · {} {}", s.number, s.title));
+    let title = format!("{}{}", view.title, step.unwrap_or_default());
+    let (_, right) = split(body);
+    Some((title, parts(app, super::measuring(), entry, &view, v, right).text))
+}
+
 fn step_title(view: &View) -> String {
     view.step.as_ref().map_or_else(
         || "Done".to_owned(),
@@ -150,7 +160,12 @@ fn above_plan(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, place: p
         }
     };
     let Some(left) = place.steps else {
-        let area = Rect::new(place.step.x + 1, place.step.y, place.step.width.saturating_sub(2), place.step.height);
+        let area = Rect::new(
+            place.step.x + 1,
+            place.step.y,
+            place.step.width.saturating_sub(2),
+            place.step.height,
+        );
         let width = usize::from(area.width);
         let mut lines = vec![steps::line(look, view, width)];
         lines.extend(step::seen_packed(look, view, width));

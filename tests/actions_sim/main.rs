@@ -1,7 +1,9 @@
 //! Actions against the demonstration platform: the real wire over TLS, the real clients, controllers that react.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
+mod lines;
 mod objects;
+mod together;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -11,7 +11,7 @@ use super::Stage;
 
 impl Stage {
     /// Puts in what the platform lacks: a Service of its own, and a canary.
-    fn add_both_sides(&self) {
+    pub(super) fn add_both_sides(&self) {
         let create = |r: &str, group: &str, value: Value| {
             let by = Writer::new("test");
             self.store.create(resource(group, r).unwrap(), value, &by).unwrap();
@@ -29,21 +29,6 @@ impl Stage {
             "annotations": {"nginx.ingress.kubernetes.io/canary": "true", "nginx.ingress.kubernetes.io/canary-weight": "10"}},
             "spec": {"rules": [{"host": "cortex.lab.example", "http": {"paths": [{"path": "/", "pathType": "Prefix",
                 "backend": {"service": {"name": "front", "port": {"name": "http"}}}}]}}]}}),
-        );
-    }
-
-    /// Runs a line as a person would paste it.
-    fn shell(&self, line: &str) {
-        let kubeconfig = self.dir.path().join("kubeconfig");
-        let done = std::process::Command::new("sh")
-            .args(["-c", line])
-            .env("KUBECONFIG", kubeconfig)
-            .output()
-            .unwrap();
-        assert!(
-            done.status.success(),
-            "{line}\n{}",
-            String::from_utf8_lossy(&done.stderr)
         );
     }
 
@@ -113,44 +98,6 @@ async fn each_change_of_an_object_takes_effect_and_is_taken_back() {
         stage.healthy(ask).await;
         stage.healthy(back).await;
     }
-}
-
-/// The line that a plan shows is the same change: once kubectl has done it, there is nothing left to plan.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_line_for_kubectl_leaves_nothing_to_do() {
-    let stage = Stage::begin(true).await;
-    stage.add_both_sides();
-    for ask in stage.settings() {
-        let plan = stage.plan(ask.clone()).await.unwrap();
-        assert!(plan.no_op.is_none(), "{ask:?}");
-        stage.shell(&plan.steps[0].same_as);
-        let again = stage.plan(ask.clone()).await.unwrap();
-        assert!(again.no_op.is_some(), "{}: {again:?}", plan.steps[0].same_as);
-    }
-    let uncordon = stage.ask(Kind::Node, "lab-node-03", ObjectAsk::Uncordon);
-    stage.shell(&stage.plan(uncordon.clone()).await.unwrap().steps[0].same_as);
-    assert!(stage.plan(uncordon).await.unwrap().no_op.is_some());
-    // A Job has another name each time: it is compared with what the plan would have sent.
-    let make = ObjectAsk::CreateJob {
-        template: None,
-        image: None,
-        args: Vec::new(),
-    };
-    let plan = stage.plan(stage.ask(Kind::CronJob, "backup", make)).await.unwrap();
-    // The demonstration takes no Job in protobuf, which this one command of kubectl sends: the same object as JSON.
-    let context = &stage.actor.planner().place.context;
-    let line = &plan.steps[0].same_as;
-    stage.shell(&format!(
-        "{line} --dry-run=client -o json | kubectl --context {context} create -f -"
-    ));
-    let made = stage.value(Kind::Job, plan.steps[0].target.name());
-    let sent = &plan.steps[0].body;
-    assert_eq!(made["metadata"]["ownerReferences"], sent["metadata"]["ownerReferences"]);
-    assert_eq!(made["metadata"]["annotations"], sent["metadata"]["annotations"]);
-    assert_eq!(
-        made["spec"]["template"]["spec"]["containers"],
-        sent["spec"]["template"]["spec"]["containers"]
-    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -33,14 +33,7 @@ impl Walk {
     fn begin(servers: &Servers, book: &str) -> Self {
         let home = Home::new();
         impatient(&home, book);
-        let mut start = Start::whole(servers, &home);
-        if book == "certificate-renewal" {
-            // What serves the certificate runs in a namespace of its own.
-            start
-                .args
-                .extend(["--namespace".to_owned(), "cortex,ingress-nginx".to_owned()]);
-        }
-        let console = start.go();
+        let console = Start::whole(servers, &home).go();
         console.see("n next");
         Self { home, console }
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use quarterdeck::action::Undo;
 use quarterdeck::app::layers::PlanState;
 use quarterdeck::app::unattended::{Leave, Unattended};
 use quarterdeck::app::{Layer, Msg};
@@ -15,6 +16,8 @@ use quarterdeck::keys::{Chord, Key};
 use quarterdeck::picture::{self, Paper};
 use quarterdeck::run::Desk;
 use quarterdeck::runbook::engine::{Phase, Run, Status};
+use quarterdeck::runbook::library::BUILT_IN;
+use quarterdeck::runbook::request;
 use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::theme::{Depth, Glyphs, Theme};
 
@@ -39,31 +42,37 @@ pub struct Person {
     late: SignedDuration,
     book: String,
     seen: usize,
+    /// Lines of the journal when the run began.
+    before: usize,
 }
 
 impl Person {
-    /// Sits down at a console, and starts a runbook about something with these parameters.
-    pub async fn starts(demo: &Demo, book: &str, on: &str, params: &[(&str, &str)]) -> Self {
-        Self::starts_as(demo, "", book, on, params).await
-    }
-
-    /// The same with more configuration, before that of the platform.
-    pub async fn starts_as(demo: &Demo, more: &str, book: &str, on: &str, params: &[(&str, &str)]) -> Self {
+    /// Sits down at a console.
+    pub async fn sits(demo: &Demo) -> Self {
         let home = tempfile::tempdir().unwrap();
-        impatient(home.path(), book);
-        let desk = Desk::open(Config::load(&inputs(demo, home.path(), more)))
-            .await
-            .unwrap();
-        let theme = Theme::built_in("dark", Depth::True);
+        impatient(home.path());
+        let desk = Desk::open(Config::load(&inputs(demo, home.path()))).await.unwrap();
         let mut person = Self {
             desk,
             home,
-            theme,
+            theme: Theme::built_in("dark", Depth::True),
             late: SignedDuration::ZERO,
-            book: book.to_owned(),
+            book: String::new(),
             seen: 0,
+            before: 0,
         };
         person.desk.look().await.unwrap();
+        person
+    }
+
+    /// Starts a runbook about something, with these parameters.
+    pub async fn begins(&mut self, book: &str, on: &str, params: &[(&str, &str)]) {
+        while !self.desk.app.layers.is_empty() {
+            self.key("esc").await;
+        }
+        book.clone_into(&mut self.book);
+        self.desk.recorded().await;
+        self.before = self.journal().lines().count();
         let given: BTreeMap<String, String> = params
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -72,15 +81,18 @@ impl Person {
             given,
             ..Leave::default()
         };
-        let on = Some(on).filter(|on| !on.is_empty());
-        let (_, effects) = Unattended::start(&mut person.desk.app, book, on, leave).unwrap();
-        person.desk.perform(effects).await;
-        person
+        let end = Instant::now() + PATIENCE;
+        while let Err(why) = request::subject(&self.desk.app.world, on) {
+            assert!(Instant::now() < end, "{why}");
+            self.desk.turn().await;
+        }
+        let (_, effects) = Unattended::start(&mut self.desk.app, book, Some(on), leave).unwrap();
+        self.desk.perform(effects).await;
     }
 
     /// The run that is on screen.
     pub fn run(&self) -> &Run {
-        &self.desk.app.runs.last().unwrap().run
+        &self.desk.app.runs.last().expect("a run").run
     }
 
     pub fn status(&self) -> &Status {
@@ -88,7 +100,8 @@ impl Person {
     }
 
     pub fn step(&self) -> &str {
-        self.run().step().map_or("", |s| s.title.as_str())
+        let run = self.desk.app.runs.last();
+        run.and_then(|r| r.run.step()).map_or("", |s| s.title.as_str())
     }
 
     /// What is on screen, at 80×24.
@@ -114,8 +127,11 @@ impl Person {
             let end = Instant::now() + PATIENCE;
             while !is_so(self) {
                 if Instant::now() > end {
-                    let (step, phase) = (self.step().to_owned(), format!("{:?}", self.run().phase()));
-                    panic!("{place}: never {what}; at {step}, {phase}\n{}", self.screen());
+                    panic!(
+                        "{place}: never {what}; at {}\n{}",
+                        self.step().to_owned(),
+                        self.screen()
+                    );
                 }
                 self.desk.turn().await;
             }
@@ -168,7 +184,6 @@ impl Person {
     }
 
     /// At that step, goes on.
-    #[track_caller]
     pub async fn on(&mut self, step: &str) {
         self.shown(step).await;
         self.kept();
@@ -282,6 +297,37 @@ impl Person {
         self.confirm().await;
     }
 
+    /// Whether the plan on screen can be taken back once it is carried out.
+    pub fn can_be_undone(&self) -> bool {
+        match self.desk.app.layers.last() {
+            Some(Layer::Plan(layer)) => matches!(layer.plan().unwrap().undo, Undo::By { .. }),
+            _ => panic!("no plan"),
+        }
+    }
+
+    /// Takes back what the run did.
+    pub async fn rolls_back(&mut self) {
+        self.key("b").await;
+        self.planned().await;
+        self.confirm().await;
+        self.until("rolled back", |p| *p.status() == Status::RolledBack).await;
+        self.desk.recorded().await;
+        assert_eq!(self.records(RecordKind::Run).last().unwrap().entry.what, "rolled-back");
+        assert_eq!(
+            self.records(RecordKind::Intent).len(),
+            self.records(RecordKind::Result).len()
+        );
+    }
+
+    /// What became of the change that was sent last.
+    pub async fn outcome(&mut self) -> String {
+        self.desk.recorded().await;
+        self.records(RecordKind::Result)
+            .last()
+            .map(|r| r.entry.outcome.clone())
+            .unwrap_or_default()
+    }
+
     /// Passes over the step.
     pub async fn skips(&mut self, step: &str, reason: &str) {
         self.at(step).await;
@@ -290,8 +336,35 @@ impl Person {
         self.key("enter").await;
     }
 
+    /// At a step that stopped, or waits for a decision: looks again until it passes, and the next one is there.
+    pub async fn again(&mut self, step: &str, next: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.stands_at(next) {
+            assert!(Instant::now() < end, "{step} never passed:\n{}", self.screen());
+            if self.stands_at(step) && *self.run().phase() == Phase::Stopped {
+                self.key("t").await;
+            }
+            self.desk.turn().await;
+        }
+    }
+
+    /// Goes on, whether a step that is not required passed or not.
+    pub async fn passes(&mut self, step: &str, next: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.stands_at(next) {
+            assert!(Instant::now() < end, "{step} never passed:\n{}", self.screen());
+            if self.stands_at(step) && *self.run().phase() == Phase::Stopped {
+                self.key("enter").await;
+            }
+            self.desk.turn().await;
+        }
+    }
+
     /// Gives the run up.
     pub async fn aborts(&mut self) {
+        while matches!(self.desk.app.layers.last(), Some(Layer::Plan(_))) {
+            self.key("esc").await;
+        }
         self.key("x").await;
         self.key("y").await;
         self.until("aborted", |p| matches!(p.status(), Status::Aborted(_)))
@@ -323,6 +396,13 @@ impl Person {
         assert_eq!(names(&self.records(RecordKind::Intent)), []);
     }
 
+    /// Writes a file under the person's home folder.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.home.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
     /// The journal of this console.
     pub fn journal(&self) -> String {
         let folder = self.home.path().join(".local/state/quarterdeck/journal");
@@ -334,10 +414,12 @@ impl Person {
         files.iter().map(|p| std::fs::read_to_string(p).unwrap()).collect()
     }
 
+    /// Its records of that kind since the run began.
     pub fn records(&self, kind: RecordKind) -> Vec<Record> {
         let text = self.journal();
         let all = text
             .lines()
+            .skip(self.before)
             .filter_map(|line| serde_json::from_str::<Record>(line).ok());
         all.filter(|r| r.entry.kind == kind).collect()
     }
@@ -359,7 +441,7 @@ fn names(intents: &[Record]) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn inputs(demo: &Demo, home: &std::path::Path, more: &str) -> Inputs {
+fn inputs(demo: &Demo, home: &std::path::Path) -> Inputs {
     let at_once =
         "[signals]\npg_connections_for = \"1s\"\npg_dead_for = \"1s\"\nredis_memory_for = \"1s\"\napp_for = \"1s\"\n";
     let config = std::fs::read_to_string(demo.config()).unwrap();
@@ -373,32 +455,35 @@ fn inputs(demo: &Demo, home: &std::path::Path, more: &str) -> Inputs {
         system: None,
         user: Some(File {
             path: home.join("demo.toml"),
-            text: Ok(Some(format!("{more}{at_once}{config}"))),
+            text: Ok(Some(format!("{at_once}{config}"))),
         }),
         options: Options::default(),
     }
 }
 
-/// The built-in runbook with less patience: a person's file of the same id replaces it. Its changes are watched for 1 s
+/// The built-in runbooks with less patience: a person's file of the same id replaces one. Changes are watched for 1 s
 /// instead of a minute, what must hold for minutes holds for 1 s.
-fn impatient(home: &std::path::Path, id: &str) {
-    let path = format!("{}/src/runbook/library/{id}.md", env!("CARGO_MANIFEST_DIR"));
-    let mut book = String::new();
-    for line in std::fs::read_to_string(path).unwrap().lines() {
-        let line = match line {
-            l if l.starts_with("for = ") => "for = \"1s\"".to_owned(),
-            l if l.starts_with("every = ") => "every = \"1s\"".to_owned(),
-            l => l
-                .replace("soak = \"30s\"", "soak = \"1s\"")
-                .replace("soak = \"60s\"", "soak = \"1s\"")
-                .replace("quiet_for >= seconds('2m')", "quiet_for >= seconds('2s')")
-                .replace("quiet_for >= seconds('5m')", "quiet_for >= seconds('2s')")
-                .replace("deadline = \"3m\"", "deadline = \"3s\""),
-        };
-        book.push_str(&line);
-        book.push('\n');
-    }
+fn impatient(home: &std::path::Path) {
     let folder = home.join(".config/quarterdeck/runbooks");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join(format!("{id}.md")), book).unwrap();
+    for (file, text) in BUILT_IN {
+        let mut book = String::new();
+        for line in text.lines() {
+            let line = match line {
+                l if l.starts_with("for = ") => "for = \"1s\"".to_owned(),
+                l if l.starts_with("every = ") => "every = \"1s\"".to_owned(),
+                l => l
+                    .replace("soak = \"30s\"", "soak = \"1s\"")
+                    .replace("soak = \"60s\"", "soak = \"1s\"")
+                    .replace("quiet_for >= seconds('2m')", "quiet_for >= seconds('2s')")
+                    .replace("quiet_for >= seconds('5m')", "quiet_for >= seconds('2s')")
+                    .replace("last_failed > 60", "last_failed > 3")
+                    .replace("last_failed > 120", "last_failed > 3")
+                    .replace("deadline = \"3m\"", "deadline = \"3s\""),
+            };
+            book.push_str(&line);
+            book.push('\n');
+        }
+        std::fs::write(folder.join(file), book).unwrap();
+    }
 }

@@ -1,9 +1,11 @@
 //! What changes something. Each command only asks for a plan: the pipeline does the rest.
 
+use super::bulk;
 use crate::action::{Request, RollbackTo};
 use crate::app::command::Command;
 use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor};
 use crate::app::msg::Effect;
+use crate::app::seat::Doing;
 use crate::app::{App, Layer};
 use crate::keys::MUTATE;
 use crate::model::{Kind, ObjectRef};
@@ -14,7 +16,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "change the number of replicas",
         short: "scale",
         group: MUTATE,
-        when: scalable,
+        when: |app| bulk::may(app, bulk::scale, scalable),
         run: scale,
     },
     Command {
@@ -22,8 +24,8 @@ pub(super) const TABLE: &[Command] = &[
         doc: "restart the pods one after another (rollout restart)",
         short: "restart",
         group: MUTATE,
-        when: workload,
-        run: restart,
+        when: |app| bulk::may(app, bulk::restart, workload),
+        run: |app| bulk::run(app, bulk::restart, restart),
     },
     Command {
         id: "action.rollback",
@@ -46,8 +48,8 @@ pub(super) const TABLE: &[Command] = &[
         doc: "pause the rollout, or resume it",
         short: "pause",
         group: MUTATE,
-        when: deployment,
-        run: pause,
+        when: |app| bulk::may(app, bulk::pause, deployment),
+        run: |app| bulk::run(app, bulk::pause, pause),
     },
     Command {
         id: "action.hpa_bounds",
@@ -62,16 +64,16 @@ pub(super) const TABLE: &[Command] = &[
         doc: "delete the pod (disruption budgets are not asked)",
         short: "delete pod",
         group: MUTATE,
-        when: pod,
-        run: delete_pod,
+        when: |app| bulk::may(app, bulk::delete_pod, pod),
+        run: |app| bulk::run(app, bulk::delete_pod, delete_pod),
     },
     Command {
         id: "action.evict_pod",
         doc: "evict the pod (disruption budgets are asked)",
         short: "evict pod",
         group: MUTATE,
-        when: pod,
-        run: evict_pod,
+        when: |app| bulk::may(app, bulk::evict_pod, pod),
+        run: |app| bulk::run(app, bulk::evict_pod, evict_pod),
     },
     Command {
         id: "action.undo",
@@ -93,7 +95,11 @@ fn workload(app: &App) -> Result<(), String> {
 
 fn workload_or_marks(app: &App) -> Result<(), String> {
     if app.layers.is_empty() {
-        let marks = app.list(app.pane).marks.values().filter_map(|m| Some(m.object.as_ref()?.kind));
+        let marks = app
+            .list(app.pane)
+            .marks
+            .values()
+            .filter_map(|m| Some(m.object.as_ref()?.kind));
         let mut kinds = marks.filter(|kind| Kind::WORKLOADS.contains(kind)).peekable();
         if kinds.peek().is_some() {
             return kinds.try_for_each(|kind| app.may_mutate_object(kind));
@@ -155,6 +161,14 @@ fn target(app: &App) -> Option<(ObjectRef, u32)> {
 }
 
 fn scale(app: &mut App) -> Vec<Effect> {
+    if let Some(targets) = bulk::to_scale(app).filter(|t| t.len() > 1) {
+        let label = format!("Replicas of all {} marked workloads", targets.len());
+        let now: Vec<String> = targets.iter().map(|(t, n)| format!("{} {n}", t.name)).collect();
+        let purpose = PromptFor::ReplicasOfAll { targets };
+        let prompt = Prompt::new(purpose, label, format!("now {}", now.join(", ")), "");
+        app.layers.push(Layer::Prompt(prompt));
+        return Vec::new();
+    }
     let Some((target, seen)) = target(app) else {
         return Vec::new();
     };
@@ -273,7 +287,12 @@ fn evict_pod(app: &mut App) -> Vec<Effect> {
 /// One workload: its history, to choose from. Several marked ones: each to the revision before its current one.
 fn rollback(app: &mut App) -> Vec<Effect> {
     if app.layers.is_empty() && !app.list(app.pane).marks.is_empty() {
-        let marked: Vec<ObjectRef> = app.list(app.pane).marks.values().filter_map(|m| m.object.clone()).collect();
+        let marked: Vec<ObjectRef> = app
+            .list(app.pane)
+            .marks
+            .values()
+            .filter_map(|m| m.object.clone())
+            .collect();
         let mut to = Vec::new();
         for object in marked.iter().filter(|o| Kind::WORKLOADS.contains(&o.kind)) {
             let Some(w) = app.world.workload(object) else {
@@ -332,12 +351,10 @@ pub(super) fn roll_back_to_selected(app: &mut App) -> Vec<Effect> {
 
 /// Plans the undo of the activity at `at` in the list, newest first.
 pub(super) fn undo_at(app: &mut App, at: usize) -> Vec<Effect> {
-    let found = app
-        .activities
-        .iter()
-        .rev()
-        .nth(at)
-        .and_then(|a| a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()));
+    let found = match app.doings().get(at) {
+        Some(Doing::Activity(a)) => a.offered_undo(app.place(), app.now).map(|(_, r)| r.clone()),
+        _ => None,
+    };
     match found {
         Some(request) => match app.may_mutate() {
             Ok(()) => app.open_plan(request, None),

@@ -115,6 +115,7 @@ fn answer(app: &mut App, given: Option<bool>) -> Vec<Effect> {
             vec![Effect::Quit]
         }
         QuestionFor::ResumeChanged => app.take_run(),
+        QuestionFor::Exec(ask, _) => super::exec::begin(app, *ask),
         QuestionFor::AbortRun(run) => app.run_event(
             run,
             Event::Abort {

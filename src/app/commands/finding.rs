@@ -144,12 +144,17 @@ fn pick_columns(app: &mut App) -> Vec<Effect> {
     let choice = |id: &str, title: &str| Choice {
         value: id.to_owned(),
         label: title.to_owned(),
-        hint: id.strip_prefix("label:").map_or_else(String::new, |key| format!("label {key}")),
+        hint: id
+            .strip_prefix("label:")
+            .map_or_else(String::new, |key| format!("label {key}")),
     };
     let mut choices: Vec<Choice> = shown.iter().chain(hidden).map(|c| choice(c.id, c.title)).collect();
     let labels = panes::label_keys(app, pane);
     let labels = labels.iter().map(|key| format!("label:{key}"));
-    for id in labels.filter(|id| !all.iter().any(|c| c.id == id.as_str())).collect::<Vec<_>>() {
+    for id in labels
+        .filter(|id| !all.iter().any(|c| c.id == id.as_str()))
+        .collect::<Vec<_>>()
+    {
         if let Some(column) = panes::label_column(&id) {
             choices.push(choice(&id, column.title));
         }

@@ -1,4 +1,4 @@
-//! Moving about in tables, sorting, filtering, marking, copying.
+//! Moving about in tables, sorting, filtering, marking.
 
 use crate::app::command::Command;
 use crate::app::layers::{Prompt, PromptFor};
@@ -189,30 +189,6 @@ pub(super) const TABLE: &[Command] = &[
         when: on_pane,
         run: reverse,
     },
-    Command {
-        id: "copy.name",
-        doc: "copy the name to the terminal's clipboard",
-        short: "copy name",
-        group: G,
-        when: has_subject,
-        run: copy_name,
-    },
-    Command {
-        id: "copy.row",
-        doc: "copy the row to the terminal's clipboard",
-        short: "copy row",
-        group: G,
-        when: on_pane,
-        run: copy_row,
-    },
-    Command {
-        id: "copy.command",
-        doc: "copy the kubectl line that shows this object",
-        short: "copy kubectl",
-        group: G,
-        when: has_subject,
-        run: copy_command,
-    },
 ];
 
 pub(super) fn on_pane(app: &App) -> Result<(), String> {
@@ -230,15 +206,9 @@ fn has_list(app: &App) -> Result<(), String> {
     }
 }
 
-fn has_subject(app: &App) -> Result<(), String> {
-    app.subject()
-        .map(|_| ())
-        .ok_or_else(|| "nothing is selected".to_owned())
-}
-
 fn move_to(app: &mut App, to: impl Fn(usize, usize, usize) -> usize) -> Vec<Effect> {
     let now = app.now;
-    let activities = app.activities.len();
+    let activities = app.doings().len();
     let unfinished = app.unfinished.items.len();
     match app.layers.last_mut() {
         Some(Layer::History(h)) => {
@@ -301,7 +271,7 @@ fn filter_hint(app: &App) -> String {
     } else {
         "  -l app=x"
     };
-    format!("{}  =  :  <  >    !not  ~fuzzy  /regex/{labels}    tab completes  up earlier", fields.join(" "))
+    format!("{}  = : < >  !not ~fuzzy /regex/{labels}", fields.join(" "))
 }
 
 fn wrong(app: &mut App) -> Vec<Effect> {
@@ -348,43 +318,6 @@ fn reverse(app: &mut App) -> Vec<Effect> {
     list.release();
     app.refresh_pane();
     vec![app.remember()]
-}
-
-fn copy_name(app: &mut App) -> Vec<Effect> {
-    let Some(object) = app.subject() else { return Vec::new() };
-    app.say(format!("{} sent to the terminal's clipboard", object.name));
-    vec![Effect::Copy(object.name.to_string())]
-}
-
-fn copy_row(app: &mut App) -> Vec<Effect> {
-    let pane = app.active_pane();
-    let Some(row) = app.list(app.pane).selected().cloned() else {
-        return Vec::new();
-    };
-    let columns = crate::panes::columns_of(app, pane);
-    let text = crate::panes::cells_of(app, pane, &row, &columns)
-        .iter()
-        .map(|c| c.text.trim())
-        .collect::<Vec<_>>()
-        .join("\t");
-    app.say("row sent to the terminal's clipboard");
-    vec![Effect::Copy(text)]
-}
-
-fn copy_command(app: &mut App) -> Vec<Effect> {
-    let Some(object) = app.subject() else { return Vec::new() };
-    let context = app
-        .place()
-        .map(|p| format!(" --context {}", p.context))
-        .unwrap_or_default();
-    let namespace = if object.namespace.is_empty() {
-        String::new()
-    } else {
-        format!(" -n {}", object.namespace)
-    };
-    let line = format!("kubectl{context}{namespace} describe {}", object.slash());
-    app.say(format!("sent to the terminal's clipboard: {line}"));
-    vec![Effect::Copy(line)]
 }
 
 /// Applies what was typed into the filter's line and leaves it.

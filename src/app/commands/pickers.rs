@@ -25,7 +25,17 @@ pub(super) const TABLE: &[Command] = &[
         short: "cancel",
         group: G,
         when: always,
-        run: |app| app.pop_layer(),
+        run: |app| match app.layers.last() {
+            Some(Layer::Picker(Picker {
+                purpose: PickerFor::Theme { was },
+                ..
+            })) => {
+                let was = was.clone();
+                app.layers.pop();
+                app.theme_not_chosen(was)
+            }
+            _ => app.pop_layer(),
+        },
     },
     Command {
         id: "picker.down",
@@ -37,7 +47,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -50,7 +60,7 @@ pub(super) const TABLE: &[Command] = &[
             if let Some(Layer::Picker(p)) = app.layers.last_mut() {
                 p.step(-1);
             }
-            Vec::new()
+            app.preview_theme()
         },
     },
     Command {
@@ -81,6 +91,10 @@ fn picked(app: &mut App) -> Vec<Effect> {
         PickerFor::Context => match value {
             Some(context) => {
                 let rows = app.contexts.as_ref().and_then(|c| c.as_ref().ok());
+                // The platform that is open: there is nowhere to go.
+                if rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform && c.current)) {
+                    return Vec::new();
+                }
                 // A context of the kubeconfig goes before a platform of that name.
                 let named = |platform: bool| {
                     rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
@@ -122,6 +136,7 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 None => Vec::new(),
             }
         }
+        PickerFor::Theme { .. } => app.theme_chosen(value),
         PickerFor::Incident(pick) => match value {
             Some(value) => super::incident_asks::chosen(app, pick, &value),
             None => Vec::new(),
@@ -130,6 +145,14 @@ fn picked(app: &mut App) -> Vec<Effect> {
             let container = value.filter(|v| !v.is_empty());
             logs::reopen(app, |q| q.container.clone_from(&container))
         }
+        PickerFor::ExecContainer(pod) => match value {
+            Some(container) => super::exec::ask(app, pod, &container),
+            None => Vec::new(),
+        },
+        PickerFor::CopyCell => match value {
+            Some(text) => app.copy("cell", text),
+            None => Vec::new(),
+        },
         PickerFor::ImageContainer(target) => match value {
             Some(container) => actions::ask_image(app, target, &container),
             None => Vec::new(),
@@ -176,7 +199,8 @@ pub(super) fn pick_context(app: &mut App) -> Vec<Effect> {
 
 pub(super) fn pick_namespaces(app: &mut App) -> Vec<Effect> {
     let choices = namespace_choices(app);
-    let mut picker = Picker::new("Namespaces  (tab marks several)", PickerFor::Namespaces, choices);
+    let title = format!("Namespaces  ({} marks several)", app.keys_for("picker.mark"));
+    let mut picker = Picker::new(&title, PickerFor::Namespaces, choices);
     if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
         picker.marked = list.iter().cloned().collect();
     }
@@ -198,12 +222,16 @@ fn picker_for<'a>(app: &'a mut App, purpose: &PickerFor) -> Option<&'a mut Picke
 pub(crate) fn fill_contexts(app: &mut App) {
     app.refresh_palette();
     let contexts = app.contexts.clone();
+    let choices: Vec<Choice> = match &contexts {
+        Some(Ok(rows)) => rows.iter().map(|row| context_choice(app, row)).collect(),
+        _ => Vec::new(),
+    };
     let (Some(picker), Some(contexts)) = (picker_for(app, &PickerFor::Context), contexts) else {
         return;
     };
     match contexts {
         Ok(rows) => {
-            picker.choices = rows.iter().map(context_choice).collect();
+            picker.choices = choices;
             let note = if rows.is_empty() {
                 "the kubeconfig names no context"
             } else {
@@ -216,10 +244,21 @@ pub(crate) fn fill_contexts(app: &mut App) {
     app.dirty = true;
 }
 
-fn context_choice(c: &ContextRow) -> Choice {
-    let mut hint = Vec::from(if c.platform { ["platform"] } else { [c.cluster.as_str()] });
-    hint.extend([c.namespace.as_str()].into_iter().filter(|n| !n.is_empty()));
-    hint.extend(c.current.then_some("current"));
+fn context_choice(app: &App, c: &ContextRow) -> Choice {
+    let mut hint: Vec<String> = Vec::new();
+    if c.platform {
+        hint.push("platform".to_owned());
+        hint.extend(Some(c.class.clone()).filter(|class| !class.is_empty()));
+        if !c.current
+            && let Some(sister) = app.seat.fleet.iter().find(|s| s.name == c.name)
+        {
+            hint.push(sister.state.words());
+        }
+    } else {
+        hint.push(c.cluster.clone());
+    }
+    hint.extend(Some(c.namespace.clone()).filter(|n| !n.is_empty()));
+    hint.extend(c.current.then(|| "current".to_owned()));
     Choice {
         value: c.name.clone(),
         label: c.name.clone(),

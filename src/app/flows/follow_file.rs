@@ -80,7 +80,14 @@ fn a_run_is_followed_step_by_step_with_what_it_waits_for_until_it_ends() {
     let effects = operator.confirm(&format!("word{}", id.0));
     assert!(executed(&effects).is_some());
     read(&mut observer, file.lines(&effects, &operator));
-    assert!(observer.app.recorded_run().unwrap().waiting.contains("becomes of the change"));
+    assert!(
+        observer
+            .app
+            .recorded_run()
+            .unwrap()
+            .waiting
+            .contains("becomes of the change")
+    );
 
     let mut effects = operator.press("x");
     effects.extend(operator.press("y"));

@@ -170,7 +170,9 @@ fn web() -> crate::journal::Target {
 
 fn held_detail(hands: &Hands) -> String {
     let plan = hands.plan_layer().plan().unwrap();
-    plan.blocked().map(|check| format!("{}: {}", check.name, check.detail)).unwrap_or_default()
+    plan.blocked()
+        .map(|check| format!("{}: {}", check.name, check.detail))
+        .unwrap_or_default()
 }
 
 #[test]
@@ -194,7 +196,10 @@ fn what_another_console_put_on_record_holds_a_plan_up_and_says_who_and_when() {
     let effects = restart(&mut hands);
     hands.answer(&effects);
     let held = held_detail(&hands);
-    assert!(held.starts_with("cooldown: restart was done to it") && held.contains("by k.lind at 11:30:00Z"), "{held}");
+    assert!(
+        held.starts_with("cooldown: restart was done to it") && held.contains("by k.lind at 11:30:00Z"),
+        "{held}"
+    );
     hands.press("esc");
     hands.wait(300_000);
     let effects = restart(&mut hands);

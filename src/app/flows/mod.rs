@@ -2,6 +2,7 @@
 
 mod approval;
 mod approve_step;
+mod finding;
 mod follow;
 mod follow_file;
 mod guards;
@@ -14,6 +15,7 @@ mod plans;
 mod read_only;
 mod release;
 mod rollback;
+mod seat;
 mod sources;
 mod streams;
 mod unfinished;

@@ -18,7 +18,10 @@ fn a_switch_drops_rows_marks_plans_logs_and_runs_of_the_old_cluster() {
     let effects = hands.go_to("prod-us");
     assert!(effects.iter().any(|e| matches!(e, Effect::CloseLogs(_))), "{effects:?}");
     let left = |e: &Effect| matches!(e, Effect::Record(r) if r.what == "left" && r.outcome.contains("prod-us"));
-    assert!(effects.iter().any(left), "that the run was let go is on record: {effects:?}");
+    assert!(
+        effects.iter().any(left),
+        "that the run was let go is on record: {effects:?}"
+    );
     let app = &hands.app;
     assert!(app.layers.is_empty() && app.runs.is_empty() && app.world.pods.is_empty());
     assert!(app.lists.iter().all(|l| l.rows.is_empty() && l.marks.is_empty()));
@@ -193,6 +196,7 @@ fn contexts_and_namespaces_are_picked_by_typing() {
         namespace: String::new(),
         current: false,
         platform: false,
+        class: String::new(),
     };
     hands.tell(Msg::Contexts(Ok(vec![row("prod-eu"), row("prod-us"), row("lab")])));
     hands.types("us");

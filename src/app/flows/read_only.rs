@@ -44,7 +44,11 @@ fn by_keys_by_the_palette_and_in_a_runbook_nothing_is_planned() {
     let off = palette.entries.iter().filter(|e| e.group == crate::keys::MUTATE);
     assert!(off.clone().count() >= 9);
     for entry in off {
-        assert!(entry.why_not.as_deref().unwrap().contains("read-only"), "{}", entry.name);
+        assert!(
+            entry.why_not.as_deref().unwrap().contains("read-only"),
+            "{}",
+            entry.name
+        );
     }
     hands.press(":");
     hands.types("restart the pods");

@@ -19,6 +19,7 @@ fn choose(hands: &mut Hands) -> Vec<Effect> {
         namespace: "cortex".to_owned(),
         current: false,
         platform: false,
+        class: String::new(),
     }])));
     hands.press("enter")
 }
@@ -75,7 +76,10 @@ fn a_run_that_is_left_with_its_cluster_is_free_and_goes_on_where_it_stood_once_w
     });
     // What is on record is of the place where the run was, though that is left already.
     let left = left.unwrap_or_else(|| panic!("{effects:?}"));
-    assert_eq!((&left.data["context"], &left.data["over"]), (&"prod-eu".into(), &false.into()));
+    assert_eq!(
+        (&left.data["context"], &left.data["over"]),
+        (&"prod-eu".into(), &false.into())
+    );
 
     let news = told(&hands, &effects);
     hands.tell(news);
@@ -100,7 +104,10 @@ fn a_run_that_is_left_with_its_cluster_is_free_and_goes_on_where_it_stood_once_w
     let key = key.clone();
     hands.tell(Msg::RunTaken { key, answer: Ok(()) });
     assert!(matches!(hands.app.layers.last(), Some(Layer::Runbook(_))));
-    assert_eq!((hands.app.runs[0].run.id(), hands.app.runs[0].run.current()), (&*id, at));
+    assert_eq!(
+        (hands.app.runs[0].run.id(), hands.app.runs[0].run.current()),
+        (&*id, at)
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod activity;
 mod approval;
+mod chart;
 mod company;
 mod detail;
 mod followed;
@@ -22,6 +23,7 @@ mod unfinished;
 
 pub use activity::ActivityView;
 pub use approval::{ApprovalFocus, ApprovalLayer};
+pub use chart::{ChartView, RANGES};
 pub use company::CompanyView;
 pub use detail::Detail;
 pub use followed::FollowedView;
@@ -31,7 +33,6 @@ pub use incident::{IncidentAsk, IncidentPick, IncidentView, MessageView, Pick, T
 pub use item::ItemView;
 pub use logs::{LogKeep, Logs, readable};
 pub use object_prompt::ObjectPrompt;
-#[cfg(test)]
 pub(crate) use palette::listed;
 pub use palette::{Does, Entry, Palette};
 pub use picker::{Choice, Picker, PickerFor};

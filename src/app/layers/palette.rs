@@ -9,7 +9,7 @@ use crate::app::field::Field;
 use crate::app::filter::in_order;
 use crate::app::jumps::Jump;
 use crate::app::{App, ItemRef, Row};
-use crate::model::{Kind, Key, Str};
+use crate::model::{Key, Kind, Str};
 use crate::panes::PANES;
 
 /// So many of a kind are ranked a key: with fifty thousand pods all of them begin alike, and more letters tell.
@@ -20,6 +20,9 @@ const MOST_LISTED: usize = 40;
 
 /// With fewer letters, everything would match.
 const LEAST: usize = 2;
+
+/// What a name is worth more than a sentence.
+const NAMED: u32 = 12;
 
 /// What an entry does.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,7 +106,8 @@ impl Ranking {
         best.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.len().cmp(&b.1.len())));
         let best = best.into_iter().take(MOST_LISTED);
         self.found.extend(best.map(|(score, name, what)| Ranked {
-            score,
+            // What is called so goes before a sentence in which it stands.
+            score: score + NAMED,
             entry: entry(name, what),
         }));
     }
@@ -146,6 +150,9 @@ fn commands(app: &App, ranking: &mut Ranking) {
     for c in all().filter(|c| listed(c)) {
         let hay = format!("{} {}", c.id.replace(['.', '_'], " "), c.doc);
         let Some(mut score) = ranking.score(&hay) else { continue };
+        if !ranking.letters.is_empty() && ranking.score(&c.id.replace(['.', '_'], " ")).is_some() {
+            score += NAMED;
+        }
         let id = format!("command {}", c.id);
         if app.finding.recent.contains(&id) {
             score += 10;
@@ -166,7 +173,10 @@ fn commands(app: &App, ranking: &mut Ranking) {
 }
 
 fn runbooks(app: &App, ranking: &mut Ranking) {
-    let why_not = app.run_subject().is_none().then(|| "select what it is for first".to_owned());
+    let why_not = app
+        .run_subject()
+        .is_none()
+        .then(|| "select what it is for first".to_owned());
     for book in app.books.iter() {
         let Some(score) = ranking.score(&format!("{} {}", book.id, book.title)) else {
             continue;
@@ -212,7 +222,11 @@ fn objects(app: &App, ranking: &mut Ranking) {
         let doc = if n.ready { "ready" } else { "not ready" };
         object("node", name, doc, Jump::Object(n.meta.object(Kind::Node)))
     });
-    for (kind, word) in [(Kind::Job, "job"), (Kind::CronJob, "cronjob"), (Kind::Hpa, "autoscaler")] {
+    for (kind, word) in [
+        (Kind::Job, "job"),
+        (Kind::CronJob, "cronjob"),
+        (Kind::Hpa, "autoscaler"),
+    ] {
         let metas: Vec<_> = match kind {
             Kind::Job => world.jobs.values().map(|j| &j.meta).collect(),
             Kind::CronJob => world.cron_jobs.values().map(|j| &j.meta).collect(),
@@ -241,7 +255,10 @@ fn items(app: &App, ranking: &mut Ranking) {
         };
         for rows in tables {
             let rows = rows(app);
-            let named = rows.iter().filter_map(Row::item).filter_map(|i| Some((word(&i.what)?, i)));
+            let named = rows
+                .iter()
+                .filter_map(Row::item)
+                .filter_map(|i| Some((word(&i.what)?, i)));
             ranking.names(named.map(|(kind, i)| (&*i.name, (kind, i))), |name, (kind, i)| {
                 let doc = format!("{} in {}", i.group, pane.title);
                 object(kind, name, doc, Jump::Item(pane.id, i.what.clone()))

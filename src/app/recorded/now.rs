@@ -97,7 +97,9 @@ impl App {
         let Some((_, at)) = readings.asked.filter(|(asked, _)| *asked == token) else {
             return;
         };
-        readings.said.extend(states.into_iter().map(|(key, said)| (key, (at, said))));
+        readings
+            .said
+            .extend(states.into_iter().map(|(key, said)| (key, (at, said))));
         self.dirty = true;
     }
 
@@ -155,7 +157,10 @@ impl App {
             Now::Is(state) if state == t.was => (format!("is {state} again: taken back already"), Means::Back),
             Now::Is(state) if state == t.is => (format!("is {state} now, was {}", t.was), Means::Stands),
             Now::Is(state) => (
-                format!("is {state} now, was {}, and was set to {}: somebody changed it since", t.was, t.is),
+                format!(
+                    "is {state} now, was {}, and was set to {}: somebody changed it since",
+                    t.was, t.is
+                ),
                 Means::Other,
             ),
             Now::Reading => (format!("was {}; being read", t.was), Means::Unknown),

@@ -53,10 +53,15 @@ impl Link {
 
     /// Carries out a confirmed plan. The task is not tied to the screen: leaving it does not stop a change half way.
     pub fn execute(&self, confirmed: Confirmed) {
-        let (Some(actor), Some(grant)) = (self.actor.clone(), self.grant.clone()) else {
+        let sender = self.sender.clone();
+        let here = self.cluster.as_ref().map(crate::feed::kube::Cluster::place);
+        let elsewhere = !here.is_some_and(|here| here.is_same_cluster(&confirmed.plan().place));
+        let (Some(actor), Some(grant), false) = (self.actor.clone(), self.grant.clone(), elsewhere) else {
+            let why = "nothing was sent: the console is not at the cluster that it was planned for".to_owned();
+            let refused = super::super::performer::refused(&confirmed, why);
+            tokio::spawn(async move { sender.send(Event::Msg(refused)).await });
             return;
         };
-        let sender = self.sender.clone();
         let (progress, mut stages) = mpsc::channel::<Progress>(64);
         let in_flight = self.in_flight.clone();
         in_flight.send_modify(|n| *n += 1);

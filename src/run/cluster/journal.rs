@@ -26,6 +26,26 @@ impl Link {
         self.journal.clone()
     }
 
+    /// What a shell in a container rests on.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn exec_means(&self, journal: Arc<Journal>, recorder: Recorder) -> Result<crate::run::exec::Means, String> {
+        let cluster = self.cluster.clone().ok_or("not connected to a cluster")?;
+        if cluster.place().context == crate::feed::kube::source::IN_CLUSTER {
+            return Err("kubectl knows no context here: the console runs on the pod's own account".to_owned());
+        }
+        let class = super::class(&self.config, cluster.place());
+        Ok(crate::run::exec::Means {
+            kubeconfig: self.kubeconfig(),
+            policy: self.config.policy.exec(),
+            cluster,
+            journal,
+            recorder,
+            class,
+        })
+    }
+
     /// Writes its own records this way, too: nothing is changed before everything earlier is on disk.
     pub fn record_with(&mut self, recorder: Recorder) {
         self.recorder = Some(recorder);

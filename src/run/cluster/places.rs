@@ -1,21 +1,39 @@
 //! From one context or platform to another: the sources beside Kubernetes go with the place, and nothing of the old one
 //! is heard any more.
 
+use super::super::reads::PlatformRow;
 use super::super::sources::{self, Means};
-use super::Link;
-use crate::action::Reach;
+use super::{Link, class};
+use crate::action::{Class, Reach};
 use crate::app::{Msg, Notice};
-use crate::config::{Platform, Target};
-use crate::model::Scope;
+use crate::config::{Config, Platform, Target};
+use crate::model::{Place, Scope};
+
+/// How careful to be at a platform, as far as the configuration alone says.
+pub(in crate::run) fn class_of(config: &Config, platform: &Platform) -> Class {
+    let place = Place {
+        platform: platform.name.clone(),
+        context: platform.context.clone().unwrap_or_default(),
+        server: String::new(),
+        scope: Scope::All,
+    };
+    class(config, &place)
+}
 
 impl Link {
-    /// The other platforms of the configuration.
-    pub fn platforms(&self) -> Vec<String> {
-        let others = self.config.platforms.iter().map(|p| &p.name);
-        others
-            .filter(|n| Some(*n) != self.target.platform.as_ref())
-            .cloned()
-            .collect()
+    /// The platforms of the configuration, the open one too.
+    pub fn platforms(&self) -> Vec<PlatformRow> {
+        let row = |p: &Platform| PlatformRow {
+            name: p.name.clone(),
+            class: class_of(&self.config, p).badge().to_owned(),
+            current: Some(&p.name) == self.target.platform.as_ref(),
+        };
+        self.config.platforms.iter().map(row).collect()
+    }
+
+    /// The platform that is open, by its name.
+    pub fn open_platform(&self) -> Option<&str> {
+        self.target.platform.as_deref()
     }
 
     /// Leaves what it is connected to, and connects anew.

@@ -50,7 +50,9 @@ fn parse(text: &'static str) -> HashMap<&'static str, Vec<Field>> {
     let mut messages: HashMap<&str, Vec<Field>> = HashMap::new();
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("\nmessage ") {
-        let Some((head, tail)) = after.split_once('{') else { break };
+        let Some((head, tail)) = after.split_once('{') else {
+            break;
+        };
         let Some((body, _)) = tail.split_once('}') else { break };
         let fields = body.split(';').filter_map(field).collect();
         messages.insert(head.trim(), fields);

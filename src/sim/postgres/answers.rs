@@ -76,7 +76,8 @@ fn answered(db: &mut Database, caller: &Caller, sql: &str, now: Timestamp) -> An
         "horizon" => horizon(db, now),
         "databases" => ["cortex", "postgres", "template1"]
             .map(|name| {
-                json!({"name": name, "age": 41_230_118, "multixact_age": 12, "freeze_max_age": 200_000_000,
+                let age = if name == "cortex" { db.oldest_age() } else { 41_230_118 };
+                json!({"name": name, "age": age, "multixact_age": 12, "freeze_max_age": 200_000_000,
                        "multixact_freeze_max_age": 400_000_000})
             })
             .to_vec(),
@@ -276,7 +277,7 @@ fn tables(db: &Database, now: Timestamp) -> Vec<Value> {
                 "oid": t.oid, "schema": "public", "name": t.name, "live": t.live, "dead": t.dead(now), "modified": 4_000,
                 "threshold": t.threshold, "autovacuum": true, "bytes": t.bytes,
                 "vacuumed": t.vacuumed.max(t.autovacuumed).map(|t| t.to_string()),
-                "analyzed": t.analyzed.map(|t| t.to_string()), "vacuums": t.vacuums + 40, "frozen_age": 41_000_000,
+                "analyzed": t.analyzed.map(|t| t.to_string()), "vacuums": t.vacuums + 40, "frozen_age": db.frozen_age(t.name),
             })
         })
         .collect()

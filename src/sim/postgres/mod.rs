@@ -10,6 +10,7 @@ mod psql;
 mod upkeep;
 mod wire;
 mod world;
+mod wrong;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 
 use super::Shared;
 use super::answers::{self, Answer, Caller};
+use crate::sim::faults::Fault;
 
 /// No message of a client is longer.
 const MOST: usize = 1 << 20;
@@ -149,7 +150,18 @@ async fn ask(
     loop {
         let answer = {
             let mut database = database.lock().unwrap_or_else(PoisonError::into_inner);
-            answers::answer(&mut database, caller, sql, Timestamp::now())
+            let fault = database.faults.hit(sql);
+            if fault == Some(Fault::Refuse) {
+                return Ok(Answer::Error {
+                    code: "42501",
+                    message: "permission denied".to_owned(),
+                });
+            }
+            let answer = answers::answer(&mut database, caller, sql, Timestamp::now());
+            if fault == Some(Fault::LoseAfter) {
+                return Err(io::Error::other("the connection is cut"));
+            }
+            answer
         };
         match answer {
             Answer::Wait => {

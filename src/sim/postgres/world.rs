@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::sim::faults::Faults;
+
 /// How to begin.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -132,15 +134,18 @@ pub(super) fn seconds(now: Timestamp, then: Timestamp) -> f64 {
 
 /// Connections that a defect keeps open until the last pod that opened them is gone.
 #[derive(Clone, Debug)]
-struct Leak {
-    application: &'static str,
-    connections: i64,
+pub(super) struct Leak {
+    pub(super) application: &'static str,
+    pub(super) connections: i64,
     /// Uids; empty until the pods have been seen.
-    pods: BTreeSet<String>,
+    pub(super) pods: BTreeSet<String>,
 }
 
 /// The database.
 pub struct Database {
+    pub(super) faults: Faults,
+    /// Transactions since the last freeze of tables that are far from it.
+    pub(super) aged: BTreeMap<&'static str, i64>,
     pub(super) started: Timestamp,
     pub(super) clients: BTreeMap<i32, Client>,
     pub(super) tables: Vec<Table>,
@@ -152,7 +157,7 @@ pub struct Database {
     pub(super) done: Vec<i32>,
     /// Idle connections of the pools by application, counted only.
     pub(super) pools: BTreeMap<&'static str, i64>,
-    leaks: Vec<Leak>,
+    pub(super) leaks: Vec<Leak>,
     /// Statements so far that change something.
     pub changes: u64,
 }
@@ -361,6 +366,8 @@ impl Database {
             ),
         ];
         Self {
+            faults: Faults::default(),
+            aged: BTreeMap::new(),
             started: ago(86_400 * 9),
             clients,
             tables,
@@ -407,6 +414,7 @@ impl Database {
         if u.is_vacuum() {
             (t.dead, t.since, t.vacuumed) = (0.0, now, Some(now));
             t.vacuums += 1;
+            self.aged.remove(t.name);
         }
         if u.what != (What::Vacuum { analyze: false }) {
             t.analyzed = Some(now);
@@ -454,37 +462,5 @@ impl Database {
     /// One more connection of a pool that does nothing.
     fn rests(&mut self, application: &'static str) {
         *self.pools.entry(application).or_default() += 1;
-    }
-
-    /// From now on an application keeps so many connections more than it uses, until its pods are replaced.
-    pub fn leak(&mut self, application: &'static str, connections: u32) {
-        let connections = i64::from(connections);
-        *self.pools.entry(application).or_default() += connections;
-        self.leaks.push(Leak {
-            application,
-            connections,
-            pods: BTreeSet::new(),
-        });
-    }
-
-    /// The applications that keep connections which they should have given back.
-    pub(super) fn leaking(&self) -> Vec<&'static str> {
-        self.leaks.iter().map(|l| l.application).collect()
-    }
-
-    /// The uids of the pods that an application has now: with the last of those that leaked, the leak is gone.
-    pub(super) fn pods_of(&mut self, application: &str, pods: &BTreeSet<String>) {
-        let mut still = Vec::new();
-        for mut leak in std::mem::take(&mut self.leaks) {
-            if leak.application == application && leak.pods.is_empty() {
-                leak.pods.clone_from(pods);
-            }
-            if leak.application == application && leak.pods.is_disjoint(pods) {
-                *self.pools.entry(leak.application).or_default() -= leak.connections;
-            } else {
-                still.push(leak);
-            }
-        }
-        self.leaks = still;
     }
 }

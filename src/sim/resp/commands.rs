@@ -127,6 +127,11 @@ pub fn answer(
     }
 }
 
+/// What an ACL says to a command that it does not allow.
+pub fn no_permission(words: &[String]) -> Reply {
+    refuse(words.first().map_or("", String::as_str))
+}
+
 /// FLUSHDB, KEYS, MONITOR, SET … are not for whom the demonstration lets in.
 fn refuse(name: &str) -> Reply {
     let name: String = name.chars().filter(char::is_ascii_graphic).take(40).collect();

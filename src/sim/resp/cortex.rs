@@ -103,6 +103,13 @@ impl Cortex {
         cortex
     }
 
+    /// From now on its jobs do not fail.
+    pub fn mend(&mut self, queue: &str) {
+        for line in self.lines.iter_mut().filter(|line| line.name == queue) {
+            line.fails = 0;
+        }
+    }
+
     /// A queue with its past: finished jobs of the last quarter of an hour, failed ones, and what waits.
     fn begin(&mut self, n: usize, ready: u64, now: Timestamp) {
         let Some(line) = self.lines.get_mut(n) else { return };

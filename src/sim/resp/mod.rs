@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 
 use self::commands::Session;
 use self::cortex::Cortex;
+use super::faults::{Fault, Faults};
 use super::kube::Clock;
 
 /// A running server. Dropping it ends it.
@@ -40,6 +41,7 @@ struct State {
     sessions: BTreeMap<u64, Session>,
     next: u64,
     writes: Vec<Vec<String>>,
+    faults: Faults,
 }
 
 impl Drop for Server {
@@ -70,6 +72,7 @@ impl Server {
                 sessions: BTreeMap::new(),
                 next: 1,
                 writes: Vec::new(),
+                faults: Faults::default(),
             }),
         });
         let for_all = Arc::clone(&shared);
@@ -107,6 +110,16 @@ impl Server {
     /// The same, for who does not own the server.
     pub fn workers(&self) -> Workers {
         Workers(Arc::clone(&self.shared))
+    }
+
+    /// What made the jobs of a queue fail is mended.
+    pub fn mend(&self, queue: &str) {
+        self.shared.state().world.mend(queue);
+    }
+
+    /// The next command that begins so goes wrong.
+    pub fn fail(&self, command: &str, fault: Fault) {
+        self.shared.state().faults.next(command, fault);
     }
 
     /// The commands that changed something, as they came.
@@ -171,7 +184,7 @@ async fn talk(stream: &mut TcpStream, shared: &Shared, id: u64) -> io::Result<()
                         stream.write_all(b"+OK\r\n").await?;
                         return Ok(());
                     }
-                    shared.state().answer(id, &words, shared.clock.now(), &mut out);
+                    shared.state().answer(id, &words, shared.clock.now(), &mut out)?;
                 }
                 Ok(None) => break,
                 Err(why) => {
@@ -186,11 +199,16 @@ async fn talk(stream: &mut TcpStream, shared: &Shared, id: u64) -> io::Result<()
 }
 
 impl State {
-    fn answer(&mut self, id: u64, words: &[String], now: Timestamp, out: &mut Vec<u8>) {
+    fn answer(&mut self, id: u64, words: &[String], now: Timestamp, out: &mut Vec<u8>) -> io::Result<()> {
         self.world.advance(now);
+        let fault = self.faults.hit(&words.join(" ").to_uppercase());
+        if fault == Some(Fault::Refuse) {
+            commands::no_permission(words).write(out, false);
+            return Ok(());
+        }
         let others: Vec<Session> = self.sessions.values().cloned().collect();
         let Some(session) = self.sessions.get_mut(&id) else {
-            return;
+            return Ok(());
         };
         let reply = commands::answer(&mut self.world, session, &others, words, now);
         let wrote = words.first().is_some_and(|w| commands::is_write(&w.to_uppercase()));
@@ -198,5 +216,9 @@ impl State {
             self.writes.push(words.to_vec());
         }
         reply.write(out, session.resp3);
+        if fault == Some(Fault::LoseAfter) {
+            return Err(io::Error::other("the connection is cut"));
+        }
+        Ok(())
     }
 }

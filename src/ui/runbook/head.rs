@@ -52,7 +52,11 @@ fn now(app: &App, entry: &RunEntry, view: &View) -> (String, Role) {
         (Status::HandedOver(to), _) => (format!("handed over to {to}"), Role::Info),
         (_, Phase::Stopped) => {
             let unknown = matches!(view.step.as_ref().map(|s| &s.state), Some(StepState::Unknown(_)));
-            let words = if unknown { "stopped: nobody knows how it went" } else { "stopped: it did not go well" };
+            let words = if unknown {
+                "stopped: nobody knows how it went"
+            } else {
+                "stopped: it did not go well"
+            };
             (format!("{words}, and you say how it goes on"), Role::Warn)
         }
         _ => ("waits for you".to_owned(), Role::Text),
@@ -66,12 +70,23 @@ pub fn state(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, area: Rec
         seconds if seconds < 60 => "just begun".to_owned(),
         seconds => duration_text(seconds / 60 * 60),
     };
-    let rolling = if view.status == Status::RollingBack { format!(" {dot} rolling back") } else { String::new() };
+    let rolling = if view.status == Status::RollingBack {
+        format!(" {dot} rolling back")
+    } else {
+        String::new()
+    };
     let start = format!("run {} {dot} {age}{rolling} {dot} ", view.run);
     let x = 1 + put(buf, area, 1, 0, &start, look.style(Role::TextMuted));
     let (words, role) = now(app, entry, view);
     let room = usize::from(area.width.saturating_sub(x + 1));
-    put(buf, area, x, 0, &text::truncate_end(&text::clean(&words), room), look.style(role));
+    put(
+        buf,
+        area,
+        x,
+        0,
+        &text::truncate_end(&text::clean(&words), room),
+        look.style(role),
+    );
 }
 
 /// Whether the note is being written on the panel's own line.

@@ -248,10 +248,17 @@ pub fn seen_packed(look: Look<'_>, v: &View, width: usize) -> Vec<Line> {
     }
     for p in &step.params {
         let name = p.name.trim_start_matches("out.");
-        pieces.push((format!("{} [ {} ]", text::clean(name), answer(&p.value)), Role::TextStrong));
+        pieces.push((
+            format!("{} [ {} ]", text::clean(name), answer(&p.value)),
+            Role::TextStrong,
+        ));
     }
     if pieces.is_empty() {
-        pieces.extend(step.proposal.as_ref().map(|p| (text::clean(p).into_owned(), Role::TextStrong)));
+        pieces.extend(
+            step.proposal
+                .as_ref()
+                .map(|p| (text::clean(p).into_owned(), Role::TextStrong)),
+        );
     }
     let mut lines: Vec<Line> = Vec::new();
     for (words, role) in pieces {

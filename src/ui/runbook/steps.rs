@@ -30,13 +30,28 @@ pub fn line(look: Look<'_>, view: &View, width: usize) -> Line {
     let others: usize = view.steps.iter().map(|s| text::width(&number(s))).sum();
     let title = view.step.as_ref().map_or("", |s| s.title.as_str());
     let room = width.saturating_sub(others + 4);
-    let (around, room) = if room < 16 { (2, width.saturating_sub(28)) } else { (usize::MAX, room) };
-    for (at, s) in view.steps.iter().enumerate().filter(|(at, _)| at.abs_diff(current) <= around) {
+    let (around, room) = if room < 16 {
+        (2, width.saturating_sub(28))
+    } else {
+        (usize::MAX, room)
+    };
+    for (at, s) in view
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| at.abs_diff(current) <= around)
+    {
         let (sign, role) = mark(look, &s.state);
         if at == current && s.current {
-            let sign = if matches!(s.state, StepState::Current) { look.symbols.pointer } else { sign };
+            let sign = if matches!(s.state, StepState::Current) {
+                look.symbols.pointer
+            } else {
+                sign
+            };
             let words = format!("{} {}", s.number, text::truncate_end(&text::clean(title), room));
-            line = line.and(format!(" {sign} "), role).and(format!("{words}  "), Role::TextStrong);
+            line = line
+                .and(format!(" {sign} "), role)
+                .and(format!("{words}  "), Role::TextStrong);
         } else {
             line = line.and(number(s), role);
         }

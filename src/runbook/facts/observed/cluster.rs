@@ -1,7 +1,7 @@
 //! Facts of the cluster as a whole, of a node, and of a Job.
 
 use super::{About, Fact, Maker, Row, Subject, count, known, maybe, seconds};
-use crate::model::{Kind, RolloutState, rollout_state};
+use crate::model::{Key, Kind, RolloutState, rollout_state};
 use crate::runbook::value::Value;
 
 impl Maker<'_> {
@@ -128,12 +128,30 @@ impl Maker<'_> {
             return;
         };
         let blocked = self.blocked(&[object.kind]);
-        let (job, cron) = (world.jobs.get(&object.key()), world.cron_jobs.get(&object.key()));
+        // A Job of a CronJob and the CronJob itself say the same: its newest run, and its last success.
         let (job, cron) = match object.kind {
-            Kind::CronJob => (None, cron),
-            _ => (job, None),
+            Kind::CronJob => {
+                let cron = world.cron_jobs.get(&object.key());
+                let runs = world.jobs.values().filter(|job| {
+                    let owner = job.meta.owner.as_ref();
+                    owner.is_some_and(|o| cron.is_some_and(|c| o.uid == c.meta.uid))
+                });
+                (runs.max_by_key(|job| job.started.unwrap_or(job.meta.created)), cron)
+            }
+            _ => {
+                let job = world.jobs.get(&object.key());
+                let owner = job
+                    .and_then(|job| job.meta.owner.as_ref())
+                    .filter(|o| &*o.kind == "CronJob");
+                (
+                    job,
+                    owner.and_then(|o| world.cron_jobs.get(&Key::new(object.namespace.clone(), o.name.clone()))),
+                )
+            }
         };
-        let success = cron.and_then(|c| c.last_success).or(job.and_then(|j| j.completed));
+        let ended = job.and_then(|j| j.completed);
+        let success = cron.and_then(|c| c.last_success).max(ended);
+        let again = cron.map(|c| format!("cronjob/{}/{}", c.meta.namespace, c.meta.name));
         let why = job.and_then(|j| j.failure.as_ref()).map(|(_, reason)| &**reason);
         let rows: Vec<Row> = vec![
             ("job.name", known(&*object.name), ""),
@@ -142,8 +160,9 @@ impl Maker<'_> {
             (
                 "job.failed_pods",
                 maybe(job.map(|j| i64::from(j.failed))),
-                "it is a CronJob",
+                "none of its runs is kept",
             ),
+            ("job.again", maybe(again), "it belongs to no CronJob"),
             ("job.suspended", maybe(cron.map(|c| c.suspended)), "it is no CronJob"),
             ("job.schedule", maybe(cron.map(|c| &*c.schedule)), "it is no CronJob"),
             (

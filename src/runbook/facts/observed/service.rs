@@ -3,6 +3,13 @@
 use super::{About, Fact, Maker, Row, Subject, count, known, maybe, seconds, target_text};
 use crate::model::{Alert, Burn, HttpChecks, Prometheus, Reading, SourceKind, Str};
 
+/// The service that a release beside another one belongs to: `web` of `web-canary`.
+fn plain(name: &str) -> Option<&str> {
+    ["-canary", "-blue", "-green", "-stable", "-primary"]
+        .iter()
+        .find_map(|role| name.strip_suffix(role))
+}
+
 impl Maker<'_> {
     /// The Prometheus of the run, else the only one.
     fn prometheus(&self, subject: &Subject) -> Option<(&Str, &Prometheus)> {
@@ -35,7 +42,8 @@ impl Maker<'_> {
         };
         let reading = |list: Option<&Vec<Reading>>| -> Option<f64> {
             let list = list?;
-            let own = list.iter().find(|r| Some(&r.service) == name.as_ref());
+            let of = |name: &str| list.iter().find(|r| *r.service == *name);
+            let own = name.as_deref().and_then(|name| of(name).or_else(|| of(plain(name)?)));
             // One reading without a name is of everything that there is.
             let whole = || list.first().filter(|r| list.len() == 1 && r.service.is_empty());
             own.or_else(whole).map(|r| r.value).filter(|v| v.is_finite())

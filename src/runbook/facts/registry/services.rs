@@ -184,8 +184,19 @@ pub(super) const FACTS: &[Spec] = &[
     fact("job.name", Type::Text, "the run's Job or CronJob", "jobs"),
     fact("job.exists", Type::Bool, "it is there", "jobs"),
     fact("job.failure", Type::Text, "why the Job failed", "Job: conditions"),
-    fact("job.failed_pods", Type::Int, "its pods that failed", "Job"),
+    fact(
+        "job.failed_pods",
+        Type::Int,
+        "pods that failed of it, or of the CronJob's newest run",
+        "Job",
+    ),
     fact("job.suspended", Type::Bool, "the CronJob starts nothing", "CronJob"),
+    fact(
+        "job.again",
+        Type::Text,
+        "the CronJob that can be run again, as a target",
+        "CronJob",
+    ),
     fact("job.schedule", Type::Text, "the CronJob's schedule", "CronJob"),
     fact(
         "job.last_success",

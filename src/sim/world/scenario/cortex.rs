@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const PLATFORM: &str = include_str!("cluster.yaml");
+const RELEASES: &str = include_str!("releases.yaml");
 const ACME: &str = include_str!("acme.yaml");
 const CORTEX: &str = include_str!("cortex.yaml");
 const AROUND: &str = include_str!("around.yaml");
@@ -143,6 +144,15 @@ pub const ACME_TAKES: SignedDuration = SignedDuration::from_secs(15);
 pub fn add_acme(world: &mut World, clock: &Clock) {
     world.apply(ACME, "gitlab-deployer");
     world.run_for(clock, ACME_TAKES);
+}
+
+/// What [`add_releases`] takes of the clock.
+pub const RELEASES_TAKE: SignedDuration = SignedDuration::from_secs(15);
+
+/// Releases that run beside what serves: a canary of the web, and the documentation in blue and in green.
+pub fn add_releases(world: &mut World, clock: &Clock) {
+    world.apply(RELEASES, "gitlab-deployer");
+    world.run_for(clock, RELEASES_TAKE);
 }
 
 impl World {

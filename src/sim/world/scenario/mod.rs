@@ -4,7 +4,7 @@
 
 pub mod cortex;
 
-use super::json::{list, millis, secs, text};
+use super::json::{list, milli_quantity, millis, secs, text};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -40,6 +40,16 @@ const RELEASED: &[(&str, &[&str])] = &[
 ];
 
 const BEHAVIOURS: [&str; 4] = ["-crash", "-oom", "-unready", "-slow"];
+
+/// What an image that is killed for its memory would need, in thousandths of a byte.
+const ENOUGH: i64 = (1 << 30) * 1000;
+
+/// The limit of a container, in thousandths of a byte.
+fn memory_of(pod: &Value, container: &str) -> i64 {
+    let all = list(pod, "/spec/containers");
+    let one = all.iter().find(|c| text(c, "/name") == container);
+    one.map_or(0, |c| milli_quantity(c.pointer("/resources/limits/memory")))
+}
 
 /// A container that is about to run.
 pub(super) struct Start<'a> {
@@ -139,7 +149,8 @@ impl Scenario {
                 ready: None,
                 exit: ends(secs(4), 1),
             },
-            i if i.ends_with("-oom") => Life {
+            // It lives once it is given enough.
+            i if i.ends_with("-oom") && memory_of(start.pod, start.container) < ENOUGH => Life {
                 ready,
                 exit: ends(secs(25), 137),
             },

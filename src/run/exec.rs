@@ -1,0 +1,182 @@
+//! A shell in a container: kubectl has the terminal, and the journal says that it had.
+//!
+//! The pod is read anew just before (`kubectl exec` knows names, not uids), the intent is on disk before kubectl is
+//! started, and how it ended is on record after it. What is typed in the shell is not recorded.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::process::Command;
+
+use super::attached::{Attached, For};
+use super::recorder::Recorder;
+use crate::action::{Class, WriteGrant};
+use crate::app::msg::ExecAsk;
+use crate::feed::kube::{Cluster, object};
+use crate::journal::{Entry, Journal, RecordKind, Target};
+
+/// The best shell that the container has.
+const SHELL: &str = "command -v bash >/dev/null 2>&1 && exec bash; exec sh";
+
+/// What a shell rests on.
+pub struct Means {
+    pub cluster: Cluster,
+    pub kubeconfig: Option<PathBuf>,
+    pub journal: Arc<Journal>,
+    pub recorder: Recorder,
+    /// What policy says: `None`, only outside production.
+    pub policy: Option<bool>,
+    pub class: Class,
+}
+
+/// A shell that was opened.
+pub struct Opened {
+    ask: ExecAsk,
+    since: Instant,
+    journal: Arc<Journal>,
+    recorder: Recorder,
+    intent: (u64, String),
+}
+
+fn entry(kind: RecordKind, ask: &ExecAsk) -> Entry {
+    let mut entry = Entry::new(kind, "exec");
+    entry.target = Some(Target {
+        context: ask.place.context.clone(),
+        server: ask.place.server.clone(),
+        kind: "pod".to_owned(),
+        namespace: ask.pod.namespace.to_string(),
+        name: ask.pod.name.to_string(),
+        uid: ask.pod.uid.to_string(),
+    });
+    entry
+}
+
+/// What is started.
+pub fn argv(ask: &ExecAsk, kubeconfig: Option<&PathBuf>) -> Vec<String> {
+    let mut argv = vec!["kubectl".to_owned()];
+    if let Some(path) = kubeconfig {
+        argv.push(format!("--kubeconfig={}", path.display()));
+    }
+    argv.extend([
+        format!("--context={}", ask.place.context),
+        format!("--namespace={}", ask.pod.namespace),
+        "exec".to_owned(),
+        "-i".to_owned(),
+        "-t".to_owned(),
+        format!("--container={}", ask.container),
+        ask.pod.name.to_string(),
+        "--".to_owned(),
+        "sh".to_owned(),
+        "-c".to_owned(),
+        SHELL.to_owned(),
+    ]);
+    argv
+}
+
+/// Whether it is a name as Kubernetes makes them, and so neither an option nor two words to kubectl: whoever answers for the
+/// API server could say anything.
+fn is_name(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(fits)
+}
+
+/// Opens it: everything that must hold is asked once more, here where it is done. The screen is given away by `suspend`
+/// only once nothing stands in the way any more.
+///
+/// # Errors
+/// Why it was not opened, in words.
+pub async fn open(_grant: &WriteGrant, ask: ExecAsk, means: Means, suspend: impl FnOnce()) -> Result<Attached, String> {
+    if !means.cluster.place().is_same_cluster(&ask.place) {
+        return Err("the console went on to another cluster".to_owned());
+    }
+    match means.policy {
+        Some(false) => return Err("policy forbids it".to_owned()),
+        None if means.class.is_production() => return Err("policy does not allow it in production".to_owned()),
+        _ => {}
+    }
+    let names = [&*ask.pod.namespace, &*ask.pod.name, &*ask.container];
+    if let Some(name) = names.into_iter().find(|name| !is_name(name)) {
+        return Err(format!(
+            "{} is no name that kubectl can be given",
+            crate::text::clean(name)
+        ));
+    }
+    // Gone, too, when the name is now another pod's.
+    object::view(&means.cluster, &ask.pod)
+        .await
+        .map_err(|e| e.to_string())?;
+    let argv = argv(&ask, means.kubeconfig.as_ref());
+    means.recorder.settled().await?;
+    let mut intent = entry(RecordKind::Intent, &ask);
+    intent.data = serde_json::json!({ "container": ask.container, "argv": argv });
+    let journal = Arc::clone(&means.journal);
+    let written = tokio::task::spawn_blocking(move || journal.intent(intent)).await;
+    let ticket = written
+        .map_err(|e| e.to_string())?
+        .map_err(|e| format!("the journal cannot be written: {e}"))?;
+    let opened = Opened {
+        ask,
+        since: Instant::now(),
+        journal: means.journal,
+        recorder: means.recorder,
+        intent: (ticket.seq, ticket.hash),
+    };
+    let mut command = Command::new("kubectl");
+    command.args(argv.get(1..).unwrap_or_default());
+    suspend();
+    match Attached::start(command, For::Exec(Box::new(opened.again()))) {
+        Ok(attached) => Ok(attached),
+        Err(why) => {
+            let words = if why.kind() == std::io::ErrorKind::NotFound {
+                "kubectl is not installed, or not in PATH: a shell is opened through it".to_owned()
+            } else {
+                format!("kubectl cannot be started: {why}")
+            };
+            opened.ended(&format!("not opened: {words}"), None);
+            Err(words)
+        }
+    }
+}
+
+impl Opened {
+    fn again(&self) -> Self {
+        Self {
+            ask: self.ask.clone(),
+            since: self.since,
+            journal: Arc::clone(&self.journal),
+            recorder: self.recorder.clone(),
+            intent: self.intent.clone(),
+        }
+    }
+
+    /// Its end goes on record: the exit code, or why there is none.
+    pub fn ended(&self, outcome: &str, code: Option<i32>) {
+        let mut result = entry(RecordKind::Result, &self.ask);
+        outcome.clone_into(&mut result.outcome);
+        result.refers = Some(self.intent.0);
+        result.duration_ms = u64::try_from(self.since.elapsed().as_millis()).ok();
+        result.data = serde_json::json!({ "intent": self.intent.1, "exit": code });
+        self.recorder.write(Arc::clone(&self.journal), result);
+    }
+
+    /// What the note says after it.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.ask.pod.namespace, self.ask.pod.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn what_is_no_name_is_not_given_to_kubectl() {
+        for name in ["cortex-web-5d8f-x2x", "a.b", "0"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "--kubeconfig=/tmp/x", "-n", "deploy/cortex-web", "a b", "A", "a\u{1b}"] {
+            assert!(!is_name(name), "{name:?}");
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! What is hard to read in a theme: told of the user's own, and kept out of the built-in ones by a test.
+
+use std::fmt;
+
+use super::colour::{Rgb, contrast, rgb};
+use super::vision::Vision;
+use super::{Depth, Role, Theme};
+
+/// Text needs this contrast (WCAG 2, 1.4.3).
+const TEXT: f64 = 4.5;
+/// What carries no words, but must be seen (WCAG 2, 1.4.11).
+const SEEN: f64 = 3.0;
+/// Severities are at least so far apart, for everybody ([`Vision::distance`]).
+const APART: f64 = 10.0;
+
+/// One thing that is hard to read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Doubt {
+    /// A role stands out too little: it has this contrast and needs that.
+    Faint {
+        /// The role; on the selected row, if so.
+        role: Role,
+        /// It lies on the selection.
+        selected: bool,
+        /// Its contrast.
+        is: f64,
+        /// What it needs.
+        needs: f64,
+    },
+    /// Two severities look the same to somebody.
+    Alike(Role, Role, Vision),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Faint {
+                role,
+                selected,
+                is,
+                needs,
+            } => {
+                let on = if *selected { " on the selected row" } else { "" };
+                write!(f, "`{}`{on} is faint: contrast {is:.1}, needs {needs}", role.name())
+            }
+            Self::Alike(a, b, Vision::Full) => write!(f, "`{}` and `{}` look alike", a.name(), b.name()),
+            Self::Alike(a, b, vision) => {
+                let who = match vision {
+                    Vision::Full | Vision::Protanopia => "protanopia",
+                    Vision::Deuteranopia => "deuteranopia",
+                    Vision::Tritanopia => "tritanopia",
+                };
+                write!(f, "`{}` and `{}` look alike with {who}", a.name(), b.name())
+            }
+        }
+    }
+}
+
+impl Theme {
+    /// What is hard to read at the depth that the theme was loaded for. Where there are only the sixteen colours of the
+    /// user's terminal, how they look there is not known, so they are not compared for colour-blind eyes.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        if self.depth == Depth::Mono {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        for role in Role::ALL {
+            let (over, under) = self.colours(*role);
+            // A border that nobody gave a colour is the terminal's text.
+            let needs = match role {
+                Role::SelectionQuiet | Role::Selection => TEXT,
+                role if role.is_text() => TEXT,
+                _ => SEEN,
+            };
+            let is = contrast(over, under);
+            if is < needs {
+                found.push(Doubt::Faint {
+                    role: *role,
+                    selected: false,
+                    is,
+                    needs,
+                });
+            }
+        }
+        // What is bad keeps its colour under the cursor.
+        let (_, under) = self.colours(Role::Selection);
+        for role in [Role::Error, Role::Warn, Role::Mark] {
+            let is = contrast(self.colours(role).0, under);
+            if self.keeps_colours_selected() && is < TEXT {
+                found.push(Doubt::Faint {
+                    role,
+                    selected: true,
+                    is,
+                    needs: TEXT,
+                });
+            }
+        }
+        if self.depth > Depth::Sixteen {
+            for (a, b) in [
+                (Role::Ok, Role::Warn),
+                (Role::Ok, Role::Error),
+                (Role::Warn, Role::Error),
+                (Role::Text, Role::Error),
+                (Role::Text, Role::Warn),
+            ] {
+                let alike = |v: &Vision| v.distance(self.colours(a).0, self.colours(b).0) < APART;
+                found.extend(Vision::ALL.into_iter().filter(alike).map(|v| Doubt::Alike(a, b, v)));
+            }
+        }
+        found
+    }
+
+    /// Where the selection is a background, and not reverse or underline.
+    fn keeps_colours_selected(&self) -> bool {
+        let style = self.style(Role::Selection);
+        style.bg.is_some() && style.add_modifier.is_empty()
+    }
+
+    /// The colour of a role and of what lies under it, as they are shown.
+    fn colours(&self, role: Role) -> (Rgb, Rgb) {
+        let style = self.style(role);
+        let shown = |colour| rgb(self.depth.nearest(colour));
+        (
+            style.fg.and_then(shown).unwrap_or_else(|| self.default_text()),
+            style.bg.and_then(shown).unwrap_or_else(|| self.background()),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::style::Modifier;
+
+    use super::*;
+    use crate::theme::BUILT_IN;
+    use crate::theme::symbols::{ASCII, UNICODE};
+
+    #[test]
+    fn every_built_in_theme_can_be_read_at_every_depth_by_everybody() {
+        let mut faults = Vec::new();
+        for (name, text) in BUILT_IN {
+            for depth in Depth::ALL {
+                let theme = Theme::load(name, text, depth).unwrap_or_else(|p| panic!("{p:?}"));
+                assert_eq!(theme.name(), *name);
+                let doubts = theme.doubts();
+                faults.extend(doubts.iter().map(|d| format!("{name} at {}: {d}", depth.name())));
+            }
+        }
+        assert_eq!(faults, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_theme_that_is_hard_to_read_is_told() {
+        let text = "[palette]\ngrey = \"#30343c\"\nmoss = \"#dcae5c\"\n[roles]\n\"border\" = \"#15181e\"";
+        let theme = Theme::load("mine", text, Depth::True).unwrap();
+        let said: Vec<String> = theme.doubts().iter().map(ToString::to_string).collect();
+        for expected in [
+            "`text.muted` is faint: contrast 1.5, needs 4.5",
+            "`border` is faint: contrast 1.0, needs 3",
+            "`ok` and `warn` look alike",
+            "`ok` and `warn` look alike with tritanopia",
+        ] {
+            assert!(said.iter().any(|s| s == expected), "{expected}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn severities_differ_by_glyph_before_they_differ_by_colour() {
+        for s in [&UNICODE, &ASCII] {
+            let glyphs = [s.critical, s.warning, s.ok, s.unknown, s.stale];
+            for (i, a) in glyphs.iter().enumerate() {
+                assert!(glyphs.iter().skip(i + 1).all(|b| a != b), "{a}");
+            }
+        }
+    }
+
+    #[test]
+    fn in_mono_what_must_be_told_apart_differs_by_modifier() {
+        for (name, text) in BUILT_IN {
+            let theme = Theme::load(name, text, Depth::Mono).unwrap();
+            let look = |role| theme.style(role).add_modifier;
+            let groups: [&[Role]; 6] = [
+                &[Role::Ok, Role::Warn, Role::Error],
+                &[Role::Text, Role::Selection, Role::SelectionQuiet],
+                &[Role::Button, Role::ButtonFocus, Role::ButtonDanger],
+                &[Role::DiffAdd, Role::DiffRemove],
+                &[Role::SearchMatch, Role::SearchCurrent, Role::Text],
+                &[Role::Title, Role::TitleFocus],
+            ];
+            for group in groups {
+                for (i, a) in group.iter().enumerate() {
+                    for b in &group[i + 1..] {
+                        assert_ne!(look(*a), look(*b), "{name}: {} and {}", a.name(), b.name());
+                    }
+                }
+            }
+            assert!(look(Role::BadgeProd).contains(Modifier::REVERSED | Modifier::BOLD));
+        }
+    }
+
+    #[test]
+    fn a_theme_paints_its_background_only_where_it_says_so_or_must() {
+        use ratatui::buffer::Cell;
+        use ratatui::style::Color;
+        let painted = |theme: &Theme| {
+            let mut cells = [Cell::default()];
+            theme.paint(&mut cells);
+            (cells[0].bg != Color::Reset, cells[0].fg != Color::Reset)
+        };
+        let load = |name: &str, depth| Theme::built_in(name, depth);
+        assert_eq!(painted(&load("dark", Depth::True)), (false, false));
+        assert_eq!(painted(&load("light", Depth::True).painted(true)), (true, true));
+        assert_eq!(painted(&load("contrast", Depth::Indexed)), (true, true));
+        assert_eq!(painted(&load("contrast", Depth::Mono)), (false, false));
+        assert_eq!(painted(&load("mono", Depth::True).painted(true)), (false, false));
+    }
+}

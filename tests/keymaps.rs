@@ -1,0 +1,203 @@
+//! What every built-in keymap promises: nothing is out of reach, nothing mutates by one key, and what the screen says of
+//! keys is what they do.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use quarterdeck::app::command;
+use quarterdeck::cli::KeysForm;
+use quarterdeck::headless;
+use quarterdeck::keys::{
+    BUILT_IN, CONTEXTS, CommandRow, Keymap, MUTATE, Resolved, STACKS, Source, Vocabulary, hints, parse_sequence,
+};
+
+fn with_all<T>(mut each: impl FnMut(&str, &Keymap, Vocabulary<'_>) -> T) -> Vec<T> {
+    let rows = command::rows();
+    let vocabulary = Vocabulary {
+        commands: &rows,
+        contexts: CONTEXTS,
+    };
+    BUILT_IN
+        .iter()
+        .map(|(name, text)| {
+            let file = format!("keymaps/{name}.toml");
+            let (map, warnings) = Keymap::load(&[Source { name: &file, text }], vocabulary).unwrap();
+            assert_eq!(warnings, []);
+            each(name, &map, vocabulary)
+        })
+        .collect()
+}
+
+#[test]
+fn in_every_keymap_every_command_is_reached_by_a_key_or_by_its_name_and_stands_in_the_help() {
+    with_all(|name, map, vocabulary| {
+        let mut keyed: BTreeSet<&str> = BTreeSet::new();
+        let mut helped: BTreeSet<&str> = BTreeSet::new();
+        for stack in STACKS {
+            keyed.extend(hints::reverse(map, stack).into_keys());
+            let sections = hints::help(map, vocabulary, stack);
+            helped.extend(sections.iter().flat_map(|s| &s.rows).filter_map(|row| row.id));
+        }
+        assert_eq!(keyed, helped, "{name}");
+        let nameless = hints::nameless(map, vocabulary, ":".to_owned());
+        let by_name: BTreeSet<&str> = nameless.iter().flat_map(|s| &s.rows).filter_map(|r| r.id).collect();
+        for row in vocabulary.commands {
+            let listed = row.listed && by_name.contains(row.id);
+            assert!(keyed.contains(row.id) || listed, "{name}: {}", row.id);
+            assert!(
+                row.doc != row.id && row.doc.split(' ').count() > 1 || row.doc == "yes",
+                "{}: {}",
+                row.id,
+                row.doc
+            );
+        }
+        assert!(name != "default" || by_name.is_empty(), "{by_name:?} have no key");
+    });
+}
+
+#[test]
+fn in_no_keymap_one_bare_key_changes_anything() {
+    with_all(|name, map, vocabulary| {
+        let mutating: Vec<&CommandRow> = vocabulary.commands.iter().filter(|row| row.group == MUTATE).collect();
+        assert!(mutating.len() > 20);
+        for context in CONTEXTS.iter().filter(|c| !c.dialog) {
+            for (chords, id) in map.bindings(context.name) {
+                let mutates = mutating.iter().any(|row| row.id == id);
+                assert!(!mutates || chords.len() > 1, "{name}: {id} in {}", context.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn each_keymap_does_what_the_hands_expect() {
+    let expected: &[(&str, &[&str], &str, &str)] = &[
+        ("vim", &["pods", "list", "global"], "g g", "list.top"),
+        ("vim", &["pods", "list", "global"], "l", "list.open"),
+        ("vim", &["rollouts", "list", "global"], "h", "app.back"),
+        ("vim", &["rollouts", "list", "global"], "g h", "rollout.history"),
+        ("vim", &["pods", "list", "global"], "y y", "copy.row"),
+        ("vim", &["pods", "list", "global"], "ctrl-w ctrl-w", "focus.next"),
+        ("vim", &["pods", "list", "global"], "Z Z", "app.quit"),
+        ("vim", &["view", "global"], "h", "view.left"),
+        ("emacs", &["pods", "list", "global"], "ctrl-n", "list.down"),
+        ("emacs", &["pods", "list", "global"], "ctrl-p", "list.up"),
+        ("emacs", &["view", "global"], "alt-v", "view.page_up"),
+        ("emacs", &["strip", "global"], "alt-x", "app.palette"),
+        ("emacs", &["view", "global"], "ctrl-s", "view.search"),
+        ("emacs", &["runbook", "global"], "ctrl-g", "app.back"),
+        ("emacs", &["plan"], "ctrl-g", "plan.cancel"),
+        ("emacs", &["queues", "list", "global"], "ctrl-x ctrl-c", "app.quit"),
+        ("emacs", &["message"], "ctrl-c ctrl-c", "message.sent"),
+        ("k9s", &["pods", "list", "global"], "d", "list.open"),
+        ("k9s", &["pods", "list", "global"], "l", "pod.logs"),
+        ("k9s", &["pods", "list", "global"], "y", "object.yaml"),
+        ("k9s", &["pods", "list", "global"], "ctrl-d d", "action.delete_pod"),
+        ("k9s", &["rollouts", "list", "global"], "s s", "action.scale"),
+        ("k9s", &["pods", "list", "global"], "C", "sort.cpu"),
+        ("k9s", &["pods", "list", "global"], "0", "namespace.pick"),
+    ];
+    let seen = with_all(|name, map, _| {
+        let mine = expected.iter().filter(|(of, ..)| *of == name);
+        mine.map(|(_, stack, keys, id)| {
+            let chords = parse_sequence(keys).unwrap();
+            let (last, pending) = chords.split_last().unwrap();
+            assert_eq!(
+                map.resolve(stack, pending, *last),
+                Resolved::Found(id),
+                "{name}: {keys}"
+            );
+        })
+        .count()
+    });
+    assert_eq!(seen.iter().sum::<usize>(), expected.len());
+}
+
+#[test]
+fn a_keymap_written_down_reads_back_as_itself() {
+    with_all(|name, map, vocabulary| {
+        let text = headless::keys(map, vocabulary, KeysForm::Toml);
+        let file = Source { name, text: &text };
+        let (again, _) = Keymap::load(&[file], vocabulary).unwrap_or_else(|p| panic!("{name}: {p:?}"));
+        assert_eq!(again, *map, "{name}");
+    });
+}
+
+#[test]
+fn a_sentence_names_the_keys_of_the_keymap_in_force() {
+    let shown = with_all(|_, map, _| {
+        [
+            hints::words(map, &["pods", "list", "global"], "app.palette"),
+            hints::words(map, &["pods", "list", "global"], "pod.logs"),
+            // Of another screen: as it is typed there.
+            hints::words(map, &["pods", "list", "global"], "plan.cancel"),
+            hints::words(map, &["pods", "list", "global"], "no.such_command"),
+        ]
+        .join("  ")
+    });
+    assert_eq!(
+        shown,
+        [
+            ":  l  esc  : no such command",
+            ":  g l  esc  : no such command",
+            ":  l  esc  : no such command",
+            ":  l  esc  : no such command"
+        ]
+    );
+}
+
+fn qd(home: &Path, args: &[&str]) -> (i32, String, String) {
+    let out = Command::new(env!("CARGO_BIN_EXE_qd"))
+        .args(args)
+        .env_clear()
+        .env("HOME", home)
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (out.status.code().unwrap(), text(&out.stdout), text(&out.stderr))
+}
+
+#[test]
+fn qd_keys_prints_the_keymap_that_is_asked_for_and_says_what_is_wrong_with_a_file() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join(".config/quarterdeck");
+    std::fs::create_dir_all(&folder).unwrap();
+    let (code, table, _) = qd(home.path(), &["keys", "--keymap", "vim"]);
+    assert!(code == 0 && table.contains("| `ctrl-w w`"), "{table}");
+    std::fs::write(
+        folder.join("keymap.toml"),
+        "inherits = \"emacs\"\n[list]\n\"x\" = \"list.down\"\n",
+    )
+    .unwrap();
+    let (code, json, _) = qd(home.path(), &["keys", "--output", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let row = json["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["command"] == "list.down")
+        .unwrap();
+    let keys: Vec<&str> = row["keys"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|k| k.as_str().unwrap())
+        .collect();
+    assert!(code == 0 && keys.contains(&"x") && keys.contains(&"ctrl-n"), "{keys:?}");
+    // A file that is wrong counts for nothing, and the exit code says so.
+    std::fs::write(
+        folder.join("keymap.toml"),
+        "[list]\n\"x\" = \"list.down\"\n\"y y\" = \"list.wrogn\"\n",
+    )
+    .unwrap();
+    let (code, toml, wrong) = qd(home.path(), &["keys", "-o", "toml"]);
+    assert_eq!((code, toml.contains("\"x\" = \"list.down\"")), (1, false));
+    assert!(wrong.contains("keymap.toml:3:9: no command `list.wrogn`"), "{wrong}");
+    let (code, _, wrong) = qd(home.path(), &["keys", "--keymap", "vi"]);
+    assert!(
+        code == 1 && wrong.contains("there is no keymap `vi`: expected default, vim, emacs, k9s"),
+        "{wrong}"
+    );
+}

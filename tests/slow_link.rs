@@ -1,0 +1,274 @@
+//! The README's tour over a bad link: the real console at 80×24 behind a wire that lets so many bytes through a second and
+//! holds each for so long, both ways. What each task costs is printed; what is held is that no stale frame ever queues.
+//!
+//! `cargo nextest run --test slow_link --no-capture` takes a wire ten times faster than the worst, and its times times ten
+//! are those of the worst. `SLOW_LINK=1` in the environment is that one: 1 kB/s, 300 ms each way.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+mod pty_support;
+
+use std::io::{Read, Write};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::{Duration, Instant};
+
+use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+use pty_support::{Home, Servers, Start};
+
+/// The worst link: bytes a second, and the time from end to end.
+const WORST: (u64, Duration) = (1000, Duration::from_millis(300));
+
+/// So much better the wire is than the worst one.
+fn better() -> u32 {
+    if std::env::var_os("SLOW_LINK").is_some() { 1 } else { 10 }
+}
+
+/// What the person at the far end sees.
+struct Far {
+    screen: vt100::Parser,
+    bytes: Vec<u8>,
+    frames: usize,
+}
+
+/// A terminal at the far end of the wire.
+struct Link {
+    child: Box<dyn portable_pty::Child + Send + Sync>,
+    keyboard: Sender<(Instant, Vec<u8>)>,
+    far: Arc<(Mutex<Far>, Condvar)>,
+    delay: Duration,
+    rows: Vec<Row>,
+    _master: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+struct Row {
+    task: &'static str,
+    keys: usize,
+    bytes: usize,
+    frames: usize,
+    took: Duration,
+}
+
+/// Runs what is sent through the channel when its time has come.
+fn later<T: Send + 'static>(mut take: impl FnMut(T) + Send + 'static) -> Sender<(Instant, T)> {
+    let (sender, taken) = channel::<(Instant, T)>();
+    std::thread::spawn(move || {
+        while let Ok((due, what)) = taken.recv() {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            take(what);
+        }
+    });
+    sender
+}
+
+impl Link {
+    fn open(start: &Start<'_>) -> Self {
+        let (rate, delay) = (WORST.0 * u64::from(better()), WORST.1 / better());
+        let size = PtySize {
+            rows: 24,
+            cols: 80,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_qd"));
+        command.args(&start.args);
+        command.env_clear();
+        command.cwd(start.home.path());
+        for (name, value) in [
+            ("TERM", "xterm-256color"),
+            ("LANG", "C.UTF-8"),
+            ("PATH", "/usr/bin:/bin"),
+            ("USER", "ops"),
+            ("SSH_CONNECTION", "192.0.2.1 5000 192.0.2.2 22"),
+        ] {
+            command.env(name, value);
+        }
+        command.env("HOME", start.home.path());
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut writer = pair.master.take_writer().unwrap();
+        let keyboard = later(move |bytes: Vec<u8>| {
+            let _ = writer.write_all(&bytes);
+        });
+        let far = Arc::new((
+            Mutex::new(Far {
+                screen: vt100::Parser::new(24, 80, 0),
+                bytes: Vec::new(),
+                frames: 0,
+            }),
+            Condvar::new(),
+        ));
+        let (eyes, answers) = (Arc::clone(&far), keyboard.clone());
+        let screen = later(move |bytes: Vec<u8>| {
+            let mut far = eyes.0.lock().unwrap();
+            far.screen.process(&bytes);
+            let before = far.bytes.len().saturating_sub(3);
+            far.bytes.extend_from_slice(&bytes);
+            let new = far.bytes.get(before..).unwrap_or_default();
+            // As every terminal does: asked for its status, it answers when it has come to that place.
+            let asked = new.windows(4).filter(|w| w == b"\x1b[5n").count();
+            far.frames += asked;
+            for _ in 0..asked {
+                let _ = answers.send((Instant::now() + delay, b"\x1b[0n".to_vec()));
+            }
+            eyes.1.notify_all();
+        });
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 64];
+            while let Ok(n @ 1..) = reader.read(&mut buffer) {
+                // The wire: so many bytes a second, and no more.
+                std::thread::sleep(Duration::from_secs(1) * u32::try_from(n).unwrap() / u32::try_from(rate).unwrap());
+                let piece = buffer.get(..n).unwrap().to_vec();
+                if screen.send((Instant::now() + delay, piece)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            child,
+            keyboard,
+            far,
+            delay,
+            rows: Vec::new(),
+            _master: pair.master,
+        }
+    }
+
+    /// Presses keys, and waits until what they are for is seen.
+    #[track_caller]
+    fn task(&mut self, task: &'static str, keys: &str, seen: &str) {
+        let (bytes, frames) = self.so_far();
+        let begun = Instant::now();
+        for key in keys.bytes() {
+            self.keyboard.send((Instant::now() + self.delay, vec![key])).unwrap();
+            // A person's pace: faster than that is a paste.
+            std::thread::sleep(Duration::from_millis(60));
+        }
+        self.wait(task, |far| far.screen.screen().contents().contains(seen));
+        let (bytes_now, frames_now) = self.so_far();
+        self.rows.push(Row {
+            task,
+            keys: keys.len(),
+            bytes: bytes_now - bytes,
+            frames: frames_now - frames,
+            took: begun.elapsed() * better(),
+        });
+    }
+
+    #[track_caller]
+    fn wait(&self, what: &str, is_so: impl Fn(&Far) -> bool) {
+        let end = Instant::now() + Duration::from_secs(90);
+        let (lock, news) = &*self.far;
+        let mut far = lock.lock().unwrap();
+        while !is_so(&far) {
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "never {what}; the screen:\n{}",
+                far.screen.screen().contents()
+            );
+            far = news.wait_timeout(far, left).unwrap().0;
+        }
+    }
+
+    fn so_far(&self) -> (usize, usize) {
+        let far = self.far.0.lock().unwrap();
+        (far.bytes.len(), far.frames)
+    }
+
+    fn print(&self) {
+        println!(
+            "{:<34} {:>4} {:>6} {:>6} {:>8}",
+            "task", "keys", "bytes", "frames", "time"
+        );
+        for row in &self.rows {
+            let (keys, took) = (row.keys, row.took.as_secs_f64());
+            println!(
+                "{:<34} {keys:>4} {:>6} {:>6} {took:>6.1} s",
+                row.task, row.bytes, row.frames
+            );
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn the_tour_of_the_readme_over_a_bad_link() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let mut link = Link::open(&Start::on(&servers, &home));
+    link.task("find the worst problem", "", "ImagePullBackOff     → r");
+    link.task("open its runbook", "r", "want not quota");
+    link.task("read the cause, go on", "\r", "revisions kept");
+    link.task("see what changed, go on", "\r", "released now");
+    link.task("come to the step that acts", "\r", "roll-back deployment/cortex/");
+    link.task("make the plan", "\r", "dry run ✓");
+    link.task("change nothing", "\x1b", "▸ ↵ plan");
+    link.task("back to the deck", "\x1b", "╭ 1 Pods");
+    link.task("filter the pods", "1/web\r", "3 of 28");
+    link.task("open the logs of one", "l", "cortex-web");
+    link.task("back to the pods", "\x1b", "╭ 1 Pods");
+    link.task("copy the kubectl line", "ck", "sent to");
+    link.task("ask to quit", "q", "Quit");
+    link.print();
+    assert_eq!(servers.mutating(), 0);
+    // However slow the wire, what a key did is seen after one frame in front of it at most, and that frame is small: the
+    // whole of 24 rows is 3 kB. A queue of stale frames would show as a multiple of that.
+    for row in link.rows.iter().skip(1) {
+        assert!(row.bytes < 9_000, "{}: {} bytes", row.task, row.bytes);
+    }
+    let keyboard = link.keyboard.clone();
+    keyboard.send((Instant::now() + link.delay, b"y".to_vec())).unwrap();
+    let code = pty_support::eventually("the console ends", || link.child.try_wait().unwrap());
+    assert_eq!(code.exit_code(), 0);
+}
+
+#[test]
+fn a_terminal_that_takes_nothing_more_holds_up_neither_the_console_nor_its_end() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let start = Start::on(&servers, &home);
+    let size = PtySize {
+        rows: 40,
+        cols: 120,
+        pixel_width: 0,
+        pixel_height: 0,
+    };
+    let pair = native_pty_system().openpty(size).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_qd"));
+    command.args(&start.args);
+    command.env_clear();
+    command.cwd(home.path());
+    command.env("TERM", "xterm-256color");
+    command.env("HOME", home.path());
+    command.env("USER", "ops");
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut keyboard = pair.master.take_writer().unwrap();
+    // Nobody reads. The console fills what room there is with whole pictures of itself, and goes on.
+    let session = || home.journal_text().contains("session_start");
+    pty_support::eventually("it is connected", || session().then_some(()));
+    for _ in 0..200 {
+        keyboard.write_all(b"\x0c").unwrap();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // It hears that the terminal is not wanted any more.
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(i32::try_from(child.process_id().unwrap()).unwrap()).unwrap(),
+        rustix::process::Signal::TERM,
+    )
+    .unwrap();
+    // Leaving writes the last bytes: room for them comes with whoever reads.
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    std::thread::spawn(move || {
+        let mut all = Vec::new();
+        let _ = reader.read_to_end(&mut all);
+    });
+    let code = pty_support::eventually("the console ends", || child.try_wait().unwrap());
+    assert_eq!(code.exit_code(), 0);
+}
