@@ -286,7 +286,10 @@ fn what_is_watched_stands_beside_what_was_and_what_nobody_watches_says_so() {
     assert_eq!(now(&book), ["is running now, was paused"]);
     let mut book = Book::new(Hands::operator());
     book.leaves("size", "Deployment", "cortex-web", ["7", "9"]);
-    assert_eq!(now(&book), ["is 2 now, was 7, and was set to 9: somebody changed it since"]);
+    assert_eq!(
+        now(&book),
+        ["is 2 now, was 7, and was set to 9: somebody changed it since"]
+    );
     let mut book = Book::new(Hands::operator());
     book.leaves("queue", "queue", "default", ["running", "paused"]);
     assert_eq!(now(&book), ["was running; not watched here"]);
