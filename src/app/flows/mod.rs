@@ -17,6 +17,7 @@ mod rollback;
 mod seat;
 mod sources;
 mod streams;
+mod taste;
 mod unfinished;
 
 use std::sync::OnceLock;
