@@ -144,7 +144,12 @@ fn own_keys(section: &str) -> Vec<String> {
     } else {
         section.to_owned()
     };
-    let below = [&SOURCES[..], &["freeze", "levels"]].concat();
+    let below: &[&str] = match section {
+        "[[platform]]" => &SOURCES,
+        "[policy]" => &["freeze"],
+        "[incident]" => &["levels"],
+        _ => &[],
+    };
     keys(&under)
         .into_iter()
         .filter(|k| !below.contains(&k.as_str()))

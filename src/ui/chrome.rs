@@ -292,6 +292,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "screen.pager",
             "app.help",
         ],
+        Some(Layer::Chart(_)) => &["chart.next", "chart.longer", "chart.shorter", "app.back", "app.help"],
         Some(Layer::Logs(_)) => &[
             "app.back",
             "logs.follow",

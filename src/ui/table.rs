@@ -103,7 +103,13 @@ fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
         told(app, pane).unwrap_or((String::new(), Role::TextMuted))
     };
     x += put(buf, area, x, 0, &text::pad(&count, 14), look.style(role));
-    for (health, what) in summary.wrong.iter().take(3) {
+    for (i, (health, what)) in summary.wrong.iter().take(3).enumerate() {
+        let what = text::clean(what);
+        let room = usize::from(area.width.saturating_sub(x + 4));
+        // The first may be cut; of the others half a word would say less than nothing.
+        if i > 0 && text::width(&what) > room {
+            break;
+        }
         x += put(
             buf,
             area,
@@ -112,14 +118,8 @@ fn fold(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) {
             &format!(" {} ", glyph(look, *health)),
             look.style(health.role()),
         );
-        x += put(
-            buf,
-            area,
-            x,
-            0,
-            &format!("{} ", text::clean(what)),
-            look.style(Role::Text),
-        );
+        let shown = format!("{} ", text::truncate_end(&what, room));
+        x += put(buf, area, x, 0, &shown, look.style(Role::Text));
     }
 }
 
