@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::command;
 use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
-use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
+use super::msg::{Effect, Fetched, Msg, Notice, Token};
 use super::{App, Focus, Layer, Occasion, Toast, minute};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
@@ -220,21 +220,6 @@ impl App {
             let text = format!("{}: {}", activity.title, activity.line);
             self.toast(if good { Notice::info(text) } else { Notice::error(text) });
             effects.extend(self.call(Occasion::Finished, format!("{}: {}", activity.title, activity.line)));
-        }
-        effects
-    }
-
-    /// Reads open histories of what was changed again; the old rows stay until the new ones come.
-    fn histories_again(&mut self, activity: &super::Activity) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for at in 0..self.layers.len() {
-            let token = self.next_token();
-            if let Some(Layer::History(h)) = self.layers.get_mut(at)
-                && activity.targets.iter().any(|t| t.object() == Some(&h.object))
-            {
-                h.token = token;
-                effects.push(Effect::Fetch(token, Fetch::History(h.object.clone())));
-            }
         }
         effects
     }
