@@ -8,6 +8,7 @@ mod answers;
 mod approval;
 mod approval_steps;
 pub mod bastion;
+pub mod charts;
 pub mod command;
 mod commands;
 pub mod doc;
@@ -450,6 +451,11 @@ impl App {
         }
         next
     }
+}
+
+/// The minute of a moment, counted from 1970.
+fn minute(t: Timestamp) -> i64 {
+    t.as_second().div_euclid(60)
 }
 
 /// How long a prefix waits before the popup lists what may follow.

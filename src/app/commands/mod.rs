@@ -2,6 +2,7 @@
 
 mod actions;
 mod bulk;
+mod charts;
 mod cluster;
 mod company;
 mod console;
@@ -44,6 +45,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     copies::TABLE,
     finding::TABLE,
     objects::TABLE,
+    charts::TABLE,
     statements::TABLE,
     actions::TABLE,
     exec::TABLE,
