@@ -19,6 +19,7 @@ fn choose(hands: &mut Hands) -> Vec<Effect> {
         namespace: "cortex".to_owned(),
         current: false,
         platform: false,
+        class: String::new(),
     }])));
     hands.press("enter")
 }
