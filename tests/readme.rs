@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::{Args as _, CommandFactory as _};
-use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Output, Print, ReportArgs, SnapshotArgs, StatusArgs};
+use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Output, PaneArgs, ReportArgs, SnapshotArgs, StatusArgs};
 use quarterdeck::config::{Config, File, Inputs, Loaded, reference};
 use quarterdeck::feed::kube::rights::Role;
 use quarterdeck::feed::postgres::Env;
@@ -117,7 +117,7 @@ fn the_flags_are_those_of_the_program() {
         ("qd demo", Demo::augment_args(clap::Command::new("qd demo"))),
         (
             "qd pods, rollouts, signals, queues, queries, redis, certs, alerts",
-            Print::augment_args(clap::Command::new("qd pods")),
+            PaneArgs::augment_args(clap::Command::new("qd pods")),
         ),
         ("qd status", StatusArgs::augment_args(clap::Command::new("qd status"))),
         (
@@ -144,7 +144,12 @@ fn own_keys(section: &str) -> Vec<String> {
     } else {
         section.to_owned()
     };
-    let below = [&SOURCES[..], &["freeze", "levels"]].concat();
+    let below: &[&str] = match section {
+        "[[platform]]" => &SOURCES,
+        "[policy]" => &["freeze"],
+        "[incident]" => &["levels"],
+        _ => &[],
+    };
     keys(&under)
         .into_iter()
         .filter(|k| !below.contains(&k.as_str()))

@@ -213,7 +213,7 @@ fn the_tour_of_the_readme_over_a_bad_link() {
     link.task("back to the deck", "\x1b", "╭ 1 Pods");
     link.task("filter the pods", "1/web\r", "3 of 28");
     link.task("open the logs of one", "l", "cortex-web");
-    link.task("back, and take the filter away", "\x1bw", "╭ 1 Pods");
+    link.task("back to the pods", "\x1b", "╭ 1 Pods");
     link.task("copy the kubectl line", "ck", "sent to");
     link.task("ask to quit", "q", "Quit");
     link.print();

@@ -452,5 +452,10 @@ impl App {
     }
 }
 
+/// The minute of a moment, counted from 1970.
+fn minute(t: Timestamp) -> i64 {
+    t.as_second().div_euclid(60)
+}
+
 /// How long a prefix waits before the popup lists what may follow.
 pub const WHICH_KEY: SignedDuration = SignedDuration::from_millis(300);

@@ -1,11 +1,11 @@
 //! What each message does.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::command;
 use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
 use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
-use super::{App, Focus, Layer, Occasion, Toast};
+use super::{App, Focus, Layer, Occasion, Toast, minute};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
 use crate::keys::{Chord, Key, Resolved};
@@ -17,7 +17,6 @@ const MOST_TOASTS: usize = 4;
 impl App {
     /// Takes one message at our time `now`.
     pub fn update(&mut self, msg: Msg, now: Timestamp) -> Vec<Effect> {
-        let minute = |t: Timestamp| t.as_second().div_euclid(60);
         if minute(now) != minute(self.now) {
             self.dirty = true;
         }
@@ -151,11 +150,8 @@ impl App {
         if !self.pending.is_empty() || counts && self.activities.iter().any(super::Activity::is_live) {
             self.dirty = true;
         }
-        // States that time alone changes (a deadline, an age) are judged anew with the minute.
-        let stale = self
-            .refreshed
-            .1
-            .is_none_or(|t| now.duration_since(t) >= SignedDuration::from_secs(30));
+        // States that time alone changes are judged anew with the minute, not oftener: ages that moved on cost a frame.
+        let stale = self.refreshed.1.is_none_or(|t| minute(t) != minute(now));
         let mut effects = Vec::new();
         if stale {
             self.refresh(true);
@@ -206,6 +202,7 @@ impl App {
         };
         activity.take(progress);
         let activity = activity.clone();
+        self.unmark_done(&activity, &progress.stage);
         let mut effects = Vec::new();
         if let Some(run) = activity.run {
             effects.extend(self.run_progress(run, &activity, &progress.stage));

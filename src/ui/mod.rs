@@ -30,6 +30,9 @@ mod text;
 mod timeline;
 mod unfinished;
 
+pub(crate) use detail::lines as object_lines;
+pub(crate) use table::feed_words;
+
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};

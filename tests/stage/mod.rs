@@ -94,7 +94,7 @@ impl Stage {
         stage.perform(first).await;
         stage.pass(0).await;
         if setting.sources {
-            let batch = sources::batch(stage.now());
+            let batch = sources::batch(stage.now(), setting.read_only);
             stage.tell(Msg::World(batch)).await;
             // Signals are judged once a second.
             stage.pass(2).await;
@@ -436,6 +436,7 @@ async fn contexts(kubeconfig: PathBuf) -> Vec<ContextRow> {
         namespace: c.namespace,
         current: c.current,
         platform: false,
+        class: String::new(),
     };
     found.contexts().into_iter().map(row).collect()
 }

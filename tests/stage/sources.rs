@@ -34,11 +34,12 @@ pub fn ids() -> Vec<SourceId> {
 }
 
 /// All of them, read at `now`.
-pub fn batch(now: Timestamp) -> Batch {
+/// In a read-only console statements come without their values.
+pub fn batch(now: Timestamp, read_only: bool) -> Batch {
     let [pg, redis, queues, prom, certs, http] = ids().try_into().unwrap();
     let reach = ids().into_iter().map(|id| (id, Freshness::Fresh)).collect();
     let sources = vec![
-        (pg, Source::Postgres(Arc::new(postgres(now)))),
+        (pg, Source::Postgres(Arc::new(postgres(now, read_only)))),
         (redis, Source::Redis(Arc::new(cache(now)))),
         (queues, Source::Queues(Arc::new(jobs(now)))),
         (prom, Source::Prometheus(Arc::new(prometheus(now)))),
@@ -128,7 +129,8 @@ fn session(pid: i32, application: &str, query_s: f64, query: &str) -> Session {
     }
 }
 
-fn postgres(now: Timestamp) -> Postgres {
+fn postgres(now: Timestamp, read_only: bool) -> Postgres {
+    let unit = if read_only { "?" } else { "'day'" };
     let lock = |pid: i32, by: &[i32], application: &str, wait: f64, mode: &str, query: &str| LockRow {
         pid,
         blocked_by: by.to_vec(),
@@ -185,7 +187,7 @@ fn postgres(now: Timestamp) -> Postgres {
             4188,
             "metabase",
             424.0,
-            "SELECT date_trunc('day', created_at), count(*) FROM observations GROUP BY 1",
+            &format!("SELECT date_trunc({unit}, created_at), count(*) FROM observations GROUP BY 1"),
         ),
         session(
             4190,

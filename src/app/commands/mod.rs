@@ -1,6 +1,7 @@
 //! The commands, one file a group.
 
 mod actions;
+mod bulk;
 mod charts;
 mod cluster;
 mod company;
