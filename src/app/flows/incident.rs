@@ -282,12 +282,25 @@ fn now(book: &Book) -> Vec<String> {
 #[test]
 fn what_is_watched_stands_beside_what_was_and_what_nobody_watches_says_so() {
     let mut book = Book::new(Hands::operator());
-    let node = book.hands.app.world.nodes.values().next().unwrap().meta.name.to_string();
+    let node = book
+        .hands
+        .app
+        .world
+        .nodes
+        .values()
+        .next()
+        .unwrap()
+        .meta
+        .name
+        .to_string();
     book.leaves("node", "Node", &node, ["open", "schedulable"]);
     assert_eq!(now(&book), ["is schedulable now, was open"]);
     let mut book = Book::new(Hands::operator());
     book.leaves("size", "Deployment", "cortex-web", ["7", "9"]);
-    assert_eq!(now(&book), ["is 3 now, was 7, and was set to 9: somebody changed it since"]);
+    assert_eq!(
+        now(&book),
+        ["is 3 now, was 7, and was set to 9: somebody changed it since"]
+    );
     let mut book = Book::new(Hands::operator());
     book.leaves("queue", "queue", "default", ["running", "paused"]);
     assert_eq!(now(&book), ["was running; not watched here"]);
