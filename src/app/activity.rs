@@ -221,20 +221,3 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         Verdict::Unknown(why) => format!("cannot tell: {why}"),
     }
 }
-
-impl App {
-    /// Reads open histories of what was changed again; the old rows stay until the new ones come.
-    pub(super) fn histories_again(&mut self, activity: &Activity) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for at in 0..self.layers.len() {
-            let token = self.next_token();
-            if let Some(Layer::History(h)) = self.layers.get_mut(at)
-                && activity.targets.iter().any(|t| t.object() == Some(&h.object))
-            {
-                h.token = token;
-                effects.push(Effect::Fetch(token, Fetch::History(h.object.clone())));
-            }
-        }
-        effects
-    }
-}

@@ -102,6 +102,15 @@ impl App {
         vec![Effect::Copy(text)]
     }
 
+    /// What goes to the clipboard now can be shown later.
+    pub(super) fn note_copied(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            if let Effect::Copy(text) = effect {
+                self.seat.copied.clone_from(text);
+            }
+        }
+    }
+
     /// Reads an object whole, for the clipboard or the pager.
     pub(crate) fn read_for(&mut self, object: ObjectRef, why: ReadFor) -> Vec<Effect> {
         let token = self.next_token();

@@ -111,9 +111,7 @@ impl App {
             effects.extend(self.call_for_signals());
             effects.extend(self.watch_for_record());
         }
-        if let Some(Effect::Copy(text)) = effects.iter().rev().find(|e| matches!(e, Effect::Copy(_))) {
-            self.seat.copied.clone_from(text);
-        }
+        self.note_copied(&effects);
         effects.extend(self.tag());
         effects.extend(self.want());
         effects

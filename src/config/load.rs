@@ -108,18 +108,7 @@ impl Config {
         if asked.all_namespaces {
             return Some(Scope::All);
         }
-        Self::scope_of(namespaces)
-    }
-
-    /// The scope that names of namespaces mean; `None`: the context's own.
-    pub fn scope_of(namespaces: &[String]) -> Option<Scope> {
-        if namespaces.iter().any(|n| n == "*") {
-            Some(Scope::All)
-        } else if namespaces.is_empty() {
-            None
-        } else {
-            Some(Scope::Namespaces(namespaces.to_vec()))
-        }
+        super::platform::scope_of(namespaces)
     }
 
     /// The platform to which `context` of a kubeconfig (`None`: the usual one) belongs. A platform with a kubeconfig of

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::model::{SourceId, SourceKind};
+use crate::model::{Scope, SourceId, SourceKind};
 
 use super::{CertificatesSource, HttpSource, PostgresSource, PrometheusSource, QueueSource, RedisSource};
 
@@ -150,7 +150,21 @@ impl Platform {
     }
 }
 
+/// The scope that names of namespaces mean; `None`: the context's own.
+pub(super) fn scope_of(namespaces: &[String]) -> Option<Scope> {
+    match namespaces {
+        [] => None,
+        names if names.iter().any(|n| n == "*") => Some(Scope::All),
+        names => Some(Scope::Namespaces(names.to_vec())),
+    }
+}
+
 impl Platform {
+    /// The namespaces that it names itself; `None`: its context's own.
+    pub fn scope(&self) -> Option<Scope> {
+        scope_of(&self.namespaces)
+    }
+
     /// Its sources beside Kubernetes, in the file's order.
     pub fn sources(&self) -> Vec<SourceId> {
         let named = |kind: SourceKind, name: &str| SourceId {

@@ -45,6 +45,7 @@ pub const STACKS: &[&[&str]] = &[
     &["text"],
     &["help"],
     &["question"],
+    &["chart", "global"],
     &["activity", "list", "global"],
     &["unfinished", "list", "global"],
     &["incident", "global"],

@@ -149,7 +149,7 @@ fn choice(platform: &Platform) -> ContextChoice {
     ContextChoice {
         kubeconfig: platform.kubeconfig.clone(),
         context: platform.context.clone(),
-        scope: Config::scope_of(&platform.namespaces),
+        scope: platform.scope(),
         platform: Some(platform.name.clone()),
         signed_in: None,
     }
