@@ -216,6 +216,33 @@ fn key_filter(bencher: Bencher<'_, '_>, pods: usize) {
     });
 }
 
+/// The same in a pattern, which is asked of every row anew.
+#[divan::bench(args = SIZES)]
+fn key_filter_pattern(bencher: Bencher<'_, '_>, pods: usize) {
+    with(bencher, pods, &["/", "/", "l", "o", ".", "*", "a"], |deck, n| {
+        deck.key(if n % 2 == 0 { "d" } else { "backspace" });
+    });
+}
+
+/// The same in a column and a label.
+#[divan::bench(args = SIZES)]
+fn key_filter_column(bencher: Bencher<'_, '_>, pods: usize) {
+    let typed = [
+        "/", "a", "p", "p", "=", "c", "*", "space", "r", "e", "s", "t", "a", "r", "t", "s", ">", "1",
+    ];
+    with(bencher, pods, &typed, |deck, n| {
+        deck.key(if n % 2 == 0 { "0" } else { "backspace" });
+    });
+}
+
+/// One character more, then one less, in the palette, with every pod in it.
+#[divan::bench(args = SIZES)]
+fn key_palette(bencher: Bencher<'_, '_>, pods: usize) {
+    with(bencher, pods, &[":", "l", "o", "a"], |deck, n| {
+        deck.key(if n % 2 == 0 { "d" } else { "backspace" });
+    });
+}
+
 /// Another order of the whole table.
 #[divan::bench(args = SIZES)]
 fn key_sort(bencher: Bencher<'_, '_>, pods: usize) {

@@ -69,21 +69,25 @@ pub enum Command {
     /// Open the console on a demonstration platform with an incident in progress
     Demo(Demo),
     /// Print the pods; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Pods(Print),
+    Pods(PaneArgs),
     /// Print the rollouts; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Rollouts(Print),
+    Rollouts(PaneArgs),
     /// Print the signals; exit code 0 none, 1 some, 2 cannot tell
-    Signals(Print),
+    Signals(PaneArgs),
     /// Print the queues; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Queues(Print),
+    Queues(PaneArgs),
     /// Print what PostgreSQL is doing; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Queries(Print),
+    Queries(PaneArgs),
     /// Print the Redis servers; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Redis(Print),
+    Redis(PaneArgs),
     /// Print the certificates; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Certs(Print),
+    Certs(PaneArgs),
     /// Print alerts, objectives and HTTP checks; exit code 0 fine, 1 something wrong, 2 cannot tell
-    Alerts(Print),
+    Alerts(PaneArgs),
+    /// Print the events of the cluster, a fact a line
+    Events(PlainArgs),
+    /// Print the nodes, CronJobs and Jobs, a fact a line
+    Nodes(PlainArgs),
     /// Print one page for a chat channel: incident, causes, what is unknown; exit code 0 fine, 1 something wrong, 2 cannot tell
     Status(StatusArgs),
     /// Write the deck as it stands once the sources have answered: text, ANSI, SVG or PNG
@@ -102,8 +106,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Print the keys of the keymap in use; exit code 1 when a file of it is wrong
     Keys(Keys),
-    /// Print the themes
-    Themes,
+    /// Show the themes as they will look
+    Themes(ThemesArgs),
     /// Print what makes a shell complete the commands, flags, contexts and runbooks
     Completions {
         #[arg(value_enum)]
@@ -373,6 +377,36 @@ pub struct Print {
     pub output: Output,
 }
 
+/// How a pane is printed.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PaneArgs {
+    #[command(flatten)]
+    pub print: Print,
+    /// A fact a line, words first, no table: for screen readers
+    #[arg(long, conflicts_with = "output")]
+    pub plain: bool,
+    /// With --plain: all that is known of what is called so (NAME or NAMESPACE/NAME)
+    #[arg(value_name = "NAME", requires = "plain")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct PlainArgs {
+    /// The only form that there is
+    #[arg(long)]
+    pub plain: bool,
+    /// All that is known of what is called so (NAME or NAMESPACE/NAME)
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Args)]
+pub struct ThemesArgs {
+    /// Only these
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+}
+
 #[derive(Debug, Clone, Default, Args)]
 pub struct Keys {
     /// Form of the answer
@@ -444,10 +478,16 @@ mod tests {
         assert!(cli.options.read_only);
         assert!(matches!(
             cli.command,
-            Some(Command::Pods(Print { output: Output::Json }))
+            Some(Command::Pods(PaneArgs {
+                print: Print { output: Output::Json },
+                plain: false,
+                name: None
+            }))
         ));
         let cli = Cli::parse_from(["qd", "-n", "a,b", "-n", "c"]);
         assert_eq!(cli.options.namespaces, ["a", "b", "c"]);
         assert!(Cli::try_parse_from(["qd", "-A", "-n", "a"]).is_err());
+        assert!(Cli::try_parse_from(["qd", "pods", "--plain", "web"]).is_ok());
+        assert!(Cli::try_parse_from(["qd", "pods", "web"]).is_err());
     }
 }

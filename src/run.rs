@@ -19,7 +19,6 @@ pub(crate) mod sources;
 mod spool;
 mod taste;
 mod unattended;
-mod without_screen;
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -39,9 +38,8 @@ use recorder::Recorder;
 use records::Records;
 use screen::Painter;
 pub use snapshot::{Shot, View, snapshot};
-pub use taste::{Keys, keymap};
+pub use taste::{Keys, keymap, looks, theme_of as theme};
 pub use unattended::{Wish, unattended};
-pub use without_screen::{Next, without_screen};
 
 /// How long a change that was sent may take to have its result on record: its own deadline, and the looks after it.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);

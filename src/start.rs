@@ -5,6 +5,7 @@ mod init;
 mod looks;
 mod once;
 mod page;
+mod plain;
 mod records;
 
 pub use completions::complete;
@@ -12,11 +13,12 @@ pub use completions::complete;
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::cli::{Check, Cli, Command, Demo as DemoArgs, Options, Output};
+use crate::cli::{Check, Cli, Command, Demo as DemoArgs, Options, Output, PaneArgs};
 use crate::config::{Config, Inputs, Level, Loaded};
 use crate::feed::kube::rights::Role;
 use crate::headless;
 use crate::model::SourceKind;
+use crate::panes::PaneId;
 use crate::sim::demo;
 use once::{EVERY, Need, Opened};
 
@@ -54,9 +56,9 @@ async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         None => Box::pin(console(cli.options)).await,
         Some(Command::Demo(args)) => Box::pin(play(cli.options, args)).await,
-        Some(Command::Pods(p)) => return print(cli.options, What::Pods, p.output).await,
-        Some(Command::Rollouts(p)) => return print(cli.options, What::Rollouts, p.output).await,
-        Some(Command::Signals(p)) => return print(cli.options, What::Signals, p.output).await,
+        Some(Command::Pods(p)) => return show(cli.options, What::Pods, p).await,
+        Some(Command::Rollouts(p)) => return show(cli.options, What::Rollouts, p).await,
+        Some(Command::Signals(p)) => return show(cli.options, What::Signals, p).await,
         Some(Command::Journal(args)) => return answer(records::journal(cli.options, &args)),
         Some(Command::Report(args)) => return answer(records::report(cli.options, &args)),
         Some(Command::Runbook(args)) => {
@@ -65,11 +67,13 @@ async fn run(cli: Cli) -> ExitCode {
                 _ => answer(records::runbook(cli.options, &args)),
             };
         }
-        Some(Command::Queues(p)) => return print(cli.options, What::Queues, p.output).await,
-        Some(Command::Queries(p)) => return print(cli.options, What::Queries, p.output).await,
-        Some(Command::Redis(p)) => return print(cli.options, What::Redis, p.output).await,
-        Some(Command::Certs(p)) => return print(cli.options, What::Certs, p.output).await,
-        Some(Command::Alerts(p)) => return print(cli.options, What::Alerts, p.output).await,
+        Some(Command::Queues(p)) => return show(cli.options, What::Queues, p).await,
+        Some(Command::Queries(p)) => return show(cli.options, What::Queries, p).await,
+        Some(Command::Redis(p)) => return show(cli.options, What::Redis, p).await,
+        Some(Command::Certs(p)) => return show(cli.options, What::Certs, p).await,
+        Some(Command::Alerts(p)) => return show(cli.options, What::Alerts, p).await,
+        Some(Command::Events(p)) => return Box::pin(plain::print(cli.options, Some(PaneId::Events), p.name)).await,
+        Some(Command::Nodes(p)) => return Box::pin(plain::print(cli.options, Some(PaneId::Nodes), p.name)).await,
         Some(Command::Status(args)) => return page::status(cli.options, &args).await,
         Some(Command::Snapshot(args)) => return page::snapshot(cli.options, &args).await,
         Some(Command::Config(args)) => match args.command {
@@ -83,12 +87,7 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Check(args)) => return check(cli.options, args).await,
         Some(Command::Init(args)) => return init::init(cli.options, &args).await,
         Some(Command::Keys(args)) => return looks::keys(cli.options, &args),
-        Some(Command::Themes) => {
-            for (name, _) in crate::theme::BUILT_IN {
-                say(format!("{name}\n"));
-            }
-            Ok(())
-        }
+        Some(Command::Themes(args)) => return looks::themes(cli.options, &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -224,6 +223,20 @@ enum What {
 }
 
 impl What {
+    /// The pane that shows it; the signals have none.
+    const fn pane(self) -> Option<PaneId> {
+        Some(match self {
+            Self::Pods => PaneId::Pods,
+            Self::Rollouts => PaneId::Rollouts,
+            Self::Signals => return None,
+            Self::Queues => PaneId::Queues,
+            Self::Queries => PaneId::Queries,
+            Self::Redis => PaneId::Redis,
+            Self::Certs => PaneId::Certificates,
+            Self::Alerts => PaneId::Alerts,
+        })
+    }
+
     const fn sources(self) -> &'static [SourceKind] {
         match self {
             Self::Pods | Self::Rollouts => &[],
@@ -252,6 +265,13 @@ impl What {
     const fn objects(self) -> bool {
         matches!(self, Self::Pods | Self::Rollouts | Self::Signals)
     }
+}
+
+async fn show(options: Options, what: What, args: PaneArgs) -> ExitCode {
+    if args.plain {
+        return Box::pin(plain::print(options, what.pane(), args.name)).await;
+    }
+    print(options, what, args.print.output).await
 }
 
 /// Reads everything once and prints it.

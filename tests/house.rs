@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use quarterdeck::app::command;
-use quarterdeck::keys::{CONTEXTS, Keymap, MUTATE, Vocabulary, hints};
+use quarterdeck::keys::{CONTEXTS, Keymap, MUTATE, STACKS, Vocabulary, hints};
 
 /// Lines in a file.
 const LONGEST: usize = 500;
@@ -213,21 +213,79 @@ fn data_flows_from_feed_to_screen_and_intent_the_other_way() {
 #[test]
 fn only_the_theme_names_colours() {
     let rooms: BTreeSet<String> = sources("src").iter().map(|p| room(p)).collect();
-    let rooms: Vec<&str> = rooms
+    let rooms: Vec<&str> = rooms.iter().map(String::as_str).collect();
+    // The terminal and the pictures carry colours on; they name none but the terminal's own (`Reset`).
+    let elsewhere: Vec<&str> = rooms.iter().copied().filter(|r| *r != "theme").collect();
+    let drawn: Vec<&str> = elsewhere
         .iter()
-        .map(String::as_str)
-        .filter(|r| !["theme", "term"].contains(r))
+        .copied()
+        .filter(|r| !["term", "picture"].contains(r))
         .collect();
-    let colours = [
-        "Color::Rgb",
-        "Color::Indexed",
-        "Color::Red",
-        "Color::Green",
-        "Stylize",
-        ".fg(",
-        ".bg(",
-    ];
-    assert_eq!(hits(&rooms, &colours), Vec::<String>::new());
+    let mut found = hits(
+        &drawn,
+        &[
+            "style::Color",
+            "Stylize",
+            ".fg(",
+            ".bg(",
+            "Color::Reset",
+            "Color::Rgb",
+            "Color::Indexed",
+        ],
+    );
+    for name in [
+        "Black", "Red", "Green", "Yellow", "Blue", "Magenta", "Cyan", "Gray", "DarkGray", "Light", "White",
+    ] {
+        found.extend(
+            hits(&elsewhere, &[&format!("Color::{name}")])
+                .into_iter()
+                .filter(|f| !f.contains("term/sgr.rs")),
+        );
+    }
+    // Values written as in a style sheet, or raw escapes for a colour.
+    for path in sources("src")
+        .into_iter()
+        .filter(|p| !["theme", "term"].contains(&room(p).as_str()))
+    {
+        for line in code(&path).lines() {
+            let hex = line.match_indices("\"#").any(|(at, _)| {
+                let word: String = line
+                    .get(at + 2..)
+                    .unwrap()
+                    .chars()
+                    .take_while(char::is_ascii_hexdigit)
+                    .collect();
+                word.len() == 6
+            });
+            if hex || line.contains("\\x1b[3") || line.contains("\\x1b[4") {
+                found.push(format!("{}: {}", path.display(), line.trim()));
+            }
+        }
+    }
+    assert_eq!(found, Vec::<String>::new());
+}
+
+#[test]
+fn every_stack_of_contexts_that_a_screen_has_is_known_to_the_keymaps() {
+    let mut said = BTreeSet::new();
+    for file in ["src/app/layer.rs", "src/app/layers/item.rs", "src/app/mod.rs"] {
+        let code = code(Path::new(file)).replace("vec![", "&[");
+        for (at, _) in code.match_indices("&[\"") {
+            let list = code.get(at + 2..).unwrap().split(']').next().unwrap();
+            let names: Vec<String> = list.split(',').map(|n| n.trim().trim_matches('"').to_owned()).collect();
+            if names.iter().all(|n| CONTEXTS.iter().any(|c| c.name == n)) {
+                said.insert(names);
+            }
+        }
+    }
+    for pane in &quarterdeck::panes::PANES {
+        said.insert([pane.context, "list", "global"].map(str::to_owned).to_vec());
+    }
+    let known: BTreeSet<Vec<String>> = STACKS
+        .iter()
+        .map(|stack| stack.iter().map(|c| (*c).to_owned()).collect())
+        .collect();
+    assert_eq!(known, said);
 }
 
 #[test]

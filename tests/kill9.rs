@@ -281,8 +281,17 @@ fn a_console_that_is_killed_loses_nothing_and_repeats_nothing() {
         })
         .count();
     assert_eq!(all, said, "the server's list and the record agree one to one");
+    let (records, files) = (
+        end.readings.iter().map(|r| r.records.len()).sum::<usize>(),
+        end.readings.len(),
+    );
     println!(
-        "{kills} kills, {between} between intent and result, of which {happened_unseen} had happened; {all} changes"
+        "\nkill9: {kills} kills, {between} of them between intent and result, of which {happened_unseen} had happened\n\
+         kill9: server: {all} changes, {} requests in all\n\
+         kill9: journal: {} intents, {said} said to have happened, {records} records in {files} file(s), chains whole\n\
+         kill9: the server's list and the journal agree one to one",
+        servers.demo.server().requests().total(),
+        end.count(RecordKind::Intent),
     );
     assert!(
         between * 2 >= kills,

@@ -5,6 +5,8 @@
 mod files;
 #[path = "pty/hostile.rs"]
 mod hostile;
+#[path = "pty/lend.rs"]
+mod lend;
 #[path = "pty/life.rs"]
 mod life;
 mod pty_support;

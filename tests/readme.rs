@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::{Args as _, CommandFactory as _};
-use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Output, Print, ReportArgs, SnapshotArgs, StatusArgs};
+use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Output, PaneArgs, ReportArgs, SnapshotArgs, StatusArgs};
 use quarterdeck::config::{Config, File, Inputs, Loaded, reference};
 use quarterdeck::feed::kube::rights::Role;
 use quarterdeck::feed::postgres::Env;
@@ -117,7 +117,7 @@ fn the_flags_are_those_of_the_program() {
         ("qd demo", Demo::augment_args(clap::Command::new("qd demo"))),
         (
             "qd pods, rollouts, signals, queues, queries, redis, certs, alerts",
-            Print::augment_args(clap::Command::new("qd pods")),
+            PaneArgs::augment_args(clap::Command::new("qd pods")),
         ),
         ("qd status", StatusArgs::augment_args(clap::Command::new("qd status"))),
         (

@@ -3,6 +3,8 @@
 //! also drawn there as SVG, to be looked at.
 #![allow(clippy::unwrap_used, clippy::large_futures)]
 
+#[path = "stage/access.rs"]
+mod access;
 #[path = "stage/golden.rs"]
 mod golden;
 #[path = "stage/mod.rs"]
@@ -35,6 +37,7 @@ impl Show {
 
     fn shot(&mut self, name: &str) {
         let drawn = self.stage.draw(&self.theme);
+        access::holds(name, &mut self.stage.app, &drawn);
         self.goldens.screen(name, &drawn, &self.theme);
     }
 

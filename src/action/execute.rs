@@ -17,6 +17,7 @@ use super::outcome::{classify, outcome_text, response_seen, took_effect, verdict
 use super::plan::{Confirmed, Outcome, PLAN_LIFE, Plan, PlanStep, Progress, Stage, Undo, Verdict};
 use super::sealed;
 use super::sources::Tell;
+use super::together;
 use super::verify::{Goal, Observation};
 use super::wire::{self, Answer};
 use super::{Actor, WriteGrant};
@@ -148,6 +149,7 @@ impl Run<'_> {
     async fn all_steps(&self, grant: &WriteGrant) -> (Outcome, Option<Verdict>) {
         let mut sent: Vec<Sent> = Vec::new();
         let mut last = Outcome::NoOp;
+        let mut failed = None;
         for (n, step) in self.plan.steps.iter().enumerate() {
             let done = self.step(grant, n, step).await;
             self.tell(Stage::Executed {
@@ -159,9 +161,13 @@ impl Run<'_> {
             if done.outcome == Outcome::Applied {
                 sent.push(done);
             } else if done.outcome != Outcome::NoOp {
-                break;
+                failed.get_or_insert(done.outcome.clone());
+                if !together::goes_on(&self.plan.request, &done.outcome) {
+                    break;
+                }
             }
         }
+        let last = failed.unwrap_or(last);
         if sent.is_empty() {
             return (last, None);
         }
@@ -292,7 +298,7 @@ impl Run<'_> {
 
     /// No answer came: looks whether it happened. It is never sent again.
     async fn compare(&self, step: &PlanStep, before: &Observation, why: &str) -> Outcome {
-        let goal = Goal::of(&self.plan.request, step, &self.plan.verify);
+        let goal = Goal::of(self.plan.request.of_step(step), step, &self.plan.verify);
         for look in 0..LOOKS {
             if look > 0 {
                 tokio::time::sleep(self.actor.pace().poll).await;

@@ -36,6 +36,7 @@ mod postgres;
 mod progress;
 mod registry;
 mod renew;
+mod request;
 mod restart;
 mod retry_jobs;
 mod revisions;
@@ -55,6 +56,7 @@ mod survey;
 mod target;
 mod temporary;
 pub mod temporary_state;
+mod together;
 pub mod verify;
 mod wire;
 
@@ -75,6 +77,7 @@ pub use sealed::Sealed;
 pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
 pub use target::{Program, Target, Thing};
+pub use together::MOST_TOGETHER;
 
 /// The name under which the API server notes our changes (`managedFields`).
 pub const FIELD_MANAGER: &str = "quarterdeck";

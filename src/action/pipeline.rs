@@ -16,7 +16,7 @@ use super::survey::Survey;
 use super::wire::{self, Answer};
 use super::{
     Actor, Planner, Target, delete_pod, evict_pod, hpa_bounds, objects, pause, registry, restart, roll_back, scale,
-    sealed, set_image, sources,
+    sealed, set_image, sources, together,
 };
 use crate::model::Kind;
 
@@ -54,10 +54,9 @@ pub async fn plan(
         secrets: actor.is_some() && !planner.policy.read_only,
     };
     let of_cluster = request.is_of_cluster();
-    let mut draft = if of_cluster {
-        draft(&survey, &request).await?
-    } else {
-        sources::draft(planner, &request, now).await?
+    let mut draft = match &request {
+        Request::Together { requests, go_on } => together::draft(&survey, requests, *go_on).await?,
+        one => drafted(&survey, one).await?,
     };
     let request = draft.request.take().unwrap_or(request);
     if let Some(floor) = registry::info(request.name()).map(|a| a.risk_floor) {
@@ -118,6 +117,15 @@ pub async fn plan(
     })
 }
 
+/// What one request contributes.
+pub(super) async fn drafted(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal> {
+    if request.is_of_cluster() {
+        draft(survey, request).await
+    } else {
+        sources::draft(survey.planner, request, survey.now).await
+    }
+}
+
 async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal> {
     match request {
         Request::Scale { target, replicas, seen } => scale::draft(survey, target, *replicas, *seen).await,
@@ -159,9 +167,9 @@ fn confirmation(draft: &Draft, request: &Request, planner: &Planner, class: Clas
     let several = subject.is_none() && draft.steps.iter().any(|s| Some(&s.target) != first);
     let (name, what) = match first {
         Some(t) if several => {
-            let kind = t.object().map_or(t.kind(), |_| "workload");
+            let kind = together::word(t);
             (
-                format!("{} {kind}s", draft.steps.len()),
+                format!("{} {kind}s", together::count(draft)),
                 "how many there are".to_owned(),
             )
         }

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 
 pub use super::progress::{Outcome, Progress, Stage, Verdict};
 pub use super::risk::{Class, Risk};
-use super::sealed::Sealed;
 use super::second::{Second, SecondPerson, accepts};
 use super::{Command, ObjectAsk, PostgresAsk, Target, Thing};
 use crate::journal::RunbookRef;
@@ -113,6 +112,12 @@ pub enum Request {
     Run {
         command: Box<Command>,
     },
+    /// The same done to several things, one after the other, each with its own records.
+    Together {
+        requests: Vec<Request>,
+        /// Goes on past one that is refused or that changed meanwhile; an unknown outcome stops it all the same.
+        go_on: bool,
+    },
     /// A silence by its id; without one, the newest of ours for the alert of that name.
     ExpireSilence {
         silence: Thing,
@@ -128,94 +133,6 @@ pub struct JobFilter {
     pub named: Option<String>,
     /// Of them, only jobs whose reason of failure contains this.
     pub failed_with: Option<String>,
-}
-
-impl Request {
-    /// The action's name in the registry, in the journal and in runbooks.
-    pub const fn name(&self) -> &'static str {
-        match self {
-            Self::Scale { .. } => "scale",
-            Self::HpaBounds { .. } => "hpa-bounds",
-            Self::Restart { .. } => "restart",
-            Self::RollBack { .. } => "roll-back",
-            Self::SetImage { .. } => "set-image",
-            Self::Pause { .. } => "pause",
-            Self::Resume { .. } => "resume",
-            Self::DeletePod { .. } => "delete-pod",
-            Self::EvictPod { .. } => "evict-pod",
-            Self::Object { ask, .. } => ask.name(),
-            Self::Postgres { ask, .. } => ask.name(),
-            Self::RetryJobs { .. } => "retry-jobs",
-            Self::PauseQueue { .. } => "pause-queue",
-            Self::ResumeQueue { .. } => "resume-queue",
-            Self::DeleteKeys { .. } => "delete-keys",
-            Self::Renew { .. } => "renew-certificate",
-            Self::Silence { .. } => "silence-alert",
-            Self::ExpireSilence { .. } => "expire-silence",
-            Self::Run { .. } => "run",
-        }
-    }
-
-    /// Whether it goes to the Kubernetes cluster.
-    pub const fn is_of_cluster(&self) -> bool {
-        self.source().is_none() && !matches!(self, Self::Run { .. })
-    }
-
-    /// The source that it is about; `None`: the Kubernetes cluster, or this machine.
-    pub const fn source(&self) -> Option<&SourceId> {
-        match self {
-            Self::Postgres { source, .. } => Some(source),
-            Self::RetryJobs { queue: thing, .. }
-            | Self::PauseQueue { queue: thing }
-            | Self::ResumeQueue { queue: thing }
-            | Self::DeleteKeys { keys: thing }
-            | Self::Renew { certificate: thing }
-            | Self::Silence { alert: thing, .. }
-            | Self::ExpireSilence { silence: thing } => Some(&thing.source),
-            _ => None,
-        }
-    }
-
-    /// What is put into the request when it is sent, and stands nowhere else.
-    pub(super) const fn sealed(&self) -> Option<&Sealed> {
-        match self {
-            Self::Object { ask, .. } => ask.sealed(),
-            _ => None,
-        }
-    }
-
-    /// Whether it goes on from pod to pod, and can be stopped between two of them.
-    pub const fn is_drain(&self) -> bool {
-        matches!(
-            self,
-            Self::Object {
-                ask: ObjectAsk::Drain { .. },
-                ..
-            }
-        )
-    }
-
-    /// Whether it touches a Secret.
-    pub const fn is_secret(&self) -> bool {
-        matches!(self, Self::Object { ask, .. } if ask.is_secret())
-    }
-
-    /// The Kubernetes objects that it changes.
-    pub fn targets(&self) -> Vec<&ObjectRef> {
-        match self {
-            Self::Scale { target, .. }
-            | Self::HpaBounds { target, .. }
-            | Self::Restart { target }
-            | Self::SetImage { target, .. }
-            | Self::Pause { target }
-            | Self::Resume { target }
-            | Self::DeletePod { target, .. }
-            | Self::EvictPod { target }
-            | Self::Object { target, .. } => vec![target],
-            Self::RollBack { to } => to.iter().map(|t| &t.target).collect(),
-            _ => Vec::new(),
-        }
-    }
 }
 
 /// One field that changes.

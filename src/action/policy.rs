@@ -32,6 +32,8 @@ pub struct Policy {
     pub break_glass: bool,
     /// Runbooks may start local commands.
     pub run_steps: bool,
+    /// So many things are acted on together at most; never more than [`super::MOST_TOGETHER`].
+    pub max_bulk: Option<u32>,
     pub freeze: Vec<Freeze>,
 }
 
@@ -48,6 +50,7 @@ impl Policy {
             }),
             break_glass: configured.break_glass,
             run_steps: configured.run_steps && !configured.is_read_only(),
+            max_bulk: configured.max_bulk,
             freeze: configured
                 .freezes
                 .iter()
@@ -69,6 +72,7 @@ impl Policy {
         self.require_reason |= other.require_reason;
         self.run_steps &= other.run_steps;
         self.max_risk = [self.max_risk, other.max_risk].into_iter().flatten().min();
+        self.max_bulk = [self.max_bulk, other.max_bulk].into_iter().flatten().min();
         self.two_person = [self.two_person, other.two_person].into_iter().flatten().min();
         self.break_glass &= other.break_glass;
         for f in &other.freeze {
@@ -136,6 +140,7 @@ mod tests {
             two_person: Some(Risk::R2),
             break_glass: false,
             run_steps: false,
+            max_bulk: Some(3),
             freeze: vec![Freeze {
                 name: "release week".into(),
                 from: Timestamp::MIN,
@@ -147,6 +152,7 @@ mod tests {
             two_person: Some(Risk::R3),
             break_glass: true,
             run_steps: true,
+            max_bulk: Some(20),
             ..Policy::default()
         };
         let mut policy = strict.clone();

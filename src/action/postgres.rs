@@ -79,6 +79,16 @@ pub enum PostgresAsk {
 }
 
 impl PostgresAsk {
+    /// Whether it is about this session; what else it may be about is asked for alone.
+    pub(super) fn is_about(&self, thing: &Thing) -> bool {
+        match self {
+            Self::CancelQuery { pid, backend_start } | Self::TerminateSession { pid, backend_start } => {
+                &*thing.kind == "session" && *thing.name == *pid.to_string() && *thing.id == **backend_start
+            }
+            _ => false,
+        }
+    }
+
     /// The action's name in the registry.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -224,7 +234,7 @@ pub(super) async fn draft(
 
 /// Looks again, and prepares to carry out one step.
 pub(super) async fn ready(actor: &Actor, plan: &Plan, step: &PlanStep) -> Result<Box<dyn Deed>, Outcome> {
-    let Request::Postgres { source, ask } = &plan.request else {
+    let Request::Postgres { source, ask } = plan.request.of_step(step) else {
         return Err(Outcome::Refused("this is no action of PostgreSQL".into()));
     };
     let site = Site::open(actor.planner(), source)

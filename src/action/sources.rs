@@ -87,7 +87,7 @@ pub(super) async fn ready(actor: &Actor, plan: &Plan, n: usize) -> Result<Box<dy
     let step = plan.steps.get(n).ok_or_else(none)?;
     let reach = &actor.planner().sources;
     let pace = (actor.pace().poll, Duration::from_secs(plan.verify.deadline_s));
-    match &plan.request {
+    match plan.request.of_step(step) {
         Request::RetryJobs { queue, .. } => retry_jobs::ready(reach, queue, step, pace).await,
         Request::PauseQueue { queue } => pause_queue::ready(reach, queue, step, true, pace).await,
         Request::ResumeQueue { queue } => pause_queue::ready(reach, queue, step, false, pace).await,

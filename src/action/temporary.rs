@@ -79,6 +79,7 @@ const KINDS: &[Kind] = &[
 /// What the intent of a step says of the state that it leaves, if that must not stay.
 pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
     let kind = KINDS.iter().find(|k| k.action == plan.request.name())?;
+    let request = plan.request.of_step(step);
     // Of a drain the node is left so; its pods are elsewhere for good.
     if plan.request.is_drain() && step.method != "PATCH" {
         return None;
@@ -88,7 +89,7 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
         all.sort();
         all.join(", ")
     };
-    let (was, becomes) = match (&plan.request, kind.states) {
+    let (was, becomes) = match (request, kind.states) {
         (_, Some((was, becomes))) => (was.to_owned(), becomes.to_owned()),
         (
             Request::HpaBounds {
@@ -127,14 +128,14 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
         _ => (joined(|c| &c.before), joined(|c| &c.after)),
     };
     // Of one workload each container has a state of its own.
-    let family = match &plan.request {
+    let family = match request {
         Request::Object {
             ask: ObjectAsk::SetResources { container, .. },
             ..
         } => format!("{} {container}", kind.family),
         _ => kind.family.to_owned(),
     };
-    let words = match &plan.request {
+    let words = match request {
         Request::HpaBounds { .. } => format!("bounds {was} → {becomes}"),
         Request::Scale { .. } => format!("size {was} → {becomes}"),
         Request::Object { .. } if kind.family == "canary" => format!("canary weight {was} → {becomes}"),
@@ -142,16 +143,20 @@ pub(super) fn mark(plan: &Plan, step: &PlanStep) -> Option<Mark> {
         _ if kind.words.is_empty() => format!("{was} → {becomes}"),
         _ => kind.words.to_owned(),
     };
-    let by_hand = match &plan.request {
+    let by_hand = match request {
         Request::Scale { replicas, .. } => *replicas == 0 || !plan.alternatives.is_empty(),
         _ => true,
     };
-    let (ends, minutes) = match &plan.request {
+    let (ends, minutes) = match request {
         Request::Silence { minutes, .. } => (true, *minutes),
         _ => (false, kind.minutes.unwrap_or(0)),
     };
     let (undo, undo_words) = match &plan.undo {
-        Undo::By { label, request, .. } => (serde_json::to_value(request).unwrap_or_default(), label.clone()),
+        // Of several, each takes back its own.
+        Undo::By { label, request, .. } => (
+            serde_json::to_value(request.of_step(step)).unwrap_or_default(),
+            label.clone(),
+        ),
         Undo::Nothing { why } => (serde_json::Value::Null, why.clone()),
     };
     Some(Mark {

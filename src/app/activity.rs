@@ -59,6 +59,8 @@ pub struct Activity {
     pub verify_until: Option<Timestamp>,
     /// The run of a runbook that asked for it.
     pub run: Option<u64>,
+    /// Which of its targets answered so far, and whether it was done to them.
+    pub each: Vec<(usize, bool)>,
 }
 
 impl Activity {
@@ -85,7 +87,31 @@ impl Activity {
             patience: SignedDuration::from_secs(i64::try_from(plan.verify.deadline_s).unwrap_or(i64::MAX)),
             verify_until: None,
             run,
+            each: Vec::new(),
         }
+    }
+
+    /// What became of several, in words; `None` for one.
+    fn tally(&self) -> Option<String> {
+        if self.request.members() < 2 {
+            return None;
+        }
+        let name = |(at, _): &(usize, bool)| self.targets.get(*at).map(Target::name);
+        let failed: Vec<&str> = self.each.iter().filter(|(_, ok)| !ok).filter_map(name).collect();
+        let all = self.targets.len();
+        let done = self.each.len() - failed.len();
+        let not_tried = all.saturating_sub(self.each.len());
+        let mut words = format!("{done} of {all} done");
+        if !failed.is_empty() {
+            words = format!("{words}; failed: {}", failed.join(", "));
+        }
+        if not_tried > 0 {
+            words = format!("{words}; {not_tried} not tried");
+        }
+        if done < all {
+            words.push_str("; what was not done stays marked");
+        }
+        Some(words)
     }
 
     pub fn is_live(&self) -> bool {
@@ -107,6 +133,8 @@ impl Activity {
                     self.verify_until = progress.at.checked_add(self.patience).ok();
                 }
                 self.outcome = Some(outcome.clone());
+                let done = matches!(outcome, Outcome::Applied | Outcome::NoOp);
+                self.each.push((*step, done));
             }
             Stage::Verifying { text, worrying } => {
                 self.line.clone_from(text);
@@ -124,6 +152,9 @@ impl Activity {
             }
             Stage::Done { outcome, verdict, undo } => {
                 self.line = verdict.as_ref().map_or_else(|| outcome_text(outcome), verdict_text);
+                if let Some(tally) = self.tally() {
+                    self.line = format!("{tally}. {}", self.line);
+                }
                 self.outcome = Some(outcome.clone());
                 self.verdict.clone_from(verdict);
                 self.undo.clone_from(undo);

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::{Prompt, PromptFor};
 use super::msg::Effect;
-use super::{App, Focus, Layer};
+use super::{App, Focus, ItemRef, Layer};
+use crate::action::{Outcome, Stage, Target};
 use crate::model::{Freshness, Uid};
 use crate::panes::{self, PANES, Pane, PaneId};
 
@@ -285,6 +286,35 @@ impl App {
             list.clear();
         }
         self.refresh_pane();
+    }
+
+    /// What was done to a marked row takes its mark away; what failed stays marked.
+    pub(crate) fn unmark_done(&mut self, activity: &super::Activity, stage: &Stage) {
+        let Stage::Executed {
+            step,
+            outcome: Outcome::Applied | Outcome::NoOp,
+        } = stage
+        else {
+            return;
+        };
+        let Some(target) = activity.targets.get(*step) else {
+            return;
+        };
+        for list in &mut self.lists {
+            list.unmark(|mark| match (target, &mark.item) {
+                (Target::Object(object), _) => mark.object.as_ref() == Some(object),
+                (Target::Thing(thing), Some(ItemRef::Session { source, pid, .. })) => {
+                    *source == thing.source.name && &*thing.kind == "session" && *thing.name == *pid.to_string()
+                }
+                (Target::Thing(thing), Some(ItemRef::Queue { source, queue })) => {
+                    *source == thing.source.name && &*thing.kind == "queue" && thing.name == *queue
+                }
+                (Target::Thing(thing), Some(ItemRef::Certificate { source, id })) => {
+                    *source == thing.source.name && &*thing.kind == "certificate" && thing.id == id.uid
+                }
+                _ => false,
+            });
+        }
     }
 
     /// What was marked and is gone, as soon as that is sure: it is said, and it is not acted on.

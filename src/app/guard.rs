@@ -174,9 +174,12 @@ impl App {
         let all = self.recorded.incidents.newest();
         let grave = |i: &&crate::journal::Incident| ["P1", "P2"].contains(&i.level.name.as_str());
         let found = all.into_iter().filter(here).find(grave);
-        found
-            .map(|incident| incident.id.clone())
-            .ok_or("only in a P1 or P2 incident: i opens one".to_owned())
+        found.map(|incident| incident.id.clone()).ok_or_else(|| {
+            format!(
+                "only in a P1 or P2 incident: {} opens one",
+                self.keys_for("incident.open")
+            )
+        })
     }
 
     /// What the record says of an override.

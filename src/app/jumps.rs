@@ -49,9 +49,8 @@ impl App {
     /// Everything related to what the keys mean now, the nearest first.
     pub fn related(&self) -> Vec<Related> {
         let mut out = match (self.item_at_hand(), self.subject()) {
-            (Some(item), None) => self.of_item(item),
             (Some(ItemRef::Object(_)) | None, Some(object)) => self.of_object(&object),
-            (Some(item), Some(_)) => self.of_item(item),
+            (Some(item), _) => self.of_item(item),
             (None, None) => self.of_strip(),
         };
         out.truncate(MOST);
@@ -176,7 +175,7 @@ impl App {
         }
         let me = w.meta.object(w.kind);
         for (source, set) in &world.sources.queues {
-            for queue in set.queues.iter() {
+            for queue in &set.queues {
                 let worked = world.worked_by(source, &queue.name);
                 if worked.and_then(|by| by.object.as_ref()) == Some(&me) {
                     let item = ItemRef::Queue {

@@ -2,8 +2,8 @@
 
 use super::doc::Scroll;
 use super::layers::{
-    ActivityView, ApprovalLayer, CompanyView, Detail, FollowedView, Help, History, IncidentView, ItemView, Logs,
-    MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
+    ActivityView, ApprovalLayer, ChartView, CompanyView, Detail, FollowedView, Help, History, IncidentView, ItemView,
+    Logs, MessageView, Palette, Picker, PlanLayer, Prompt, Question, RunView, TextView, TimelineView, UnfinishedView,
 };
 use super::{App, Effect};
 
@@ -15,6 +15,8 @@ pub enum Layer {
     Detail(Detail),
     /// A row of a source opened.
     Item(ItemView),
+    /// Values over time.
+    Chart(ChartView),
     /// YAML and other text.
     Text(TextView),
     Logs(Logs),
@@ -55,6 +57,7 @@ impl Layer {
             }
             Self::Detail(_) => &["detail", "view", "rollouts", "global"],
             Self::Item(i) => i.contexts,
+            Self::Chart(_) => &["chart", "global"],
             Self::Text(_) | Self::Followed(_) => &["view", "global"],
             Self::Logs(_) => &["logs", "view", "global"],
             Self::History(_) => &["history", "list", "view", "global"],
@@ -82,6 +85,7 @@ impl Layer {
             self,
             Self::Detail(_)
                 | Self::Item(_)
+                | Self::Chart(_)
                 | Self::Text(_)
                 | Self::Logs(_)
                 | Self::History(_)
@@ -105,6 +109,7 @@ impl Layer {
                 | Self::Activity(_)
                 | Self::Unfinished(_)
                 | Self::Item(_)
+                | Self::Chart(_)
                 | Self::Incident(_)
                 | Self::Timeline(_)
                 | Self::Message(_)

@@ -7,6 +7,7 @@ pub mod activity;
 mod approval;
 mod approval_steps;
 pub mod bastion;
+pub mod charts;
 pub mod command;
 mod commands;
 pub mod doc;

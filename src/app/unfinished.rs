@@ -218,23 +218,32 @@ impl App {
         }
         if reason.is_none() && alive {
             return self.complain(format!(
-                "{} has it under way in another console: t takes it over",
-                run.who
+                "{} has it under way in another console: {} takes it over",
+                run.who,
+                self.keys_for("unfinished.take")
             ));
         }
         if reason.is_none() && run.who != self.unfinished.me && run.to.is_none() {
-            return self.complain(format!("it is {}'s run: t takes it over, with a reason", run.who));
+            return self.complain(format!(
+                "it is {}'s run: {} takes it over, with a reason",
+                run.who,
+                self.keys_for("unfinished.take")
+            ));
         }
         if self.undecided_change(&run).is_some() {
             return self.complain("say first what became of its change: it stands in this list");
         }
         if serde_json::from_value::<Saved>(run.saved.clone()).is_err() {
-            return self.complain("its record does not hold what it takes to go on: x closes it with a reason");
+            return self.complain(format!(
+                "its record does not hold what it takes to go on: {} closes it with a reason",
+                self.keys_for("unfinished.close")
+            ));
         }
         let Some(book) = self.books.get(&run.book.id) else {
             return self.complain(format!(
-                "there is no runbook {} here any more: x closes the run",
-                run.book.id
+                "there is no runbook {} here any more: {} closes the run",
+                run.book.id,
+                self.keys_for("unfinished.close")
             ));
         };
         let changed = book.digest != run.book.sha256;

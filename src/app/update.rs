@@ -202,6 +202,7 @@ impl App {
         };
         activity.take(progress);
         let activity = activity.clone();
+        self.unmark_done(&activity, &progress.stage);
         let mut effects = Vec::new();
         if let Some(run) = activity.run {
             effects.extend(self.run_progress(run, &activity, &progress.stage));

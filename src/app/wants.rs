@@ -31,6 +31,12 @@ impl App {
                         wanted.queue = Some((source.clone(), queue.clone()));
                     }
                 }
+                Layer::Chart(view) => wanted.sources.extend(match &view.of {
+                    ItemRef::Queue { .. } => Some(SourceKind::Queues),
+                    ItemRef::Redis { .. } => Some(SourceKind::Redis),
+                    ItemRef::HttpCheck { .. } => Some(SourceKind::Http),
+                    _ => None,
+                }),
                 Layer::Runbook(view) => {
                     wanted.kinds.extend([Kind::Event, Kind::ControllerRevision]);
                     if let Some(entry) = self.runs.iter().find(|r| r.number == view.run) {

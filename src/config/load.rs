@@ -254,6 +254,7 @@ impl Load {
             ("policy.two_person_from", policy.two_person_from.is_some()),
             ("policy.break_glass", policy.break_glass.is_some()),
             ("policy.run_steps", policy.run_steps.is_some()),
+            ("policy.max_bulk", policy.max_bulk.is_some()),
             ("policy.exec", policy.exec.is_some()),
         ];
         for key in self.config.policy.tighten(layer, policy) {

@@ -60,6 +60,7 @@ pub(super) struct PolicyIn {
     pub two_person_from: Option<TwoPersonFrom>,
     pub break_glass: Option<bool>,
     pub run_steps: Option<bool>,
+    pub max_bulk: Option<u32>,
     pub exec: Option<bool>,
     pub freeze: Vec<Freeze>,
 }
@@ -80,6 +81,8 @@ pub struct Policy {
     /// Runbooks may start local commands. Off unless a layer allows it, and off for good once a layer forbids it.
     pub run_steps: bool,
     run_steps_forbidden: bool,
+    /// So many things are acted on together at most; the least of all layers.
+    pub max_bulk: Option<u32>,
     /// Shells in containers: outside production unless a layer forbids it, in production only where one allows it. Off
     /// for good once a layer forbids it.
     exec: Option<bool>,
@@ -150,6 +153,11 @@ impl Policy {
             Some(true) if self.run_steps_forbidden => lifted.push("run_steps"),
             Some(true) => self.run_steps = true,
             None => {}
+        }
+        match (with.max_bulk, self.max_bulk) {
+            (Some(new), Some(old)) if new > old => lifted.push("max_bulk"),
+            (Some(new), _) => self.max_bulk = Some(new),
+            (None, _) => {}
         }
         match (with.exec, self.exec) {
             (Some(true), Some(false)) => lifted.push("exec"),

@@ -9,6 +9,7 @@ mod check;
 pub mod export;
 pub mod journal;
 mod keys;
+pub mod plain;
 mod pods;
 mod queries;
 mod queues;
@@ -22,6 +23,7 @@ mod source_doubts;
 mod sources;
 pub mod status;
 mod table;
+pub mod themes;
 
 use std::process::ExitCode;
 

@@ -297,3 +297,67 @@ fn the_first_bad_record_is_named_by_line_and_number() {
         Some((2, 2))
     );
 }
+
+#[test]
+fn the_ledger_of_a_journal_cut_at_any_byte_says_what_was_true_then() {
+    use super::recent::Recent;
+    use super::temporary::{MARK, Mark, TOOK, Took};
+
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), who("s1")).unwrap();
+    let path = journal.path(at(0));
+    let change = |was: &str, becomes: &str, opens: bool| {
+        let mark = Mark {
+            family: "rollout".into(),
+            words: becomes.into(),
+            was: was.into(),
+            becomes: becomes.into(),
+            opens,
+            minutes: 60,
+            ends: false,
+            undo: serde_json::Value::Null,
+            undo_words: String::new(),
+        };
+        let mut entry = about(RecordKind::Intent, 0);
+        entry.target = Some(Target {
+            kind: "Deployment".into(),
+            name: "web".into(),
+            ..Target::default()
+        });
+        entry.data = json!({ MARK: mark });
+        entry
+    };
+    // Once so many bytes are written: the entry is open, and certain; something is on its way.
+    let mut truth = vec![(0, None, false)];
+    let mut wrote = |state: Option<bool>, under_way: bool| {
+        truth.push((std::fs::read(&path).unwrap().len(), state, under_way));
+    };
+    let mut send = |was: &str, becomes: &str, opens: bool, took: Took, second: i64, [sent, then]: [Option<bool>; 2]| {
+        let ticket = journal.written(change(was, becomes, opens), at(second)).unwrap();
+        wrote(sent, true);
+        let mut result = about(RecordKind::Result, 0);
+        result.data = json!({ TOOK: took });
+        journal.result(ticket, result).unwrap();
+        wrote(then, false);
+    };
+    send("running", "paused", true, Took::No, 0, [None, None]);
+    send("running", "paused", true, Took::Unknown, 1, [None, Some(false)]);
+    send("running", "paused", true, Took::Yes, 2, [Some(false), Some(true)]);
+    send("paused", "running", false, Took::Yes, 3, [Some(true), None]);
+    let bytes = std::fs::read(&path).unwrap();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let target = change("", "", true).target.unwrap();
+    for cut in 0..=bytes.len() {
+        let reading = read::parse(&name, &bytes[..cut]);
+        let (_, open, under_way) = truth.iter().rev().find(|(end, ..)| end.saturating_sub(1) <= cut).unwrap();
+        let ledger = Ledger::of(&reading.records);
+        let found = ledger.open(at(10)).first().map(|t| t.certain);
+        assert_eq!(found, *open, "cut at {cut}");
+        let mut recent = Recent::default();
+        reading.records.iter().for_each(|r| recent.take(r));
+        assert_eq!(recent.of(&target).any(|(_, d)| d.is_under_way(at(10))), *under_way, "cut at {cut}");
+        // Two minutes later what has no answer stands there as uncertain.
+        let late = ledger.open(at(200)).len();
+        assert_eq!(late, usize::from(open.is_some() || *under_way), "cut at {cut}");
+    }
+}

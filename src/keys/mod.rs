@@ -140,6 +140,11 @@ pub const CONTEXTS: &[ContextRow] = &[
         dialog: false,
     },
     ContextRow {
+        name: "chart",
+        title: "Values over time",
+        dialog: false,
+    },
+    ContextRow {
         name: "activity",
         title: "Activity",
         dialog: false,

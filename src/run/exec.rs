@@ -74,6 +74,13 @@ pub fn argv(ask: &ExecAsk, kubeconfig: Option<&PathBuf>) -> Vec<String> {
     argv
 }
 
+/// Whether it is a name as Kubernetes makes them, and so neither an option nor two words to kubectl: whoever answers for the
+/// API server could say anything.
+fn is_name(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.');
+    !text.is_empty() && !text.starts_with('-') && text.bytes().all(fits)
+}
+
 /// Opens it: everything that must hold is asked once more, here where it is done. The screen is given away by `suspend`
 /// only once nothing stands in the way any more.
 ///
@@ -87,6 +94,13 @@ pub async fn open(_grant: &WriteGrant, ask: ExecAsk, means: Means, suspend: impl
         Some(false) => return Err("policy forbids it".to_owned()),
         None if means.class.is_production() => return Err("policy does not allow it in production".to_owned()),
         _ => {}
+    }
+    let names = [&*ask.pod.namespace, &*ask.pod.name, &*ask.container];
+    if let Some(name) = names.into_iter().find(|name| !is_name(name)) {
+        return Err(format!(
+            "{} is no name that kubectl can be given",
+            crate::text::clean(name)
+        ));
     }
     // Gone, too, when the name is now another pod's.
     object::view(&means.cluster, &ask.pod)
@@ -149,5 +163,20 @@ impl Opened {
     /// What the note says after it.
     pub fn name(&self) -> String {
         format!("{}/{}", self.ask.pod.namespace, self.ask.pod.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_name;
+
+    #[test]
+    fn what_is_no_name_is_not_given_to_kubectl() {
+        for name in ["cortex-web-5d8f-x2x", "a.b", "0"] {
+            assert!(is_name(name), "{name}");
+        }
+        for name in ["", "--kubeconfig=/tmp/x", "-n", "deploy/cortex-web", "a b", "A", "a\u{1b}"] {
+            assert!(!is_name(name), "{name:?}");
+        }
     }
 }

@@ -94,7 +94,7 @@ impl Signals {
 }
 
 /// The capabilities that the configuration and the environment give.
-fn capabilities(config: &Config) -> Caps {
+pub fn capabilities(config: &Config) -> Caps {
     let depth = match config.ui.color {
         Color::Auto => None,
         Color::Truecolor => Some(Depth::True),

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::app::command;
 use crate::app::taste::{Taste, ThemeName};
 use crate::app::{Notice, Occasion};
-use crate::config::{Bell, Config, Layer, Paths, Ui};
+use crate::config::{Bell, Color, Config, Layer, Paths, Ui};
 use crate::keys::{BUILT_IN as KEYMAPS, CONTEXTS, Keymap, Source, Vocabulary};
+use crate::term::Caps;
 use crate::theme::colour::Rgb;
 use crate::theme::{BUILT_IN, Depth, Theme};
 
@@ -115,6 +116,22 @@ pub fn taste(config: &Config, remote: bool) -> Taste {
         themes(config),
         if said { !config.ui.motion } else { remote },
     )
+}
+
+/// The themes by their names, and what the terminal can show; where nothing of a terminal is there, no colours unless
+/// they are asked for.
+pub fn looks(config: &Config, terminal: bool) -> (Vec<String>, Caps) {
+    let mut caps = super::screen::capabilities(config);
+    if !terminal && config.ui.color == Color::Auto {
+        caps.depth = Depth::Mono;
+    }
+    let names = themes(config).into_iter().map(|t| t.name).filter(|n| n != "auto");
+    (names.collect(), caps)
+}
+
+/// The theme of that name, on no terminal in particular.
+pub fn theme_of(config: &Config, name: &str, depth: Depth) -> (Theme, Vec<Notice>) {
+    theme(config, name, depth, None)
 }
 
 /// Every theme that can be put on: by the terminal, built in, and the user's own.

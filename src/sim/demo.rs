@@ -58,7 +58,7 @@ impl Demo {
         &self.kubeconfig
     }
 
-    /// A configuration file (0600) with one platform, `demo`.
+    /// A configuration file (0600) with one platform, `demo` unless it was named otherwise, and the others of the fleet.
     pub fn config(&self) -> &Path {
         &self.config
     }
@@ -139,10 +139,11 @@ pub async fn start(options: Options) -> Result<Demo> {
         };
         Box::pin(start(other))
     });
+    let name = options.name.unwrap_or("demo");
     let (demo, others) = tokio::join!(one(options.clone()), futures_util::future::try_join_all(others));
     let mut demo = demo?;
     demo.others = others?;
-    write_config(&demo).with_context(|| format!("writing {}", demo.config.display()))?;
+    write_config(&demo, name).with_context(|| format!("writing {}", demo.config.display()))?;
     Ok(demo)
 }
 
@@ -313,9 +314,9 @@ fn private_folder() -> std::io::Result<PathBuf> {
     Ok(folder)
 }
 
-fn write_config(demo: &Demo) -> Result<()> {
+fn write_config(demo: &Demo, name: &str) -> Result<()> {
     let path = &demo.config;
-    let mut platforms = vec![platform(demo, "demo", "local").into()];
+    let mut platforms = vec![platform(demo, name, "local").into()];
     for ((name, class, _), other) in FLEET.iter().zip(&demo.others) {
         platforms.push(platform(other, name, class).into());
     }

@@ -1,9 +1,9 @@
-//! `qd keys`: what the keyboard does, in the keymap in force.
+//! `qd keys` and `qd themes`: what the keyboard does, and how the console looks.
 
 use std::process::ExitCode;
 
 use super::{complain, say};
-use crate::cli::{Keys, Options};
+use crate::cli::{Keys, Options, ThemesArgs};
 use crate::config::{Config, Inputs};
 use crate::headless;
 use crate::keys::{CONTEXTS, Vocabulary};
@@ -23,4 +23,27 @@ pub fn keys(options: Options, args: &Keys) -> ExitCode {
     };
     say(&headless::keys(&read.map, vocabulary, args.output));
     ExitCode::from(u8::from(!read.is_as_asked))
+}
+
+/// Shows each theme as this terminal will show it, with what is hard to read in it. Exit code 1 when a file is wrong.
+pub fn themes(options: Options, args: &ThemesArgs) -> ExitCode {
+    let loaded = Config::load(&Inputs::gather(options));
+    let (names, caps) = crate::run::looks(&loaded.config, std::io::IsTerminal::is_terminal(&std::io::stdout()));
+    let mut bad = false;
+    for name in names.iter().filter(|n| args.names.is_empty() || args.names.contains(n)) {
+        let (theme, notices) = crate::run::theme(&loaded.config, name, caps.depth);
+        for notice in &notices {
+            bad = true;
+            complain(&notice.text);
+        }
+        if notices.is_empty() {
+            let shown = headless::themes::preview(&theme, caps.depth, caps.glyphs);
+            say(format!("{shown}\n"));
+        }
+    }
+    for name in args.names.iter().filter(|n| !names.contains(n)) {
+        bad = true;
+        complain(&format!("there is no theme `{name}`: there are {}", names.join(", ")));
+    }
+    ExitCode::from(u8::from(bad))
 }

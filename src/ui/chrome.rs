@@ -218,14 +218,15 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         let mut tail = String::new();
         if i == position {
             if let Some(book) = signal.runbook.and_then(|b| app.books.get(b)) {
+                let key = app.keys_for("runbook.best");
                 tail = if app.shows_all_panes() {
-                    format!(" {} r  {}", look.symbols.arrow, book.title)
+                    format!(" {} {key}  {}", look.symbols.arrow, book.title)
                 } else {
-                    format!(" {} r", look.symbols.arrow)
+                    format!(" {} {key}", look.symbols.arrow)
                 };
             }
             if rows < n {
-                tail = format!("{tail}  {} of {n}  n next", i + 1);
+                tail = format!("{tail}  {} of {n}  {} next", i + 1, app.keys_for("signal.next"));
             }
         }
         let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
@@ -291,6 +292,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "screen.pager",
             "app.help",
         ],
+        Some(Layer::Chart(_)) => &["chart.next", "chart.longer", "chart.shorter", "app.back", "app.help"],
         Some(Layer::Logs(_)) => &[
             "app.back",
             "logs.follow",

@@ -45,7 +45,10 @@ pub fn lines(app: &App, object: &ObjectRef) -> Vec<Line> {
                 out
             },
         ),
-        _ => vec![Line::new("y shows it as YAML", Role::TextMuted)],
+        _ => vec![Line::new(
+            format!("{} shows it as YAML", app.keys_for("object.yaml")),
+            Role::TextMuted,
+        )],
     };
     out.push(Line::default());
     out.extend(events(app, object));
@@ -58,7 +61,7 @@ fn gone(object: &ObjectRef) -> Vec<Line> {
 
 fn owner_line(app: &App, p: &Pod) -> Line {
     match app.world.top_owner(p) {
-        Some(o) => Line::pair("owner", format!("{o}   (o goes there)")),
+        Some(o) => Line::pair("owner", format!("{o}   ({} goes there)", app.keys_for("object.owner"))),
         None => Line::pair_role("owner", "none: nothing will replace it", Role::Warn),
     }
 }
@@ -172,10 +175,11 @@ fn container(app: &App, c: &Container, said: &str, out: &mut Vec<Line>) {
         out.push(Line::pair(
             "  before",
             format!(
-                "{} (exit {}{signal})  {}   p shows what it said",
+                "{} (exit {}{signal})  {}   {} shows what it said",
                 e.reason,
                 e.exit_code,
-                ago(app, e.finished)
+                ago(app, e.finished),
+                app.keys_for("pod.previous_logs")
             ),
         ));
     }
@@ -207,7 +211,11 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
     ));
     out.push(Line::pair(
         "revision",
-        format!("{}   h shows the history", app.world.revision_of(w)),
+        format!(
+            "{}   {} shows the history",
+            app.world.revision_of(w),
+            app.keys_for("rollout.history")
+        ),
     ));
     if !w.change_cause.is_empty() {
         out.push(Line::pair("change", &*w.change_cause));
@@ -264,7 +272,11 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
     }
     if pods.len() > 30 {
         out.push(Line::new(
-            format!("and {} more (o lists them)", pods.len() - 30),
+            format!(
+                "and {} more ({} lists them)",
+                pods.len() - 30,
+                app.keys_for("rollout.pods")
+            ),
             Role::TextMuted,
         ));
     }

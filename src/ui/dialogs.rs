@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, approval, clear, frame, help, plan, put, runbook, select, text as draw};
-use crate::app::layers::{Does, Palette, Picker, Prompt, Question};
+use crate::app::layers::{Does, Palette, Picker, Prompt, PromptFor, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
 use crate::text;
@@ -223,8 +223,13 @@ fn line(app: &App, look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -
             look.style(role),
         );
     }
+    let completes = if p.purpose == PromptFor::Filter {
+        format!("{} completes  ", app.keys_for("text.complete"))
+    } else {
+        String::new()
+    };
     let hint = format!(
-        "{} keeps  {} clears",
+        "{completes}{} keeps  {} clears",
         app.keys_for("text.accept"),
         app.keys_for("text.cancel")
     );
@@ -373,7 +378,7 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::layers::{ObjectPrompt, PromptFor};
+    use crate::app::layers::ObjectPrompt;
     use crate::model::{Kind, ObjectRef};
 
     #[test]

@@ -62,7 +62,10 @@ pub fn lines(app: &App, look: Look<'_>, view: &IncidentView) -> Vec<Line> {
         head(app, incident, &mut out);
         out.push(Line::default());
     } else if app.may_record().is_ok() && view.id.is_none() {
-        out.push(Line::new("g I opens one.", Role::TextMuted));
+        out.push(Line::new(
+            format!("{} opens one.", app.keys_for("incident.new")),
+            Role::TextMuted,
+        ));
         out.push(Line::default());
     }
     let open = app.temporary();
@@ -147,7 +150,11 @@ fn head(app: &App, incident: &Incident, out: &mut Vec<Line>) {
     let mut line = Line::pair("commander", text::clean(&command).into_owned());
     if let Some((to, by)) = &incident.offered {
         let words = if to == me {
-            format!("   {} asks you: m takes it", text::clean(by))
+            format!(
+                "   {} asks you: {} takes it",
+                text::clean(by),
+                app.keys_for("incident.take")
+            )
         } else {
             format!("   {} is asked, and has not accepted yet", text::clean(to))
         };
@@ -282,8 +289,10 @@ pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &
     let (hint, role) = match missing {
         0 => (
             format!(
-                "To {}. ctrl-y copies it; once you have sent it, ctrl-s puts that on record.",
-                text::clean(tell)
+                "To {}. {} copies it; once you have sent it, {} puts that on record.",
+                text::clean(tell),
+                app.keys_for("message.copy"),
+                app.keys_for("message.sent")
             ),
             Role::TextMuted,
         ),

@@ -11,6 +11,7 @@
 
 mod activity;
 mod approval;
+mod chart;
 mod chrome;
 mod company;
 mod detail;
@@ -28,6 +29,9 @@ mod table;
 mod text;
 mod timeline;
 mod unfinished;
+
+pub(crate) use detail::lines as object_lines;
+pub(crate) use table::feed_words;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -289,6 +293,7 @@ fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Bu
         Layer::Incident(v) => Some(incident::panel(app, look, v, body, buf)),
         Layer::Timeline(v) => Some(timeline::panel(app, look, v, body, buf)),
         Layer::Message(v) => Some(incident::message(app, look, v, body, buf)),
+        Layer::Chart(v) => chart::draw(app, look, v, body, buf),
         Layer::Activity(a) => activity::draw(app, look, a.cursor, body, buf),
         Layer::Company(c) => company::company(app, look, *c, body, buf),
         Layer::Followed(f) => {

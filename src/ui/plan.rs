@@ -31,10 +31,12 @@ impl Frame {
 /// `tight`: where not all of it may be in sight at once, the checks come before the line to copy.
 fn body(plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
     let mut out = Vec::new();
+    let together = plan.request.members() > 1;
     let mut last = Vec::new();
     for step in &plan.steps {
-        // One line of kubectl's stands for several steps: each of the others is one line here.
-        if step.same_as.is_empty() {
+        // One line of kubectl's stands for several steps: each of the others is one line here. Of many things each is
+        // one line, too, and the command lines are copied.
+        if step.same_as.is_empty() || together {
             let mut line = Line(vec![(format!("{} ", step.target), Role::Text)]);
             for change in &step.changes {
                 line = line
@@ -59,6 +61,11 @@ fn body(plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
         let same_as = Line::pair("same as", step.same_as.clone());
         let side = if tight { &mut last } else { &mut out };
         side.push(same_as);
+    }
+    if let Some(first) = plan.steps.first().filter(|_| together) {
+        let more = plan.steps.len() - 1;
+        out.push(Line::pair("same as", first.same_as.clone()));
+        out.push(Line::pair("", format!("and {more} more like it (ctrl-y copies all)")));
     }
     // One label for all of its lines.
     for (label, lines) in [("impact", &plan.impact), ("last set", &plan.last_set)] {
@@ -259,6 +266,10 @@ fn layout(look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
         }
         PlanState::Ready(plan) => {
             let mut lines = body(plan, look, frame.is_within());
+            if let Some(aside) = &layer.aside {
+                let warning = format!("{} {aside}", look.symbols.warning);
+                lines.insert(0, Line::new(warning, Role::Warn));
+            }
             if let Some(rule) = plan.second_person {
                 lines.push(second_person(look, &layer.asking, rule.break_glass, plan.risk));
             }

@@ -99,8 +99,10 @@ struct Parts {
 fn parts(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, v: &RunView, right: Rect) -> Parts {
     let width = usize::from(right.width.saturating_sub(4));
     let rows = right.height.saturating_sub(2);
-    let text = step::lines(look, entry, view, &app.activities, width);
-    let text = draw::wrapped(&text, width, true);
+    let wrapped = |first| {
+        let text = step::lines(look, entry, view, &app.activities, width, first);
+        draw::wrapped(&text, width, true)
+    };
     let mut keys = draw::wrapped(&step::keys(app, look, entry, view, v.choice, width), width, true);
     // However many ways there are, some of the text stays.
     keys.truncate(usize::from(rows.saturating_sub(3)));
@@ -110,6 +112,10 @@ fn parts(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, v: &RunView, 
     low.append(&mut keys);
     let apart = u16::from(!low.is_empty());
     let room = rows.saturating_sub(low.len() as u16 + apart);
+    let mut text = wrapped(step::First::Text);
+    if text.len() > usize::from(room) {
+        text = wrapped(step::First::Seen);
+    }
     Parts {
         text,
         keys: low,
@@ -171,7 +177,7 @@ fn above_plan(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, place: p
     let inner = frame(buf, place.step, border, &[(step_title(view), look.style(Role::Title))]);
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
     let width = usize::from(inner.width);
-    let whole = draw::wrapped(&step::lines(look, entry, view, &app.activities, width), width, true);
+    let whole = draw::wrapped(&step::lines(look, entry, view, &app.activities, width, step::First::Text), width, true);
     if whole.len() <= usize::from(inner.height) {
         draw_all(buf, inner, &whole);
     } else {

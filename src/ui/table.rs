@@ -146,6 +146,11 @@ pub fn badge(app: &App, feed: &Freshness) -> Option<(String, Role)> {
     })
 }
 
+/// Why the pane's data is not what is there now, in words.
+pub fn feed_words(app: &App, pane: &Pane) -> String {
+    badge(app, &app.pane_feed(pane)).map_or_else(String::new, |(words, _)| words)
+}
+
 /// The sentence for a pane without rows.
 fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
     use crate::app::Connection;
@@ -159,7 +164,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
     match (&app.connection, feed) {
         (Connection::Missing { what, hint }, _) if of_cluster => (format!("{what}. {hint}"), Role::Warn),
         (Connection::NeedsLogin { argv, .. }, _) if of_cluster => (
-            format!("the credential plugin asks for a person: L signs in ({argv})"),
+            format!(
+                "the credential plugin asks for a person: {} signs in ({argv})",
+                app.keys_for("feed.login")
+            ),
             Role::Warn,
         ),
         (Connection::Failed { why, hint, .. }, _) if of_cluster => (format!("{why}. {hint}"), Role::Error),
@@ -176,7 +184,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
                 (false, false) => format!("nothing matches {}", list.filter),
                 (false, true) => format!("nothing that is wrong matches {}", list.filter),
             };
-            (format!("{what}: esc shows all {}", list.total), Role::TextMuted)
+            (
+                format!("{what}: {} shows all {}", app.keys_for("app.back"), list.total),
+                Role::TextMuted,
+            )
         }
         (_, Freshness::Fresh | Freshness::Stale { .. }) => (panes::empty_words(app, pane).to_owned(), Role::TextMuted),
     }

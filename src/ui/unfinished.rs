@@ -143,11 +143,13 @@ fn run_lines(app: &App, run: &RunLeft, alive: bool) -> Vec<Line> {
     }
     let undecided = app.undecided_change(run).is_some();
     let ours = run.who == app.unfinished.me || run.to.is_some();
+    let [go, take, close] = ["resume", "take", "close"].map(|verb| app.keys_for(&format!("unfinished.{verb}")));
+    let again = "Nothing is sent again by itself.";
     let next = match (alive, ours, undecided) {
-        (true, ..) => "It is under way in another console. t takes it over, with a reason.",
-        (_, _, true) => "Say first what became of its change: it stands in this list.",
-        (_, true, _) => "r goes on where it stood; x closes it with a reason. Nothing is sent again by itself.",
-        (_, false, _) => "t takes it over, with a reason; x closes it with a reason. Nothing is sent again by itself.",
+        (true, ..) => format!("It is under way in another console. {take} takes it over, with a reason."),
+        (_, _, true) => "Say first what became of its change: it stands in this list.".to_owned(),
+        (_, true, _) => format!("{go} goes on where it stood; {close} closes it with a reason. {again}"),
+        (_, false, _) => format!("{take} takes it over, with a reason; {close} closes it with a reason. {again}"),
     };
     lines.push(Line::default());
     lines.push(Line::new(next, Role::TextMuted));

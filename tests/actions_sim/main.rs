@@ -3,6 +3,7 @@
 
 mod lines;
 mod objects;
+mod together;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -11,7 +11,7 @@ use quarterdeck::app::{App, Effect, Layer, Msg};
 use quarterdeck::cli::Options;
 use quarterdeck::config::{Config, File, Inputs, Loaded};
 use quarterdeck::keys::{Chord, Key};
-use quarterdeck::run::{Next, without_screen};
+use quarterdeck::run::Desk;
 
 /// The configuration of that text, for somebody whose home is there and of whom nothing else is known.
 pub fn loaded(text: &str, home: &Path, read_only: bool) -> Loaded {
@@ -32,19 +32,40 @@ pub fn loaded(text: &str, home: &Path, read_only: bool) -> Loaded {
     loaded
 }
 
-/// Runs the console until `turn` leaves it. `turn` is asked whenever something happened.
+/// When whoever is in the person's place is asked again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// When something happened.
+    Wait,
+    /// As soon as what was asked for has been begun.
+    Again,
+    Leave,
+}
+
+/// Runs the console until `turn` leaves it, from its first look at the platform on.
 pub async fn at_the_console(loaded: Loaded, mut turn: impl FnMut(&mut Hands<'_>) -> Next) {
-    let person = |app: &mut App| {
-        let now = Timestamp::now().max(app.now);
+    let mut desk = Box::pin(Desk::open(loaded)).await.unwrap();
+    desk.look().await.unwrap();
+    let mut turns = 0_u32;
+    loop {
+        let now = Timestamp::now().max(desk.app.now);
         let mut hands = Hands {
-            app,
+            app: &mut desk.app,
             now,
             effects: Vec::new(),
         };
         let next = turn(&mut hands);
-        Ok((hands.effects, next))
-    };
-    Box::pin(without_screen(loaded, person)).await.unwrap();
+        let effects = std::mem::take(&mut hands.effects);
+        desk.perform(effects).await;
+        turns += 1;
+        match next {
+            Next::Leave => break,
+            // Whoever never waits would hear nothing.
+            Next::Again if turns % 10 != 0 => {}
+            Next::Again | Next::Wait => desk.turn().await,
+        }
+    }
+    desk.close().await;
 }
 
 /// The hands of a person during one turn. Their keys are as far apart as a person's, on a clock of their own: nobody waits.
@@ -81,6 +102,11 @@ impl Hands<'_> {
     pub fn does(&mut self, f: impl FnOnce(&mut App) -> Vec<Effect>) {
         let effects = f(self.app);
         self.effects.extend(effects);
+    }
+
+    /// What was asked for in this turn.
+    pub fn effects(&self) -> &[Effect] {
+        &self.effects
     }
 
     pub fn plan(&self) -> Option<&PlanLayer> {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Run;
 use crate::action::plan::{Outcome, PlanStep, Stage, Verdict};
 use crate::action::sources::{self, Deed};
-use crate::action::{WriteGrant, ledger};
+use crate::action::{WriteGrant, ledger, together};
 
 impl Run<'_> {
     /// The steps of another source, one after the other, each seen to its end. What the server skips stops nobody.
@@ -13,6 +13,7 @@ impl Run<'_> {
         let mut verdicts: Vec<(usize, Verdict)> = Vec::new();
         let mut applied = false;
         let mut last = Outcome::NoOp;
+        let mut failed = None;
         for (n, step) in self.plan.steps.iter().enumerate() {
             let (outcome, deed) = self.deed(grant, n, step).await;
             self.tell(Stage::Executed {
@@ -30,9 +31,15 @@ impl Run<'_> {
                 }
                 (Outcome::Skipped(why), _) => verdicts.push((n, Verdict::Failed(format!("skipped: {why}")))),
                 (Outcome::NoOp, _) => {}
-                _ => break,
+                (outcome, _) => {
+                    failed.get_or_insert(outcome.clone());
+                    if !together::goes_on(&self.plan.request, outcome) {
+                        break;
+                    }
+                }
             }
         }
+        let last = failed.unwrap_or(last);
         if !applied {
             return (last, None);
         }

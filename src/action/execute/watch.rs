@@ -66,7 +66,7 @@ impl Run<'_> {
             .into_iter()
             .filter_map(|s| {
                 let step = self.plan.steps.get(s.n)?;
-                let goal = Goal::of(&self.plan.request, step, &self.plan.verify);
+                let goal = Goal::of(self.plan.request.of_step(step), step, &self.plan.verify);
                 let verifier = Verifier::new(
                     goal,
                     step.target.object()?.kind,

@@ -1,5 +1,6 @@
 //! What changes something. Each command only asks for a plan: the pipeline does the rest.
 
+use super::bulk;
 use crate::action::{Request, RollbackTo};
 use crate::app::command::Command;
 use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor};
@@ -15,7 +16,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "change the number of replicas",
         short: "scale",
         group: MUTATE,
-        when: scalable,
+        when: |app| bulk::may(app, bulk::scale, scalable),
         run: scale,
     },
     Command {
@@ -23,8 +24,8 @@ pub(super) const TABLE: &[Command] = &[
         doc: "restart the pods one after another (rollout restart)",
         short: "restart",
         group: MUTATE,
-        when: workload,
-        run: restart,
+        when: |app| bulk::may(app, bulk::restart, workload),
+        run: |app| bulk::run(app, bulk::restart, restart),
     },
     Command {
         id: "action.rollback",
@@ -47,8 +48,8 @@ pub(super) const TABLE: &[Command] = &[
         doc: "pause the rollout, or resume it",
         short: "pause",
         group: MUTATE,
-        when: deployment,
-        run: pause,
+        when: |app| bulk::may(app, bulk::pause, deployment),
+        run: |app| bulk::run(app, bulk::pause, pause),
     },
     Command {
         id: "action.hpa_bounds",
@@ -63,16 +64,16 @@ pub(super) const TABLE: &[Command] = &[
         doc: "delete the pod (disruption budgets are not asked)",
         short: "delete pod",
         group: MUTATE,
-        when: pod,
-        run: delete_pod,
+        when: |app| bulk::may(app, bulk::delete_pod, pod),
+        run: |app| bulk::run(app, bulk::delete_pod, delete_pod),
     },
     Command {
         id: "action.evict_pod",
         doc: "evict the pod (disruption budgets are asked)",
         short: "evict pod",
         group: MUTATE,
-        when: pod,
-        run: evict_pod,
+        when: |app| bulk::may(app, bulk::evict_pod, pod),
+        run: |app| bulk::run(app, bulk::evict_pod, evict_pod),
     },
     Command {
         id: "action.undo",
@@ -160,6 +161,14 @@ fn target(app: &App) -> Option<(ObjectRef, u32)> {
 }
 
 fn scale(app: &mut App) -> Vec<Effect> {
+    if let Some(targets) = bulk::to_scale(app).filter(|t| t.len() > 1) {
+        let label = format!("Replicas of all {} marked workloads", targets.len());
+        let now: Vec<String> = targets.iter().map(|(t, n)| format!("{} {n}", t.name)).collect();
+        let purpose = PromptFor::ReplicasOfAll { targets };
+        let prompt = Prompt::new(purpose, label, format!("now {}", now.join(", ")), "");
+        app.layers.push(Layer::Prompt(prompt));
+        return Vec::new();
+    }
     let Some((target, seen)) = target(app) else {
         return Vec::new();
     };

@@ -1,8 +1,8 @@
 //! What changes nodes, Jobs, configuration, Secrets, Services and canaries. What is not watched is read when it is asked
 //! for, and chosen from a list; then a plan is asked for, as with everything else.
 
-use super::logs;
 use super::typed::labels;
+use super::{bulk, logs};
 use crate::action::{Alphabet, NewValue, ObjectAsk, Offer, Offered, Request};
 use crate::app::command::Command;
 use crate::app::layers::{Choice, ObjectPrompt, Picker, PickerFor, Prompt, PromptFor};
@@ -91,16 +91,20 @@ pub(super) const TABLE: &[Command] = &[
         doc: "delete the Job and its pods",
         short: "delete job",
         group: MUTATE,
-        when: |app| of_kind(app, Kind::Job, "no Job is selected"),
-        run: |app| plan(app, ObjectAsk::DeleteJob),
+        when: |app| {
+            bulk::may(app, bulk::delete_job, |app| {
+                of_kind(app, Kind::Job, "no Job is selected")
+            })
+        },
+        run: |app| bulk::run(app, bulk::delete_job, |app| plan(app, ObjectAsk::DeleteJob)),
     },
     Command {
         id: "action.cordon",
         doc: "cordon the node, or uncordon it",
         short: "cordon",
         group: MUTATE,
-        when: node,
-        run: cordon,
+        when: |app| bulk::may(app, bulk::cordon, node),
+        run: |app| bulk::run(app, bulk::cordon, cordon),
     },
     Command {
         id: "action.drain",

@@ -374,7 +374,10 @@ fn copy(app: &mut App) -> Vec<Effect> {
     let Some(text) = message(app).map(|v| v.pad.text()) else {
         return Vec::new();
     };
-    app.say("the message was sent to the terminal's clipboard; ctrl-s once you have sent it");
+    let key = app.keys_for("message.sent");
+    app.say(format!(
+        "the message was sent to the terminal's clipboard; {key} once you have sent it"
+    ));
     vec![Effect::Copy(text)]
 }
 

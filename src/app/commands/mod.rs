@@ -1,6 +1,8 @@
 //! The commands, one file a group.
 
 mod actions;
+mod bulk;
+mod charts;
 mod cluster;
 mod company;
 mod console;
@@ -43,6 +45,7 @@ pub(super) const TABLES: &[&[Command]] = &[
     copies::TABLE,
     finding::TABLE,
     objects::TABLE,
+    charts::TABLE,
     statements::TABLE,
     actions::TABLE,
     exec::TABLE,

@@ -199,7 +199,8 @@ pub(super) fn pick_context(app: &mut App) -> Vec<Effect> {
 
 pub(super) fn pick_namespaces(app: &mut App) -> Vec<Effect> {
     let choices = namespace_choices(app);
-    let mut picker = Picker::new("Namespaces  (tab marks several)", PickerFor::Namespaces, choices);
+    let title = format!("Namespaces  ({} marks several)", app.keys_for("picker.mark"));
+    let mut picker = Picker::new(&title, PickerFor::Namespaces, choices);
     if let Some(Scope::Namespaces(list)) = app.place().map(|p| &p.scope) {
         picker.marked = list.iter().cloned().collect();
     }

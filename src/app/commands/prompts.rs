@@ -112,6 +112,13 @@ fn accept(app: &mut App) -> Vec<Effect> {
             ),
             _ => refuse(app, "a whole number from 0 to 10000"),
         },
+        PromptFor::ReplicasOfAll { targets } => match text.parse::<u32>() {
+            Ok(replicas) if replicas <= 10_000 => {
+                let scale = |(target, seen)| Request::Scale { target, replicas, seen };
+                super::bulk::open(app, targets.into_iter().map(scale).collect())
+            }
+            _ => refuse(app, "a whole number from 0 to 10000"),
+        },
         PromptFor::RetryJobs { queue } => super::sources::retry(app, queue, &text),
         PromptFor::DeleteKeys { source } if text.is_empty() => {
             let _ = source;

@@ -1,12 +1,13 @@
 //! What changes something of a database, a queue, Redis, a certificate or an alert. Each command only asks for a plan.
 
+use super::bulk;
 use crate::action::{JobFilter, PostgresAsk, Relation, Request, Thing};
 use crate::app::command::Command;
 use crate::app::layers::{Prompt, PromptFor};
 use crate::app::msg::Effect;
 use crate::app::{App, ItemRef, Layer};
 use crate::keys::MUTATE;
-use crate::model::{QueueSystem, SourceId, SourceKind, Str};
+use crate::model::{CertificateId, QueueSystem, SourceId, SourceKind, Str};
 
 /// How long a silence lasts when nothing else is said, in minutes.
 const SILENCE: u32 = 60;
@@ -17,16 +18,16 @@ pub(super) const TABLE: &[Command] = &[
         doc: "end the statement that the session runs; the session stays",
         short: "cancel query",
         group: MUTATE,
-        when: session,
-        run: |app| end(app, false),
+        when: |app| bulk::may(app, bulk::cancel, session),
+        run: |app| bulk::run(app, bulk::cancel, |app| end(app, false)),
     },
     Command {
         id: "action.terminate_session",
         doc: "end the session, and roll back what it has open",
         short: "end session",
         group: MUTATE,
-        when: session,
-        run: |app| end(app, true),
+        when: |app| bulk::may(app, bulk::terminate, session),
+        run: |app| bulk::run(app, bulk::terminate, |app| end(app, true)),
     },
     Command {
         id: "action.vacuum",
@@ -73,16 +74,16 @@ pub(super) const TABLE: &[Command] = &[
         doc: "give failed jobs of the queue back to its workers, all or those whose reason holds a text",
         short: "retry jobs",
         group: MUTATE,
-        when: bull_queue,
-        run: ask_retry,
+        when: |app| bulk::may(app, bulk::retry_jobs, bull_queue),
+        run: |app| bulk::run(app, bulk::retry_jobs, ask_retry),
     },
     Command {
         id: "action.pause_queue",
         doc: "let the queue's workers take no more jobs, or let them take jobs again",
         short: "pause queue",
         group: MUTATE,
-        when: bull_queue,
-        run: pause_queue,
+        when: |app| bulk::may(app, bulk::pause_queue, bull_queue),
+        run: |app| bulk::run(app, bulk::pause_queue, pause_queue),
     },
     Command {
         id: "action.delete_keys",
@@ -97,8 +98,8 @@ pub(super) const TABLE: &[Command] = &[
         doc: "have cert-manager issue the certificate anew",
         short: "renew",
         group: MUTATE,
-        when: certificate,
-        run: renew,
+        when: |app| bulk::may(app, bulk::renew, certificate),
+        run: |app| bulk::run(app, bulk::renew, renew),
     },
     Command {
         id: "action.silence",
@@ -127,7 +128,7 @@ fn at_hand(app: &App, kind: SourceKind, fits: impl Fn(&ItemRef) -> bool, what: &
     }
 }
 
-fn source_of(item: &ItemRef) -> Option<&Str> {
+pub(super) fn source_of(item: &ItemRef) -> Option<&Str> {
     match item {
         ItemRef::Queue { source, .. }
         | ItemRef::Redis { source, .. }
@@ -200,15 +201,22 @@ fn bull_queue(app: &App) -> Result<(), String> {
         |i| matches!(i, ItemRef::Queue { .. }),
         "a queue",
     )?;
-    let Some(ItemRef::Queue { source, queue }) = app.item_at_hand() else {
-        return Ok(());
+    writable_queue(app, app.item_at_hand()).map(|_| ())
+}
+
+/// The queue, if it is one that can be changed.
+pub(super) fn writable_queue(app: &App, item: Option<&ItemRef>) -> Result<Thing, String> {
+    let Some(ItemRef::Queue { source, queue }) = item else {
+        return Err("needs a queue".to_owned());
     };
     let sets = &app.world.sources.queues;
     let found = sets
         .get(source)
         .and_then(|s| s.queues.iter().find(|q| q.name == *queue));
     match found.map(|q| &q.system) {
-        Some(QueueSystem::BullMq(layout)) if layout.is_writable() => Ok(()),
+        Some(QueueSystem::BullMq(layout)) if layout.is_writable() => {
+            Ok(thing(SourceKind::Queues, source, "queue", "", queue, ""))
+        }
         Some(QueueSystem::BullMq(_)) => {
             Err("only BullMQ 5 and 6 are changed, and this queue's layout is older or not known".to_owned())
         }
@@ -244,7 +252,7 @@ fn alert(app: &App) -> Result<(), String> {
     )
 }
 
-fn postgres(source: &Str, ask: PostgresAsk) -> Request {
+pub(super) fn postgres(source: &Str, ask: PostgresAsk) -> Request {
     Request::Postgres {
         source: SourceId {
             kind: SourceKind::Postgres,
@@ -301,15 +309,13 @@ fn ask_retry(app: &mut App) -> Vec<Effect> {
 }
 
 fn pause_queue(app: &mut App) -> Vec<Effect> {
-    let Some(ItemRef::Queue { source, queue }) = app.item_at_hand().cloned() else {
+    let Some(item) = app.item_at_hand().cloned() else {
         return Vec::new();
     };
-    let sets = &app.world.sources.queues;
-    let counts = sets
-        .get(&source)
-        .and_then(|s| s.queues.iter().find(|q| q.name == queue))
-        .and_then(|q| q.counts.last());
-    let paused = counts.is_some_and(|c| c.paused == Some(true));
+    let paused = is_paused(app, &item);
+    let ItemRef::Queue { source, queue } = item else {
+        return Vec::new();
+    };
     let queue = thing(SourceKind::Queues, &source, "queue", "", &queue, "");
     let request = if paused {
         Request::ResumeQueue { queue }
@@ -317,6 +323,23 @@ fn pause_queue(app: &mut App) -> Vec<Effect> {
         Request::PauseQueue { queue }
     };
     app.open_plan(request, None)
+}
+
+/// Whether the queue hands out no jobs.
+pub(super) fn is_paused(app: &App, item: &ItemRef) -> bool {
+    let ItemRef::Queue { source, queue } = item else {
+        return false;
+    };
+    let set = app.world.sources.queues.get(source);
+    let found = set.and_then(|s| s.queues.iter().find(|q| q.name == *queue));
+    let counts = found.and_then(|q| q.counts.last());
+    counts.is_some_and(|c| c.paused == Some(true))
+}
+
+/// A Certificate of cert-manager, for a request.
+pub(super) fn certificate_thing(source: &Str, id: &CertificateId) -> Thing {
+    let kind = SourceKind::Certificates;
+    thing(kind, source, "certificate", &id.namespace, &id.name, &id.uid)
 }
 
 fn ask_prefix(app: &mut App) -> Vec<Effect> {
@@ -353,14 +376,7 @@ fn renew(app: &mut App) -> Vec<Effect> {
     let Some(ItemRef::Certificate { source, id }) = app.item_at_hand().cloned() else {
         return Vec::new();
     };
-    let certificate = thing(
-        SourceKind::Certificates,
-        &source,
-        "certificate",
-        &id.namespace,
-        &id.name,
-        &id.uid,
-    );
+    let certificate = certificate_thing(&source, &id);
     app.open_plan(Request::Renew { certificate }, None)
 }
 

@@ -90,6 +90,37 @@ impl Book {
         tag.expect("the journal is told which incident is open")
     }
 
+    /// Another console, or this one, leaves this state behind.
+    fn leaves(&mut self, family: &str, kind: &str, name: &str, [was, becomes]: [&str; 2]) {
+        let mark = Mark {
+            family: family.into(),
+            words: format!("{was} → {becomes}"),
+            was: was.into(),
+            becomes: becomes.into(),
+            opens: true,
+            minutes: 60,
+            ends: false,
+            undo: serde_json::Value::Null,
+            undo_words: String::new(),
+        };
+        let about = |entry| {
+            let mut entry = Entry::new(entry, "it");
+            entry.target = Some(Target {
+                context: "prod-eu".into(),
+                kind: kind.into(),
+                namespace: "cortex".into(),
+                name: name.into(),
+                ..Target::default()
+            });
+            entry
+        };
+        let (mut intent, mut result) = (about(RecordKind::Intent), about(RecordKind::Result));
+        intent.data = serde_json::json!({ MARK: mark });
+        result.refers = Some(self.seq + 1);
+        result.data = serde_json::json!({ TOOK: Took::Yes });
+        self.hear(vec![intent, result], false);
+    }
+
     /// Another console, or this one, pauses a rollout.
     fn pause(&mut self) {
         let web = self.hands.app.world.workloads().find(|w| &*w.meta.name == "cortex-web");
@@ -240,6 +271,73 @@ fn what_is_as_it_was_again_is_over_without_anybody_saying_so() {
     let effects = book.hands.tell(crate::app::Msg::Tick);
     book.keep(effects);
     assert!(book.hands.app.temporary().is_empty());
+}
+
+/// What the ledger says of each of its entries now.
+fn now(book: &Book) -> Vec<String> {
+    let app = &book.hands.app;
+    app.temporary().iter().map(|t| app.now_words(t).0).collect()
+}
+
+#[test]
+fn what_is_watched_stands_beside_what_was_and_what_nobody_watches_says_so() {
+    let mut book = Book::new(Hands::operator());
+    let node = book.hands.app.world.nodes.values().next().unwrap().meta.name.to_string();
+    book.leaves("node", "Node", &node, ["open", "schedulable"]);
+    assert_eq!(now(&book), ["is schedulable now, was open"]);
+    let mut book = Book::new(Hands::operator());
+    book.leaves("size", "Deployment", "cortex-web", ["7", "9"]);
+    assert_eq!(now(&book), ["is 3 now, was 7, and was set to 9: somebody changed it since"]);
+    let mut book = Book::new(Hands::operator());
+    book.leaves("queue", "queue", "default", ["running", "paused"]);
+    assert_eq!(now(&book), ["was running; not watched here"]);
+    book.hands.go_to("staging");
+    assert_eq!(now(&book), ["was running; not watched here: it is on prod-eu"]);
+}
+
+#[test]
+fn what_nobody_watches_is_read_while_somebody_looks_and_is_over_once_it_is_as_it_was() {
+    use crate::app::msg::{Fetch, Fetched};
+
+    let mut book = Book::new(Hands::operator());
+    book.leaves("bounds", "ScaledObject", "cortex-worker", ["0–10", "5–10"]);
+    book.press("g t");
+    book.hands.wait(61_000);
+    let effects = book.hands.tell(crate::app::Msg::Tick);
+    let asked = effects.iter().find_map(|e| match e {
+        Effect::Fetch(token, Fetch::States(asks)) => Some((*token, asks.clone())),
+        _ => None,
+    });
+    let (token, asks) = asked.unwrap_or_else(|| panic!("{effects:?}"));
+    assert_eq!((&*asks[0].object.name, asks.len()), ("cortex-worker", 1));
+    assert_eq!(now(&book), ["was 0–10; being read"]);
+    let said = |book: &mut Book, token, state: Result<&str, &str>| {
+        let key = asks[0].key.clone();
+        let state = state.map(str::to_owned).map_err(str::to_owned);
+        let answer = Ok(Fetched::States(vec![(key, state)]));
+        book.hands.tell(crate::app::Msg::Fetched(token, answer))
+    };
+    said(&mut book, token, Ok("5–10"));
+    assert_eq!(now(&book), ["is 5–10 now, was 0–10"]);
+    said(&mut book, token, Err("scaledobjects: forbidden"));
+    assert_eq!(now(&book), ["was 0–10; scaledobjects: forbidden"]);
+    // Asked again after a few seconds, and not before.
+    let again = |book: &mut Book, ms| {
+        book.hands.wait(ms);
+        let effects = book.hands.tell(crate::app::Msg::Tick);
+        effects.iter().find_map(|e| match e {
+            Effect::Fetch(token, Fetch::States(_)) => Some(*token),
+            _ => None,
+        })
+    };
+    assert_eq!(again(&mut book, 2_000), None);
+    let token = again(&mut book, 4_000).unwrap();
+    said(&mut book, token, Ok("0–10"));
+    assert_eq!(now(&book), ["is 0–10 again: taken back already"]);
+    book.hands.wait(2_000);
+    let effects = book.hands.tell(crate::app::Msg::Tick);
+    book.keep(effects);
+    assert!(book.hands.app.temporary().is_empty(), "{:?}", now(&book));
 }
 
 #[test]

@@ -273,6 +273,67 @@ fn whatever_was_said_is_in_the_list_and_can_be_copied() {
 }
 
 #[test]
+fn a_value_is_drawn_over_time_and_no_further_back_than_it_was_seen_here() {
+    use crate::app::ItemRef;
+    use crate::model::{Batch, Queue, QueueCounts, Queues, Seen, Source, SourceId, SourceKind};
+    let mut hands = Hands::operator();
+    let id = SourceId {
+        kind: SourceKind::Queues,
+        name: "cortex".into(),
+    };
+    hands.app.sources = vec![id.clone()];
+    for minute in 0..20_i64 {
+        hands.wait(60_000);
+        let counts = QueueCounts {
+            ready: 100 * minute as u64,
+            ..QueueCounts::default()
+        };
+        let queue = Queue {
+            name: "default".into(),
+            counts: Seen {
+                value: Some(std::sync::Arc::new(counts)),
+                at: Some(hands.now),
+                problem: None,
+            },
+            ..Queue::default()
+        };
+        let queues = Queues {
+            queues: vec![queue],
+            ..Queues::default()
+        };
+        hands.tell(Msg::World(Batch {
+            sources: vec![(id.clone(), Source::Queues(std::sync::Arc::new(queues)))],
+            reach: vec![(id.clone(), crate::model::Freshness::Fresh)],
+            ..Batch::default()
+        }));
+    }
+    hands.press("3 h");
+    let Some(Layer::Chart(view)) = hands.app.layers.last().cloned() else {
+        panic!("{:?} {}", hands.app.layers.last(), hands.told());
+    };
+    assert_eq!(view.range().0, "1 h", "the shortest that holds 19 minutes");
+    let ready = |hands: &Hands| {
+        let of = ItemRef::Queue {
+            source: "cortex".into(),
+            queue: "default".into(),
+        };
+        hands.app.charts(&of).remove(0).points
+    };
+    let points = ready(&hands);
+    assert_eq!((points.len(), points[19].1), (20, 1900.0));
+    hands.press("right tab left left");
+    let Some(Layer::Chart(view)) = hands.app.layers.last() else {
+        panic!("still the chart");
+    };
+    assert_eq!((view.range().0, view.at), ("6 h", 1));
+    hands.go_to("prod-us");
+    assert!(
+        ready(&hands).is_empty(),
+        "what was seen elsewhere is no history of what is seen here"
+    );
+}
+
+#[test]
 fn who_does_not_look_is_polled_for_less_until_something_is_under_way() {
     let mut hands = Hands::operator();
     hands.app.sources = vec![crate::model::SourceId {

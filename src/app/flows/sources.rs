@@ -56,6 +56,44 @@ fn database(hands: &mut Hands) {
 }
 
 #[test]
+fn nothing_calls_for_attention_only_after_every_source_has_answered_or_failed_and_was_judged() {
+    let mut hands = Hands::operator();
+    let id = |name: &str| SourceId {
+        kind: SourceKind::Redis,
+        name: name.into(),
+    };
+    let context = "prod-eu".to_owned();
+    let sources = vec![id("cache"), id("sessions")];
+    hands.tell(Msg::Leaving { context, sources });
+    hands.go_to("prod-eu");
+    hands.wait(2000);
+    hands.tell(super::batch(Vec::new()));
+    assert_eq!(
+        hands.app.still_looking(),
+        Some(vec!["redis cache".to_owned(), "redis sessions".to_owned()])
+    );
+    let reach = |hands: &mut Hands, name, how: Freshness| {
+        hands.tell(Msg::World(Batch {
+            reach: vec![(id(name), how)],
+            ..Batch::default()
+        }));
+    };
+    hands.wait(2000);
+    reach(&mut hands, "cache", Freshness::Fresh);
+    assert_eq!(hands.app.still_looking(), Some(vec!["redis sessions".to_owned()]));
+    // It answers within a second of the last judgement: it is not judged yet.
+    let failed = Freshness::Failed {
+        why: "no route to host".into(),
+        retry_at: hands.now,
+    };
+    reach(&mut hands, "sessions", failed);
+    assert_eq!(hands.app.still_looking(), Some(Vec::new()), "it answered, and was not judged");
+    hands.wait(1000);
+    hands.tell(Msg::Tick);
+    assert_eq!(hands.app.still_looking(), None);
+}
+
+#[test]
 fn a_signal_about_a_session_opens_its_runbook_about_that_session() {
     let mut hands = Hands::operator();
     database(&mut hands);

@@ -2,6 +2,7 @@
 
 mod activity;
 mod approval;
+mod chart;
 mod company;
 mod detail;
 mod followed;
@@ -22,6 +23,7 @@ mod unfinished;
 
 pub use activity::ActivityView;
 pub use approval::{ApprovalFocus, ApprovalLayer};
+pub use chart::{ChartView, RANGES};
 pub use company::CompanyView;
 pub use detail::Detail;
 pub use followed::FollowedView;

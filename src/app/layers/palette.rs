@@ -21,6 +21,9 @@ const MOST_LISTED: usize = 40;
 /// With fewer letters, everything would match.
 const LEAST: usize = 2;
 
+/// What a name is worth more than a sentence.
+const NAMED: u32 = 12;
+
 /// What an entry does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Does {
@@ -103,7 +106,8 @@ impl Ranking {
         best.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.len().cmp(&b.1.len())));
         let best = best.into_iter().take(MOST_LISTED);
         self.found.extend(best.map(|(score, name, what)| Ranked {
-            score,
+            // What is called so goes before a sentence in which it stands.
+            score: score + NAMED,
             entry: entry(name, what),
         }));
     }
@@ -146,6 +150,9 @@ fn commands(app: &App, ranking: &mut Ranking) {
     for c in all().filter(|c| listed(c)) {
         let hay = format!("{} {}", c.id.replace(['.', '_'], " "), c.doc);
         let Some(mut score) = ranking.score(&hay) else { continue };
+        if !ranking.letters.is_empty() && ranking.score(&c.id.replace(['.', '_'], " ")).is_some() {
+            score += NAMED;
+        }
         let id = format!("command {}", c.id);
         if app.finding.recent.contains(&id) {
             score += 10;

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::action::{Offer, Offered};
 use crate::app::Token;
 use crate::app::field::Field;
+use crate::app::filter::{Fact, Facts, Filter, Vocabulary, contains};
 use crate::app::jumps::Jump;
 use crate::model::ObjectRef;
 use crate::runbook::facts::Subject;
@@ -14,6 +15,22 @@ pub struct Choice {
     pub value: String,
     pub label: String,
     pub hint: String,
+}
+
+impl Facts for Choice {
+    fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
+        [&self.label, &self.value, &self.hint]
+            .into_iter()
+            .any(|text| test(text))
+    }
+
+    fn fact(&self, _: &str, _: &mut dyn FnMut(Fact<'_>) -> bool) -> bool {
+        false
+    }
+
+    fn label(&self, _: &str) -> Option<&str> {
+        None
+    }
 }
 
 /// What the choice is for.
@@ -95,16 +112,17 @@ impl Picker {
         }
     }
 
+    /// The choices that the line lets through, in the language of the tables' filters; as a plain text where it is none.
     pub fn shown(&self) -> Vec<&Choice> {
-        let needle = self.field.text().to_lowercase();
-        self.choices
-            .iter()
-            .filter(|c| {
-                [&c.label, &c.value, &c.hint]
-                    .iter()
-                    .any(|text| text.to_lowercase().contains(&needle))
-            })
-            .collect()
+        let text = self.field.text();
+        match Filter::parse(text, Vocabulary::default()) {
+            Ok(filter) => self.choices.iter().filter(|c| filter.lets_through(*c)).collect(),
+            Err(_) => {
+                let needle = text.to_lowercase();
+                let has = |c: &&Choice| c.any_text(&mut |text| contains(text, &needle));
+                self.choices.iter().filter(has).collect()
+            }
+        }
     }
 
     /// What is typed, as names: with commas between them, several.

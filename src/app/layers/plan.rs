@@ -53,6 +53,8 @@ pub struct PlanLayer {
     pub run: Option<u64>,
     /// Where it stands with the second person, if policy asks for one.
     pub asking: Asking,
+    /// What is meant though the table does not show it now.
+    pub aside: Option<String>,
 }
 
 impl PlanLayer {
@@ -72,6 +74,7 @@ impl PlanLayer {
             complaint: None,
             run,
             asking: Asking::default(),
+            aside: None,
         }
     }
 

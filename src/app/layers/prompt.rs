@@ -20,6 +20,10 @@ pub enum PromptFor {
         target: ObjectRef,
         seen: u32,
     },
+    /// One size for all of these; with the sizes that they have.
+    ReplicasOfAll {
+        targets: Vec<(ObjectRef, u32)>,
+    },
     HpaBounds {
         target: ObjectRef,
         min: u32,

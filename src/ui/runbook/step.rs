@@ -12,6 +12,8 @@ use crate::theme::Role;
 
 /// Lines of a command's output that stand in the panel.
 const OUTPUT: usize = 12;
+/// So much more the panel's second line says before what it waits for than the panel is wider than the step.
+const STATE_TAKES: usize = 28;
 
 fn spans(pieces: &[(String, Prose)]) -> Line {
     let role = |style: &Prose| match style {
@@ -141,8 +143,22 @@ fn change(look: Look<'_>, entry: &RunEntry, activities: &[Activity], out: &mut V
     out.push(start.and(text::clean(&activity.line).into_owned(), role));
 }
 
+/// What comes first: the text, or, where not all of it can be in sight, what is seen.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    Text,
+    Seen,
+}
+
 /// What is read, seen and done: it scrolls where it does not fit.
-pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity], width: usize) -> Vec<Line> {
+pub fn lines(
+    look: Look<'_>,
+    entry: &RunEntry,
+    v: &View,
+    activities: &[Activity],
+    width: usize,
+    first: First,
+) -> Vec<Line> {
     let mut out = Vec::new();
     let Some(step) = &v.step else {
         out.push(ended(&v.status));
@@ -152,7 +168,9 @@ pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity]
         out.push(ended(&v.status));
         out.push(Line::default());
     }
-    prose(look, &step.prose, &mut out);
+    if first == First::Text {
+        prose(look, &step.prose, &mut out);
+    }
     // Where the file says in words what is wrong, the condition itself adds nothing.
     let shows_condition = !matches!(step.state, StepState::Failed(_));
     evidence(look, &step.evidence, shows_condition, width, &mut out);
@@ -168,6 +186,14 @@ pub fn lines(look: Look<'_>, entry: &RunEntry, v: &View, activities: &[Activity]
     }
     for line in step.output.iter().skip(hidden) {
         out.push(Line::new(format!("  {}", text::clean(line)), Role::Code));
+    }
+    // In the panel's second line it would be cut.
+    if !v.waiting.is_empty() && text::width(&v.waiting) > width.saturating_sub(STATE_TAKES) {
+        out.push(Line::new("waits ", Role::Info).and(text::clean(&v.waiting).into_owned(), Role::Info));
+    }
+    if first == First::Seen {
+        out.push(Line::default());
+        prose(look, &step.prose, &mut out);
     }
     for n in &step.notes {
         out.push(Line::new("note  ", Role::TextMuted).and(text::clean(n).into_owned(), Role::Text));

@@ -1,0 +1,332 @@
+//! Several things at once: one plan that lists each with what changes, and the pipeline's own records for each.
+//!
+//! It is made of the drafts that each would have alone. The highest risk among them is the plan's; what cannot be done
+//! to one of them leaves that one out, and says so.
+
+use std::collections::BTreeMap;
+
+use super::draft::{Draft, refuse};
+use super::pipeline::drafted;
+use super::plan::{Alternative, Check, Outcome, Refusal, Request, Risk, Undo, VerifySpec, Warning};
+use super::survey::Survey;
+use super::{ObjectAsk, PostgresAsk, Target};
+
+/// More than this nobody reads before saying yes. Policy may set less.
+pub const MOST_TOGETHER: usize = 50;
+
+/// The actions that are the same for one as for several: they ask for nothing that differs between them.
+fn may_be_together(request: &Request) -> bool {
+    match request {
+        Request::Scale { .. }
+        | Request::Restart { .. }
+        | Request::Pause { .. }
+        | Request::Resume { .. }
+        | Request::DeletePod { force: false, .. }
+        | Request::EvictPod { .. }
+        | Request::RetryJobs { .. }
+        | Request::PauseQueue { .. }
+        | Request::ResumeQueue { .. }
+        | Request::Renew { .. } => true,
+        Request::Object { ask, .. } => matches!(ask, ObjectAsk::Cordon | ObjectAsk::Uncordon | ObjectAsk::DeleteJob),
+        Request::Postgres { ask, .. } => matches!(
+            ask,
+            PostgresAsk::CancelQuery { .. } | PostgresAsk::TerminateSession { .. }
+        ),
+        _ => false,
+    }
+}
+
+/// Whether a plan of several goes on after this outcome of one of them. Who does not know what happened stops.
+pub(super) const fn goes_on(request: &Request, outcome: &Outcome) -> bool {
+    request.goes_on()
+        && matches!(
+            outcome,
+            Outcome::Refused(_) | Outcome::Conflict(_) | Outcome::Skipped(_)
+        )
+}
+
+/// What such a target is called: `pod`, `workload`, `session`.
+pub(super) fn word(target: &Target) -> String {
+    use crate::model::Kind;
+    match target.object() {
+        Some(o) if Kind::WORKLOADS.contains(&o.kind) => "workload".to_owned(),
+        Some(o) => o.kind.api().to_lowercase(),
+        None => target.kind().to_owned(),
+    }
+}
+
+/// How many things a draft changes: some take several steps.
+pub(super) fn count(draft: &Draft) -> usize {
+    let targets: std::collections::BTreeSet<&Target> = draft.steps.iter().map(|s| &s.target).collect();
+    targets.len()
+}
+
+pub(super) async fn draft(survey: &Survey<'_>, requests: &[Request], go_on: bool) -> Result<Draft, Refusal> {
+    let first = requests
+        .first()
+        .ok_or_else(|| refuse("nothing was chosen", "mark what is meant"))?;
+    let name = first.name();
+    if let Some(other) = requests
+        .iter()
+        .find(|r| r.name() != name || !may_be_together(r) || r.source() != first.source())
+    {
+        return Err(refuse(
+            format!("{} is not done to several at once", other.name()),
+            "do it one by one",
+        ));
+    }
+    let most = survey
+        .planner
+        .policy
+        .max_bulk
+        .map_or(MOST_TOGETHER, |n| MOST_TOGETHER.min(n as usize));
+    if requests.len() > most {
+        return Err(refuse(
+            format!("{} at once, and {most} are the most", requests.len()),
+            "mark fewer, or do to their owner what is to be done to all of them",
+        ));
+    }
+    let mut parts = Parts::default();
+    for request in requests {
+        match drafted(survey, request).await {
+            Ok(draft) => match &draft.no_op {
+                Some(why) => parts.left_out.push(format!("{}: {why}", subject(request, &draft))),
+                None => parts.add(request, draft),
+            },
+            Err(refusal) => parts.left_out.push(refusal.what),
+        }
+    }
+    parts.whole(go_on)
+}
+
+fn subject(request: &Request, draft: &Draft) -> String {
+    let object = request.targets().first().map(ToString::to_string);
+    object.unwrap_or_else(|| draft.title.clone())
+}
+
+#[derive(Default)]
+struct Parts {
+    requests: Vec<Request>,
+    drafts: Vec<(String, Draft)>,
+    left_out: Vec<String>,
+}
+
+impl Parts {
+    fn add(&mut self, request: &Request, mut draft: Draft) {
+        self.requests
+            .push(draft.request.take().unwrap_or_else(|| request.clone()));
+        let name = draft
+            .steps
+            .first()
+            .map_or_else(String::new, |s| s.target.name().to_owned());
+        self.drafts.push((name, draft));
+    }
+
+    fn whole(self, go_on: bool) -> Result<Draft, Refusal> {
+        let Self {
+            requests,
+            drafts,
+            left_out,
+        } = self;
+        let Some((_, first)) = drafts.first() else {
+            let why = left_out.first().cloned().unwrap_or_default();
+            return Err(refuse(
+                format!("nothing is left to be done: {why}"),
+                "mark something else",
+            ));
+        };
+        let n = drafts.len();
+        let kind = first.steps.first().map_or_else(String::new, |s| word(&s.target));
+        let verb = first.verb.split(' ').next().unwrap_or_default().to_owned();
+        let what = if n == 1 {
+            format!("1 {kind}")
+        } else {
+            format!("{n} {kind}s")
+        };
+        let verify = VerifySpec {
+            text: first.verify.text.clone(),
+            deadline_s: drafts
+                .iter()
+                .map(|(_, d)| d.verify.deadline_s)
+                .max()
+                .unwrap_or_default(),
+            soak_s: drafts.iter().map(|(_, d)| d.verify.soak_s).max().unwrap_or_default(),
+        };
+        let risk = drafts.iter().map(|(_, d)| d.risk).max().unwrap_or(Risk::R2);
+        let mut out = Draft::new(format!("{verb} {what}"), format!("{verb} {what}"), risk, verify);
+        out.undo = undo(&drafts);
+        out.impact = same(drafts.iter().map(|(name, d)| (name.as_str(), d.impact.clone())));
+        let manner = if go_on {
+            "one after the other; one that is refused is passed over"
+        } else {
+            "one after the other; the first that fails stops the rest"
+        };
+        out.impact.insert(0, manner.to_owned());
+        out.last_set = same(drafts.iter().map(|(name, d)| (name.as_str(), d.last_set.clone())));
+        for serious in [true, false] {
+            let of = |d: &Draft| {
+                let warnings = d.warnings.iter().filter(|w| w.serious == serious);
+                warnings.map(|w| w.text.clone()).collect::<Vec<_>>()
+            };
+            let texts = same(drafts.iter().map(|(name, d)| (name.as_str(), of(d))));
+            out.warnings
+                .extend(texts.into_iter().map(|text| Warning { serious, text }));
+        }
+        out.warnings.extend(left_out.into_iter().map(|why| Warning {
+            serious: true,
+            text: format!("left out: {why}"),
+        }));
+        out.checks = checks(&drafts);
+        for (_, draft) in drafts {
+            out.steps.extend(draft.steps);
+            out.needs.extend(draft.needs);
+        }
+        let other = Request::Together {
+            requests: requests.clone(),
+            go_on: !go_on,
+        };
+        out.alternatives.push(Alternative {
+            label: if go_on {
+                "stop at the first that fails instead".to_owned()
+            } else {
+                "pass over what is refused instead, and go on with the rest".to_owned()
+            },
+            request: other,
+        });
+        out.request = Some(Request::Together { requests, go_on });
+        Ok(out)
+    }
+}
+
+/// Lines that are true of all once, the others with the name before them.
+fn same<'a>(lines: impl Iterator<Item = (&'a str, Vec<String>)>) -> Vec<String> {
+    let mut by_line: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut all = 0;
+    for (name, lines) in lines {
+        all += 1;
+        for line in lines {
+            match by_line.iter_mut().find(|(known, _)| *known == line) {
+                Some((_, names)) => names.push(name),
+                None => by_line.push((line, vec![name])),
+            }
+        }
+    }
+    let words = |(line, names): (String, Vec<&str>)| match names.as_slice() {
+        names if names.len() == all => line,
+        [one] => format!("{one}: {line}"),
+        [one, rest @ ..] => format!("{one} and {} more: {line}", rest.len()),
+        [] => line,
+    };
+    by_line.into_iter().map(words).collect()
+}
+
+/// One check of each name: it passed where all did, and says for whom it did not.
+fn checks(drafts: &[(String, Draft)]) -> Vec<Check> {
+    let mut by_name: BTreeMap<&str, Check> = BTreeMap::new();
+    for (name, draft) in drafts {
+        for check in &draft.checks {
+            let whole = by_name.entry(&check.name).or_insert_with(|| Check {
+                name: check.name.clone(),
+                passed: Some(true),
+                detail: String::new(),
+            });
+            let rank = |passed: Option<bool>| match passed {
+                Some(true) => 0,
+                None => 1,
+                Some(false) => 2,
+            };
+            if rank(check.passed) > rank(whole.passed) {
+                whole.passed = check.passed;
+                whole.detail = format!("{name}: {}", check.detail);
+            }
+        }
+    }
+    by_name.into_values().collect()
+}
+
+/// All of them are taken back together, or none is.
+fn undo(drafts: &[(String, Draft)]) -> Undo {
+    let mut requests = Vec::new();
+    let mut shortest = u64::MAX;
+    for (name, draft) in drafts {
+        match &draft.undo {
+            Undo::By {
+                request, valid_for_s, ..
+            } if may_be_together(request) => {
+                requests.push(request.clone());
+                shortest = shortest.min(*valid_for_s);
+            }
+            Undo::By { label, .. } => {
+                return Undo::Nothing {
+                    why: format!("each has its own: {label} for {name}"),
+                };
+            }
+            Undo::Nothing { why } => return Undo::Nothing { why: why.clone() },
+        }
+    }
+    Undo::By {
+        label: format!("take back all {}", requests.len()),
+        request: Request::Together { requests, go_on: false },
+        valid_for_s: shortest,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(name: &str, risk: Risk, impact: &str, passed: Option<bool>) -> (String, Draft) {
+        let verify = VerifySpec {
+            text: String::new(),
+            deadline_s: 30,
+            soak_s: 0,
+        };
+        let mut draft = Draft::new(format!("Delete pod {name}"), "Delete".to_owned(), risk, verify);
+        draft.impact = vec!["it has 30 s to stop".to_owned(), impact.to_owned()];
+        draft.checks.push(Check {
+            name: "budget".to_owned(),
+            passed,
+            detail: if passed == Some(true) { "" } else { "none is left" }.to_owned(),
+        });
+        draft.no_undo("a pod does not come back");
+        (name.to_owned(), draft)
+    }
+
+    #[test]
+    fn the_highest_risk_is_the_plans_and_one_failed_check_blocks_it_by_name() {
+        let parts = Parts {
+            drafts: vec![
+                part("a", Risk::R1, "it is ready now", Some(true)),
+                part("b", Risk::R3, "nothing owns it", Some(false)),
+            ],
+            left_out: vec!["pod c is being deleted already".to_owned()],
+            ..Parts::default()
+        };
+        let whole = parts.whole(false).unwrap();
+        assert_eq!(whole.risk, Risk::R3);
+        assert_eq!(
+            (whole.checks[0].passed, whole.checks[0].detail.as_str()),
+            (Some(false), "b: none is left")
+        );
+        assert!(whole.impact.contains(&"it has 30 s to stop".to_owned()));
+        assert!(whole.impact.contains(&"b: nothing owns it".to_owned()));
+        assert!(
+            whole
+                .warnings
+                .iter()
+                .any(|w| w.serious && w.text.contains("left out: pod c"))
+        );
+        assert!(matches!(whole.undo, Undo::Nothing { .. }));
+    }
+
+    #[test]
+    fn who_does_not_know_what_happened_stops() {
+        let request = Request::Together {
+            requests: Vec::new(),
+            go_on: true,
+        };
+        assert!(goes_on(&request, &Outcome::Refused(String::new())));
+        assert!(!goes_on(&request, &Outcome::Unknown(String::new())));
+        assert!(!goes_on(&request, &Outcome::NotRecorded(String::new())));
+    }
+}

@@ -1,0 +1,223 @@
+//! Finding things: the filter's language by keys, columns, marks and what is done to them, jumps and the way back.
+
+use super::{Hands, asked, batch, done, rows};
+use crate::action::{Outcome, Request, Stage};
+use crate::app::{Effect, Layer, Msg};
+use crate::model::{Batch, Change};
+use crate::panes::{self, PaneId};
+
+fn complaint(hands: &Hands) -> Option<String> {
+    match hands.app.layers.last() {
+        Some(Layer::Prompt(p)) => p.complaint.clone(),
+        other => panic!("no line is typed but {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_not_understood_is_told_in_place_and_the_last_good_filter_stays() {
+    let mut hands = Hands::operator();
+    hands.press("/");
+    hands.types("restarts>0");
+    let good = hands.names();
+    assert!(!good.is_empty() && good.len() < hands.app.world.pods.len());
+    hands.tell(Msg::Paste(" nope>3".to_owned()));
+    assert!(complaint(&hands).unwrap().contains("no column nope"));
+    assert_eq!(hands.names(), good);
+    // Enter does not take it either.
+    hands.press("enter");
+    assert!(complaint(&hands).is_some());
+    hands.press("ctrl-u");
+    hands.types("-l app=cortex-web status!=Running");
+    assert!(complaint(&hands).is_none());
+    assert!(!hands.names().is_empty() && hands.names().iter().all(|n| n.starts_with("cortex-web")));
+    hands.press("enter");
+    // Up brings it back, tab ends a column's name.
+    hands.press("esc / up");
+    assert_eq!(hands.app.list(PaneId::Pods).filter, "-l app=cortex-web status!=Running");
+    hands.press("ctrl-u");
+    hands.types("resta");
+    hands.press("tab");
+    hands.types(">5");
+    hands.press("enter");
+    assert_eq!(hands.app.list(PaneId::Pods).filter, "restarts>5");
+}
+
+#[test]
+fn an_age_in_the_filter_is_asked_again_as_time_passes() {
+    let mut hands = Hands::operator();
+    hands.press("/");
+    let youngest = hands.app.world.pods.values().map(|p| p.meta.created).max().unwrap();
+    let age = hands.app.server_now().duration_since(youngest).as_secs();
+    hands.types(&format!("age<{}s", age + 60));
+    let young = hands.names().len();
+    assert!(young > 0);
+    hands.press("enter");
+    hands.wait(120_000);
+    hands.tell(batch(rows()));
+    assert!(hands.names().len() < young);
+}
+
+#[test]
+fn marks_survive_filters_and_what_is_gone_loses_its_mark_and_is_named() {
+    let mut hands = Hands::operator();
+    hands.press("space j m r");
+    let list = hands.app.list(PaneId::Pods);
+    assert_eq!(list.marks.len(), 3);
+    let names: Vec<String> = list.marks.values().map(|m| m.name.clone()).collect();
+    hands.press("m i");
+    assert_eq!(hands.app.list(PaneId::Pods).marks.len(), hands.app.world.pods.len() - 3);
+    hands.press("m i /");
+    hands.types("!cortex");
+    hands.press("enter");
+    let list = hands.app.list(PaneId::Pods);
+    assert_eq!((list.marks.len(), list.hidden_marks()), (3, list.hidden_names().len()));
+
+    let gone = hands
+        .app
+        .world
+        .pods
+        .keys()
+        .find(|k| *k.name == *names[0])
+        .unwrap()
+        .clone();
+    hands.tell(Msg::World(Batch {
+        changes: vec![Change::Pod(gone, None)],
+        ..Batch::default()
+    }));
+    assert_eq!(hands.app.list(PaneId::Pods).marks.len(), 2);
+    assert!(hands.told().contains(&names[0]), "{}", hands.told());
+}
+
+#[test]
+fn one_plan_holds_all_that_is_marked_and_what_failed_stays_marked() {
+    let mut hands = Hands::operator();
+    hands.press("space space space /");
+    hands.types("nothing-is-called-so");
+    hands.press("enter");
+    let marked = hands.app.list(PaneId::Pods).marks.clone();
+    let effects = hands.press("a d");
+    let (_, request) = asked(&effects);
+    let Request::Together { requests, go_on: false } = &request else {
+        panic!("{request:?}");
+    };
+    assert_eq!((requests.len(), request.name()), (3, "delete-pod"));
+    for target in request.targets() {
+        assert!(marked.values().any(|m| m.object.as_ref() == Some(target)));
+    }
+    // What the filter hides is said.
+    let aside = hands.plan_layer().aside.clone().unwrap();
+    assert!(marked.values().all(|m| aside.contains(&m.name)), "{aside}");
+
+    let id = hands.answer(&effects);
+    hands.confirm(&format!("word{}", id.0));
+    let answers = [Outcome::Applied, Outcome::Refused("a budget".to_owned())];
+    for (step, outcome) in answers.into_iter().enumerate() {
+        hands.progress(id, Stage::Executed { step, outcome });
+    }
+    hands.progress(id, done(Outcome::Refused("a budget".to_owned()), None));
+    assert_eq!(hands.app.list(PaneId::Pods).marks.len(), 2);
+    let line = hands.app.activities.last().unwrap().line.clone();
+    assert!(line.contains("1 of 3 done") && line.contains("1 not tried"), "{line}");
+}
+
+#[test]
+fn an_observer_plans_nothing_for_marks_either() {
+    let mut hands = Hands::observer();
+    hands.press("space space");
+    assert!(!hands.press("a d").iter().any(|e| matches!(e, Effect::Plan(..))));
+    assert!(hands.told().contains("read-only"), "{}", hands.told());
+}
+
+#[test]
+fn marks_of_another_kind_are_named_rather_than_left_out() {
+    let mut hands = Hands::operator();
+    hands.press("2 m a a p");
+    assert!(hands.told().contains("unmark it"), "{}", hands.told());
+    assert!(hands.app.layers.is_empty());
+}
+
+#[test]
+fn a_jump_goes_to_what_is_related_and_back_to_where_one_was() {
+    let mut hands = Hands::operator();
+    hands.press("/");
+    hands.types("cortex-web");
+    hands.press("enter j");
+    let pod = hands.selected();
+    hands.press("J");
+    hands.types("rollout");
+    hands.press("enter");
+    assert_eq!(
+        (hands.app.pane, hands.selected().as_str()),
+        (PaneId::Rollouts, "cortex-web")
+    );
+    hands.press("J");
+    hands.types("pods");
+    hands.press("enter");
+    assert_eq!(hands.app.list(PaneId::Pods).filter, "owner=cortex-web*");
+    assert!(!hands.names().is_empty() && hands.names().iter().all(|n| n.starts_with("cortex-web")));
+    hands.press("backspace");
+    assert_eq!(hands.app.pane, PaneId::Rollouts);
+    hands.press("backspace");
+    assert_eq!((hands.app.pane, hands.selected()), (PaneId::Pods, pod));
+    assert_eq!(hands.app.list(PaneId::Pods).filter, "cortex-web");
+    hands.press("backspace");
+    assert!(hands.told().contains("nowhere to go back"), "{}", hands.told());
+}
+
+#[test]
+fn the_palette_goes_to_objects_by_name_and_lists_first_what_was_used() {
+    let mut hands = Hands::operator();
+    hands.press(":");
+    hands.types("ctxweb");
+    let Some(Layer::Palette(palette)) = hands.app.layers.last() else {
+        panic!("no palette");
+    };
+    assert_eq!(
+        (palette.entries[0].kind, palette.entries[0].name.as_str()),
+        ("rollout", "cortex-web")
+    );
+    hands.press("enter");
+    assert_eq!(
+        (hands.app.pane, hands.selected().as_str()),
+        (PaneId::Rollouts, "cortex-web")
+    );
+    hands.press(":");
+    hands.types("sort by age");
+    hands.press("enter :");
+    let Some(Layer::Palette(palette)) = hands.app.layers.last() else {
+        panic!("no palette");
+    };
+    assert_eq!(palette.entries[0].name, "sort.age");
+}
+
+#[test]
+fn chosen_columns_and_orders_are_kept_for_the_next_time() {
+    let mut hands = Hands::operator();
+    hands.press("s a |");
+    hands.types("node");
+    hands.press("tab ctrl-u");
+    hands.types("APP");
+    hands.press("tab");
+    let effects = hands.press("enter");
+    let kept = effects.iter().find_map(|e| match e {
+        Effect::Remember(kept) => Some((**kept).clone()),
+        _ => None,
+    });
+    let kept = kept.unwrap();
+    let shown = |hands: &Hands| -> Vec<&'static str> {
+        let columns = panes::columns_of(&hands.app, hands.app.active_pane());
+        columns.iter().map(|c| c.id).collect()
+    };
+    assert!(!shown(&hands).contains(&"node") && shown(&hands).contains(&"label:app"));
+    let mut next = Hands::operator();
+    next.app.recall(kept);
+    assert_eq!(shown(&next), shown(&hands));
+    assert_eq!(next.app.list(PaneId::Pods).sort.column, "age");
+    next.press("/");
+    next.types("nothing");
+    next.press("esc");
+    hands.press(":");
+    hands.types("columns of this table as they were");
+    hands.press("enter");
+    assert!(shown(&hands).contains(&"node"));
+}

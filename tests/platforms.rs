@@ -1,0 +1,278 @@
+//! Two clusters under one configuration: whatever was seen, planned, confirmed or asked at one of them never reaches the
+//! other, whose log of requests proves it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use jiff::{SignedDuration, Timestamp};
+use quarterdeck::action::Confirm;
+use quarterdeck::app::layers::{PlanFocus, PlanState};
+use quarterdeck::app::{Connection, Effect, Layer, Msg, Strip};
+use quarterdeck::cli::Options;
+use quarterdeck::config::{Config, File, Inputs};
+use quarterdeck::journal::{Record, RecordKind};
+use quarterdeck::keys::{Chord, Key};
+use quarterdeck::panes::PaneId;
+use quarterdeck::run::Desk;
+use quarterdeck::sim::demo::{self, Demo};
+use quarterdeck::sim::kube::resources::PODS;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+async fn cluster(name: &'static str, calm: bool) -> Demo {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let options = demo::Options {
+        name: Some(name),
+        calm,
+        ..demo::Options::default()
+    };
+    demo::start(options).await.unwrap()
+}
+
+/// One configuration for both.
+fn config(home: &std::path::Path, clusters: &[&Demo]) -> Inputs {
+    let texts = clusters.iter().map(|d| std::fs::read_to_string(d.config()).unwrap());
+    let text = texts.collect::<Vec<_>>().join("\n");
+    let path = home.join("qd.toml");
+    std::fs::write(&path, &text).unwrap();
+    let text = Ok(Some(text));
+    Inputs {
+        user: Some(File {
+            path: path.clone(),
+            text,
+        }),
+        env: BTreeMap::from([
+            ("HOME".to_owned(), home.display().to_string()),
+            ("XDG_STATE_HOME".to_owned(), home.join("state").display().to_string()),
+        ]),
+        options: Options {
+            platform: Some("eu".to_owned()),
+            config: Some(path),
+            ..Options::default()
+        },
+        ..Inputs::default()
+    }
+}
+
+struct Person {
+    desk: Desk,
+    home: tempfile::TempDir,
+    late: SignedDuration,
+}
+
+impl Person {
+    async fn at(clusters: &[&Demo]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let loaded = Config::load(&config(home.path(), clusters));
+        assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+        let mut desk = Desk::open(loaded).await.unwrap();
+        desk.look().await.unwrap();
+        Self {
+            desk,
+            home,
+            late: SignedDuration::ZERO,
+        }
+    }
+
+    #[track_caller]
+    fn until<'a>(&'a mut self, what: &'a str, is_so: impl Fn(&Desk) -> bool + 'a) -> impl Future<Output = ()> + 'a {
+        let place = std::panic::Location::caller();
+        async move {
+            let end = Instant::now() + PATIENCE;
+            while !is_so(&self.desk) {
+                let app = &self.desk.app;
+                assert!(
+                    Instant::now() < end,
+                    "{place}: never {what}: {:?} {:?}",
+                    app.layers,
+                    app.toasts
+                );
+                self.desk.turn().await;
+            }
+        }
+    }
+
+    /// One key, and what it asks for, not performed.
+    fn asks(&mut self, chord: Chord) -> Vec<Effect> {
+        // As fast as a person types; a dialog hears nothing of what was typed ahead of it.
+        let typed = matches!(chord.key, Key::Char(_));
+        self.late += SignedDuration::from_millis(if typed { 40 } else { 350 });
+        self.desk.app.update(Msg::Key(chord), Timestamp::now() + self.late)
+    }
+
+    async fn press(&mut self, keys: &str) {
+        for chord in quarterdeck::keys::parse_sequence(keys).unwrap() {
+            let effects = self.asks(chord);
+            self.desk.perform(effects).await;
+        }
+    }
+
+    async fn types(&mut self, text: &str) {
+        for c in text.chars() {
+            let effects = self.asks(Chord::plain(Key::Char(c)));
+            self.desk.perform(effects).await;
+        }
+    }
+
+    async fn goes_to(&mut self, platform: &str) {
+        self.desk.perform(vec![Effect::GoTo(platform.to_owned())]).await;
+    }
+
+    async fn arrives_at(&mut self, platform: &str) {
+        self.until("connected", |d| {
+            let here = matches!(&d.app.connection, Connection::Connected { place, .. } if place.platform == platform);
+            here && d.seen()
+        })
+        .await;
+    }
+
+    /// A plan that is ready to be confirmed: cortex-web restarts.
+    async fn plans_a_restart(&mut self) {
+        self.press("2 /").await;
+        self.types("cortex-web").await;
+        self.press("enter").await;
+        self.until("the row", |d| !d.app.list(PaneId::Rollouts).rows.is_empty())
+            .await;
+        self.press("a r").await;
+        self.until(
+            "planned",
+            |d| matches!(d.app.layers.last(), Some(Layer::Plan(p)) if matches!(p.state, PlanState::Ready(_))),
+        )
+        .await;
+    }
+
+    /// Does what the plan asks for, and gives what the last key asked for.
+    async fn confirms(&mut self) -> Vec<Effect> {
+        for _ in 0..12 {
+            let Some(Layer::Plan(plan)) = self.desk.app.layers.last() else {
+                panic!("no plan: {:?}", self.desk.app.layers);
+            };
+            let key = if plan.focus == PlanFocus::Go {
+                Key::Enter
+            } else {
+                Key::Tab
+            };
+            let text = match (plan.focus, plan.plan().map(|p| &p.confirm)) {
+                (PlanFocus::Reason, _) => "INC-1".to_owned(),
+                (PlanFocus::Word, Some(Confirm::Typed { word, .. })) => word.clone(),
+                _ => String::new(),
+            };
+            self.types(&text).await;
+            let effects = self.asks(Chord::plain(key));
+            if effects.iter().any(|e| matches!(e, Effect::Execute(_))) {
+                return effects;
+            }
+            self.desk.perform(effects).await;
+        }
+        panic!("never confirmed: {:?}", self.desk.app.layers);
+    }
+
+    async fn records(&self) -> Vec<Record> {
+        self.desk.recorded().await;
+        let folder: PathBuf = self.home.path().join("state/quarterdeck/journal");
+        let files = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path());
+        let text: String = files
+            .filter(|p| p.extension().is_some_and(|e| e == "jsonl"))
+            .map(|p| std::fs::read_to_string(p).unwrap())
+            .collect();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn pods_of(demo: &Demo) -> BTreeSet<String> {
+    let pods = demo.store().list(&PODS, None);
+    pods.iter().map(|p| p.meta.uid.to_string()).collect()
+}
+
+fn changes(demo: &Demo) -> u64 {
+    demo.server().requests().mutating()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_signals_plans_and_answers_of_one_cluster_never_reach_the_other() {
+    let (eu, us) = tokio::join!(cluster("eu", false), cluster("us", true));
+    let mut person = Person::at(&[&eu, &us]).await;
+    person
+        .until("something is wrong in eu", |d| Strip::shown(&d.app.judge).count() > 0)
+        .await;
+    person.plans_a_restart().await;
+    // What is confirmed here is carried out only after the console went on.
+    let confirmed = person.confirms().await;
+    person.goes_to("us").await;
+    let app = &person.desk.app;
+    assert!(app.layers.is_empty() && app.world.pods.is_empty() && app.world.deployments.is_empty());
+    assert!(
+        app.lists.iter().all(|l| l.rows.is_empty() && l.filter.is_empty()),
+        "{:?}",
+        app.place()
+    );
+    assert_eq!(Strip::shown(&app.judge).count(), 0);
+    person.desk.perform(confirmed).await;
+    person.arrives_at("us").await;
+    let (ours, theirs) = (pods_of(&us), pods_of(&eu));
+    let shown: BTreeSet<String> = person
+        .desk
+        .app
+        .world
+        .pods
+        .values()
+        .map(|p| p.meta.uid.to_string())
+        .collect();
+    assert!(!shown.is_empty() && shown.is_subset(&ours) && shown.is_disjoint(&theirs));
+    person
+        .until("refused", |d| d.app.activities.iter().all(|a| a.ended.is_some()))
+        .await;
+    let activity = &person.desk.app.activities[0];
+    assert!(activity.line.contains("not at the cluster"), "{}", activity.line);
+    assert_eq!((changes(&eu), changes(&us)), (0, 0), "nothing was sent to either");
+    let served: BTreeSet<String> = us.server().requests().all().into_iter().map(|r| r.method).collect();
+    assert_eq!(
+        served.iter().filter(|m| *m == "PATCH").count(),
+        0,
+        "not even a dry run: {served:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_under_way_stays_of_the_cluster_where_it_was_begun_and_the_journal_says_which() {
+    let (eu, us) = tokio::join!(cluster("eu", true), cluster("us", true));
+    let mut person = Person::at(&[&eu, &us]).await;
+    person.plans_a_restart().await;
+    let confirmed = person.confirms().await;
+    person.desk.perform(confirmed).await;
+    person.until("sent", |_| changes(&eu) == 1).await;
+    person.goes_to("us").await;
+    person.arrives_at("us").await;
+    person
+        .until("answered", |d| d.app.activities.iter().all(|a| a.outcome.is_some()))
+        .await;
+    let app = &person.desk.app;
+    let activity = &app.activities[0];
+    assert_eq!(activity.place.platform, "eu");
+    person.plans_a_restart().await;
+    let confirmed = person.confirms().await;
+    person.desk.perform(confirmed).await;
+    person.until("sent", |_| changes(&us) == 1).await;
+    assert_eq!((changes(&eu), changes(&us)), (1, 1));
+    let intents: Vec<Record> = person
+        .records()
+        .await
+        .into_iter()
+        .filter(|r| r.entry.kind == RecordKind::Intent)
+        .collect();
+    let servers = [eu.server().address().to_string(), us.server().address().to_string()];
+    let at: Vec<(String, String)> = intents
+        .iter()
+        .map(|r| {
+            r.entry
+                .target
+                .as_ref()
+                .map(|t| (t.context.clone(), t.server.clone()))
+                .unwrap()
+        })
+        .collect();
+    let expected = [("eu", &servers[0]), ("us", &servers[1])].map(|(c, s)| (c.to_owned(), s.clone()));
+    assert_eq!(at, expected, "the journal names the cluster of each");
+}
