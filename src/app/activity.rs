@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::msg::Notice;
+use super::msg::{Effect, Fetch, Notice};
+use super::{App, Layer};
 use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
 use crate::model::Place;
 
@@ -218,5 +219,22 @@ pub fn verdict_text(verdict: &Verdict) -> String {
         Verdict::Lost(what) => format!("lost: {what}"),
         Verdict::Paused => "paused: nothing rolls out until it is resumed".to_owned(),
         Verdict::Unknown(why) => format!("cannot tell: {why}"),
+    }
+}
+
+impl App {
+    /// Reads open histories of what was changed again; the old rows stay until the new ones come.
+    pub(super) fn histories_again(&mut self, activity: &Activity) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for at in 0..self.layers.len() {
+            let token = self.next_token();
+            if let Some(Layer::History(h)) = self.layers.get_mut(at)
+                && activity.targets.iter().any(|t| t.object() == Some(&h.object))
+            {
+                h.token = token;
+                effects.push(Effect::Fetch(token, Fetch::History(h.object.clone())));
+            }
+        }
+        effects
     }
 }

@@ -349,13 +349,21 @@ fn the_ledger_of_a_journal_cut_at_any_byte_says_what_was_true_then() {
     let target = change("", "", true).target.unwrap();
     for cut in 0..=bytes.len() {
         let reading = read::parse(&name, &bytes[..cut]);
-        let (_, open, under_way) = truth.iter().rev().find(|(end, ..)| end.saturating_sub(1) <= cut).unwrap();
+        let (_, open, under_way) = truth
+            .iter()
+            .rev()
+            .find(|(end, ..)| end.saturating_sub(1) <= cut)
+            .unwrap();
         let ledger = Ledger::of(&reading.records);
         let found = ledger.open(at(10)).first().map(|t| t.certain);
         assert_eq!(found, *open, "cut at {cut}");
         let mut recent = Recent::default();
         reading.records.iter().for_each(|r| recent.take(r));
-        assert_eq!(recent.of(&target).any(|(_, d)| d.is_under_way(at(10))), *under_way, "cut at {cut}");
+        assert_eq!(
+            recent.of(&target).any(|(_, d)| d.is_under_way(at(10))),
+            *under_way,
+            "cut at {cut}"
+        );
         // Two minutes later what has no answer stands there as uncertain.
         let late = ledger.open(at(200)).len();
         assert_eq!(late, usize::from(open.is_some() || *under_way), "cut at {cut}");

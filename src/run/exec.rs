@@ -175,7 +175,15 @@ mod tests {
         for name in ["cortex-web-5d8f-x2x", "a.b", "0"] {
             assert!(is_name(name), "{name}");
         }
-        for name in ["", "--kubeconfig=/tmp/x", "-n", "deploy/cortex-web", "a b", "A", "a\u{1b}"] {
+        for name in [
+            "",
+            "--kubeconfig=/tmp/x",
+            "-n",
+            "deploy/cortex-web",
+            "a b",
+            "A",
+            "a\u{1b}",
+        ] {
             assert!(!is_name(name), "{name:?}");
         }
     }

@@ -177,7 +177,11 @@ fn above_plan(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, place: p
     let inner = frame(buf, place.step, border, &[(step_title(view), look.style(Role::Title))]);
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
     let width = usize::from(inner.width);
-    let whole = draw::wrapped(&step::lines(look, entry, view, &app.activities, width, step::First::Text), width, true);
+    let whole = draw::wrapped(
+        &step::lines(look, entry, view, &app.activities, width, step::First::Text),
+        width,
+        true,
+    );
     if whole.len() <= usize::from(inner.height) {
         draw_all(buf, inner, &whole);
     } else {

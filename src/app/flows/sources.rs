@@ -87,7 +87,11 @@ fn nothing_calls_for_attention_only_after_every_source_has_answered_or_failed_an
         retry_at: hands.now,
     };
     reach(&mut hands, "sessions", failed);
-    assert_eq!(hands.app.still_looking(), Some(Vec::new()), "it answered, and was not judged");
+    assert_eq!(
+        hands.app.still_looking(),
+        Some(Vec::new()),
+        "it answered, and was not judged"
+    );
     hands.wait(1000);
     hands.tell(Msg::Tick);
     assert_eq!(hands.app.still_looking(), None);
