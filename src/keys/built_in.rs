@@ -38,6 +38,7 @@ pub const STACKS: &[&[&str]] = &[
     &["view", "global"],
     &["logs", "view", "global"],
     &["history", "list", "view", "global"],
+    &["chart", "global"],
     &["plan"],
     &["runbook", "global"],
     &["picker"],
