@@ -212,7 +212,7 @@ fn the_tour_of_the_readme_over_a_bad_link() {
     link.task("change nothing", "\x1b", "▸ ↵ plan");
     link.task("back to the deck", "\x1b", "╭ 1 Pods");
     link.task("filter the pods", "1/web\r", "/web ");
-    link.task("open the logs of one", "l", "cortex-web");
+    link.task("open the logs of one", "l", "· logs");
     link.task("back to the pods", "\x1b", "╭ 1 Pods");
     link.task("copy the kubectl line", "ck", "kubectl line");
     link.task("ask to quit", "q", "Quit");
