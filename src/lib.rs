@@ -49,6 +49,7 @@
 //! | a signal | its rule in `signal/`, and its numbers in [`signal::Thresholds`] |
 //! | a runbook | one file in `runbook/library/` and its line in [`runbook::library::BUILT_IN`]; the user's own: one file |
 //! | a theme | one file in `themes/` and its line in [`theme::BUILT_IN`] |
+//! | a keymap | one file in `keymaps/` and its line in [`keys::BUILT_IN`] |
 //!
 //! Help, palette, footer, confirmation, journal, read-only guard and the README's tables come with the row.
 #![forbid(unsafe_code)]

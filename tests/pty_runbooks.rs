@@ -3,6 +3,8 @@
 
 #[path = "pty_runbooks/database.rs"]
 mod database;
+#[path = "pty_runbooks/incident.rs"]
+mod incident;
 #[path = "pty_runbooks/paths.rs"]
 mod paths;
 mod pty_support;

@@ -4,6 +4,8 @@
 
 #[path = "runbooks/capacity.rs"]
 mod capacity;
+#[path = "runbooks/home.rs"]
+mod home;
 #[path = "runbooks/paths.rs"]
 mod paths;
 #[path = "runbooks/person.rs"]

@@ -160,6 +160,8 @@ async fn a_runbook_from_the_signal_to_its_end() {
     s.shot("runbook-action-80x24");
     s.keys("enter").await;
     s.stage.hold(400).await;
+    s.shot("runbook-plan-80x24");
+    s.shot_at("runbook-plan-120x40", 120, 40).await;
     s.keys("shift-tab").await;
     s.stage.write("prod-eu/cortex-api").await;
     s.keys("tab tab enter").await;

@@ -13,10 +13,9 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use person_support::{Hands, Next, at_the_console, loaded};
-use quarterdeck::action::Outcome;
+use person_support::{Deed, carried_out, choose, do_all, loaded, once, taken_back};
+use quarterdeck::app::Effect;
 use quarterdeck::app::layers::PlanState;
-use quarterdeck::app::{Effect, Layer};
 use quarterdeck::picture::{self, Paper};
 use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::sim::kube::{Writer, resource};
@@ -214,41 +213,6 @@ impl Stand {
     }
 }
 
-/// What a person does, one thing after the other; each is asked until it says that it is done.
-type Deed<'a> = Box<dyn FnMut(&mut Hands<'_>) -> bool + 'a>;
-
-fn once<'a>(mut f: impl FnMut(&mut Hands<'_>) + 'a) -> Deed<'a> {
-    Box::new(move |hands| {
-        f(hands);
-        true
-    })
-}
-
-/// Chooses from the list that opens.
-fn choose<'a>(text: &'static str) -> Deed<'a> {
-    Box::new(move |hands| {
-        let there = matches!(hands.app.layers.last(), Some(Layer::Picker(p)) if p.shown().iter().any(|c| c.label.contains(text) || c.value.contains(text)));
-        if there {
-            hands.types(text);
-            hands.press("enter");
-        }
-        there
-    })
-}
-
-/// Confirms the plan that comes, and waits until so many changes have been made.
-fn carried_out<'a>(changes: usize) -> Deed<'a> {
-    Box::new(move |hands| {
-        hands.confirm();
-        let made = hands
-            .app
-            .activities
-            .iter()
-            .filter(|a| a.outcome == Some(Outcome::Applied));
-        made.count() == changes && hands.plan().is_none()
-    })
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_secret_is_nowhere_but_in_the_request_to_its_server() {
     let stand = Stand::begin().await;
@@ -279,7 +243,7 @@ async fn a_secret_is_nowhere_but_in_the_request_to_its_server() {
         carried_out(1),
         once(|_| assert_eq!(stand.held(), TYPED, "the positive control")),
         // Taken back.
-        once(|hands| hands.press("a u")),
+        taken_back(),
         carried_out(2),
         once(|_| assert_eq!(stand.held(), FORMER)),
         // One that the console makes.
@@ -328,43 +292,23 @@ async fn a_secret_is_nowhere_but_in_the_request_to_its_server() {
         once(|hands| hands.press("esc 6 enter")),
         once(|hands| hands.press("esc 8 enter")),
     ];
-    deeds.reverse();
     let paper = Paper {
         theme: &theme,
         depth: Depth::True,
         glyphs: Glyphs::Unicode,
         title: "qd",
     };
-    let begun = std::time::Instant::now();
-    at_the_console(loaded(&config, stand.home.path(), false), |hands| {
-        hands.app.size = (120, 40);
+    deeds.insert(0, once(|hands| hands.app.size = (120, 40)));
+    do_all(loaded(&config, stand.home.path(), false), deeds, |hands| {
         command_lines(&seen);
-        let Some(deed) = deeds.last_mut() else {
-            return Next::Leave;
-        };
-        let done = deed(hands);
-        let frame = picture::text(&picture::draw(hands.app, paper).cells);
         for effect in hands.effects() {
             if let Effect::Copy(text) = effect {
                 seen.add("the clipboard", text);
             }
         }
-        let late = begun.elapsed().as_secs() > 60;
-        let toast = hands.app.toasts.last().map(|t| &t.notice.text);
-        assert!(
-            !late,
-            "{} deeds are left; {toast:?}, at this screen:\n{frame}",
-            deeds.len()
-        );
-        seen.add("a frame", frame);
-        if done {
-            deeds.pop();
-            return Next::Again;
-        }
-        Next::Wait
+        seen.add("a frame", picture::text(&picture::draw(hands.app, paper).cells));
     })
     .await;
-    drop(deeds);
     marks.insert(made.into_inner());
 
     // What is left on the disk, and what the program says of it.

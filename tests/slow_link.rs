@@ -211,10 +211,10 @@ fn the_tour_of_the_readme_over_a_bad_link() {
     link.task("make the plan", "\r", "dry run ✓");
     link.task("change nothing", "\x1b", "▸ ↵ plan");
     link.task("back to the deck", "\x1b", "╭ 1 Pods");
-    link.task("filter the pods", "1/web\r", "3 of 28");
+    link.task("filter the pods", "1/web\r", "/web ");
     link.task("open the logs of one", "l", "cortex-web");
     link.task("back to the pods", "\x1b", "╭ 1 Pods");
-    link.task("copy the kubectl line", "ck", "sent to");
+    link.task("copy the kubectl line", "ck", "kubectl line");
     link.task("ask to quit", "q", "Quit");
     link.print();
     assert_eq!(servers.mutating(), 0);

@@ -271,8 +271,10 @@ fn clipboard_title_and_bell_are_one_write_each_and_carry_no_foreign_escape() {
     assert!(screen.writer().bytes.ends_with(b"\x1bP\x1b]52;c;eA==\x07\x1b\\"));
     screen.title("qd\x07\x1b]52;c;eA==\x07").unwrap();
     assert!(screen.writer().bytes.ends_with(b"\x1b]2;qd]52;c;eA==\x07"));
+    screen.notify("4;1;100\x1b\\ disk\u{202e} full").unwrap();
+    assert!(screen.writer().bytes.ends_with(b"\x1b]9;qd: 4;1;100\\ disk full\x07"));
     screen.bell().unwrap();
-    assert_eq!(screen.writer().writes, 5);
+    assert_eq!(screen.writer().writes, 6);
     assert!(
         screen
             .copy(&"x".repeat(CLIPBOARD_LIMIT + 1), Through::Nothing)

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::msg::Notice;
+use super::msg::{Effect, Fetch, Notice};
+use super::{App, Layer};
 use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
 use crate::model::Place;
 

@@ -122,7 +122,7 @@ impl App {
             "BREAK GLASS: went on without a second person: {}: {title}",
             entry_of.run.book().title
         );
-        entry.approval = "alone".to_owned();
+        "alone".clone_into(&mut entry.approval);
         reason.clone_into(&mut entry.reason);
         let mut effects = vec![Effect::Record(Box::new(entry))];
         let reason = reason.to_owned();

@@ -464,11 +464,12 @@ impl App {
 }
 
 /// A session that one table knows by its start and another does not is the same while its pid is.
-fn same_thing(a: &ItemRef, b: &ItemRef) -> bool {
-    match (a, b) {
-        (ItemRef::Session { source: s, pid: p, .. }, ItemRef::Session { source: t, pid: q, .. }) => (s, p) == (t, q),
-        _ => a == b,
-    }
+fn same_thing(one: &ItemRef, other: &ItemRef) -> bool {
+    let session = |item: &ItemRef| match item {
+        ItemRef::Session { source, pid, .. } => Some((source.clone(), *pid)),
+        _ => None,
+    };
+    one == other || session(one).is_some_and(|known| session(other) == Some(known))
 }
 
 fn beside(object: &ObjectRef, name: &str) -> Key {

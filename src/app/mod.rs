@@ -4,6 +4,7 @@
 //! The deck (panes and attention strip) lies at the bottom; [`layer::Layer`]s lie on it, and the topmost hears the keys.
 
 pub mod activity;
+mod answers;
 mod approval;
 mod approval_steps;
 pub mod bastion;

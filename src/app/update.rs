@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::command;
-use super::layers::{ApprovalFocus, Content, PlanFocus, PromptFor};
-use super::msg::{Effect, Fetch, Fetched, Msg, Notice, Token};
+use super::layers::{ApprovalFocus, PlanFocus, PromptFor};
+use super::msg::{Effect, Msg, Notice};
 use super::{App, Focus, Layer, Occasion, Toast, minute};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
@@ -220,59 +220,6 @@ impl App {
             effects.extend(self.call(Occasion::Finished, format!("{}: {}", activity.title, activity.line)));
         }
         effects
-    }
-
-    /// Reads open histories of what was changed again; the old rows stay until the new ones come.
-    fn histories_again(&mut self, activity: &super::Activity) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for at in 0..self.layers.len() {
-            let token = self.next_token();
-            if let Some(Layer::History(h)) = self.layers.get_mut(at)
-                && activity.targets.iter().any(|t| t.object() == Some(&h.object))
-            {
-                h.token = token;
-                effects.push(Effect::Fetch(token, Fetch::History(h.object.clone())));
-            }
-        }
-        effects
-    }
-
-    fn fetched(&mut self, token: Token, answer: Result<Fetched, String>) {
-        let answer = match answer {
-            Ok(Fetched::States(states)) => return self.states_read(token, states),
-            other => other,
-        };
-        self.dirty = true;
-        for layer in &mut self.layers {
-            match layer {
-                Layer::Text(view) if matches!(view.content, Content::Loading(t) if t == token) => {
-                    view.content = match answer {
-                        Ok(Fetched::Text(text)) => Content::Lines(text.lines().map(str::to_owned).collect()),
-                        Ok(_) => Content::Failed("another answer than was asked for".to_owned()),
-                        Err(why) => Content::Failed(why),
-                    };
-                    return;
-                }
-                Layer::History(history) if history.token == token => {
-                    match answer {
-                        Ok(Fetched::History(rows)) => history.take(rows),
-                        Ok(_) => {}
-                        Err(why) => history.rows = Some(Err(why)),
-                    }
-                    return;
-                }
-                Layer::Picker(picker) if super::commands::awaits(picker, token) => {
-                    let answer = match answer {
-                        Ok(Fetched::Offers(list)) => Ok(list),
-                        Ok(_) => Err("another answer than was asked for".to_owned()),
-                        Err(why) => Err(why),
-                    };
-                    super::commands::offered(picker, answer);
-                    return;
-                }
-                _ => {}
-            }
-        }
     }
 
     fn key(&mut self, chord: Chord) -> Vec<Effect> {

@@ -17,6 +17,7 @@ pub mod reference;
 mod secret;
 mod source;
 mod through;
+mod words;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! The keymaps that are built in, and the stacks of contexts that the screens put keys through.
 
+use super::Source;
+
 /// The text of `keymaps/default.toml`, on which the others lie.
 pub const DEFAULT_KEYMAP: &str = include_str!("../../keymaps/default.toml");
 
@@ -36,6 +38,7 @@ pub const STACKS: &[&[&str]] = &[
     &["view", "global"],
     &["logs", "view", "global"],
     &["history", "list", "view", "global"],
+    &["chart", "global"],
     &["plan"],
     &["runbook", "global"],
     &["picker"],
@@ -52,3 +55,21 @@ pub const STACKS: &[&[&str]] = &[
     &["approval"],
     &["company"],
 ];
+
+pub(super) const DEFAULT: Source<'static> = Source {
+    name: "keymaps/default.toml",
+    text: DEFAULT_KEYMAP,
+};
+
+/// The built-in keymap of that name, with what it lies on; nothing for `none`.
+pub(super) fn below(name: &str) -> Option<Vec<Source<'static>>> {
+    let layers: &[_] = match name {
+        "none" => &[],
+        "default" => &[DEFAULT],
+        name => {
+            let (known, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
+            &[DEFAULT, Source { name: known, text }]
+        }
+    };
+    Some(layers.to_vec())
+}

@@ -6,11 +6,10 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::built_in::{DEFAULT, below};
 use super::problem::nearest;
 use super::reach::{Bound, findings};
-use super::{
-    BUILT_IN, Chord, DEFAULT_KEYMAP, Keymap, MUTATE, Node, Prefix, Problem, Vocabulary, format_sequence, parse_sequence,
-};
+use super::{BUILT_IN, Chord, Keymap, MUTATE, Node, Prefix, Problem, Vocabulary, format_sequence, parse_sequence};
 
 /// Longest sequence of chords.
 const LONGEST: usize = 4;
@@ -124,24 +123,6 @@ impl Keymap {
             Err(problems)
         }
     }
-}
-
-const DEFAULT: Source<'static> = Source {
-    name: "keymaps/default.toml",
-    text: DEFAULT_KEYMAP,
-};
-
-/// The built-in keymap of that name, with what it lies on; nothing for `none`.
-fn below(name: &str) -> Option<Vec<Source<'static>>> {
-    let layers: &[_] = match name {
-        "none" => &[],
-        "default" => &[DEFAULT],
-        name => {
-            let (known, text) = BUILT_IN.iter().find(|(known, _)| *known == name)?;
-            &[DEFAULT, Source { name: known, text }]
-        }
-    };
-    Some(layers.to_vec())
 }
 
 /// What a file says that it inherits, and where it says so.
@@ -342,7 +323,7 @@ fn suggest(word: &str, names: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{CONTEXTS, CommandRow, Resolved};
+    use crate::keys::{CONTEXTS, CommandRow, DEFAULT_KEYMAP, Resolved};
 
     /// Whatever the built-in keymap names, with the actions marked as what they are.
     fn rows() -> Vec<CommandRow> {

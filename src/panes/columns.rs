@@ -15,11 +15,16 @@ const CHOSEN: u8 = 3;
 
 /// All columns that the pane's table has, wide ones included, in the order of an item's cells; labels at the end.
 pub fn all_columns(app: &App, pane: &Pane) -> Vec<Column> {
-    let mut all = item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app));
+    let mut all = own_columns(app, pane);
     if let Some(chosen) = app.finding.chosen.get(&key_of(app, pane)) {
         all.extend(chosen.order.iter().filter_map(|id| label_column(id)));
     }
     all
+}
+
+/// The table's own columns, in the order of an item's cells.
+pub(super) fn own_columns(app: &App, pane: &Pane) -> Vec<Column> {
+    item::view(app, pane).map_or_else(|| (pane.columns)(app), |v| (v.columns)(app))
 }
 
 /// The columns of what the pane shows now.
@@ -85,7 +90,7 @@ fn lasting(text: &str) -> &'static str {
 /// The cells of the columns that fit.
 pub fn cells_of(app: &App, pane: &Pane, row: &Row, columns: &[Column]) -> Vec<Cell> {
     let mut cells = match row {
-        Row::Item(_) => item::cells(&all_columns(app, pane), row, columns),
+        Row::Item(_) => item::cells(&own_columns(app, pane), row, columns),
         _ => (pane.cells)(app, row, columns),
     };
     for (cell, column) in cells.iter_mut().zip(columns) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Pane};
+use super::{Cell, Column, Pane};
 use crate::app::filter::{Fact, Facts, Measure, amount};
 use crate::app::{App, ItemRef, Row};
 use crate::model::{Kind, Pod, Str, Usage};
@@ -11,6 +11,8 @@ pub(super) struct RowFacts<'a> {
     pub app: &'a App,
     pub pane: &'a Pane,
     pub row: &'a Row,
+    /// All columns of the table, in the order of an item's cells.
+    pub columns: &'a [Column],
 }
 
 /// Column ids, and what can be asked beyond them.
@@ -52,11 +54,13 @@ impl Facts for RowFacts<'_> {
         if let Row::Pod(p) = self.row {
             return test(pod(self.app, p, field));
         }
-        let columns = super::all_columns(self.app, self.pane);
-        let Some(column) = columns.iter().find(|c| c.id == field) else {
+        let Some((at, column)) = self.columns.iter().enumerate().find(|(_, c)| c.id == field) else {
             return false;
         };
-        let cells = super::cells_of(self.app, self.pane, self.row, &[*column]);
+        if let Row::Item(item) = self.row {
+            return item.cells.get(at).is_some_and(|cell| told(cell, field, test));
+        }
+        let cells = (self.pane.cells)(self.app, self.row, &[*column]);
         cells.first().is_some_and(|cell| told(cell, field, test))
     }
 

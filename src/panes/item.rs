@@ -90,7 +90,7 @@ pub(super) fn compare(app: &App, column: &str, a: &Row, b: &Row) -> Ordering {
     let (Some(a), Some(b)) = (a.item(), b.item()) else {
         return Ordering::Equal;
     };
-    let columns = super::all_columns(app, app.active_pane());
+    let columns = super::columns::own_columns(app, app.active_pane());
     let Some(at) = columns.iter().position(|c| c.id == column) else {
         return Ordering::Equal;
     };

@@ -304,10 +304,17 @@ fn placed(app: &App, pane: &Pane, sort: &Sort, row: Row) -> Placed {
 fn keep<'a>(app: &'a App, pane: &'a Pane, list: &List) -> impl Fn(&Row) -> bool + use<'a> {
     let filter = list.compiled();
     let wrong_only = list.wrong_only;
-    move |row| {
-        (filter.is_empty() || filter.lets_through(&facts::RowFacts { app, pane, row }))
-            && (!wrong_only || (pane.health)(app, row) <= Health::Moving)
-    }
+    let columns = columns::own_columns(app, pane);
+    let fits = move |row: &Row| {
+        filter.lets_through(&facts::RowFacts {
+            app,
+            pane,
+            row,
+            columns: &columns,
+        })
+    };
+    let all = list.compiled().is_empty();
+    move |row| (all || fits(row)) && (!wrong_only || (pane.health)(app, row) <= Health::Moving)
 }
 
 /// What the pane's filter may ask for now.

@@ -227,16 +227,17 @@ impl Painter {
             }
         })?;
         app.dirty = false;
+        // The frame alone: the question stands at its end, and a title has none.
+        let bytes = self.terminal.backend().bytes_written() - before;
+        if self.caps.ssh && bytes > 0 {
+            self.flow.sent(bytes, Instant::now());
+        }
         if let Some(shown) = &mut self.title {
             let title = app.title();
             if *shown != title {
                 self.terminal.backend_mut().title(&title)?;
                 *shown = title;
             }
-        }
-        let bytes = self.terminal.backend().bytes_written() - before;
-        if self.caps.ssh && bytes > 0 {
-            self.flow.sent(bytes, Instant::now());
         }
         Ok(())
     }

@@ -16,6 +16,17 @@ pub fn wrapped(lines: &[Line], width: usize, wrap: bool) -> Vec<Line> {
 /// Where the rest of a broken line begins: below what follows its label, mark or source; else at `otherwise`.
 fn hanging(line: &Line, width: usize, otherwise: usize) -> usize {
     match line.0.as_slice() {
+        // When, who and a mark before the text.
+        [(when, _), (who, _), (mark, _), _, ..]
+            if [when, who, mark].iter().all(|part| part.ends_with(' ')) && text::width(mark) == 2 =>
+        {
+            let before = text::width(when) + text::width(who) + 2;
+            if before <= 28.min(width / 2) {
+                before
+            } else {
+                text::width(when).min(20)
+            }
+        }
         // Two columns before the text: a mark and a label, an age and a reason.
         [(first, _), (second, _), _, ..] if first.ends_with(' ') && second.ends_with("  ") => {
             match (text::width(first), text::width(first) + text::width(second)) {

@@ -3,15 +3,19 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck::action::Confirm;
+use quarterdeck::action::{Confirm, Outcome, Undo};
 use quarterdeck::app::layers::{PlanLayer, PlanState};
 use quarterdeck::app::{App, Effect, Layer, Msg};
 use quarterdeck::cli::Options;
 use quarterdeck::config::{Config, File, Inputs, Loaded};
 use quarterdeck::keys::{Chord, Key};
 use quarterdeck::run::Desk;
+
+/// Longer than anything takes on a busy machine: what is not done by then never is.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The configuration of that text, for somebody whose home is there and of whom nothing else is known.
 pub fn loaded(text: &str, home: &Path, read_only: bool) -> Loaded {
@@ -150,4 +154,74 @@ impl Hands<'_> {
         }
         self.plan().is_none()
     }
+}
+
+/// What a person does, one thing after the other; each is asked until it says that it is done.
+pub type Deed<'a> = Box<dyn FnMut(&mut Hands<'_>) -> bool + 'a>;
+
+pub fn once<'a>(mut f: impl FnMut(&mut Hands<'_>) + 'a) -> Deed<'a> {
+    Box::new(move |hands| {
+        f(hands);
+        true
+    })
+}
+
+/// Chooses from the list that opens.
+pub fn choose<'a>(text: &'static str) -> Deed<'a> {
+    Box::new(move |hands| {
+        let there = matches!(hands.app.layers.last(), Some(Layer::Picker(p)) if p.shown().iter().any(|c| c.label.contains(text) || c.value.contains(text)));
+        if there {
+            hands.types(text);
+            hands.press("enter");
+        }
+        there
+    })
+}
+
+/// Confirms the plan that comes, and waits until so many changes have been made.
+pub fn carried_out<'a>(changes: usize) -> Deed<'a> {
+    Box::new(move |hands| {
+        hands.confirm();
+        let made = hands
+            .app
+            .activities
+            .iter()
+            .filter(|a| a.outcome == Some(Outcome::Applied));
+        made.count() == changes && hands.plan().is_none()
+    })
+}
+
+/// Asks for the newest change to be taken back, once that is offered.
+pub fn taken_back<'a>() -> Deed<'a> {
+    Box::new(|hands| {
+        let newest = hands.app.activities.last();
+        let offered = newest.is_some_and(|a| matches!(a.undo, Some(Undo::By { .. })) && a.ended.is_some());
+        if offered {
+            hands.press("a u");
+        }
+        offered && hands.plan().is_some()
+    })
+}
+
+/// Does them one after the other; `look` sees the console after each turn.
+pub async fn do_all(loaded: Loaded, mut deeds: Vec<Deed<'_>>, mut look: impl FnMut(&mut Hands<'_>)) {
+    deeds.reverse();
+    let begun = Instant::now();
+    at_the_console(loaded, |hands| {
+        let Some(deed) = deeds.last_mut() else {
+            return Next::Leave;
+        };
+        let done = deed(hands);
+        look(hands);
+        if begun.elapsed() > PATIENCE {
+            let (told, layer) = (hands.app.toasts.last().map(|t| &t.notice.text), hands.app.layers.last());
+            panic!("{} deeds are left; told: {told:?}; on top: {layer:?}", deeds.len());
+        }
+        if done {
+            deeds.pop();
+            return Next::Again;
+        }
+        Next::Wait
+    })
+    .await;
 }

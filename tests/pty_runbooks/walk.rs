@@ -29,6 +29,17 @@ impl Walk {
         walk
     }
 
+    /// Starts the console, and opens a runbook from the list of all.
+    pub fn from_list(servers: &Servers, book: &str, title: &str) -> Self {
+        let mut walk = Self::begin(servers, book);
+        walk.send("gr");
+        walk.console.see("Runbook");
+        walk.console.type_in(title);
+        walk.send("\r");
+        walk.console.see("RUNBOOK");
+        walk
+    }
+
     /// The console, with a runbook that has less patience than the built-in one: nobody waits for a quiet minute here.
     fn begin(servers: &Servers, book: &str) -> Self {
         let home = Home::new();
@@ -81,6 +92,35 @@ impl Walk {
     pub fn choose(&mut self, step: &str, value: &str) {
         self.give(step, value);
         self.on(step);
+    }
+
+    /// Leaves what was opened over the panel, until it stands there at that step.
+    pub fn leave_to(&mut self, step: &str) {
+        self.send("\x1b");
+        self.at(step);
+    }
+
+    /// At that step: writes a note, and goes on.
+    pub fn note(&mut self, step: &str, text: &str) {
+        self.at(step);
+        self.console.see("↵ go on");
+        self.send("n");
+        self.console.see("esc cancel");
+        self.console.type_in(text);
+        self.send("\r");
+        self.console.see_no("esc cancel");
+        self.on(step);
+    }
+
+    /// At that step: passes over it.
+    pub fn skip(&mut self, step: &str, reason: &str) {
+        self.at(step);
+        self.console.see("s skip");
+        self.send("s");
+        self.console.see("esc cancel");
+        self.console.type_in(reason);
+        self.send("\r");
+        self.console.see_no("esc cancel");
     }
 
     /// At that step: gives another value than what stands there.

@@ -14,10 +14,7 @@ const LIMIT: &str = "/spec/template/spec/containers/0/resources/limits/memory";
 async fn a_limit_that_kills_is_raised_and_an_autoscaler_gets_room() {
     let demo = platform(10).await;
     let mut p = Person::sits(&demo).await;
-    p.begins("out-of-memory", MEMORY, &[("workload", MEMORY)]).await;
-    p.stopped("Was it memory?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("out-of-memory", MEMORY, &[("workload", MEMORY)]).await;
     release(&demo, "memory-api", "registry.lab/cortex/memory-api:2.1.1-oom");
     let killed = || {
         let pods = demo.store().list(&PODS, Some("cortex"));
@@ -39,10 +36,7 @@ async fn a_limit_that_kills_is_raised_and_an_autoscaler_gets_room() {
     assert_eq!(field(&demo, &DEPLOYMENTS, "memory-api", LIMIT), "1Gi");
 
     let api = "deployment/cortex/cortex-api";
-    p.begins("scale-for-load", api, &[("workload", api)]).await;
-    p.stopped("Is it at its limit?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("scale-for-load", api, &[("workload", api)]).await;
     let most = |name: &str| field(&demo, &HORIZONTALPODAUTOSCALERS, name, "/spec/maxReplicas");
     change(
         &demo,
@@ -66,10 +60,7 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
     let mut p = Person::sits(&demo).await;
     let docs = "deployment/cortex/docs-green";
     let cpu = "/spec/template/spec/containers/0/resources/requests/cpu";
-    p.begins("pending-pods", docs, &[("workload", docs)]).await;
-    p.stopped("Is it still pending?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("pending-pods", docs, &[("workload", docs)]).await;
     change(&demo, &DEPLOYMENTS, "docs-green", cpu, "8");
     let pending = || {
         let pods = demo.store().list(&PODS, Some("cortex"));
@@ -95,10 +86,7 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
     let name = nodes.iter().map(|n| n.meta.name.to_string()).min_by_key(|n| pods(n));
     let name = name.unwrap();
     let node = format!("node/{name}");
-    p.begins("node-drain", &node, &[]).await;
-    p.stopped("Is it unwell?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("node-drain", &node, &[]).await;
     demo.store()
         .update_status(&NODES, "", &name, &Writer::new("node-controller"), |node| {
             for condition in node.pointer_mut("/status/conditions").unwrap().as_array_mut().unwrap() {
@@ -118,10 +106,7 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
     assert_eq!(node.pointer("/spec/unschedulable"), Some(&true.into()));
 
     let on = "cronjob/cortex/backup";
-    p.begins("backup-restore", on, &[]).await;
-    p.stopped("Is one missing?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("backup-restore", on, &[]).await;
     let cron = object(&demo, &CRONJOBS, "backup");
     let mut job = cron.pointer("/spec/jobTemplate").unwrap().clone();
     job["apiVersion"] = "batch/v1".into();
@@ -141,7 +126,6 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
             .is_some()
     })
     .await;
-    p.again("Is one missing?", "Why did it fail?").await;
     p.on("Why did it fail?").await;
     p.does("Run it again").await;
     p.notes("Can it be read?", "restored into a scratch database").await;

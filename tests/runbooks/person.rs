@@ -9,20 +9,22 @@ use quarterdeck::action::Undo;
 use quarterdeck::app::layers::PlanState;
 use quarterdeck::app::unattended::{Leave, Unattended};
 use quarterdeck::app::{Layer, Msg};
-use quarterdeck::cli::Options;
-use quarterdeck::config::{Config, File, Inputs};
+use quarterdeck::config::Config;
 use quarterdeck::journal::{Record, RecordKind};
-use quarterdeck::keys::{Chord, Key};
+use quarterdeck::keys::{self, Chord};
+use quarterdeck::model::Key;
 use quarterdeck::picture::{self, Paper};
 use quarterdeck::run::Desk;
 use quarterdeck::runbook::engine::{Phase, Run, Status};
-use quarterdeck::runbook::library::BUILT_IN;
+use quarterdeck::runbook::format::StepKind;
 use quarterdeck::runbook::request;
 use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::theme::{Depth, Glyphs, Theme};
 
+use crate::home;
+
 /// Longer than anything takes on a busy machine: what is not there by then never comes.
-const PATIENCE: Duration = Duration::from_secs(45);
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// The demonstration platform.
 pub async fn platform(pace: u32) -> Demo {
@@ -50,8 +52,10 @@ impl Person {
     /// Sits down at a console.
     pub async fn sits(demo: &Demo) -> Self {
         let home = tempfile::tempdir().unwrap();
-        impatient(home.path());
-        let desk = Desk::open(Config::load(&inputs(demo, home.path()))).await.unwrap();
+        home::impatient(home.path());
+        let desk = Desk::open(Config::load(&home::inputs(demo, home.path())))
+            .await
+            .unwrap();
         let mut person = Self {
             desk,
             home,
@@ -88,6 +92,28 @@ impl Person {
         }
         let (_, effects) = Unattended::start(&mut self.desk.app, book, Some(on), leave).unwrap();
         self.desk.perform(effects).await;
+    }
+
+    /// Starts a runbook whose reason is not there, or not any more: it stops at its first gate, and changes nothing. What
+    /// the servers were told a moment ago may not have been read yet: then it is begun anew.
+    pub async fn stops(&mut self, book: &str, on: &str, params: &[(&str, &str)]) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            self.begins(book, on, params).await;
+            let gate = self.run().book().steps[0].title.clone();
+            let judged = |p: &mut Self| matches!(p.run().phase(), Phase::Stopped | Phase::Showing);
+            self.until("the first gate is judged", judged).await;
+            let stopped = self.stands_at(&gate) && *self.run().phase() == Phase::Stopped;
+            self.aborts().await;
+            self.changed_nothing();
+            if stopped {
+                return;
+            }
+            assert!(Instant::now() < end, "{book} never stops at {gate}");
+            for _ in 0..4 {
+                self.desk.turn().await;
+            }
+        }
     }
 
     /// The run that is on screen.
@@ -138,6 +164,26 @@ impl Person {
         }
     }
 
+    /// Waits until the console knows that a Deployment of `cortex` is to have so many pods.
+    pub async fn knows(&mut self, name: &str, pods: u32) {
+        let key = Key::new("cortex", name);
+        let is_so = |p: &mut Self| {
+            p.desk
+                .app
+                .world
+                .deployments
+                .get(&key)
+                .is_some_and(|d| d.desired == pods)
+        };
+        self.until(name, is_so).await;
+    }
+
+    /// The database's connections, as last read.
+    pub fn knows_connections(&self) -> i64 {
+        let all = self.desk.app.world.sources.postgres.values();
+        all.filter_map(|pg| pg.connections.last()).map(|c| c.total).sum()
+    }
+
     /// Waits until the text is on screen.
     #[track_caller]
     pub fn see<'a>(&'a mut self, text: &'a str) -> impl Future<Output = ()> + 'a {
@@ -156,7 +202,7 @@ impl Person {
 
     pub async fn types(&mut self, text: &str) {
         for c in text.chars() {
-            self.press(Chord::plain(Key::Char(c))).await;
+            self.press(Chord::plain(keys::Key::Char(c))).await;
         }
     }
 
@@ -171,10 +217,26 @@ impl Person {
         self.until(step, move |p| p.stands_at(step))
     }
 
-    /// Waits until the step waits for a person.
-    #[track_caller]
-    pub fn shown<'a>(&'a mut self, step: &'a str) -> impl Future<Output = ()> + 'a {
-        self.until(step, move |p| p.stands_at(step) && *p.run().phase() == Phase::Showing)
+    /// Waits until the step waits for a person. A gate on the way is tried again: what was changed a moment ago may not
+    /// have been read yet.
+    pub async fn shown(&mut self, step: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !(self.stands_at(step) && *self.run().phase() == Phase::Showing) {
+            assert!(
+                Instant::now() < end,
+                "never {step}, at {}:\n{}",
+                self.step().to_owned(),
+                self.screen()
+            );
+            let run = self.run();
+            let gate = run
+                .step()
+                .is_some_and(|s| s.required && matches!(s.kind, StepKind::Gate { .. }));
+            if gate && *run.phase() == Phase::Stopped {
+                self.key("t").await;
+            }
+            self.desk.turn().await;
+        }
     }
 
     /// Waits until the step did not go well.
@@ -336,18 +398,6 @@ impl Person {
         self.key("enter").await;
     }
 
-    /// At a step that stopped, or waits for a decision: looks again until it passes, and the next one is there.
-    pub async fn again(&mut self, step: &str, next: &str) {
-        let end = Instant::now() + PATIENCE;
-        while !self.stands_at(next) {
-            assert!(Instant::now() < end, "{step} never passed:\n{}", self.screen());
-            if self.stands_at(step) && *self.run().phase() == Phase::Stopped {
-                self.key("t").await;
-            }
-            self.desk.turn().await;
-        }
-    }
-
     /// Goes on, whether a step that is not required passed or not.
     pub async fn passes(&mut self, step: &str, next: &str) {
         let end = Instant::now() + PATIENCE;
@@ -439,51 +489,4 @@ fn names(intents: &[Record]) -> Vec<(&str, &str)> {
         .iter()
         .map(|r| (r.entry.what.as_str(), r.entry.target.as_ref().unwrap().name.as_str()))
         .collect()
-}
-
-fn inputs(demo: &Demo, home: &std::path::Path) -> Inputs {
-    let at_once =
-        "[signals]\npg_connections_for = \"1s\"\npg_dead_for = \"1s\"\nredis_memory_for = \"1s\"\napp_for = \"1s\"\n";
-    let config = std::fs::read_to_string(demo.config()).unwrap();
-    let env = [
-        ("HOME", home.to_str().unwrap()),
-        ("USER", "ops"),
-        ("PATH", "/usr/bin:/bin"),
-    ];
-    Inputs {
-        env: env.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
-        system: None,
-        user: Some(File {
-            path: home.join("demo.toml"),
-            text: Ok(Some(format!("{at_once}{config}"))),
-        }),
-        options: Options::default(),
-    }
-}
-
-/// The built-in runbooks with less patience: a person's file of the same id replaces one. Changes are watched for 1 s
-/// instead of a minute, what must hold for minutes holds for 1 s.
-fn impatient(home: &std::path::Path) {
-    let folder = home.join(".config/quarterdeck/runbooks");
-    std::fs::create_dir_all(&folder).unwrap();
-    for (file, text) in BUILT_IN {
-        let mut book = String::new();
-        for line in text.lines() {
-            let line = match line {
-                l if l.starts_with("for = ") => "for = \"1s\"".to_owned(),
-                l if l.starts_with("every = ") => "every = \"1s\"".to_owned(),
-                l => l
-                    .replace("soak = \"30s\"", "soak = \"1s\"")
-                    .replace("soak = \"60s\"", "soak = \"1s\"")
-                    .replace("quiet_for >= seconds('2m')", "quiet_for >= seconds('2s')")
-                    .replace("quiet_for >= seconds('5m')", "quiet_for >= seconds('2s')")
-                    .replace("last_failed > 60", "last_failed > 3")
-                    .replace("last_failed > 120", "last_failed > 3")
-                    .replace("deadline = \"3m\"", "deadline = \"3s\""),
-            };
-            book.push_str(&line);
-            book.push('\n');
-        }
-        std::fs::write(folder.join(file), book).unwrap();
-    }
 }

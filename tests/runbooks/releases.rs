@@ -35,10 +35,7 @@ async fn a_workload_is_restarted_and_a_secret_rotated_without_the_value_on_recor
             ("key", "DATABASE_URL"),
         ]
     };
-    p.begins("secret-rotation", API, &params(API)).await;
-    p.stopped("Is it well now?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("secret-rotation", API, &params(API)).await;
     p.begins("secret-rotation", MEMORY, &params(MEMORY)).await;
     p.on("What reads it?").await;
     p.way("Who must know it?", 0).await;
@@ -69,10 +66,8 @@ async fn a_canary_is_raised_and_blue_gives_way_to_green() {
 
     // A canary that is not well takes no more.
     change(&demo, &DEPLOYMENTS, "cortex-web-canary", "/spec/replicas", 0);
-    p.begins("canary", canary, &params).await;
-    p.stopped("Is the canary well?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.knows("cortex-web-canary", 0).await;
+    p.stops("canary", canary, &params).await;
 
     let served = || field(&demo, &SERVICES, "docs", "/spec/selector/version");
     let green = "deployment/cortex/docs-green";
@@ -88,6 +83,7 @@ async fn a_canary_is_raised_and_blue_gives_way_to_green() {
 
     let blue = "deployment/cortex/docs-blue";
     change(&demo, &DEPLOYMENTS, "docs-blue", "/spec/replicas", 0);
+    p.knows("docs-blue", 0).await;
     p.begins("blue-green", blue, &switch(blue)).await;
     p.on("What would serve?").await;
     p.stopped("Does it run?").await;
@@ -101,10 +97,7 @@ async fn a_release_is_found_good_or_taken_back_and_slow_ones_are_too() {
     let demo = platform(10).await;
     let mut p = Person::sits(&demo).await;
     let params = [("workload", MEMORY)];
-    p.begins("post-deployment", API, &[("workload", API)]).await;
-    p.stopped("Is it rolled out?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("post-deployment", API, &[("workload", API)]).await;
     p.begins("post-deployment", MEMORY, &params).await;
     p.on("Is it quiet?").await;
     p.way("Good or bad?", 0).await;
@@ -119,10 +112,7 @@ async fn a_release_is_found_good_or_taken_back_and_slow_ones_are_too() {
     assert_eq!(image(&demo, "memory-api"), "registry.lab/cortex/memory-api:2.0.3");
 
     let web = "deployment/cortex/cortex-web";
-    p.begins("high-latency", web, &[]).await;
-    p.stopped("Is it slow?").await;
-    p.aborts().await;
-    p.changed_nothing();
+    p.stops("high-latency", web, &[]).await;
     release(&demo, "cortex-web", "registry.lab/cortex/web:1.5.0-slow");
     p.begins("high-latency", web, &[]).await;
     p.on("Where is the time?").await;
@@ -164,7 +154,6 @@ async fn a_database_is_migrated_in_maintenance_mode_and_failed_over_by_hand() {
     // Four sessions wait for a lock: a migration would be the fifth.
     p.stopped("Is it a good moment?").await;
     free_the_database(&demo);
-    p.again("Is it a good moment?", "Maintenance mode?").await;
     p.way("Maintenance mode?", 0).await;
     p.on("Is it agreed?").await;
     p.on("Tell the users").await;
@@ -201,11 +190,11 @@ async fn a_database_is_migrated_in_maintenance_mode_and_failed_over_by_hand() {
     let params = [("workload", writes), ("standby", "postgres/core")];
     // Where something owns the failover, nothing is done here.
     p.begins("database-failover", writes, &params).await;
-    p.way("Who owns the failover?", 1).await;
+    p.way("Who owns the failover?", 0).await;
     p.notes("Tell others", "asked the operator").await;
     p.ends(&[]).await;
     p.begins("database-failover", writes, &params).await;
-    p.way("Who owns the failover?", 0).await;
+    p.way("Who owns the failover?", 1).await;
     p.notes("Is the primary gone?", "its node is off").await;
     p.on("What is left?").await;
     p.stopped("Is the standby near?").await;

@@ -282,24 +282,13 @@ fn now(book: &Book) -> Vec<String> {
 #[test]
 fn what_is_watched_stands_beside_what_was_and_what_nobody_watches_says_so() {
     let mut book = Book::new(Hands::operator());
-    let node = book
-        .hands
-        .app
-        .world
-        .nodes
-        .values()
-        .next()
-        .unwrap()
-        .meta
-        .name
-        .to_string();
-    book.leaves("node", "Node", &node, ["open", "schedulable"]);
-    assert_eq!(now(&book), ["is schedulable now, was open"]);
+    book.leaves("rollout", "Deployment", "cortex-web", ["paused", "running"]);
+    assert_eq!(now(&book), ["is running now, was paused"]);
     let mut book = Book::new(Hands::operator());
     book.leaves("size", "Deployment", "cortex-web", ["7", "9"]);
     assert_eq!(
         now(&book),
-        ["is 3 now, was 7, and was set to 9: somebody changed it since"]
+        ["is 2 now, was 7, and was set to 9: somebody changed it since"]
     );
     let mut book = Book::new(Hands::operator());
     book.leaves("queue", "queue", "default", ["running", "paused"]);
@@ -328,7 +317,8 @@ fn what_nobody_watches_is_read_while_somebody_looks_and_is_over_once_it_is_as_it
         let key = asks[0].key.clone();
         let state = state.map(str::to_owned).map_err(str::to_owned);
         let answer = Ok(Fetched::States(vec![(key, state)]));
-        book.hands.tell(crate::app::Msg::Fetched(token, answer))
+        let effects = book.hands.tell(crate::app::Msg::Fetched(token, answer));
+        book.keep(effects);
     };
     said(&mut book, token, Ok("5–10"));
     assert_eq!(now(&book), ["is 5–10 now, was 0–10"]);
@@ -345,6 +335,7 @@ fn what_nobody_watches_is_read_while_somebody_looks_and_is_over_once_it_is_as_it
     };
     assert_eq!(again(&mut book, 2_000), None);
     let token = again(&mut book, 4_000).unwrap();
+    book.hands.wait(500);
     said(&mut book, token, Ok("0–10"));
     assert_eq!(now(&book), ["is 0–10 again: taken back already"]);
     book.hands.wait(2_000);

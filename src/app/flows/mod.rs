@@ -18,6 +18,7 @@ mod rollback;
 mod seat;
 mod sources;
 mod streams;
+mod taste;
 mod unfinished;
 
 use std::sync::OnceLock;

@@ -115,14 +115,12 @@ impl Picker {
     /// The choices that the line lets through, in the language of the tables' filters; as a plain text where it is none.
     pub fn shown(&self) -> Vec<&Choice> {
         let text = self.field.text();
-        match Filter::parse(text, Vocabulary::default()) {
-            Ok(filter) => self.choices.iter().filter(|c| filter.lets_through(*c)).collect(),
-            Err(_) => {
-                let needle = text.to_lowercase();
-                let has = |c: &&Choice| c.any_text(&mut |text| contains(text, &needle));
-                self.choices.iter().filter(has).collect()
-            }
+        if let Ok(filter) = Filter::parse(text, Vocabulary::default()) {
+            return self.choices.iter().filter(|c| filter.lets_through(*c)).collect();
         }
+        let needle = text.to_lowercase();
+        let has = |c: &&Choice| c.any_text(&mut |text| contains(text, &needle));
+        self.choices.iter().filter(has).collect()
     }
 
     /// What is typed, as names: with commas between them, several.

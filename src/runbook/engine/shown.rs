@@ -167,6 +167,9 @@ impl Run {
             StepKind::Notify(notify) => message = Some(fill_message(&notify.text, notify.to.clone(), &mut answers)),
             _ => {}
         }
+        // Two settings may take the same parameter: it is asked for once.
+        let mut seen = std::collections::BTreeSet::new();
+        params.retain(|param: &ParamView| seen.insert(param.name.clone()));
         self.shown = Shown {
             prose,
             evidence,

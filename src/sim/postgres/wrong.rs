@@ -23,7 +23,7 @@ impl Database {
     }
 
     /// Transactions since the oldest table of the database was frozen.
-    pub(super) fn oldest_age(&self) -> i64 {
+    pub fn oldest_age(&self) -> i64 {
         self.aged.values().copied().max().unwrap_or(41_230_118)
     }
 

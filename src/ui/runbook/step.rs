@@ -188,7 +188,8 @@ pub fn lines(
         out.push(Line::new(format!("  {}", text::clean(line)), Role::Code));
     }
     // In the panel's second line it would be cut.
-    if !v.waiting.is_empty() && text::width(&v.waiting) > width.saturating_sub(STATE_TAKES) {
+    let planned = matches!(entry.run.phase(), Phase::Confirming { .. });
+    if !v.waiting.is_empty() && !planned && text::width(&v.waiting) > width.saturating_sub(STATE_TAKES) {
         out.push(Line::new("waits ", Role::Info).and(text::clean(&v.waiting).into_owned(), Role::Info));
     }
     if first == First::Seen {

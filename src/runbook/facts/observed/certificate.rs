@@ -158,6 +158,7 @@ impl Maker<'_> {
                 maybe(comparable.then_some(mismatch.is_none())),
                 UNSERVED,
             ),
+            ("cert.mismatch", known(comparable && mismatch.is_some()), ""),
             ("cert.served_instead", maybe(chain.map(|_| words)), UNSERVED),
             ("cert.served_days_left", maybe(left), UNSERVED),
             ("cert.trust", maybe(endpoint.map(|e| e.trust.words())), UNSERVED),

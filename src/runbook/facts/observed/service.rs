@@ -68,13 +68,18 @@ impl Maker<'_> {
             let own = |b: &&Burn| name.as_ref().is_some_and(|n| b.name == *n || b.name.starts_with(&**n));
             list.iter()
                 .find(own)
-                .or_else(|| list.first().filter(|_| list.len() == 1))
+                .or_else(|| list.first().filter(|_| list.len() == 1 && name.is_none()))
         });
         let unset = "no objective is configured for it, or it has no traffic";
         let gone = burn.and_then(Burn::exhausted_in).map(|long| long.as_secs());
         let rows: Vec<Row> = vec![
             ("service.burn_5m", maybe(burn.and_then(|b| b.over.minutes_5)), unset),
             ("service.burn_1h", maybe(burn.and_then(|b| b.over.hour)), unset),
+            (
+                "service.burning",
+                known(burn.and_then(|b| b.over.hour).is_some_and(|hour| hour > 1.0)),
+                "",
+            ),
             ("service.burn_6h", maybe(burn.and_then(|b| b.over.hours_6)), unset),
             ("service.budget_left", maybe(burn.and_then(|b| b.left)), unset),
             (

@@ -37,6 +37,12 @@ pub(super) const FACTS: &[Spec] = &[
         "Prometheus: objectives",
     ),
     fact(
+        "service.burning",
+        Type::Bool,
+        "an objective of it loses its budget too fast, looked at over an hour; no where there is none",
+        "Prometheus: objectives",
+    ),
+    fact(
         "service.burn_6h",
         Type::Float,
         "the same over 6 hours",

@@ -451,6 +451,12 @@ pub(super) const FACTS: &[Spec] = &[
         "probes, Secret",
     ),
     fact(
+        "cert.mismatch",
+        Type::Bool,
+        "something else is served than what is stored; no where nothing is known to serve it",
+        "probes, Secret",
+    ),
+    fact(
         "cert.served_instead",
         Type::Text,
         "none, an older certificate, another one, or the controller's placeholder",
