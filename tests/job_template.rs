@@ -23,7 +23,7 @@ spec:
     spec:
       restartPolicy: Never
       containers:
-      - name: migrate
+      - name: worker
         image: registry.lab/cortex/backup:1.4.0
         args: [\"--once\"]
 ";

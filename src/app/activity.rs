@@ -2,8 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::msg::{Effect, Fetch, Notice};
-use super::{App, Layer};
+use super::msg::Notice;
 use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
 use crate::model::Place;
 

@@ -450,7 +450,7 @@ mod tests {
             ),
             (
                 "[list]\nZ = \"list.up\"\n[global]\n\"Z Z\" = \"app.quit\"\n[strip]\nZ = \"strip.up\"\n[view]\nZ = false\n\
-                 [runbook]\nZ = false\n[incident]\nZ = false",
+                 [runbook]\nZ = false\n[chart]\nZ = false\n[incident]\nZ = false",
                 "mine.toml:4:1: `Z Z` can never be typed in [global]: [strip] takes it first",
             ),
             (

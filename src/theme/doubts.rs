@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use ratatui::style::Color;
+
 use super::colour::{Rgb, contrast, rgb};
 use super::vision::Vision;
 use super::{Depth, Role, Theme};
@@ -120,9 +122,15 @@ impl Theme {
     fn colours(&self, role: Role) -> (Rgb, Rgb) {
         let style = self.style(role);
         let shown = |colour| rgb(self.depth.nearest(colour));
+        // With sixteen colours the background is the terminal's black or white, whatever value that has there.
+        let (r, g, b) = self.background();
+        let under = match self.depth {
+            Depth::Sixteen => shown(Color::Rgb(r, g, b)).unwrap_or((r, g, b)),
+            _ => (r, g, b),
+        };
         (
             style.fg.and_then(shown).unwrap_or_else(|| self.default_text()),
-            style.bg.and_then(shown).unwrap_or_else(|| self.background()),
+            style.bg.and_then(shown).unwrap_or(under),
         )
     }
 }
@@ -201,7 +209,6 @@ mod tests {
     #[test]
     fn a_theme_paints_its_background_only_where_it_says_so_or_must() {
         use ratatui::buffer::Cell;
-        use ratatui::style::Color;
         let painted = |theme: &Theme| {
             let mut cells = [Cell::default()];
             theme.paint(&mut cells);

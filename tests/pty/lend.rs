@@ -101,7 +101,7 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
     console.see("1 Pods");
     console.send("at");
     console.see("read-only");
-    console.send("|");
+    console.send("gv");
     console.see("secure=1");
     console.send("\n");
     console.wait("the console is back", vt100::Screen::alternate_screen);

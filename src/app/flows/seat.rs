@@ -180,14 +180,14 @@ fn an_object_goes_to_the_pager_and_one_of_the_cluster_that_was_left_to_nobody() 
     let mut hands = Hands::observer();
     hands.press("2");
     hands.select("cortex-web");
-    let token = super::fetch_token(&hands.press("|"));
+    let token = super::fetch_token(&hands.press("g v"));
     let answer = || Ok(Fetched::Text("kind: Deployment\n".to_owned()));
     let effects = hands.tell(Msg::Fetched(token, answer()));
     assert!(
         matches!(effects.as_slice(), [Effect::Pager(PagerOf::Text { .. }), ..]),
         "{effects:?}"
     );
-    let token = super::fetch_token(&hands.press("|"));
+    let token = super::fetch_token(&hands.press("g v"));
     hands.go_to("prod-us");
     assert!(
         hands
