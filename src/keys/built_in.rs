@@ -46,7 +46,6 @@ pub const STACKS: &[&[&str]] = &[
     &["text"],
     &["help"],
     &["question"],
-    &["chart", "global"],
     &["activity", "list", "global"],
     &["unfinished", "list", "global"],
     &["incident", "global"],
