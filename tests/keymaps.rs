@@ -165,7 +165,7 @@ fn qd_keys_prints_the_keymap_that_is_asked_for_and_says_what_is_wrong_with_a_fil
     let folder = home.path().join(".config/quarterdeck");
     std::fs::create_dir_all(&folder).unwrap();
     let (code, table, _) = qd(home.path(), &["keys", "--keymap", "vim"]);
-    assert!(code == 0 && table.contains("| `ctrl-w w`"), "{table}");
+    assert!(code == 0 && table.contains("`ctrl-w w`"), "{table}");
     std::fs::write(
         folder.join("keymap.toml"),
         "inherits = \"emacs\"\n[list]\n\"x\" = \"list.down\"\n",

@@ -1,7 +1,7 @@
 //! Values as they were seen while this console ran: what a chart shows where nobody else keeps a history.
 //!
-//! At most [`MOST`] values are kept, each with at most [`POINTS`] points: of the older half every second one goes when
-//! there are more, so that the last minutes stay fine and a day still fits.
+//! At most [`MOST`] values are kept, each with at most [`POINTS`] points: when there are more, of what is older than an
+//! hour one in 150 s stays, so that the last hour is fine and a day still fits.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,6 +18,12 @@ const POINTS: usize = 1_000;
 
 /// The least time between two points.
 const APART: SignedDuration = SignedDuration::from_secs(9);
+
+/// So long nothing is thinned out.
+const FINE: SignedDuration = SignedDuration::from_hours(1);
+
+/// And the least time between two points before that: a day of them, and a fine hour, are fewer than [`POINTS`].
+const APART_LATER: SignedDuration = SignedDuration::from_secs(150);
 
 /// How far back a chart ever looks.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
@@ -49,11 +55,14 @@ impl Observed {
             points.pop_front();
         }
         if points.len() > POINTS {
-            let half = points.len() / 2;
-            let mut place = 0;
-            points.retain(|_| {
-                place += 1;
-                place > half || place % 2 == 0
+            let mut kept: Option<Timestamp> = None;
+            points.retain(|(when, _)| {
+                let fine = at.duration_since(*when) <= FINE;
+                let keep = fine || kept.is_none_or(|last| when.duration_since(last) >= APART_LATER);
+                if keep {
+                    kept = Some(*when);
+                }
+                keep
             });
         }
     }

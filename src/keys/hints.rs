@@ -292,7 +292,7 @@ pub fn markdown(keymap: &Keymap, vocabulary: Vocabulary<'_>) -> String {
             let (keys, docs) = (widest(|r| &r.0).max(4), widest(|r| &r.1).max(12));
             let _ = writeln!(text, "\n**{}**\n", section.title);
             let _ = writeln!(text, "| {:keys$} | {:docs$} |", "keys", "what they do");
-            let _ = writeln!(text, "|{:-<1$}|{:-<2$}|", "", keys + 2, docs + 2);
+            let _ = writeln!(text, "|{0:-<1$}|{0:-<2$}|", "", keys + 2, docs + 2);
             for (left, right) in rows {
                 let _ = writeln!(text, "| {left:keys$} | {right:docs$} |");
             }

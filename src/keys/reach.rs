@@ -87,8 +87,15 @@ fn is_typed(map: &Keymap, context: &str, chords: &[Chord]) -> bool {
         return false;
     };
     // Of a context that no screen is known to have nothing can be said: a test of the house asks for its stack.
+    // A key on the way that runs something of its own leads nowhere.
+    let waits = |stack: &[&str]| {
+        pending.iter().enumerate().all(|(n, chord)| {
+            let before = pending.get(..n).unwrap_or_default();
+            matches!(map.resolve(stack, before, *chord), Resolved::Pending(_))
+        })
+    };
     stacks(context).next().is_none()
-        || stacks(context).any(|stack| map.resolve(stack, pending, *last) == Resolved::Found(id))
+        || stacks(context).any(|stack| waits(stack) && map.resolve(stack, pending, *last) == Resolved::Found(id))
 }
 
 /// The inner context that does something else with the beginning of these chords.

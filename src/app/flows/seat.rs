@@ -236,12 +236,13 @@ fn a_shell_is_asked_for_twice_and_policy_and_place_hold_to_the_end() {
     assert!(hands.told().contains("policy forbids it"), "{}", hands.told());
     let mut hands = Hands::observer();
     staging(&mut hands);
-    assert!(!shell(&hands.press("1 a t y")));
+    assert!(!shell(&hands.press("1 a t")));
     assert!(
         hands.app.layers.is_empty() && hands.told().contains("read-only"),
         "{}",
         hands.told()
     );
+    assert!(!shell(&hands.press("y")));
 }
 
 #[test]
