@@ -108,7 +108,7 @@ impl Deck {
         let rows = rows(pods);
         let (place, batches) = &*rows;
         let now = Timestamp::now();
-        let (keys, _) = quarterdeck::run::keymap(&quarterdeck::config::Config::default());
+        let keys = quarterdeck::run::keymap(&quarterdeck::config::Config::default()).map;
         let (mut app, _) = App::new(Start {
             sources: Vec::new(),
             now,

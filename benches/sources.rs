@@ -247,7 +247,7 @@ impl Deck {
     /// At a view, with these keys pressed there.
     fn at(view: &str, then: &[&str]) -> Self {
         let now = Timestamp::now();
-        let (keys, _) = quarterdeck::run::keymap(&quarterdeck::config::Config::default());
+        let keys = quarterdeck::run::keymap(&quarterdeck::config::Config::default()).map;
         let (app, _) = App::new(Start {
             sources: ids().to_vec(),
             now,

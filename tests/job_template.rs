@@ -96,6 +96,6 @@ async fn a_job_of_a_template_is_made_followed_to_its_end_and_deleted() {
         carried_out(2),
         Box::new(|_| job(&name.borrow()).is_none()),
     ];
-    do_all(loaded(&config, home.path(), false), deeds, |_| {}).await;
+    Box::pin(do_all(loaded(&config, home.path(), false), deeds, |_| {})).await;
     demo.stop().await;
 }

@@ -1,6 +1,12 @@
 //! Two clusters under one configuration: whatever was seen, planned, confirmed or asked at one of them never reaches the
 //! other, whose log of requests proves it.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::expect_used)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::large_futures
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

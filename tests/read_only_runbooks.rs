@@ -1,7 +1,13 @@
 //! Read-only over every runbook: a whole console on the demonstration platform, in the hands of somebody who presses
 //! whatever there is to be pressed in every step of every runbook. With a grant that changes something on every wire;
 //! without one it changes nothing, and starts no process.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::type_complexity,
+    clippy::large_futures
+)]
 
 mod person_support;
 
@@ -45,7 +51,7 @@ const WORDS: [&str; 6] = ["3", "because", "25", "cortex", "600", "1Gi"];
 
 /// What a person knows who wants to change something with a runbook: what it is about where no signal says so, and what
 /// they give where the proposed value is not theirs.
-const KNOWN: [(&str, &str, &[(&str, &str)]); 12] = [
+const KNOWN: [(&str, &str, &[(&str, &str)]); 11] = [
     (
         "blue-green",
         "deployment/cortex/cortex-web",
@@ -56,11 +62,6 @@ const KNOWN: [(&str, &str, &[(&str, &str)]); 12] = [
         "canary",
         "deployment/cortex/cortex-web",
         &[("ingress", "ingress/cortex/canary"), ("weight", "30")],
-    ),
-    (
-        "database-failover",
-        "deployment/cortex/cortex-web",
-        &[("replicas", "3"), ("standby", "postgres/core")],
     ),
     (
         "migration",
@@ -91,6 +92,10 @@ const KNOWN: [(&str, &str, &[(&str, &str)]); 12] = [
     ("stalled-rollout", "deployment/cortex/cortex-api", &[]),
     ("high-error-rate", "deployment/cortex/cortex-web", &[]),
 ];
+
+/// One begins with a backup that failed, the other with a primary that is gone: `tests/runbooks` makes both so, and follows
+/// them to what they change.
+const WALKED_ELSEWHERE: [&str; 2] = ["backup-restore", "database-failover"];
 
 /// Requests so far that could have changed something, wire by wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -406,6 +411,7 @@ async fn with_a_grant_every_runbook_that_acts_changes_something() {
     let mut books: Vec<String> = Library::built_in()
         .iter()
         .filter(|book| book.steps.iter().any(|step| matches!(step.kind, StepKind::Action(_))))
+        .filter(|book| !WALKED_ELSEWHERE.contains(&&*book.id))
         .map(|book| book.id.clone())
         .collect();
     books.push("own-command".to_owned());

@@ -1,7 +1,7 @@
 //! What every view looks like, glyph by glyph and look by look, reached by the keys that a person would press. The files
 //! are under `tests/screens/`; `UPDATE=1 cargo test --test screens` writes them anew. With `PICTURES=FOLDER` each view is
 //! also drawn there as SVG, to be looked at.
-#![allow(clippy::unwrap_used, clippy::large_futures)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures)]
 
 #[path = "stage/access.rs"]
 mod access;

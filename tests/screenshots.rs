@@ -1,6 +1,6 @@
 //! The pictures under `screenshots/`, drawn by the program itself. `UPDATE=1 cargo test --test screenshots` draws them
 //! anew; without it the test fails when a picture is no longer true. With `PICTURES=folder` each lies there as PNG, too.
-#![allow(clippy::unwrap_used, clippy::large_futures)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures)]
 
 #[path = "stage/golden.rs"]
 mod golden;

@@ -3,7 +3,13 @@
 //!
 //! `cargo nextest run --test slow_link --no-capture` takes a wire ten times faster than the worst, and its times times ten
 //! are those of the worst. `SLOW_LINK=1` in the environment is that one: 1 kB/s, 300 ms each way.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    clippy::string_slice
+)]
 
 mod pty_support;
 
@@ -214,7 +220,7 @@ fn the_tour_of_the_readme_over_a_bad_link() {
     link.task("filter the pods", "1/web\r", "/web ");
     link.task("open the logs of one", "l", "· logs");
     link.task("back to the pods", "\x1b", "╭ 1 Pods");
-    link.task("copy the kubectl line", "ck", "kubectl line");
+    link.task("copy the kubectl line", "ck", "command sent to");
     link.task("ask to quit", "q", "Quit");
     link.print();
     assert_eq!(servers.mutating(), 0);

@@ -106,7 +106,7 @@ mod tests {
         let sql = format!("SELECT {}", literal("x'; DROP TABLE y; --"));
         assert_eq!(
             psql("core", &sql),
-            r#"psql -X -c 'SELECT '\''x'\'''\''; DROP TABLE y; --'\'''  # on core"#
+            r"psql -X -c 'SELECT '\''x'\'''\''; DROP TABLE y; --'\'''  # on core"
         );
     }
 }

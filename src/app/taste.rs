@@ -156,7 +156,7 @@ impl App {
         critical
             .into_iter()
             .filter(|(key, _)| !known.contains(key))
-            .flat_map(|(_, words)| self.call(Occasion::Critical, words))
+            .filter_map(|(_, words)| self.call(Occasion::Critical, words))
             .collect()
     }
 

@@ -9,7 +9,7 @@ use crate::app::unattended::End;
 use crate::cli::Output;
 use crate::runbook::facts::registry;
 use crate::runbook::format::Problem;
-use crate::runbook::library::Library;
+use crate::runbook::library::{Library, is_built_in};
 use crate::text;
 
 fn fine(text: String) -> Answer {
@@ -28,17 +28,22 @@ fn lines(all: impl Iterator<Item = String>) -> String {
     })
 }
 
-/// JSON: `{"runbooks": [{id, title, answers, use_when, owner, verified, steps}]}`.
+/// JSON: `{"runbooks": [{id, built_in, file, title, answers, use_when, owner, verified, steps}]}`.
 pub fn list(library: &Library, output: Output) -> Answer {
     fine(match output {
         Output::Table => {
-            let mut table = Table::new(["ID", "STEPS", "ANSWERS", "TITLE"]);
+            let mut table = Table::new(["ID", "STEPS", "ANSWERS", "TITLE", "FILE"]);
             for book in library.iter() {
                 table.row([
                     book.id.clone(),
                     book.steps.len().to_string(),
                     book.answers.join(","),
                     book.title.clone(),
+                    if is_built_in(book) {
+                        "built in".to_owned()
+                    } else {
+                        book.file.clone()
+                    },
                 ]);
             }
             table.to_string()
@@ -48,7 +53,7 @@ pub fn list(library: &Library, output: Output) -> Answer {
                 .iter()
                 .map(|b| {
                     json!({
-                        "id": b.id, "title": b.title, "answers": b.answers, "use_when": b.use_when, "owner": b.owner,
+                        "id": b.id, "built_in": is_built_in(b), "file": b.file, "title": b.title, "answers": b.answers, "use_when": b.use_when, "owner": b.owner,
                         "verified": b.verified.map(|d| d.to_string()), "steps": b.steps.iter().map(|s| &s.title).collect::<Vec<_>>(),
                     })
                 })

@@ -103,8 +103,9 @@ pub fn keymap(config: &Config) -> Keys {
 pub fn rings(ui: &Ui, occasion: Occasion) -> bool {
     match (ui.bell, occasion) {
         (Bell::Never, _) | (Bell::Critical, Occasion::Finished) | (Bell::Finished, Occasion::Critical) => false,
-        (_, Occasion::Asked) | (Bell::Both | Bell::Finished, Occasion::Finished) => true,
-        (Bell::Both | Bell::Critical, Occasion::Critical) => true,
+        (_, Occasion::Asked)
+        | (Bell::Both | Bell::Finished, Occasion::Finished)
+        | (Bell::Both | Bell::Critical, Occasion::Critical) => true,
     }
 }
 

@@ -20,7 +20,7 @@ pub struct Wish {
 /// It could not be begun: one sentence.
 pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value)) -> Result<End, String> {
     let mut interrupted = Box::pin(tokio::signal::ctrl_c());
-    let mut desk = Desk::open(loaded).await?;
+    let mut desk = Box::pin(Desk::open(loaded)).await?;
     let stopped = || "interrupted; what was sent goes on, and is on record".to_owned();
     tokio::select! {
         biased;
@@ -42,6 +42,6 @@ pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value))
             () = desk.turn() => {}
         }
     };
-    desk.close().await;
+    Box::pin(desk.close()).await;
     Ok(end)
 }

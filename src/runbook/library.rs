@@ -38,6 +38,11 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("wraparound.md", include_str!("library/wraparound.md")),
 ];
 
+/// Whether a runbook is one of ours; what is not can say anything, and those who run it are told so.
+pub fn is_built_in(book: &Runbook) -> bool {
+    BUILT_IN.iter().any(|(name, _)| *name == book.file)
+}
+
 /// Runbooks by id.
 #[derive(Debug, Clone, Default)]
 pub struct Library {
@@ -137,6 +142,7 @@ mod tests {
             "/u/bad.md"
         );
         assert_eq!(library.add("/u/ours.md", &book("stalled-rollout", "Ours")), []);
+        assert!(library.iter().all(|b| is_built_in(b) == (b.id != "stalled-rollout")));
         assert_eq!(library.add("/u/more.md", &book("more", "More")), []);
         let twice = library.add("/u/most.md", &book("more", "Most"));
         assert!(twice[0].message.ends_with("is also that of /u/more.md"), "{twice:?}");

@@ -83,7 +83,11 @@ pub fn of(run: &Run, now: Timestamp) -> View {
         notes: run.notes().iter().filter(|(at, _)| *at == index).count(),
     });
     View {
-        title: run.book().title.clone(),
+        title: if super::library::is_built_in(run.book()) {
+            run.book().title.clone()
+        } else {
+            format!("{} (own file)", run.book().title)
+        },
         subject: run.subject().name(),
         run: run.id().to_owned(),
         operator: run.operator().to_owned(),

@@ -153,10 +153,12 @@ async fn one(options: Options) -> Result<Demo> {
         let now = Timestamp::now()
             .round(Unit::Second)
             .unwrap_or_else(|_| Timestamp::now());
-        let begun = now - cortex::ACME_TAKES - cortex::RELEASES_TAKE;
-        let (mut world, clock) = cortex::begin(begun, cortex::Options { calm: options.calm });
+        let history = cortex::Options {
+            calm: options.calm,
+            beside: true,
+        };
+        let (mut world, clock) = cortex::begin(now - cortex::ACME_TAKES, history);
         cortex::add_acme(&mut world, &clock);
-        cortex::add_releases(&mut world, &clock);
         if options.pods > 0 {
             world.add_load(options.pods, options.events_per_second);
         }

@@ -21,7 +21,7 @@ pub fn keys(options: Options, args: &Keys) -> ExitCode {
         commands: &rows,
         contexts: CONTEXTS,
     };
-    say(&headless::keys(&read.map, vocabulary, args.output));
+    say(headless::keys(&read.map, vocabulary, args.output));
     ExitCode::from(u8::from(!read.is_as_asked))
 }
 

@@ -51,8 +51,8 @@ impl Vision {
         a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>().sqrt()
     }
 
-    fn lab(self, (r, g, b): Rgb) -> [f64; 3] {
-        let light = [linear(r), linear(g), linear(b)];
+    fn lab(self, (red, green, blue): Rgb) -> [f64; 3] {
+        let light = [linear(red), linear(green), linear(blue)];
         let seen = self
             .matrix()
             .map(|row| row.iter().zip(light).map(|(m, l)| m * l).sum::<f64>().clamp(0.0, 1.0));

@@ -1,7 +1,7 @@
 //! Top bar, attention strip, footer, toasts.
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 
 use super::{Look, clear, put, select};
 use crate::action::Class;
@@ -35,8 +35,14 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let mut right: Vec<(String, Role)> = Vec::new();
     let (light, role) = light(app, look);
     let narrow = area.width < 60;
-    right.push((format!("{}{light} ", if narrow { "" } else { "k8s " }), role));
-    right.extend(source_lights(app, look, area.width >= 140, narrow));
+    let apart = area.width >= 140;
+    let label = match (narrow, apart || app.sources.is_empty()) {
+        (true, _) => "",
+        (false, true) => "k8s ",
+        (false, false) => "k8s",
+    };
+    right.push((format!("{label}{light} "), role));
+    right.extend(source_lights(app, look, apart, narrow));
     // Others on this machine.
     let waiting = app.to_answer().len();
     if waiting > 0 {
@@ -99,7 +105,6 @@ fn clock(app: &App) -> String {
     format!("{:02}:{:02}Z", s / 3600, s % 3600 / 60)
 }
 
-/// The light of the API server's feeds: the worst; its age only once it is late.
 /// A light for each kind of source that is configured; where there is no room, only those that are not well.
 fn source_lights(app: &App, look: Look<'_>, wide: bool, narrow: bool) -> Vec<(String, Role)> {
     let mut kinds: Vec<SourceKind> = app.sources.iter().map(|id| id.kind).collect();
@@ -178,8 +183,9 @@ pub fn strip_line(app: &App, height: u16, line: usize) -> Option<usize> {
     (at < Strip::shown(&app.judge).count()).then_some(at)
 }
 
-/// One line a cause, worst first; the current one says which key opens its runbook.
-pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
+/// One line a cause, worst first; the current one says which key opens its runbook. Where it is the selected row, that is
+/// where the cursor belongs.
+pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let n = Strip::shown(&app.judge).count();
     if n == 0 {
         let pods = app.world.worst_feed(&[crate::model::Kind::Pod]);
@@ -203,11 +209,12 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             _ => ("no cluster to look at", Role::TextMuted),
         };
         put(buf, area, 1, 0, text, look.style(role));
-        return;
+        return None;
     }
     let rows = usize::from(area.height);
     let (first, position) = strip_window(app, rows);
     let now = app.server_now();
+    let mut selected = None;
     for (y, (i, signal)) in Strip::shown(&app.judge).enumerate().skip(first).take(rows).enumerate() {
         let y = y as u16;
         let (mark, role) = match signal.severity {
@@ -240,8 +247,10 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         put(buf, area, at, y, &tail, look.style(Role::Accent));
         if i == position && app.focus == Focus::Strip && app.layers.is_empty() {
             select(look, buf, Rect::new(area.x, area.y + y, area.width, 1), Role::Selection);
+            selected = Some(Position::new(area.x + 1, area.y + y));
         }
     }
+    selected
 }
 
 /// The keys that work here, now. `?` is dropped last.

@@ -216,15 +216,14 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
         return;
     }
     let parts = areas(app, area);
-    let mut cursor: Option<Position> = None;
     let buf = frame.buffer_mut();
     chrome::top(app, look, parts.top, buf);
     fleet::line(app, look, parts.fleet, buf);
-    chrome::strip(app, look, parts.strip, buf);
+    let mut cursor = chrome::strip(app, look, parts.strip, buf);
     unfinished::line(app, look, parts.left, buf);
     let base = app.layers.iter().rposition(Layer::is_full);
     match base.and_then(|i| app.layers.get(i)) {
-        None => cursor = table::deck(app, look, parts.body, buf).or(cursor),
+        None => cursor = cursor.or(table::deck(app, look, parts.body, buf)),
         Some(layer) => {
             if let Some(at) = full_layer(app, look, layer, parts.body, buf) {
                 cursor = Some(at);

@@ -41,7 +41,7 @@ impl Stage {
     /// The platform with its world running much faster than the clock on the wall.
     async fn begin(calm: bool) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let (mut world, clock) = cortex::begin(Timestamp::now(), cortex::Options { calm });
+        let (mut world, clock) = cortex::begin(Timestamp::now(), cortex::Options { calm, beside: false });
         let store = world.store().clone();
         let platform = Arc::new(WorldPlatform::new(store.clone(), world.scenario()));
         let server = Server::start(store.clone(), platform, ServerOptions::default())

@@ -65,11 +65,11 @@ pub async fn at_the_console(loaded: Loaded, mut turn: impl FnMut(&mut Hands<'_>)
         match next {
             Next::Leave => break,
             // Whoever never waits would hear nothing.
-            Next::Again if turns % 10 != 0 => {}
+            Next::Again if !turns.is_multiple_of(10) => {}
             Next::Again | Next::Wait => desk.turn().await,
         }
     }
-    desk.close().await;
+    Box::pin(desk.close()).await;
 }
 
 /// The hands of a person during one turn. Their keys are as far apart as a person's, on a clock of their own: nobody waits.
@@ -122,6 +122,7 @@ impl Hands<'_> {
 
     /// Does all that the plan on top asks for, once it listens. Whether it was pressed.
     pub fn confirm(&mut self) -> bool {
+        use quarterdeck::app::layers::PlanFocus::{Cancel, Go, Reason, Word};
         let Some(layer) = self.plan() else { return false };
         let PlanState::Ready(plan) = &layer.state else {
             return false;
@@ -136,7 +137,6 @@ impl Hands<'_> {
         self.press("shift-tab");
         for _ in 0..8 {
             let Some(layer) = self.plan() else { return true };
-            use quarterdeck::app::layers::PlanFocus::{Cancel, Go, Reason, Word};
             match layer.focus {
                 Cancel => self.press("tab"),
                 Reason => {
@@ -207,7 +207,7 @@ pub fn taken_back<'a>() -> Deed<'a> {
 pub async fn do_all(loaded: Loaded, mut deeds: Vec<Deed<'_>>, mut look: impl FnMut(&mut Hands<'_>)) {
     deeds.reverse();
     let begun = Instant::now();
-    at_the_console(loaded, |hands| {
+    Box::pin(at_the_console(loaded, |hands| {
         let Some(deed) = deeds.last_mut() else {
             return Next::Leave;
         };
@@ -222,6 +222,6 @@ pub async fn do_all(loaded: Loaded, mut deeds: Vec<Deed<'_>>, mut look: impl FnM
             return Next::Again;
         }
         Next::Wait
-    })
+    }))
     .await;
 }

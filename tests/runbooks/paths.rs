@@ -18,6 +18,8 @@ use crate::world::{field, image, psql};
 enum Wire {
     /// A patch of this resource, at this path.
     Patch(&'static str, &'static str),
+    /// The same by PUT.
+    Put(&'static str, &'static str),
     /// A statement with this text.
     Postgres(&'static str),
     /// A command.
@@ -28,6 +30,7 @@ impl Wire {
     fn refuse(self, demo: &Demo) {
         match self {
             Self::Patch(resource, _) => demo.server().faults().refuse("patch", resource),
+            Self::Put(resource, _) => demo.server().faults().refuse("update", resource),
             Self::Postgres(text) => demo.postgres().with(|db| db.fail(text, faults::Fault::Refuse)),
             Self::Redis(command) => demo.redis().fail(command, faults::Fault::Refuse),
         }
@@ -37,6 +40,7 @@ impl Wire {
     fn lose(self, demo: &Demo) {
         match self {
             Self::Patch(_, path) => demo.server().faults().set(Rule::new("PATCH", path, 1, Fault::Drop)),
+            Self::Put(_, path) => demo.server().faults().set(Rule::new("PUT", path, 1, Fault::Drop)),
             Self::Postgres(text) => demo.postgres().with(|db| db.fail(text, faults::Fault::LoseAfter)),
             Self::Redis(command) => demo.redis().fail(command, faults::Fault::LoseAfter),
         }
@@ -44,7 +48,7 @@ impl Wire {
 
     /// Whether the right is looked up when the plan is made.
     const fn is_asked_before(self) -> bool {
-        matches!(self, Self::Patch(..))
+        matches!(self, Self::Patch(..) | Self::Put(..))
     }
 }
 
@@ -231,7 +235,7 @@ async fn backlogs_and_certificates_on_their_other_paths() {
 
     let tls = "certificate/cortex/cortex-tls";
     let path = "/apis/cert-manager.io/v1/namespaces/cortex/certificates/cortex-tls/status";
-    let wire = Wire::Patch("certificates/status", path);
+    let wire = Wire::Put("certificates/status", path);
     p.stops("certificate-renewal", "certificate/cortex/memory-tls", &[])
         .await;
     is_refused(&mut p, &demo, "certificate-renewal", tls, wire).await;

@@ -59,7 +59,7 @@ impl Stage {
     pub async fn open(setting: Setting) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         fastrand::seed(1);
-        let (world, clock) = cortex::begin(NOW.parse().unwrap(), cortex::Options { calm: false });
+        let (world, clock) = cortex::begin(NOW.parse().unwrap(), cortex::Options::default());
         let platform = Arc::new(WorldPlatform::new(world.store().clone(), world.scenario()));
         let options = ServerOptions {
             name: "prod-eu".to_owned(),

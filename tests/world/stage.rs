@@ -97,5 +97,5 @@ pub fn events(store: &Store, about: &str) -> Vec<String> {
 }
 
 pub fn cortex(calm: bool) -> (World, Clock) {
-    cortex::begin(start(), cortex::Options { calm })
+    cortex::begin(start(), cortex::Options { calm, beside: false })
 }

@@ -8,6 +8,7 @@ use crate::keys::MUTATE;
 use crate::runbook::cel::Answer;
 use crate::runbook::engine::{Event, OfferKind, Status};
 use crate::runbook::format::Open;
+use crate::runbook::library;
 
 const G: &str = "Runbooks";
 
@@ -228,7 +229,11 @@ fn list(app: &mut App) -> Vec<Effect> {
         .map(|b| Choice {
             value: b.id.clone(),
             label: b.title.clone(),
-            hint: b.use_when.clone(),
+            hint: if library::is_built_in(b) {
+                b.use_when.clone()
+            } else {
+                format!("own file: {}", b.use_when)
+            },
         })
         .collect();
     let purpose = PickerFor::Runbook(app.run_subject().map(Box::new));

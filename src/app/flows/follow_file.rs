@@ -47,7 +47,11 @@ fn read(observer: &mut Hands, records: Vec<Record>) {
 
 fn lines(observer: &Hands) -> String {
     let recorded = observer.app.bastion.recorded.as_ref().unwrap();
-    recorded.lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+    recorded
+        .lines
+        .iter()
+        .flat_map(|(_, line)| [line.as_str(), "\n"])
+        .collect()
 }
 
 #[test]

@@ -113,14 +113,18 @@ impl Picker {
     }
 
     /// The choices that the line lets through, in the language of the tables' filters; as a plain text where it is none.
+    /// First those whose name has just what is typed: who types a name means it, and not a word in a description.
     pub fn shown(&self) -> Vec<&Choice> {
         let text = self.field.text();
-        if let Ok(filter) = Filter::parse(text, Vocabulary::default()) {
-            return self.choices.iter().filter(|c| filter.lets_through(*c)).collect();
-        }
-        let needle = text.to_lowercase();
-        let has = |c: &&Choice| c.any_text(&mut |text| contains(text, &needle));
-        self.choices.iter().filter(has).collect()
+        let needle = text.trim().to_lowercase();
+        let filter = Filter::parse(text, Vocabulary::default());
+        let passes = |c: &&Choice| match &filter {
+            Ok(filter) => filter.lets_through(*c),
+            Err(_) => c.any_text(&mut |text| contains(text, &needle)),
+        };
+        let mut shown: Vec<&Choice> = self.choices.iter().filter(passes).collect();
+        shown.sort_by_cached_key(|c| !contains(&c.label, &needle));
+        shown
     }
 
     /// What is typed, as names: with commas between them, several.

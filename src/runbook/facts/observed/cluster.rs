@@ -129,25 +129,22 @@ impl Maker<'_> {
         };
         let blocked = self.blocked(&[object.kind]);
         // A Job of a CronJob and the CronJob itself say the same: its newest run, and its last success.
-        let (job, cron) = match object.kind {
-            Kind::CronJob => {
-                let cron = world.cron_jobs.get(&object.key());
-                let runs = world.jobs.values().filter(|job| {
-                    let owner = job.meta.owner.as_ref();
-                    owner.is_some_and(|o| cron.is_some_and(|c| o.uid == c.meta.uid))
-                });
-                (runs.max_by_key(|job| job.started.unwrap_or(job.meta.created)), cron)
-            }
-            _ => {
-                let job = world.jobs.get(&object.key());
-                let owner = job
-                    .and_then(|job| job.meta.owner.as_ref())
-                    .filter(|o| &*o.kind == "CronJob");
-                (
-                    job,
-                    owner.and_then(|o| world.cron_jobs.get(&Key::new(object.namespace.clone(), o.name.clone()))),
-                )
-            }
+        let (job, cron) = if object.kind == Kind::CronJob {
+            let cron = world.cron_jobs.get(&object.key());
+            let runs = world.jobs.values().filter(|job| {
+                let owner = job.meta.owner.as_ref();
+                owner.is_some_and(|o| cron.is_some_and(|c| o.uid == c.meta.uid))
+            });
+            (runs.max_by_key(|job| job.started.unwrap_or(job.meta.created)), cron)
+        } else {
+            let job = world.jobs.get(&object.key());
+            let owner = job
+                .and_then(|job| job.meta.owner.as_ref())
+                .filter(|o| &*o.kind == "CronJob");
+            (
+                job,
+                owner.and_then(|o| world.cron_jobs.get(&Key::new(object.namespace.clone(), o.name.clone()))),
+            )
         };
         let ended = job.and_then(|j| j.completed);
         let success = cron.and_then(|c| c.last_success).max(ended);

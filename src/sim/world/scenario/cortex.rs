@@ -25,6 +25,8 @@ const AROUND: &str = include_str!("around.yaml");
 pub struct Options {
     /// Without incidents: everything is well.
     pub calm: bool,
+    /// With releases beside what serves: a canary of the web, and the documentation in blue and in green.
+    pub beside: bool,
 }
 
 /// One thing that happened: so long ago, who did what.
@@ -105,6 +107,9 @@ const DAY: i64 = 24 * 60;
 /// The nightly export was turned on so long ago.
 const EXPORT_MINUTES_AGO: i64 = 41;
 
+/// The releases beside what serves came so long ago: between two steps of the history.
+const BESIDE_MINUTES_AGO: i64 = 21 * 60;
+
 const fn image(workload: &'static str, image: &'static str, cause: &'static str) -> What {
     What::Image { workload, image, cause }
 }
@@ -126,7 +131,14 @@ pub fn begin(now: Timestamp, options: Options) -> (World, Clock) {
     world.apply(CORTEX, "gitlab-deployer");
     world.run_for(&clock, secs(120));
     let incident = (!options.calm).then_some(&INCIDENT);
+    let mut beside = options.beside;
     for step in HISTORY.iter().chain(incident) {
+        if beside && step.minutes_ago < BESIDE_MINUTES_AGO {
+            let at = now - SignedDuration::from_mins(BESIDE_MINUTES_AGO);
+            world.run_for(&clock, at.duration_since(clock.now()));
+            world.apply(RELEASES, "gitlab-deployer");
+            beside = false;
+        }
         let at = now - SignedDuration::from_mins(step.minutes_ago);
         world.run_for(&clock, at.duration_since(clock.now()));
         world.act(step);
@@ -144,15 +156,6 @@ pub const ACME_TAKES: SignedDuration = SignedDuration::from_secs(15);
 pub fn add_acme(world: &mut World, clock: &Clock) {
     world.apply(ACME, "gitlab-deployer");
     world.run_for(clock, ACME_TAKES);
-}
-
-/// What [`add_releases`] takes of the clock.
-pub const RELEASES_TAKE: SignedDuration = SignedDuration::from_secs(15);
-
-/// Releases that run beside what serves: a canary of the web, and the documentation in blue and in green.
-pub fn add_releases(world: &mut World, clock: &Clock) {
-    world.apply(RELEASES, "gitlab-deployer");
-    world.run_for(clock, RELEASES_TAKE);
 }
 
 impl World {
