@@ -2,7 +2,7 @@
 //! comes, what was done is taken back. A table says for each way of each runbook which test walks it, or why there is none.
 
 use quarterdeck::runbook::Library;
-use quarterdeck::runbook::engine::StepState;
+use quarterdeck::runbook::engine::{Status, StepState};
 use quarterdeck::runbook::format::StepKind;
 use quarterdeck::sim::demo::Demo;
 use quarterdeck::sim::faults;
@@ -183,6 +183,22 @@ async fn is_taken_back(p: &mut Person, book: &str, on: &str, was: impl Fn() -> S
     assert_eq!(was(), before, "{book}");
 }
 
+/// It is done and taken back to what never served: the object is as it was, and the run waits to see it serve.
+async fn is_put_back(p: &mut Person, book: &str, on: &str, was: impl Fn() -> String) {
+    let before = was();
+    let step = to_the_change(p, book, on).await;
+    p.plan(step).await;
+    p.confirm().await;
+    p.until("it is done", |p| p.step() != step && !p.run().undos().is_empty())
+        .await;
+    assert_ne!(was(), before, "{book}");
+    p.key("b").await;
+    p.planned().await;
+    p.confirm().await;
+    p.until("it is as it was", |_| was() == before).await;
+    assert_eq!(*p.status(), Status::RollingBack, "{book}");
+}
+
 /// What it does cannot be taken back, and its plan says so.
 async fn cannot_be_taken_back(p: &mut Person, book: &str, on: &str) {
     let step = to_the_change(p, book, on).await;
@@ -203,21 +219,30 @@ const OF_WORKER: Wire = Wire::Patch(
 #[tokio::test(flavor = "multi_thread")]
 async fn rollouts_and_crash_loops_on_their_other_paths() {
     let demo = platform(10).await;
-    let mut p = Person::sits(&demo).await;
     let api = || image(&demo, "cortex-api");
     let worker = "deployment/cortex/cortex-worker";
+    // Each time somebody else, with a record of their own: who was there before would have to wait, for a roll-back may
+    // not follow on another at once.
+    let mut p = Person::sits(&demo).await;
     for book in ["stalled-rollout", "high-error-rate", "crash-loop"] {
         p.stops(book, MEMORY, &[]).await;
     }
-    for book in ["stalled-rollout", "high-error-rate"] {
-        is_refused(&mut p, &demo, book, API, OF_API).await;
-        is_unknown(&mut p, &demo, book, API, OF_API).await;
+    for (book, on, wire) in [
+        ("stalled-rollout", API, OF_API),
+        ("high-error-rate", API, OF_API),
+        ("crash-loop", worker, OF_WORKER),
+    ] {
+        p = Person::sits(&demo).await;
+        is_refused(&mut p, &demo, book, on, wire).await;
+        is_unknown(&mut p, &demo, book, on, wire).await;
     }
-    is_refused(&mut p, &demo, "crash-loop", worker, OF_WORKER).await;
-    is_unknown(&mut p, &demo, "crash-loop", worker, OF_WORKER).await;
+    p = Person::sits(&demo).await;
     is_taken_back(&mut p, "crash-loop", worker, || image(&demo, "cortex-worker")).await;
-    is_taken_back(&mut p, "high-error-rate", API, api).await;
-    is_taken_back(&mut p, "stalled-rollout", API, api).await;
+    p = Person::sits(&demo).await;
+    is_put_back(&mut p, "high-error-rate", API, api).await;
+    let another = platform(10).await;
+    p = Person::sits(&another).await;
+    is_put_back(&mut p, "stalled-rollout", API, || image(&another, "cortex-api")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
