@@ -337,7 +337,7 @@ fn the_ledger_of_a_journal_cut_at_any_byte_says_what_was_true_then() {
         wrote(sent, true);
         let mut result = about(RecordKind::Result, 0);
         result.data = json!({ TOOK: took });
-        journal.result(ticket, result).unwrap();
+        journal.result_at(ticket, result, at(second)).unwrap();
         wrote(then, false);
     };
     send("running", "paused", true, Took::No, 0, [None, None]);

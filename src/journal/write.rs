@@ -152,10 +152,15 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn result(&self, ticket: Ticket, mut entry: Entry) -> Result<u64, JournalError> {
+    pub fn result(&self, ticket: Ticket, entry: Entry) -> Result<u64, JournalError> {
+        self.result_at(ticket, entry, Timestamp::now())
+    }
+
+    /// [`Self::result`] at a given moment.
+    pub(super) fn result_at(&self, ticket: Ticket, mut entry: Entry, at: Timestamp) -> Result<u64, JournalError> {
         entry.refers = Some(ticket.seq);
         super::set(&mut entry.data, "intent", ticket.hash);
-        self.append(entry)
+        self.append_at(entry, at)
     }
 
     /// [`Self::append`] at a given moment, which also picks the file.

@@ -152,13 +152,7 @@ impl Person {
         async move {
             let end = Instant::now() + PATIENCE;
             while !is_so(self) {
-                if Instant::now() > end {
-                    panic!(
-                        "{place}: never {what}; at {}\n{}",
-                        self.step().to_owned(),
-                        self.screen()
-                    );
-                }
+                assert!(Instant::now() < end, "{place}: never {what}\n{}", self.screen());
                 self.desk.turn().await;
             }
         }
