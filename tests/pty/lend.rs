@@ -51,7 +51,7 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
     console.send("1");
     console.see("1 Pods");
     console.send("/cortex-web\r");
-    console.see("1 Pods");
+    console.see("/cortex-web 4 of");
     console.send("at");
     console.see("Open a shell in cortex-web");
     std::thread::sleep(std::time::Duration::from_millis(350));
@@ -98,7 +98,7 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
         .go();
     console.see("stalled");
     console.send("1/cortex-web\r");
-    console.see("1 Pods");
+    console.see("/cortex-web 4 of");
     console.send("at");
     console.see("read-only");
     console.send("gv");
