@@ -168,11 +168,20 @@ mod tests {
     #[test]
     fn a_reason_says_what_failed_and_not_for_whom() {
         for (reason, shown) in [
-            ("Request failed with status code 503", "Request failed with status code 503"),
+            (
+                "Request failed with status code 503",
+                "Request failed with status code 503",
+            ),
             ("connect ECONNREFUSED 10.0.0.3:5432", "connect ECONNREFUSED ?"),
             ("550 5.1.1 <kim@example.org>: no such box", "550 ? no such box"),
-            ("can't find user \"Kim Doe\" (id=7, mail kim@x)", "can't find user ? mail ?"),
-            ("Unexpected token in {\"to\": \"kim\", \"n\": 1}", "Unexpected token in ?"),
+            (
+                "can't find user \"Kim Doe\" (id=7, mail kim@x)",
+                "can't find user ? mail ?",
+            ),
+            (
+                "Unexpected token in {\"to\": \"kim\", \"n\": 1}",
+                "Unexpected token in ?",
+            ),
             ("cut \"off before its end", "cut ?"),
             ("no file /home/kim of ‘Kim Doe’ here", "no file ? of ? here"),
         ] {
