@@ -255,7 +255,10 @@ impl App {
             }
             (None, None, Some(signal)) => return Err(format!("no runbook answers {}", signal.id)),
             (_, None, None) => {
-                return Err("there is no signal here: choose a runbook from the list (g r)".to_owned());
+                let key = self.keys_for("runbook.list");
+                return Err(format!(
+                    "there is no signal here: choose a runbook from the list ({key})"
+                ));
             }
         };
         if self.books.get(book).is_none() {

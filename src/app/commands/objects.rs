@@ -63,7 +63,10 @@ pub(super) const TABLE: &[Command] = &[
 
 fn has_object(app: &App) -> Result<(), String> {
     match app.subject() {
-        Some(o) if o.kind == Kind::Event => Err("open what the event is about first (enter)".to_owned()),
+        Some(o) if o.kind == Kind::Event => Err(format!(
+            "open what the event is about first ({})",
+            app.keys_for("list.open")
+        )),
         Some(_) => Ok(()),
         None => Err("nothing is selected".to_owned()),
     }
