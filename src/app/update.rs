@@ -162,6 +162,7 @@ impl App {
         effects.extend(self.mirror());
         effects.extend(self.steps_hear());
         effects.extend(self.runs_tick());
+        effects.extend(self.ask_for_chart());
         effects
     }
 

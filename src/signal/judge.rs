@@ -59,6 +59,11 @@ impl Judge {
         }
     }
 
+    /// The numbers by which it judges.
+    pub const fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
     /// Forgets everything that was seen: another cluster, or other namespaces, come next.
     pub fn forget(&mut self) {
         *self = Self {
