@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 /// The name of this process's user: as the login says it, else as the machine knows the uid, else the uid itself. What
 /// starts a console without a login (a container, a service) often leaves the first out.
 pub fn login_name() -> String {
-    let said = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
+    let said = ["USER", "LOGNAME"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()));
     let uid = rustix::process::getuid().as_raw();
     name_of(said, &people(), uid)
 }
 
 fn name_of(said: Option<String>, people: &BTreeMap<u32, String>, uid: u32) -> String {
-    said.or_else(|| people.get(&uid).cloned()).unwrap_or_else(|| uid.to_string())
+    said.or_else(|| people.get(&uid).cloned())
+        .unwrap_or_else(|| uid.to_string())
 }
 
 /// Names by uid, as this machine's `/etc/passwd` has them. People of a directory service are not in it; their names are

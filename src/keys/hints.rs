@@ -116,7 +116,11 @@ pub fn fit(mut hints: Vec<Hint>, width: usize, gap: usize, stay: &[&str]) -> Vec
     };
     while needed(&hints) > width {
         // The others have no rank: they go before all of `stay`, from the end.
-        let rank = |hint: &Hint| stay.iter().position(|id| Some(*id) == hint.id).map_or(usize::MAX, |at| at);
+        let rank = |hint: &Hint| {
+            stay.iter()
+                .position(|id| Some(*id) == hint.id)
+                .map_or(usize::MAX, |at| at)
+        };
         let Some((victim, _)) = hints.iter().enumerate().max_by_key(|(_, hint)| rank(hint)) else {
             break;
         };
@@ -432,7 +436,11 @@ mod tests {
         let stay = ["list.open", "app.help"];
         assert_eq!(text(&fit(hints.clone(), 24, 2, &stay)), "1–6 pane  ↵ open  ? help");
         assert_eq!(text(&fit(hints.clone(), 15, 2, &stay)), "↵ open  ? help");
-        assert_eq!(text(&fit(hints.clone(), 8, 2, &stay)), "↵ open", "the way out goes last of all");
+        assert_eq!(
+            text(&fit(hints.clone(), 8, 2, &stay)),
+            "↵ open",
+            "the way out goes last of all"
+        );
         assert_eq!(text(&fit(hints.clone(), 8, 2, &["app.help"])), "? help");
         assert_eq!(fit(hints, 3, 2, &stay), []);
         assert_eq!(

@@ -309,7 +309,14 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "runbook.best",
             "app.help",
         ],
-        Some(Layer::Item(_)) => &["app.back", "Actions…", "chart.open", "jump.related", "runbook.best", "app.help"],
+        Some(Layer::Item(_)) => &[
+            "app.back",
+            "Actions…",
+            "chart.open",
+            "jump.related",
+            "runbook.best",
+            "app.help",
+        ],
         Some(Layer::Text(_)) => &[
             "app.back",
             "view.search",

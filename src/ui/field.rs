@@ -57,10 +57,16 @@ mod tests {
             (at.x, row)
         };
         let (at, row) = drawn(&field, &mut buf);
-        assert!(row.contains("exited 1 (Error)") && (area.x..area.right()).contains(&at), "{at} {row}");
+        assert!(
+            row.contains("exited 1 (Error)") && (area.x..area.right()).contains(&at),
+            "{at} {row}"
+        );
         assert_eq!(row.chars().nth(usize::from(at) - 1), Some(')'), "{at} {row}");
         field.input(crate::keys::Chord::plain(crate::keys::Key::Home));
         let (at, row) = drawn(&field, &mut buf);
-        assert!(row.trim_start().starts_with("rollout cortex") && at == area.x, "{at} {row}");
+        assert!(
+            row.trim_start().starts_with("rollout cortex") && at == area.x,
+            "{at} {row}"
+        );
     }
 }

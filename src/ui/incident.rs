@@ -330,7 +330,12 @@ pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &
     }
     if let Some((from, end)) = view.pad.gap_here() {
         let (from, end) = (from.saturating_sub(left), end.saturating_sub(left).min(width));
-        let gap = Rect::new(area.x + from as u16, area.y + (row - top) as u16, (end - from) as u16, 1);
+        let gap = Rect::new(
+            area.x + from as u16,
+            area.y + (row - top) as u16,
+            (end - from) as u16,
+            1,
+        );
         super::select(look, buf, gap, Role::Selection);
     }
     Position::new(area.x + (column - left) as u16, area.y + (row - top) as u16)

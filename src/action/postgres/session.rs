@@ -276,3 +276,16 @@ impl Deed for Signal {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_counted_as_the_lock_tree_counts_them() {
+        assert_eq!(waiting(0, 0), None);
+        assert_eq!(waiting(1, 1).unwrap(), "1 session waits for it");
+        assert_eq!(waiting(2, 2).unwrap(), "2 sessions wait for it");
+        assert_eq!(waiting(2, 4).unwrap(), "2 sessions wait for it directly, 4 in all");
+    }
+}

@@ -167,8 +167,7 @@ fn pick_columns(app: &mut App) -> Vec<Effect> {
     let [mark, up, down, take] =
         ["mark", "move_up", "move_down", "accept"].map(|verb| app.keys_for(&format!("picker.{verb}")));
     if let Some(Layer::Picker(picker)) = app.layers.last_mut() {
-        picker.note =
-            format!("{mark} shows or hides  {up}, {down} move  {take} keeps them so");
+        picker.note = format!("{mark} shows or hides  {up}, {down} move  {take} keeps them so");
     }
     Vec::new()
 }

@@ -2,8 +2,8 @@
 
 use crate::app::doc::Scroll;
 use crate::app::field::Pad;
-use crate::journal::{Incident, Moment};
 use crate::journal::incident::{Fact, Status};
+use crate::journal::{Incident, Moment};
 
 /// The panel: an incident, or the ledger alone when none is open.
 #[derive(Clone, Debug)]

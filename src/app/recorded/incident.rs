@@ -3,10 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::action::Request;
-use crate::app::{App, Strip};
 use crate::app::layer::Layer;
 use crate::app::layers::{IncidentView, MessageView, Pick};
 use crate::app::msg::Effect;
+use crate::app::{App, Strip};
 use crate::journal::incident::{Event, Status};
 use crate::journal::temporary::{End, Event as Over};
 use crate::journal::timeline::{About, Came};
@@ -47,7 +47,11 @@ impl App {
     /// What is worst, as a title: without its age, which would not grow.
     pub(in crate::app) fn worst_cause_title(&self) -> Option<String> {
         let title = &self.worst_cause()?.title;
-        let cause = if title.cause.is_empty() { &title.about } else { &title.cause };
+        let cause = if title.cause.is_empty() {
+            &title.about
+        } else {
+            &title.cause
+        };
         let mut words = format!("{} {}", title.what, title.state);
         if !cause.is_empty() {
             words = format!("{words}: {cause}");

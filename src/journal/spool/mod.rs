@@ -40,9 +40,9 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::person::people;
 pub use approval::{Approval, Objection, judge};
 pub use folder::SpoolError;
-use super::person::people;
 use folder::{Folder, Name, Sort};
 pub use message::{
     Answer, Ask, Looks, ObjectSeen, Opened, PlanSeen, Presence, Role, RunSeen, Seat, StepMark, StepSeen,
