@@ -289,6 +289,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "pod.logs",
             "rollout.logs",
             "rollout.history",
+            "chart.open",
             "Actions…",
             "runbook.best",
             "app.help",
