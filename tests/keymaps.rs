@@ -201,3 +201,59 @@ fn qd_keys_prints_the_keymap_that_is_asked_for_and_says_what_is_wrong_with_a_fil
         "{wrong}"
     );
 }
+
+/// A sentence that names a key takes it from the keymap in force (`App::keys_for`): hands that come from elsewhere would
+/// be told to press a key that does something else there.
+#[test]
+fn no_sentence_names_a_key_by_a_letter_of_its_own() {
+    let literal = regex::Regex::new(r#""((?:[^"\\\n]|\\.|\\\n)*)""#).unwrap();
+    let sentence = regex::Regex::new("[a-z]{2,}.* |: [a-z]$| .*[a-z]{2,}").unwrap();
+    let key = regex::Regex::new(concat!(
+        r"(?-u:\b)(?:ctrl|alt)-[a-z](?-u:\b)|\^[a-z] ",
+        r"|(?:^|[ (;,:])(?i-u:enter|esc|tab|backspace|pgdn|pgup)(?:[ ).,;:]|$)",
+        // A lone letter that is neither a word nor, after a number, a unit; or two of them.
+        r"|(?:^|[^}0-9%] |\()(?:[agcms] )?[b-zB-HJ-Z](?:[),;:]| (?:[a-z]+s|to) |$)",
+    ))
+    .unwrap();
+    let rooms = [
+        "app", "ui", "panes", "run", "runbook", "action", "headless", "start", "signal",
+    ];
+    // SQL, and a byte of the terminal that no keymap changes.
+    let meant = ["DO $qd$", "esc ends waiting for it"];
+    let named = |text: &str| -> Vec<String> {
+        let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
+        literal
+            .captures_iter(&code)
+            .map(|found| found.get(1).unwrap().as_str().to_owned())
+            .filter(|text| sentence.is_match(text) && key.is_match(text))
+            .filter(|text| !meant.iter().any(|known| text.contains(known)))
+            .collect()
+    };
+    for caught in [
+        r#""search first: press ctrl-f""#,
+        r#""a table: v""#,
+        r#""goes on record; R writes the report""#,
+        r#""choose a namespace first (g n)""#,
+        r#""it is through. Enter closes it.""#,
+    ] {
+        assert_eq!(named(caught).len(), 1, "{caught}");
+    }
+    assert_eq!(named(r#""tried again in {} s""#), [""; 0]);
+    for room in rooms {
+        let mut open = vec![Path::new("src").join(room)];
+        open.push(Path::new("src").join(format!("{room}.rs")));
+        while let Some(path) = open.pop() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() && name != "flows" {
+                open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+            }
+            let is_source = path.is_file() && name.ends_with(".rs") && !name.contains("test");
+            if is_source {
+                let found = named(&std::fs::read_to_string(&path).unwrap());
+                assert_eq!(found, [""; 0], "{}", path.display());
+            }
+        }
+    }
+}

@@ -224,8 +224,7 @@ async fn when_something_is_missing() {
     };
     let missing = Connection::Missing {
         what: "no kubeconfig: looked for /root/.kube/config".to_owned(),
-        hint: "It is looked for again every 5 s; C picks another context; qd demo shows the console at work."
-            .to_owned(),
+        hint: "It is looked for again every 5 s; qd demo shows the console at work.".to_owned(),
     };
     let login = Connection::NeedsLogin {
         place,

@@ -36,6 +36,11 @@ impl App {
                     };
                     return;
                 }
+                Layer::Chart(view) => {
+                    if view.take(token, &answer) {
+                        return;
+                    }
+                }
                 Layer::History(history) if history.token == token => {
                     match answer {
                         Ok(Fetched::History(rows)) => history.take(rows),

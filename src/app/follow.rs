@@ -175,7 +175,8 @@ impl App {
     pub(crate) fn stop_following(&mut self) {
         if let Some(f) = self.bastion.following.take() {
             self.layers.retain(|l| !matches!(l, Layer::Followed(_)));
-            self.say(format!("no longer following {}; F follows again", f.name));
+            let key = self.keys_for("follow.start");
+            self.say(format!("no longer following {}; {key} follows again", f.name));
         }
     }
 
@@ -217,7 +218,10 @@ impl App {
         let seat = theirs.seat.as_ref()?;
         let here = self.place()?;
         let same = here.context == seat.context || !here.server.is_empty() && here.server == seat.server;
-        (!same).then(|| format!("is on {}, you are on {}: C changes", seat.context, here.context))
+        (!same).then(|| {
+            let key = self.keys_for("context.pick");
+            format!("is on {}, you are on {}: {key} changes", seat.context, here.context)
+        })
     }
 
     /// Takes over pane, table, selection and what is opened; `again`: only what may have changed within. False when the

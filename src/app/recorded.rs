@@ -66,7 +66,11 @@ impl App {
                 let asked = matches!(Event::of(record), Some(Event::Offered { to }) if to == self.recorded.me);
                 if asked {
                     let who = record.actor.person();
-                    let text = format!("{who} asks you to command {}: i, then m", record.entry.incident);
+                    let [open, take] = ["incident.open", "incident.take"].map(|id| self.keys_for(id));
+                    let text = format!(
+                        "{who} asks you to command {}: {open}, then {take}",
+                        record.entry.incident
+                    );
                     self.toast(Notice::info(text));
                 }
             }

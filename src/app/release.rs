@@ -67,8 +67,9 @@ impl App {
         }
         if !live.is_empty() {
             let runs = if live.len() == 1 { "its run is" } else { "its runs are" };
+            let key = self.keys_for("unfinished.open");
             self.say(format!(
-                "{runs} left open there: g u goes on with what was left, once you are back"
+                "{runs} left open there: {key} goes on with what was left, once you are back"
             ));
         }
         effects.extend(self.steps_forgotten());

@@ -44,7 +44,7 @@ pub(super) fn about(item: &ItemRef) -> Option<About> {
         ItemRef::HttpCheck { name } => About::Http { name },
         ItemRef::Object(object) if object.kind == Kind::Node => About::Node(object),
         ItemRef::Object(object) => About::Job(object),
-        ItemRef::Line => return None,
+        ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. } | ItemRef::Line => return None,
     })
 }
 
@@ -255,7 +255,10 @@ impl App {
             }
             (None, None, Some(signal)) => return Err(format!("no runbook answers {}", signal.id)),
             (_, None, None) => {
-                return Err("there is no signal here: choose a runbook from the list (g r)".to_owned());
+                let key = self.keys_for("runbook.list");
+                return Err(format!(
+                    "there is no signal here: choose a runbook from the list ({key})"
+                ));
             }
         };
         if self.books.get(book).is_none() {

@@ -76,7 +76,10 @@ impl App {
             hint: t.hint.clone(),
         });
         let mut picker = Picker::new(
-            "Theme  (esc goes back to the one before)",
+            &format!(
+                "Theme  ({} goes back to the one before)",
+                self.keys_for("picker.cancel")
+            ),
             PickerFor::Theme {
                 was: self.taste.theme.clone(),
             },
@@ -169,5 +172,10 @@ impl App {
     /// The keys that run a command here, for a sentence.
     pub fn keys_for(&self, id: &str) -> String {
         crate::keys::hints::words(&self.keys, &self.contexts(), id)
+    }
+
+    /// The same as the footer shows them, where room is short.
+    pub fn key_signs(&self, id: &str) -> String {
+        crate::keys::hints::signs(&self.keys, &self.contexts(), id)
     }
 }

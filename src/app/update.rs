@@ -154,11 +154,15 @@ impl App {
         if stale {
             self.refresh(true);
             effects.extend(self.look_again_at_what_is_left());
+            // In the same frame: all ages turn with the clock.
+            self.judge_now();
+        } else {
+            self.judge();
         }
-        self.judge();
         effects.extend(self.mirror());
         effects.extend(self.steps_hear());
         effects.extend(self.runs_tick());
+        effects.extend(self.ask_for_chart());
         effects
     }
 

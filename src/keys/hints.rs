@@ -257,6 +257,21 @@ pub fn reverse(keymap: &Keymap, contexts: &[&str]) -> BTreeMap<&'static str, Vec
 /// The keys that run a command here, for a sentence (`ctrl-y`, `g w`). A command that has none here is found in the
 /// screens that have it; one without any key is found by its name in the palette.
 pub fn words(keymap: &Keymap, contexts: &[&str], id: &str) -> String {
+    sequence(keymap, contexts, id).map_or_else(|| by_name(id), |s| format_sequence(&s))
+}
+
+/// The same as the footer shows them: `↵`, `^b`.
+pub fn signs(keymap: &Keymap, contexts: &[&str], id: &str) -> String {
+    let shown = |s: Vec<Chord>| s.iter().map(|chord| chord.short(false)).collect::<Vec<_>>().join(" ");
+    sequence(keymap, contexts, id).map_or_else(|| by_name(id), shown)
+}
+
+/// How the palette finds a command.
+fn by_name(id: &str) -> String {
+    format!(": {}", id.replace(['.', '_'], " "))
+}
+
+fn sequence(keymap: &Keymap, contexts: &[&str], id: &str) -> Option<Vec<Chord>> {
     let first = |stack: &[&str]| {
         stack
             .iter()
@@ -270,9 +285,7 @@ pub fn words(keymap: &Keymap, contexts: &[&str], id: &str) -> String {
             })
             .min_by_key(|sequence| (sequence.len(), format_sequence(sequence).len()))
     };
-    first(contexts)
-        .or_else(|| STACKS.iter().find_map(|stack| first(stack)))
-        .map_or_else(|| format!(": {}", id.replace(['.', '_'], " ")), |s| format_sequence(&s))
+    first(contexts).or_else(|| STACKS.iter().find_map(|stack| first(stack)))
 }
 
 /// The table of keys, as the README has it: Markdown whose columns line up, so that it reads well as text, too.

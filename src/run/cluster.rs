@@ -341,13 +341,12 @@ impl Link {
             }
             ConnectError::Source(_) => Msg::Connection(Connection::Missing {
                 what: text,
-                hint: "It is looked for again every 5 s; C picks another context; qd demo shows the console at work."
-                    .to_owned(),
+                hint: "It is looked for again every 5 s; qd demo shows the console at work.".to_owned(),
             }),
             ConnectError::Credentials { .. } => Msg::Connection(Connection::Failed {
                 place: None,
                 why: text,
-                hint: "Tried again in 5 s; C picks another context.".to_owned(),
+                hint: "Tried again in 5 s.".to_owned(),
                 retry_at,
             }),
         }

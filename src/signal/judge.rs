@@ -22,6 +22,8 @@ pub struct Judge {
     snoozes: BTreeMap<SignalKey, Snooze>,
     journal: Option<String>,
     signals: Vec<Signal>,
+    /// The world's version and our minute when [`Judge::signals`] were last put into words.
+    told: Option<(u64, i64)>,
 }
 
 /// A cause that was found and is not over.
@@ -55,6 +57,11 @@ impl Judge {
             thresholds,
             ..Self::default()
         }
+    }
+
+    /// The numbers by which it judges.
+    pub const fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
     }
 
     /// Forgets everything that was seen: another cluster, or other namespaces, come next.
@@ -93,7 +100,7 @@ impl Judge {
         found.extend(self.journal.as_deref().map(feeds::journal));
         self.remember(found, &look);
         self.thresholds = thresholds;
-        self.publish(now)
+        self.publish(world.version, now)
     }
 
     /// What is wrong: worst first, then oldest; what a person put aside comes last.
@@ -234,7 +241,7 @@ impl Judge {
         absorbed
     }
 
-    fn publish(&mut self, now: Timestamp) -> bool {
+    fn publish(&mut self, version: u64, now: Timestamp) -> bool {
         let memory = &self.memory;
         // A snooze ends with its time, with its signal, or when the signal gets worse.
         self.snoozes.retain(|key, snooze| {
@@ -254,6 +261,16 @@ impl Judge {
                 .then(a.since.cmp(&b.since))
                 .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
         });
+        // Where nothing new was read, only the ages in the words moved on: they are told anew with the clock's minute, all
+        // at once, or each would cost a frame at its own second.
+        let told = Some((version, now.as_second().div_euclid(60)));
+        if told == self.told && signals.len() == self.signals.len() {
+            let pairs = signals.iter().zip(&self.signals);
+            if pairs.into_iter().all(|(new, old)| new.is_as_bad_as(old)) {
+                return false;
+            }
+        }
+        self.told = told;
         let changed = signals != self.signals;
         self.signals = signals;
         changed

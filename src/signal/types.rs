@@ -156,6 +156,18 @@ impl Signal {
         }
     }
 
+    /// Whether it is the same cause in the same state, whatever the words say of how long.
+    pub(super) fn is_as_bad_as(&self, other: &Self) -> bool {
+        let state = |s: &Self| {
+            let is_good = s.good_since.is_some();
+            (s.id, s.severity, s.observed, s.runbook, s.count, s.stale, is_good)
+        };
+        state(self) == state(other)
+            && self.subject == other.subject
+            && self.snoozed == other.snoozed
+            && self.related == other.related
+    }
+
     /// How long it has lasted at server time `now`: `6m`.
     pub fn lasted(&self, now: Timestamp) -> String {
         text::age(now.duration_since(self.since).max(SignedDuration::ZERO))

@@ -165,8 +165,11 @@ fn head(app: &App, incident: &Incident, out: &mut Vec<Line>) {
         let (words, role) = match incident.update_in(now).map(|d| (d.as_secs() + 59).div_euclid(60)) {
             None => ("none: others heard that it is resolved".to_owned(), Role::Text),
             Some(m) if m > 0 => (format!("due in {}", short(m)), Role::Text),
-            Some(0) => ("due now: u".to_owned(), Role::Warn),
-            Some(m) => (format!("due for {}: u", short(-m)), Role::Warn),
+            Some(0) => (format!("due now: {}", app.keys_for("incident.tell")), Role::Warn),
+            Some(m) => (
+                format!("due for {}: {}", short(-m), app.keys_for("incident.tell")),
+                Role::Warn,
+            ),
         };
         let sent = match incident.sent.last() {
             Some(s) => format!(
@@ -200,7 +203,11 @@ fn head(app: &App, incident: &Incident, out: &mut Vec<Line>) {
         if !known.is_empty() {
             out.push(Line::pair(fact.word(), text::clean(known).into_owned()));
         } else if wanted && incident.is_open() {
-            out.push(Line::pair_role(fact.word(), "not known yet: f", Role::TextMuted));
+            out.push(Line::pair_role(
+                fact.word(),
+                format!("not known yet: {}", app.keys_for("incident.fact")),
+                Role::TextMuted,
+            ));
         }
     }
     for d in &incident.decisions {

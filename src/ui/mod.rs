@@ -122,13 +122,13 @@ pub fn fit(app: &mut App) {
         }
     }
     for i in 0..app.layers.len() {
-        let frame = match app.layers.get(i) {
-            Some(Layer::Plan(plan)) => Some(runbook::plan_frame(app, plan, body)),
+        let over = match app.layers.get(i) {
+            Some(Layer::Plan(plan)) => Some(plan::overflow(app, plan, runbook::plan_frame(app, plan, body))),
             _ => None,
         };
-        if let (Some(Layer::Plan(plan)), Some(frame)) = (app.layers.get_mut(i), frame) {
-            plan.overflow = plan::overflow(plan, frame);
-            plan.scroll = plan.scroll.min(plan.overflow);
+        if let (Some(Layer::Plan(plan)), Some(over)) = (app.layers.get_mut(i), over) {
+            plan.overflow = over;
+            plan.scroll = plan.scroll.min(over);
             continue;
         }
         let over = match app.layers.get(i) {

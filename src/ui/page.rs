@@ -28,7 +28,7 @@ pub fn page(app: &App) -> Option<(String, String)> {
         Layer::Logs(l) => (format!("{} · logs", l.title), l.plain()),
         Layer::History(h) => (format!("{} · revisions", h.object), texts(&h.diff())),
         Layer::Plan(p) => {
-            let (title, lines) = plan::page(p, WIDE);
+            let (title, lines) = plan::page(app, p, WIDE);
             (title, texts(&lines))
         }
         Layer::Runbook(v) => {

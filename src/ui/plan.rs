@@ -29,7 +29,7 @@ impl Frame {
 }
 
 /// `tight`: where not all of it may be in sight at once, the checks come before the line to copy.
-fn body(plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
+fn body(app: &App, plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
     let mut out = Vec::new();
     let together = plan.request.members() > 1;
     let mut last = Vec::new();
@@ -65,7 +65,10 @@ fn body(plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
     if let Some(first) = plan.steps.first().filter(|_| together) {
         let more = plan.steps.len() - 1;
         out.push(Line::pair("same as", first.same_as.clone()));
-        out.push(Line::pair("", format!("and {more} more like it (ctrl-y copies all)")));
+        out.push(Line::pair(
+            "",
+            format!("and {more} more like it ({} copies all)", app.keys_for("plan.copy")),
+        ));
     }
     // One label for all of its lines.
     for (label, lines) in [("impact", &plan.impact), ("last set", &plan.last_set)] {
@@ -82,10 +85,7 @@ fn body(plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
         out.push(Line::new(format!("{mark} {}", w.text), role));
     }
     for a in plan.alternatives.iter().take(1) {
-        out.push(Line::new(
-            format!("  {} m  {}", look.symbols.pointer, a.label),
-            Role::Accent,
-        ));
+        out.push(Line::new(format!("  {}", another(app, look, &a.label)), Role::Accent));
     }
     let mut checks = Line(vec![(format!("{:<12} ", "checks"), Role::TextMuted)]);
     for c in &plan.checks {
@@ -118,6 +118,15 @@ fn body(plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
     }
     out.extend(last);
     out
+}
+
+/// The other way that a plan offers, and its key.
+fn another(app: &App, look: Look<'_>, label: &str) -> String {
+    format!(
+        "{} {}  {label}",
+        look.symbols.pointer,
+        app.key_signs("plan.alternative")
+    )
 }
 
 /// A field with its label; where the cursor belongs when it has the focus.
@@ -181,13 +190,14 @@ impl Layout {
 }
 
 /// How many lines of the text do not fit.
-pub fn overflow(layer: &PlanLayer, frame: Frame) -> usize {
-    layout(super::measuring(), layer, frame).overflow()
+pub fn overflow(app: &App, layer: &PlanLayer, frame: Frame) -> usize {
+    layout(app, super::measuring(), layer, frame).overflow()
 }
 
 /// Rows that it takes to show all of it at that width.
-pub fn height(layer: &PlanLayer, width: u16) -> u16 {
+pub fn height(app: &App, layer: &PlanLayer, width: u16) -> u16 {
     let all = layout(
+        app,
         super::measuring(),
         layer,
         Frame::Within(Rect::new(0, 0, width, u16::MAX)),
@@ -197,14 +207,18 @@ pub fn height(layer: &PlanLayer, width: u16) -> u16 {
 }
 
 /// Title and all lines, laid out for `screen`: for a pager.
-pub fn page(layer: &PlanLayer, screen: Rect) -> (String, Vec<Line>) {
-    let layout = layout(super::measuring(), layer, Frame::Floating(screen));
+pub fn page(app: &App, layer: &PlanLayer, screen: Rect) -> (String, Vec<Line>) {
+    let layout = layout(app, super::measuring(), layer, Frame::Floating(screen));
     (layout.title, layout.lines)
 }
 
 /// Where the plan stands with the second person that policy asks for.
-fn second_person(look: Look<'_>, asking: &Asking, break_glass: bool, risk: Risk) -> Line {
-    let alone = if break_glass { "; ctrl-b goes on alone" } else { "" };
+fn second_person(app: &App, look: Look<'_>, asking: &Asking, break_glass: bool, risk: Risk) -> Line {
+    let alone = if break_glass {
+        format!("; {} goes on alone", app.keys_for("plan.alone"))
+    } else {
+        String::new()
+    };
     let (mark, role, text) = match asking {
         Asking::NotAsked => (
             look.symbols.waiting,
@@ -238,7 +252,7 @@ fn second_person(look: Look<'_>, asking: &Asking, break_glass: bool, risk: Risk)
     Line::pair_role("2nd person", format!("{mark} {text}"), role)
 }
 
-fn layout(look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
+fn layout(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
     let width = match frame {
         Frame::Floating(screen) => screen.width.min(96),
         Frame::Within(area) => area.width,
@@ -260,18 +274,18 @@ fn layout(look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
                 r.alternatives
                     .iter()
                     .take(1)
-                    .map(|a| Line::new(format!("{} m  {}", look.symbols.pointer, a.label), Role::Accent)),
+                    .map(|a| Line::new(another(app, look, &a.label), Role::Accent)),
             );
             (format!("No plan: {}", layer.request.name()), lines)
         }
         PlanState::Ready(plan) => {
-            let mut lines = body(plan, look, frame.is_within());
+            let mut lines = body(app, plan, look, frame.is_within());
             if let Some(aside) = &layer.aside {
                 let warning = format!("{} {aside}", look.symbols.warning);
                 lines.insert(0, Line::new(warning, Role::Warn));
             }
             if let Some(rule) = plan.second_person {
-                lines.push(second_person(look, &layer.asking, rule.break_glass, plan.risk));
+                lines.push(second_person(app, look, &layer.asking, rule.break_glass, plan.risk));
             }
             (plan.title.clone(), lines)
         }
@@ -317,7 +331,7 @@ fn layout(look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
 /// The dialog. Returns where the hardware cursor belongs.
 pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mut Buffer) -> Option<Position> {
     let within = place.is_within();
-    let layout = layout(look, layer, place);
+    let layout = layout(app, look, layer, place);
     let overflow = layout.overflow();
     let Layout {
         title,

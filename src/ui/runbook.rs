@@ -54,19 +54,19 @@ fn split(body: Rect) -> (Rect, Rect) {
 }
 
 /// What lies below the head while a plan stands there: on a small screen the plan takes the lines of state and note, too.
-fn planned_areas(plan: &PlanLayer, body: Rect) -> planned::Areas {
+fn planned_areas(app: &App, plan: &PlanLayer, body: Rect) -> planned::Areas {
     let parts = areas(body);
     if body.width >= 110 {
-        return planned::areas(plan, left_width(parts.below), parts.below);
+        return planned::areas(app, plan, left_width(parts.below), parts.below);
     }
     let below = Rect::new(body.x, body.y + 1, body.width, body.height.saturating_sub(1));
-    planned::areas(plan, 0, below)
+    planned::areas(app, plan, 0, below)
 }
 
 /// Where a plan is drawn: in the panel of the run that asked for it, if that is what lies below it.
 pub fn plan_frame(app: &App, plan: &PlanLayer, body: Rect) -> Frame {
     match planned::panel_of(app, plan) {
-        Some(_) => Frame::Within(planned_areas(plan, body).plan),
+        Some(_) => Frame::Within(planned_areas(app, plan, body).plan),
         None => Frame::Floating(body),
     }
 }
@@ -100,7 +100,7 @@ fn parts(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, v: &RunView, 
     let width = usize::from(right.width.saturating_sub(4));
     let rows = right.height.saturating_sub(2);
     let wrapped = |first| {
-        let text = step::lines(look, entry, view, &app.activities, width, first);
+        let text = step::lines(app, look, entry, view, &app.activities, width, first);
         draw::wrapped(&text, width, true)
     };
     let mut keys = draw::wrapped(&step::keys(app, look, entry, view, v.choice, width), width, true);
@@ -178,7 +178,7 @@ fn above_plan(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, place: p
     let inner = Rect::new(inner.x + 1, inner.y, inner.width.saturating_sub(2), inner.height);
     let width = usize::from(inner.width);
     let whole = draw::wrapped(
-        &step::lines(look, entry, view, &app.activities, width, step::First::Text),
+        &step::lines(app, look, entry, view, &app.activities, width, step::First::Text),
         width,
         true,
     );
@@ -198,7 +198,7 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
     let places = areas(body);
     head::title(app, look, &view, places.title, buf);
     if let Some(plan) = planned::of(app, v) {
-        let place = planned_areas(plan, body);
+        let place = planned_areas(app, plan, body);
         if place.steps.is_some() {
             head::state(app, look, entry, &view, places.state, buf);
             head::note(app, look, &view, places.note, buf);

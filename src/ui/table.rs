@@ -146,6 +146,11 @@ pub fn badge(app: &App, feed: &Freshness) -> Option<(String, Role)> {
     })
 }
 
+/// Where to go while this cluster does not answer.
+fn another_context(app: &App) -> String {
+    format!("{} picks another context.", app.keys_for("context.pick"))
+}
+
 /// Why the pane's data is not what is there now, in words.
 pub fn feed_words(app: &App, pane: &Pane) -> String {
     badge(app, &app.pane_feed(pane)).map_or_else(String::new, |(words, _)| words)
@@ -162,7 +167,9 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
     let left = |t: jiff::Timestamp| t.duration_since(app.now).as_secs().max(0);
     let feed = &feed;
     match (&app.connection, feed) {
-        (Connection::Missing { what, hint }, _) if of_cluster => (format!("{what}. {hint}"), Role::Warn),
+        (Connection::Missing { what, hint }, _) if of_cluster => {
+            (format!("{what}. {hint} {}", another_context(app)), Role::Warn)
+        }
         (Connection::NeedsLogin { argv, .. }, _) if of_cluster => (
             format!(
                 "the credential plugin asks for a person: {} signs in ({argv})",
@@ -170,7 +177,9 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
             ),
             Role::Warn,
         ),
-        (Connection::Failed { why, hint, .. }, _) if of_cluster => (format!("{why}. {hint}"), Role::Error),
+        (Connection::Failed { why, hint, .. }, _) if of_cluster => {
+            (format!("{why}. {hint} {}", another_context(app)), Role::Error)
+        }
         (Connection::Starting | Connection::Connecting { .. }, _) if of_cluster => {
             ("connecting".to_owned(), Role::Info)
         }

@@ -17,7 +17,7 @@ use crate::theme::Role;
 pub fn line(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let Some(words) = app.unfinished_line() else { return };
     clear(buf, area, look.style(Role::Text));
-    let tail = format!(" {} g u", look.symbols.arrow);
+    let tail = format!(" {} {}", look.symbols.arrow, app.keys_for("unfinished.open"));
     let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
     put(buf, area, 1, 0, look.symbols.unknown, look.style(Role::Warn));
     let words = format!("unfinished: {}", text::clean(&words));
@@ -181,8 +181,9 @@ fn change_lines(app: &App, intent: &Intent) -> Vec<Line> {
         ("This list cannot tell: look at the object itself.", Role::Warn)
     };
     lines.push(Line::new(words, role));
+    let [yes, no] = ["happened", "not"].map(|verb| app.keys_for(&format!("unfinished.{verb}")));
     lines.push(Line::new(
-        "It is not sent again. y it happened, n it did not: what shows it goes on record.",
+        format!("It is not sent again. {yes} it happened, {no} it did not: what shows it goes on record."),
         Role::TextMuted,
     ));
     lines

@@ -35,7 +35,7 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
     let mut console = Start::on(&servers, &home).env("PAGER", &pager).env("PATH", &path).go();
     console.see("stalled");
     console.send("2/cortex-web\r");
-    console.see("1 of");
+    console.see("/cortex-web 2 of");
     console.send("y");
     console.see("kind: Deployment");
     console.send("|");

@@ -186,8 +186,7 @@ pub(super) async fn draft(
         .impact
         .extend(say(Fate::Leaving, "pods are on their way out already"));
     draft.impact.push(
-        "one pod at a time; asked again every 5 s where a budget says no; it can be stopped between two (a x)"
-            .to_owned(),
+        "one pod at a time; asked again every 5 s where a budget says no; it can be stopped between two".to_owned(),
     );
     if let Some(words) = say(Fate::EmptyDir, "pods have emptyDir volumes, whose data is lost") {
         draft.warn_seriously(words);

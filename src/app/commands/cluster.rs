@@ -176,9 +176,10 @@ fn namespace(app: &App) -> Option<Str> {
 
 fn in_namespace(app: &App) -> Result<(), String> {
     app.may_mutate()?;
-    namespace(app)
-        .map(|_| ())
-        .ok_or_else(|| "select something in the namespace first, or choose one (g n)".to_owned())
+    namespace(app).map(|_| ()).ok_or_else(|| {
+        let key = app.keys_for("namespace.pick");
+        format!("select something in the namespace first, or choose one ({key})")
+    })
 }
 
 /// Also while the cluster cannot be reached: stopping sends nothing.

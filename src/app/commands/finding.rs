@@ -161,9 +161,13 @@ fn pick_columns(app: &mut App) -> Vec<Effect> {
     }
     let mut picker = Picker::new(&format!("Columns of {}", pane.title), PickerFor::Columns, choices);
     picker.marked = shown.iter().map(|c| c.id.to_owned()).collect();
-    "tab shows or hides  alt-up, alt-down move  enter takes them; they are kept for the next time"
-        .clone_into(&mut picker.note);
     app.layers.push(Layer::Picker(picker));
+    let [mark, up, down, take] =
+        ["mark", "move_up", "move_down", "accept"].map(|verb| app.keys_for(&format!("picker.{verb}")));
+    if let Some(Layer::Picker(picker)) = app.layers.last_mut() {
+        picker.note =
+            format!("{mark} shows or hides  {up}, {down} move  {take} takes them; they are kept for the next time");
+    }
     Vec::new()
 }
 

@@ -217,7 +217,9 @@ fn in_message(app: &App) -> Result<(), String> {
 /// The shown incident is open, and something may be put on record.
 fn open_here(app: &App) -> Result<(), String> {
     app.may_record()?;
-    let incident = app.incident_shown().ok_or("no incident is shown (i)")?;
+    let incident = app
+        .incident_shown()
+        .ok_or_else(|| format!("no incident is shown ({})", app.keys_for("incident.open")))?;
     if incident.is_open() {
         Ok(())
     } else {

@@ -147,7 +147,7 @@ pub(super) fn ask(app: &mut App, what: IncidentAsk) -> Vec<Effect> {
             let first = keys.first().map(|k| words(k)).unwrap_or_default();
             (
                 format!("Before it closes ({} to go): why does this stay?", keys.len()),
-                format!("{first}; esc, and take it back instead"),
+                format!("{first}; or {}, and take it back instead", app.keys_for("text.cancel")),
                 String::new(),
             )
         }
@@ -156,7 +156,7 @@ pub(super) fn ask(app: &mut App, what: IncidentAsk) -> Vec<Effect> {
             let todo = incident.map_or(0, Incident::open_todos);
             let known = incident.map_or("", |i| i.fact(Fact::Resolution)).to_owned();
             let hint = match todo {
-                0 => "goes on record; R writes the report".to_owned(),
+                0 => format!("goes on record; {} writes the report", app.keys_for("report.write")),
                 n => format!("{n} still to do: they stay on record"),
             };
             ("Close the incident: what resolved it?".to_owned(), hint, known)

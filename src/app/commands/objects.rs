@@ -63,7 +63,10 @@ pub(super) const TABLE: &[Command] = &[
 
 fn has_object(app: &App) -> Result<(), String> {
     match app.subject() {
-        Some(o) if o.kind == Kind::Event => Err("open what the event is about first (enter)".to_owned()),
+        Some(o) if o.kind == Kind::Event => Err(format!(
+            "open what the event is about first ({})",
+            app.keys_for("list.open")
+        )),
         Some(_) => Ok(()),
         None => Err("nothing is selected".to_owned()),
     }
@@ -95,6 +98,13 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
         if let ItemRef::Object(object) = &item.what {
             app.layers.push(Layer::Detail(Detail::new(object.clone(), false)));
             return Vec::new();
+        }
+        // Of these there is nothing to say but how they went.
+        if matches!(
+            item.what,
+            ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. }
+        ) {
+            return super::charts::open(app);
         }
         app.layers.push(Layer::Item(ItemView::new(app.pane, item.what.clone())));
         return Vec::new();

@@ -158,7 +158,10 @@ fn press(app: &mut App) -> Vec<Effect> {
             Vec::new()
         }
         PlanFocus::Go if plan.too_fast(now) => {
-            app.complain("that came faster than anyone types, as pasted text does: read the plan, then press enter")
+            let key = app.keys_for("plan.press");
+            app.complain(format!(
+                "that came faster than anyone types, as pasted text does: read the plan, then press {key}"
+            ))
         }
         PlanFocus::Go if plan.is_to_ask() => app.ask_second_person(),
         PlanFocus::Go => {

@@ -80,7 +80,8 @@ fn accept(app: &mut App) -> Vec<Effect> {
                     _ => None,
                 })
             else {
-                return refuse(app, "choose a namespace first (g n)");
+                let key = app.keys_for("namespace.pick");
+                return refuse(app, &format!("choose a namespace first ({key})"));
             };
             if text.is_empty() {
                 return refuse(app, "write at least one label: app=web");

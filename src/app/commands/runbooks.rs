@@ -301,8 +301,11 @@ fn go(app: &mut App) -> Vec<Effect> {
         Some(OfferKind::Continue) => event(app, Event::Continue),
         _ => {
             let text = match entry.run.phase() {
-                crate::runbook::engine::Phase::Stopped => "the step failed: t retries, s skips with a reason, x aborts",
-                _ => "nothing to decide now: it waits",
+                crate::runbook::engine::Phase::Stopped => {
+                    let [retry, skip, abort] = ["step.retry", "step.skip", "run.abort"].map(|id| app.keys_for(id));
+                    format!("the step failed: {retry} retries, {skip} skips with a reason, {abort} aborts")
+                }
+                _ => "nothing to decide now: it waits".to_owned(),
             };
             app.say(text)
         }
@@ -444,7 +447,8 @@ fn abort(app: &mut App) -> Vec<Effect> {
     let detail = if undos == 0 {
         "It changed nothing.".to_owned()
     } else {
-        format!("What it changed stays changed ({undos} can be taken back with b).")
+        let key = app.keys_for("step.rollback");
+        format!("What it changed stays changed ({undos} can be taken back with {key}).")
     };
     let question = Question {
         purpose: QuestionFor::AbortRun(entry.number),

@@ -39,10 +39,10 @@ pub(super) const TABLE: &[Command] = &[
 
 fn has_text(app: &App) -> Result<(), String> {
     match app.layers.last() {
-        None => app
-            .subject()
-            .map(|_| ())
-            .ok_or_else(|| "no object of Kubernetes is selected: open the row first (enter)".to_owned()),
+        None => app.subject().map(|_| ()).ok_or_else(|| {
+            let key = app.keys_for("list.open");
+            format!("no object of Kubernetes is selected: open the row first ({key})")
+        }),
         Some(layer) if is_text(layer) => Ok(()),
         Some(_) => Err("there is no text here".to_owned()),
     }

@@ -138,6 +138,9 @@ pub(super) fn source_of(item: &ItemRef) -> Option<&Str> {
         | ItemRef::Index { source, .. }
         | ItemRef::Certificate { source, .. }
         | ItemRef::Endpoint { source, .. }
+        | ItemRef::Slo { source, .. }
+        | ItemRef::Service { source, .. }
+        | ItemRef::Host { source, .. }
         | ItemRef::Alert { source, .. } => Some(source),
         ItemRef::HttpCheck { .. } | ItemRef::Object(_) | ItemRef::Line => None,
     }
@@ -167,12 +170,17 @@ fn session(app: &App) -> Result<(), String> {
     }
 }
 
+/// What is needed, and the key that goes to the pane's table that has it.
+fn elsewhere(app: &App, what: &str) -> String {
+    format!("{what}: {}", app.keys_for("pane.view"))
+}
+
 fn table(app: &App) -> Result<(), String> {
     at_hand(
         app,
         SourceKind::Postgres,
         |i| matches!(i, ItemRef::Table { .. }),
-        "a table: v",
+        &elsewhere(app, "a table"),
     )
 }
 
@@ -181,7 +189,7 @@ fn index(app: &App) -> Result<(), String> {
         app,
         SourceKind::Postgres,
         |i| matches!(i, ItemRef::Index { .. }),
-        "an index: v",
+        &elsewhere(app, "an index"),
     )
 }
 
@@ -190,7 +198,7 @@ fn statement(app: &App) -> Result<(), String> {
         app,
         SourceKind::Postgres,
         |i| matches!(i, ItemRef::Statement { .. }),
-        "a statement: v",
+        &elsewhere(app, "a statement"),
     )
 }
 

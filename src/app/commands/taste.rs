@@ -9,7 +9,7 @@ const G: &str = "Console";
 pub(super) const TABLE: &[Command] = &[
     Command {
         id: "theme.pick",
-        doc: "choose a theme: each is shown as the cursor comes to it, esc goes back",
+        doc: "choose a theme: each is shown as the cursor comes to it, cancelling goes back",
         short: "theme",
         group: G,
         when: has_themes,

@@ -97,7 +97,10 @@ fn ask(app: &mut App, purpose: PromptFor, label: &str) -> Vec<Effect> {
 fn close(app: &mut App) -> Vec<Effect> {
     match app.unfinished_at_cursor() {
         Some(Item::Run { alive: true, .. }) => {
-            app.complain("it is under way in another console: take it over first (t), or end it there")
+            let key = app.keys_for("unfinished.take");
+            app.complain(format!(
+                "it is under way in another console: take it over first ({key}), or end it there"
+            ))
         }
         Some(Item::Run { key, .. }) => {
             let key = key.clone();

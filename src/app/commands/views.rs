@@ -207,7 +207,8 @@ pub(super) fn hit(app: &mut App, forward: bool) -> Vec<Effect> {
         return Vec::new();
     };
     if scroll.search.is_empty() {
-        return app.say("search first (/)");
+        let key = app.keys_for("view.search");
+        return app.say(format!("search first ({key})"));
     }
     let found = scroll.find(&lines, forward);
     let needle = scroll.search.clone();

@@ -98,7 +98,8 @@ impl App {
             return self.say("that is over already");
         };
         if self.place().is_none_or(|p| p.context != t.target.context) {
-            return self.complain(format!("it is on {}: go there first (C)", t.target.context));
+            let key = self.keys_for("context.pick");
+            return self.complain(format!("it is on {}: go there first ({key})", t.target.context));
         }
         let Ok(request) = serde_json::from_value::<Request>(t.undo.clone()) else {
             return self.complain(format!("nothing takes it back from here ({})", t.undo_words));

@@ -215,7 +215,7 @@ impl Run {
     fn take_param(&mut self, name: &str, now: Timestamp, effects: &mut Vec<Effect>) {
         if self.book.param(name).is_some_and(|param| param.secret) {
             if self.secret(name).is_none() {
-                self.notice = Some(format!("{name} is not typed yet: e takes it"));
+                self.notice = Some(format!("{name} is not typed yet"));
                 return;
             }
             self.leave(

@@ -146,9 +146,7 @@ impl Run {
         for (name, value) in &step.env {
             let (value, secret) = match value {
                 EnvValue::Secret(param) => {
-                    let value = self
-                        .secret(param)
-                        .ok_or_else(|| format!("{param} is not typed yet: e takes it"))?;
+                    let value = self.secret(param).ok_or_else(|| format!("{param} is not typed yet"))?;
                     (value, true)
                 }
                 EnvValue::Text(template) => match template.answer(&self.scope) {

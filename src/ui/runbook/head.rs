@@ -110,7 +110,10 @@ pub fn note(app: &App, look: Look<'_>, view: &View, area: Rect, buf: &mut Buffer
             Some(note) => (text::clean(note).into_owned(), Role::Text),
             None if view.status.is_over() => ("none on the last step".to_owned(), Role::TextMuted),
             None if matches!(app.layers.last(), Some(Layer::Plan(_))) => ("none yet".to_owned(), Role::PromptHint),
-            None => ("n writes one, on record under this step".to_owned(), Role::PromptHint),
+            None => (
+                format!("{} writes one, on record under this step", app.keys_for("run.note")),
+                Role::PromptHint,
+            ),
         };
         put(buf, area, x, 0, &text::truncate_end(&words, room), look.style(role));
         return None;

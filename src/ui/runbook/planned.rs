@@ -44,8 +44,8 @@ pub struct Areas {
 }
 
 /// Divides what is below the panel's head. The plan gets what it needs, but for the rows that are kept.
-pub fn areas(plan: &PlanLayer, left: u16, below: Rect) -> Areas {
-    let natural = |width| super::super::plan::height(plan, width);
+pub fn areas(app: &App, plan: &PlanLayer, left: u16, below: Rect) -> Areas {
+    let natural = |width| super::super::plan::height(app, plan, width);
     if below.width >= 110 {
         let right = Rect::new(below.x + left, below.y, below.width - left, below.height);
         let height = natural(right.width).min(right.height.saturating_sub(STEP_KEPT));

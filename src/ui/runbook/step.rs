@@ -152,6 +152,7 @@ pub enum First {
 
 /// What is read, seen and done: it scrolls where it does not fit.
 pub fn lines(
+    app: &App,
     look: Look<'_>,
     entry: &RunEntry,
     v: &View,
@@ -161,11 +162,11 @@ pub fn lines(
 ) -> Vec<Line> {
     let mut out = Vec::new();
     let Some(step) = &v.step else {
-        out.push(ended(&v.status));
+        out.push(ended(app, &v.status));
         return out;
     };
     if v.status.is_over() {
-        out.push(ended(&v.status));
+        out.push(ended(app, &v.status));
         out.push(Line::default());
     }
     if first == First::Text {
@@ -289,38 +290,41 @@ fn verdict<'a>(look: Look<'a>, verdict: &Verdict) -> (&'a str, Role) {
     }
 }
 
-fn ended(status: &Status) -> Line {
+fn ended(app: &App, status: &Status) -> Line {
+    let key = app.keys_for("step.go");
     match status {
         Status::Aborted(why) => Line::new(format!("Ended here: {}", text::clean(why)), Role::Warn),
-        Status::RolledBack => Line::new("Rolled back. Enter closes it.", Role::Ok),
+        Status::RolledBack => Line::new(format!("Rolled back. {key} closes it."), Role::Ok),
         Status::HandedOver(to) => {
             let text = format!("Handed over to {}, who takes it up from the record.", text::clean(to));
             Line::new(text, Role::Info)
         }
-        _ => Line::new("The runbook is through. Enter closes it.", Role::Ok),
+        _ => Line::new(format!("The runbook is through. {key} closes it."), Role::Ok),
     }
 }
 
 /// The ways on and the keys: they stay in sight however long the text is.
 pub fn keys(app: &App, look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize, width: usize) -> Vec<Line> {
     let mut out = Vec::new();
+    let go = format!("{} ", app.key_signs("step.go"));
+    let blank = " ".repeat(text::width(&go));
     for (i, (_, label)) in crate::app::ways(entry).iter().enumerate() {
         let (mark, key, role) = if i == chosen {
-            (look.symbols.pointer, "↵ ", Role::Accent)
+            (look.symbols.pointer, go.as_str(), Role::Accent)
         } else {
-            (" ", "  ", Role::Text)
+            (" ", blank.as_str(), Role::Text)
         };
         out.push(Line::new(format!("{mark} {key}"), role).and(text::clean(label).into_owned(), role));
     }
     let key = |kind| {
         Some(match kind {
-            OfferKind::Copy => "y",
-            OfferKind::Retry => "t",
-            OfferKind::SetParam => "e",
-            OfferKind::Skip => "s",
-            OfferKind::RollBack => "b",
-            OfferKind::HandOver => "H",
-            OfferKind::Abort => "x",
+            OfferKind::Copy => app.key_signs("step.copy"),
+            OfferKind::Retry => app.key_signs("step.retry"),
+            OfferKind::SetParam => app.key_signs("step.edit"),
+            OfferKind::Skip => app.key_signs("step.skip"),
+            OfferKind::RollBack => app.key_signs("step.rollback"),
+            OfferKind::HandOver => app.key_signs("run.hand_over"),
+            OfferKind::Abort => app.key_signs("run.abort"),
             OfferKind::Continue | OfferKind::Choose(_) => return None,
         })
     };
@@ -330,12 +334,15 @@ pub fn keys(app: &App, look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize
         .filter_map(|o| Some((rank(o.kind), format!("{} {}", key(o.kind)?, o.label))))
         .collect();
     if app.may_go_alone(entry).is_ok() {
-        others.push((7, "^b go on alone".to_owned()));
+        others.push((7, format!("{} go on alone", app.key_signs("step.alone"))));
     }
     others.sort();
     out.extend(packed(others.into_iter().map(|(_, text)| text), width));
     if let Some(step) = v.step.as_ref().filter(|_| !v.status.is_over()) {
-        let opens = step.opens.iter().map(|o| format!("{} {}", open_key(*o), o.name()));
+        let opens = step
+            .opens
+            .iter()
+            .map(|o| format!("{} {}", app.key_signs(opens_by(*o)), o.name()));
         out.extend(packed(opens, width));
     }
     out
@@ -369,14 +376,15 @@ const fn rank(kind: OfferKind) -> u8 {
     }
 }
 
-fn open_key(open: Open) -> &'static str {
+/// The command that opens it.
+const fn opens_by(open: Open) -> &'static str {
     match open {
-        Open::History => "h",
-        Open::Difference => "d",
-        Open::Logs => "l",
-        Open::PreviousLogs => "p",
-        Open::Events => "v",
-        Open::Detail => "o",
-        Open::Incident => "i",
+        Open::History => "evidence.history",
+        Open::Difference => "evidence.difference",
+        Open::Logs => "evidence.logs",
+        Open::PreviousLogs => "evidence.previous_logs",
+        Open::Events => "evidence.events",
+        Open::Detail => "evidence.detail",
+        Open::Incident => "incident.open",
     }
 }
