@@ -43,6 +43,7 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     };
     right.push((format!("{label}{light} "), role));
     right.extend(source_lights(app, look, apart, narrow));
+    right.extend(super::fleet::light(app, look));
     // Others on this machine.
     let waiting = app.to_answer().len();
     if waiting > 0 {
