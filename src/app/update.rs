@@ -120,6 +120,11 @@ impl App {
     /// A note in the corner; the same note twice is one.
     pub(crate) fn toast(&mut self, notice: Notice) {
         self.keep_said(&notice);
+        self.flash(notice);
+    }
+
+    /// The same, of what the list of activities has already, or what is not worth keeping.
+    fn flash(&mut self, notice: Notice) {
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
         if self.toasts.len() > MOST_TOASTS {
@@ -220,7 +225,7 @@ impl App {
         effects.extend(self.departs());
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
-            self.toast(if good { Notice::info(text) } else { Notice::error(text) });
+            self.flash(if good { Notice::info(text) } else { Notice::error(text) });
             effects.extend(self.call(Occasion::Finished, format!("{}: {}", activity.title, activity.line)));
         }
         effects
@@ -412,7 +417,11 @@ impl App {
         self.strays(id);
         match (command.when)(self) {
             Ok(()) => (command.run)(self),
-            Err(why) => self.complain(format!("{}: {why}", command.short)),
+            // A key that did nothing is nothing that was done.
+            Err(why) => {
+                self.flash(Notice::error(format!("{}: {why}", command.short)));
+                Vec::new()
+            }
         }
     }
 

@@ -13,7 +13,7 @@ mod queues;
 mod redis;
 mod rollouts;
 
-pub use columns::{all_columns, cells_of, columns_of, is_hidden, label_column};
+pub use columns::{all_columns, cells_of, columns_chosen, columns_of, is_hidden, label_column};
 pub use pods::{Tally, pod_health};
 pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};

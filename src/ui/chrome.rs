@@ -273,7 +273,22 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<
     selected
 }
 
-/// The keys that work here, now. `?` is dropped last.
+/// Hints that give way last, the first of them last of all: how to get out of here, and where the other keys stand.
+const STAY: &[&str] = &[
+    "app.back",
+    "plan.cancel",
+    "approval.cancel",
+    "company.close",
+    "question.yes",
+    "question.cancel",
+    "picker.cancel",
+    "palette.cancel",
+    "text.cancel",
+    "help.close",
+    "app.help",
+];
+
+/// The keys that work here, now. The way back and `?` are dropped last.
 pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let rows = command::rows();
     let vocabulary = Vocabulary {
@@ -292,6 +307,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         None => &[
             "list.open",
             "list.filter",
+            "app.back",
             "runbook.best",
             "Actions…",
             "pod.logs",
@@ -311,6 +327,14 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "rollout.history",
             "chart.open",
             "Actions…",
+            "runbook.best",
+            "app.help",
+        ],
+        Some(Layer::Item(_)) => &[
+            "app.back",
+            "Actions…",
+            "chart.open",
+            "jump.related",
             "runbook.best",
             "app.help",
         ],
@@ -362,13 +386,14 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "incident.act",
             "incident.note",
             "incident.tell",
+            "incident.close",
+            "app.back",
             "incident.todo",
             "incident.decision",
             "incident.fact",
             "incident.status",
             "temporary.stays",
             "incident.take",
-            "incident.close",
             "timeline.open",
             "report.write",
             "app.help",
@@ -393,8 +418,9 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "text.accept",
             "text.cancel",
             "question.press",
-            "question.next",
+            "question.yes",
             "question.cancel",
+            "question.next",
             "help.search",
             "help.close",
         ],
@@ -403,6 +429,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let found: Vec<_> = found
         .into_iter()
         .filter(|h| h.id.and_then(command::find).is_none_or(|c| (c.when)(app).is_ok()))
+        .filter(|h| h.id != Some("app.back") || app.has_way_back())
         .map(|mut h| {
             if app.layers.last().is_some_and(|l| matches!(l, Layer::History(_))) && h.id == Some("list.open") {
                 "plan roll-back".clone_into(&mut h.label);
@@ -435,7 +462,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         found,
         usize::from(area.width.saturating_sub(2)).saturating_sub(taken),
         2,
-        "app.help",
+        STAY,
     );
     let mut x = 1;
     for hint in found {

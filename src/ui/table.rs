@@ -268,6 +268,16 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16, name: u16) -> Vec<(Colum
     }
 }
 
+/// Of these columns, those for which the pane has no room.
+pub fn without_room(app: &App, pane: &Pane, columns: &[Column], body: Rect) -> Vec<&'static str> {
+    let place = places(app, body).get(pane.id.index()).copied().flatten();
+    let Some(place) = place else { return Vec::new() };
+    let name = longest_name(app, pane, app.list(pane.id), columns);
+    let fit = fit_columns(columns.to_vec(), place.width.saturating_sub(5), name);
+    let ids = columns.iter().map(|c| c.id);
+    ids.filter(|id| !fit.iter().any(|(c, _)| c.id == *id)).collect()
+}
+
 /// Whether the pane's numbers say anything: none and not read yet are two things.
 fn known(app: &App, pane: &Pane) -> bool {
     app.pane_feed(pane).is_fresh() || app.list(pane.id).total > 0
