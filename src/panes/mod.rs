@@ -341,6 +341,14 @@ pub fn parse_filter(app: &App, pane: &Pane, text: &str) -> Result<Filter, Fault>
     )
 }
 
+/// What was perhaps meant by a filter that lets nothing through.
+pub fn filter_advice(app: &App, pane: &Pane, list: &List) -> Option<String> {
+    list.compiled().advice(Vocabulary {
+        fields: &fields(app, pane),
+        labels: facts::has_labels(app, pane),
+    })
+}
+
 /// Understands the list's filter, if that was not done yet for these columns.
 fn compile(app: &App, pane: &Pane, list: &mut List) {
     let view = app.views.get(pane.id.index()).copied().unwrap_or(0);

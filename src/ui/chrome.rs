@@ -83,6 +83,7 @@ fn right_side(app: &App, look: Look<'_>, columns: u16, tight: u8) -> Vec<(String
     };
     right.push((format!("{label}{light} "), role));
     right.extend(source_lights(app, look, apart, narrow || tight > 0));
+    right.extend(super::fleet::light(app, look));
     // Others on this machine.
     let waiting = app.to_answer().len();
     if waiting > 0 {

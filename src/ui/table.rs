@@ -193,8 +193,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
                 (false, false) => format!("nothing matches {}", list.filter),
                 (false, true) => format!("nothing that is wrong matches {}", list.filter),
             };
+            let advice = panes::filter_advice(app, pane, list).map_or_else(String::new, |a| format!(". {a}"));
+            let key = app.keys_for("app.back");
             (
-                format!("{what}: {} shows all {}", app.keys_for("app.back"), list.total),
+                format!("{what}: {key} shows all {}{advice}", list.total),
                 Role::TextMuted,
             )
         }
