@@ -36,10 +36,9 @@ impl App {
                     };
                     return;
                 }
-                Layer::Chart(view) => {
-                    if view.take(token, &answer) {
-                        return;
-                    }
+                Layer::Chart(view) if view.awaits(token) => {
+                    view.take(token, &answer);
+                    return;
                 }
                 Layer::History(history) if history.token == token => {
                     match answer {

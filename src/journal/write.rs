@@ -40,7 +40,6 @@ impl Who {
         let env = |name: &str| std::env::var(name).unwrap_or_default();
         let uid = rustix::process::getuid().as_raw();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let os_user = [env("USER"), env("LOGNAME")].into_iter().find(|u| !u.is_empty());
         let ssh = env("SSH_CLIENT");
         let pid = std::process::id();
         Self {
@@ -49,7 +48,7 @@ impl Who {
             session: session().to_owned(),
             build: format!("quarterdeck/{}", env!("CARGO_PKG_VERSION")),
             actor: Actor {
-                os_user: os_user.unwrap_or_else(|| uid.to_string()),
+                os_user: super::login_name(),
                 uid,
                 sudo_user: env("SUDO_USER"),
                 ssh_client: ssh.split_whitespace().next().unwrap_or_default().to_owned(),

@@ -39,7 +39,7 @@ pub type Points = Vec<(i64, f64)>;
 pub struct RangeAnswer {
     /// Who was asked last.
     pub source: Str,
-    /// As it was sent, without its id.
+    /// What was asked, to be read.
     pub query: String,
     pub found: Found,
 }
@@ -52,7 +52,7 @@ pub enum Found {
         /// What the server said beside it: partial data, say.
         warnings: Vec<Str>,
     },
-    /// The server knows no such series in this time; `needs` names what would have to be scraped.
+    /// The server knows no such series in this time; `needs` names where such series come from, if known.
     NoSeries { needs: Str },
     /// There is no such query: one has to be written under `queries` in the configuration.
     NotAsked,

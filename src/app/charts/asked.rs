@@ -163,9 +163,9 @@ impl App {
                 let needs = if needs.is_empty() {
                     String::new()
                 } else {
-                    format!(": it would need {needs}")
+                    format!("; it would come from {needs}")
                 };
-                shown.note = Some(format!("{more} {has} series of this{needs}"));
+                shown.note = Some(format!("{more} {has} series of this in this time{needs}"));
                 shown.query = query();
             }
             Found::NotAsked => {}
@@ -178,10 +178,15 @@ impl App {
 }
 
 impl ChartView {
-    /// Takes an answer, if it is to this chart's question.
-    pub(crate) fn take(&mut self, token: Token, answer: &Result<Fetched, String>) -> bool {
+    /// Whether the answer to `token` is to a question of this chart.
+    pub(crate) fn awaits(&self, token: Token) -> bool {
+        self.asked.iter().any(|a| a.token == token)
+    }
+
+    /// Takes an answer.
+    pub(crate) fn take(&mut self, token: Token, answer: &Result<Fetched, String>) {
         let Some(asked) = self.asked.iter_mut().find(|a| a.token == token) else {
-            return false;
+            return;
         };
         asked.pending = false;
         let new = match answer {
@@ -190,7 +195,6 @@ impl ChartView {
             Err(why) => Err(why.clone()),
         };
         asked.answer = Some(new);
-        true
     }
 }
 

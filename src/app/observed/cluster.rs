@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{FEW, Observed};
 use crate::app::ItemRef;
+use crate::model::postgres::Session;
 use crate::model::{FeedId, Kind, ObjectRef, Pod, Postgres, Str, Workload, World};
 
 /// One process holds this name in one namespace at a time, so that its history goes on when it is made anew.
@@ -73,7 +74,7 @@ impl Observed {
         if let (Some(sessions), Some(at)) = (&postgres.activity.value, postgres.activity.at) {
             let busy = || sessions.iter().filter(|s| s.state.as_deref() == Some("active"));
             self.take(&of, "busy", at, busy().count() as f64);
-            let longest = busy().map(|s| s.age_s()).fold(0.0, f64::max);
+            let longest = busy().map(Session::age_s).fold(0.0, f64::max);
             self.take(&of, "longest", at, longest);
         }
         if let (Some(locks), Some(at)) = (&postgres.locks.value, postgres.locks.at) {

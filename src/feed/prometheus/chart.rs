@@ -53,7 +53,7 @@ impl Ranges {
         let text = self.text(ask.id, ask);
         let answer = |query: &str, found: Found| RangeAnswer {
             source: self.source.name.as_str().into(),
-            query: query.lines().skip(1).collect::<Vec<_>>().join("\n"),
+            query: readable(query),
             found,
         };
         let Some(text) = text else {
@@ -144,6 +144,12 @@ impl Ranges {
         }
         all.into_iter().collect()
     }
+}
+
+/// As a person would write it: without its id, in one line.
+fn readable(query: &str) -> String {
+    let lines: Vec<&str> = query.lines().skip(1).map(str::trim).collect();
+    lines.join(" ").replace(",}", "}")
 }
 
 fn built_in(id: &str) -> Option<&'static Query> {

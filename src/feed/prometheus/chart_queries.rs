@@ -3,7 +3,7 @@
 //! `$namespace`, `$pod`, `$workload` and so on are what the chart is about, with quotes escaped. `$window` is the range of
 //! a rate: five minutes, which holds two scrapes even of a server that scrapes once a minute, or the step where that is
 //! longer. `$most(` … `$over)` is `max_over_time(` … `[step])` where points lie further apart than scrapes, so that a
-//! peak between two of them is not lost; else plain parentheses. `$labels` are the matchers of the configuration but for
+//! peak between two of them is not lost; else plain parentheses. `$least(` does the same for dips. `$labels` are the matchers of the configuration but for
 //! those that the text names itself.
 
 use super::queries::Query;
@@ -14,8 +14,9 @@ const SCRAPE: i64 = 60;
 /// The range of a rate, in seconds, unless the step is longer.
 const RATE: i64 = 300;
 
-const CADVISOR: &str = "container_cpu_usage_seconds_total and others of cAdvisor (the kubelets' /metrics/cadvisor)";
-const STATE: &str = "kube_pod_… and others of kube-state-metrics, with its own labels (honor_labels)";
+/// Where such series come from.
+const CADVISOR: &str = "cAdvisor (the kubelets' /metrics/cadvisor)";
+const STATE: &str = "kube-state-metrics, scraped with honor_labels";
 
 const fn query(id: &'static str, text: &'static str, needs: &'static str) -> Query {
     Query { id, text, needs }
@@ -59,32 +60,32 @@ pub const CHARTS: [Query; 25] = [
     ),
     query(
         "deployment.ready",
-        "max(kube_deployment_status_replicas_ready{namespace=\"$namespace\",deployment=\"$workload\",$labels})",
+        "max($least(kube_deployment_status_replicas_ready{namespace=\"$namespace\",deployment=\"$workload\",$labels}$over))",
         STATE,
     ),
     query(
         "deployment.wanted",
-        "max(kube_deployment_spec_replicas{namespace=\"$namespace\",deployment=\"$workload\",$labels})",
+        "max($least(kube_deployment_spec_replicas{namespace=\"$namespace\",deployment=\"$workload\",$labels}$over))",
         STATE,
     ),
     query(
         "statefulset.ready",
-        "max(kube_statefulset_status_replicas_ready{namespace=\"$namespace\",statefulset=\"$workload\",$labels})",
+        "max($least(kube_statefulset_status_replicas_ready{namespace=\"$namespace\",statefulset=\"$workload\",$labels}$over))",
         STATE,
     ),
     query(
         "statefulset.wanted",
-        "max(kube_statefulset_replicas{namespace=\"$namespace\",statefulset=\"$workload\",$labels})",
+        "max($least(kube_statefulset_replicas{namespace=\"$namespace\",statefulset=\"$workload\",$labels}$over))",
         STATE,
     ),
     query(
         "daemonset.ready",
-        "max(kube_daemonset_status_number_ready{namespace=\"$namespace\",daemonset=\"$workload\",$labels})",
+        "max($least(kube_daemonset_status_number_ready{namespace=\"$namespace\",daemonset=\"$workload\",$labels}$over))",
         STATE,
     ),
     query(
         "daemonset.wanted",
-        "max(kube_daemonset_status_desired_number_scheduled{namespace=\"$namespace\",daemonset=\"$workload\",$labels})",
+        "max($least(kube_daemonset_status_desired_number_scheduled{namespace=\"$namespace\",daemonset=\"$workload\",$labels}$over))",
         STATE,
     ),
     query(
@@ -135,11 +136,13 @@ pub(super) fn fill(source: &PrometheusSource, text: &str, about: &[(&str, String
             "labels" => {
                 let named = |key: &str| ["=", "!"].iter().any(|op| text.contains(&format!("{key}{op}")));
                 let all = source.labels.iter().filter(|(k, _)| !named(k));
-                all.map(|(k, v)| format!("{k}=\"{}\",", escaped(v))).collect()
+                let all: Vec<String> = all.map(|(k, v)| format!("{k}=\"{}\",", escaped(v))).collect();
+                all.concat()
             }
             "by" => source.by.clone().unwrap_or_else(|| "job".to_owned()),
             "window" => format!("{}s", step.max(RATE)),
             "most" => (if long { "max_over_time" } else { "" }).to_owned(),
+            "least" => (if long { "min_over_time" } else { "" }).to_owned(),
             "over" => {
                 if long {
                     format!("[{step}s]")
@@ -156,13 +159,12 @@ pub(super) fn fill(source: &PrometheusSource, text: &str, about: &[(&str, String
         out.push_str(before);
         let end = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
         let (name, tail) = after.split_at(end);
-        match value(name) {
-            Some(value) => out.push_str(&value),
+        if let Some(value) = value(name) {
+            out.push_str(&value);
+        } else {
             // A `$` of the text's own, in a regular expression say.
-            None => {
-                out.push('$');
-                out.push_str(name);
-            }
+            out.push('$');
+            out.push_str(name);
         }
         rest = tail;
     }

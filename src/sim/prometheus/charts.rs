@@ -62,6 +62,20 @@ fn point(value: f64) -> Series {
     vec![(json!({}), value)]
 }
 
+/// The highest or lowest since the point before, where the query asks for it.
+fn over(body: &str, at: Timestamp, of: impl Fn(Timestamp) -> Option<f64>) -> Option<f64> {
+    let keep = match () {
+        () if body.contains("max_over_time") => f64::max,
+        () if body.contains("min_over_time") => f64::min,
+        () => return of(at),
+    };
+    let whole = window(body)?;
+    let apart = (whole / LOOKS).max(5);
+    let ago = (0..whole).step_by(apart as usize);
+    let all = ago.filter_map(|s| of(at - SignedDuration::from_secs(s)));
+    all.reduce(keep)
+}
+
 impl Measures {
     /// The answer to a chart's query at `at`; `None`: it is none of them.
     pub(super) fn chart(&self, id: &str, body: &str, at: Timestamp) -> Option<Series> {
@@ -71,9 +85,9 @@ impl Measures {
         {
             let name = quoted(body, &format!("{kind}=\""))?;
             let moments = self.store().past().workload(r, namespace, name);
-            let found = past::at(&moments, at, |m| m.at);
             let of = |m: WorkloadMoment| if what == "ready" { m.ready } else { m.wanted };
-            return Some(found.map_or_else(Vec::new, |m| point(of(m) as f64)));
+            let value = |at| past::at(&moments, at, |m| m.at).map(|m| of(m) as f64);
+            return Some(over(body, at, value).map_or_else(Vec::new, point));
         }
         let (of, what) = id.split_once('.')?;
         let pods = match of {
@@ -97,7 +111,7 @@ impl Measures {
         let values = match what {
             "cpu" => each(&|p| self.cpu(p, at)),
             "cpu-limit" => each(&limit("cpu", 1000.0)),
-            "memory" => each(&|p| self.most(body, at, |at| memory(p, at))),
+            "memory" => each(&|p| over(body, at, |at| memory(p, at))),
             "memory-limit" => each(&limit("memory", 1000.0)),
             "restarts" => each(&|p| moment(p, at).map(|m| m.restarts as f64)),
             "throttled" => each(&|p| moment(p, at)?.running.map(|_| 0.0)),
@@ -111,17 +125,6 @@ impl Measures {
             values.iter().copied().reduce(|a, b| a + b)
         };
         Some(whole.map_or_else(Vec::new, point))
-    }
-
-    /// The highest since the point before, where the query asks for it.
-    fn most(&self, body: &str, at: Timestamp, of: impl Fn(Timestamp) -> Option<f64>) -> Option<f64> {
-        let Some(over) = window(body).filter(|_| body.contains("max_over_time")) else {
-            return of(at);
-        };
-        let apart = (over / LOOKS).max(5);
-        let ago = (0..over).step_by(apart as usize);
-        let all = ago.filter_map(|s| of(at - SignedDuration::from_secs(s)));
-        all.reduce(f64::max)
     }
 
     /// Cores, while it runs: its share of its workload's load.

@@ -7,6 +7,7 @@ use ratatui::layout::Rect;
 use super::columns::Span;
 use super::scale::{Scale, written};
 use super::{LABELS, has_half};
+use crate::app::App;
 use crate::app::charts::Unit;
 use crate::text;
 use crate::theme::Role;
@@ -25,7 +26,8 @@ fn clock(second: i64) -> String {
     format!("{:02}:{:02}Z", s / 3600, s % 3600 / 60)
 }
 
-pub fn draw(look: Look<'_>, unit: Unit, scale: &Scale, plot: Rect, span: Span, buf: &mut Buffer) {
+/// At the left.
+pub fn values(look: Look<'_>, unit: Unit, scale: &Scale, plot: Rect, buf: &mut Buffer) {
     let muted = look.style(Role::TextMuted);
     let labels = Rect::new(plot.x - LABELS, plot.y, LABELS, plot.height);
     let mut label = |y: u16, value: f64| {
@@ -37,6 +39,11 @@ pub fn draw(look: Look<'_>, unit: Unit, scale: &Scale, plot: Rect, span: Span, b
         label(plot.height / 2, scale.top / 2.0);
     }
     label(plot.height - 1, 0.0);
+}
+
+/// Beneath.
+pub fn draw(look: Look<'_>, plot: Rect, span: Span, buf: &mut Buffer) {
+    let muted = look.style(Role::TextMuted);
     let ground = Rect::new(plot.x, plot.bottom(), plot.width, 2);
     for x in 0..plot.width {
         put(buf, ground, x, 0, "─", look.style(Role::Border));
@@ -75,11 +82,16 @@ pub fn marks(look: Look<'_>, marks: &[(Timestamp, String)], plot: Rect, span: Sp
 }
 
 /// What was done, in words: the newest first, as many as there is room for.
-pub fn told(look: Look<'_>, marks: &[(Timestamp, String)], line: Rect, buf: &mut Buffer) {
+pub fn told(app: &App, look: Look<'_>, marks: &[(Timestamp, String)], line: Rect, buf: &mut Buffer) {
     let mut x = 1;
     for (at, words) in marks.iter().rev() {
         let s = at.as_second().rem_euclid(DAY);
-        let time = format!("{:02}:{:02}Z", s / 3600, s % 3600 / 60);
+        let day = if app.now.duration_since(*at).as_secs() < DAY {
+            String::new()
+        } else {
+            at.strftime("%e %b ").to_string()
+        };
+        let time = format!("{day}{:02}:{:02}Z", s / 3600, s % 3600 / 60);
         let text = format!("{} {time} {}", look.symbols.mark, text::clean(words));
         let columns = text::width(&text) as u16;
         if x > 1 && x + columns >= line.width {

@@ -1,4 +1,5 @@
-//! Points as columns: as many as there is room for, each the highest of its time; what is not known stays blank.
+//! Points as columns: as many as there is room for, each the highest (or the lowest) of its time; what is not known
+//! stays blank.
 
 use jiff::Timestamp;
 
@@ -43,8 +44,14 @@ fn usual(points: &[(Timestamp, f64)]) -> i64 {
     steps.get(steps.len() / 2).copied().unwrap_or(60).max(1)
 }
 
-/// One value a column: the highest of its time. `None`: nothing is known of it.
-pub fn columns(points: &[(Timestamp, f64)], span: Span, reach: Reach, width: usize) -> Vec<Option<f64>> {
+/// One value a column: of its time the one that `keep` keeps of two. `None`: nothing is known of it.
+pub fn columns(
+    points: &[(Timestamp, f64)],
+    span: Span,
+    reach: Reach,
+    width: usize,
+    keep: fn(f64, f64) -> f64,
+) -> Vec<Option<f64>> {
     let mut out: Vec<Option<f64>> = vec![None; width];
     let most = match reach {
         Reach::Usual => usual(points) * GAP,
@@ -75,13 +82,19 @@ pub fn columns(points: &[(Timestamp, f64)], span: Span, reach: Reach, width: usi
             // What was measured this very moment belongs to the last column.
             let column = span.column(at.min(end - 1), width);
             if let Some(slot) = out.get_mut(column).filter(|_| at <= end && value.is_finite()) {
-                *slot = Some(slot.map_or(*value, |v| v.max(*value)));
+                *slot = Some(slot.map_or(*value, |v| keep(v, *value)));
             }
         }
         before = Some((at, *value));
     }
-    if let Some((then, was)) = before.filter(|(_, was)| reach == Reach::Stands && was.is_finite()) {
-        fill(&mut out, then, end, was);
+    // The last one holds until the next is due.
+    let due = match reach {
+        Reach::Usual => None,
+        Reach::Step(step) => before.map(|(then, _)| (then + step).min(end)),
+        Reach::Stands => Some(end),
+    };
+    if let (Some((then, was)), Some(due)) = (before.filter(|(_, was)| was.is_finite()), due) {
+        fill(&mut out, then, due, was);
     }
     out
 }
@@ -105,23 +118,27 @@ mod tests {
         let mut points: Vec<(Timestamp, f64)> = (0..30).map(|i| (at(i * 10), 1.0)).collect();
         points.extend((60..90).map(|i| (at(i * 10), if i == 70 { 9.0 } else { 2.0 })));
         for reach in [Reach::Usual, Reach::Step(10)] {
-            let all = columns(&points, SPAN, reach, 90);
+            let all = columns(&points, SPAN, reach, 90, f64::max);
             assert!(all[..30].iter().all(|v| *v == Some(1.0)), "{all:?}");
             assert!(all[31..60].iter().all(Option::is_none), "{all:?}");
             assert_eq!(all[70], Some(9.0));
-            let coarse = columns(&points, SPAN, reach, 9);
+            let coarse = columns(&points, SPAN, reach, 9, f64::max);
             assert_eq!(coarse[7], Some(9.0), "{coarse:?}");
             assert_eq!(coarse[4], None, "{coarse:?}");
         }
         // Between two readings of a slow source the value stands.
         let slow: Vec<(Timestamp, f64)> = (0..15).map(|i| (at(i * 60), i as f64)).collect();
-        assert!(columns(&slow, SPAN, Reach::Usual, 90)[..80].iter().all(Option::is_some));
+        assert!(
+            columns(&slow, SPAN, Reach::Usual, 90, f64::max)[..80]
+                .iter()
+                .all(Option::is_some)
+        );
     }
 
     #[test]
     fn one_missing_point_of_a_measured_value_is_a_gap() {
         let points: Vec<(Timestamp, f64)> = (0..60).filter(|i| *i != 30).map(|i| (at(i * 15), 5.0)).collect();
-        let all = columns(&points, SPAN, Reach::Step(15), 60);
+        let all = columns(&points, SPAN, Reach::Step(15), 60, f64::max);
         let gaps: Vec<usize> = (0..60).filter(|i| all[*i].is_none()).collect();
         assert_eq!(gaps, [30]);
     }
@@ -129,7 +146,7 @@ mod tests {
     #[test]
     fn what_is_watched_stands_until_it_changes_or_nobody_watches() {
         let points = [(at(-500), 2.0), (at(300), 1.0), (at(600), f64::NAN), (at(750), 2.0)];
-        let all = columns(&points, SPAN, Reach::Stands, 90);
+        let all = columns(&points, SPAN, Reach::Stands, 90, f64::max);
         assert!(all[..30].iter().all(|v| *v == Some(2.0)), "{all:?}");
         assert!(all[31..60].iter().all(|v| *v == Some(1.0)), "{all:?}");
         assert!(all[61..75].iter().all(Option::is_none), "{all:?}");

@@ -51,11 +51,12 @@ fn source(app: &App, shown: &Shown) -> String {
     };
     let ago = text::age(app.now.duration_since(*first));
     match &chart.kept_by {
+        _ if shown.asking => format!("observed for {ago}, asking Prometheus"),
         KeptBy::Observed => format!("observed for {ago}"),
         KeptBy::Feed => format!("kept once a minute by the console, for {ago}"),
         KeptBy::Prometheus(source) => {
             let step = text::age(jiff::SignedDuration::from_secs(chart.step.unwrap_or(60)));
-            format!("Prometheus {source}, a point each {step}")
+            format!("Prometheus {source}, a point every {step}")
         }
     }
 }
@@ -90,7 +91,7 @@ pub fn draw(app: &App, look: Look<'_>, view: &ChartView, body: Rect, buf: &mut B
     let at = view.at.min(charts.len().saturating_sub(1));
     let title = vec![
         (text::clean(&name(&view.of)).into_owned(), look.style(Role::TitleFocus)),
-        (format!(" {} over time ", look.symbols.dot), look.style(Role::Title)),
+        (format!(" {} over time", look.symbols.dot), look.style(Role::Title)),
     ];
     let inner = frame(buf, body, look.style(Role::BorderFocus), &title);
     let Some(shown) = app.chart_shown(view) else {
@@ -128,7 +129,10 @@ pub fn draw(app: &App, look: Look<'_>, view: &ChartView, body: Rect, buf: &mut B
     }
     let scale = scale_of(chart, &known, span, rows);
     bars(look, chart, &scale, plot, span, buf);
-    axes::draw(look, chart.unit, &scale, plot, span, buf);
+    axes::draw(look, plot, span, buf);
+    if !known.is_empty() {
+        axes::values(look, chart.unit, &scale, plot, buf);
+    }
     let marks = Timestamp::from_second(span.from).map_or_else(|_| Vec::new(), |from| app.chart_marks(&view.of, from));
     axes::marks(look, &marks, plot, span, buf);
     let line = Rect::new(inner.x, inner.y + 2, inner.width, 1);
@@ -137,7 +141,7 @@ pub fn draw(app: &App, look: Look<'_>, view: &ChartView, body: Rect, buf: &mut B
             let note = text::truncate_end(note, usize::from(line.width.saturating_sub(2)));
             put(buf, line, 1, 0, &note, look.style(Role::TextMuted));
         }
-        None => axes::told(look, &marks, line, buf),
+        None => axes::told(app, look, &marks, line, buf),
     }
     Some(Position::new(inner.x + 1, inner.y))
 }
@@ -169,14 +173,19 @@ fn scale_of(chart: &Chart, known: &[(Timestamp, f64)], span: Span, rows: u16) ->
 /// The bars, over the line of what they are held against.
 fn bars(look: Look<'_>, chart: &Chart, scale: &Scale, plot: Rect, span: Span, buf: &mut Buffer) {
     let width = usize::from(plot.width);
-    let values = columns(&chart.points, span, reach(chart), width);
+    // Of what must not fall below something, the dips count.
+    let keep = match &chart.bound {
+        Some(bound) if bound.bad == Bad::Below => f64::min,
+        _ => f64::max,
+    };
+    let values = columns(&chart.points, span, reach(chart), width, keep);
     let line = |buf: &mut Buffer, x: u16, value: f64| {
         if value <= scale.top {
             put(buf, plot, x, scale.row(value), "╌", look.style(Role::Warn));
         }
     };
     let bounds = match &chart.bound {
-        Some(bound) => columns(&bound.points, span, reach(chart), width),
+        Some(bound) => columns(&bound.points, span, reach(chart), width, keep),
         None => Vec::new(),
     };
     for (x, value) in values.into_iter().enumerate() {
