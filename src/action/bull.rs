@@ -130,12 +130,12 @@ impl Bull {
     pub async fn ask(&mut self, commands: &[Read]) -> Result<Vec<Answer>, String> {
         self.client.read(&self.node, commands).await.map_err(|f| f.say())
     }
+}
 
-    /// What does the same by hand: a call of the application's own library. For redis-cli there is no one line, for the
-    /// script that changes all keys of the queue at once comes with the console.
-    pub fn by_hand(&self, call: &str) -> String {
-        format!("{call} of BullMQ, in the application; redis-cli has no one line for it")
-    }
+/// What does the same by hand: a call of the application's own library. For redis-cli there is no one line, for the script
+/// that changes all keys of the queue at once comes with the console.
+pub(super) fn by_hand(call: &str) -> String {
+    format!("{call} of BullMQ, in the application; redis-cli has no one line for it")
 }
 
 /// A word for a shell.

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use redis::Value;
 use serde_json::json;
 
-use super::bull::{Bull, outcome, pause, seen};
+use super::bull::{Bull, by_hand, outcome, pause, seen};
 use super::draft::{Draft, change, rests_on};
 use super::plan::{Check, Outcome, PlanStep, Refusal, Request, Risk, Verdict, VerifySpec};
 use super::sources::{Deed, Reach, Tell};
@@ -75,7 +75,7 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, to_paused: bool) -> Resu
     draft.steps.push(PlanStep {
         target: queue.clone().into(),
         changes: vec![change("queue", word(bull.paused), word(to_paused))],
-        same_as: bull.by_hand(if to_paused { "queue.pause()" } else { "queue.resume()" }),
+        same_as: by_hand(if to_paused { "queue.pause()" } else { "queue.resume()" }),
         method: "RESP".into(),
         path: format!("EVAL bull_pause.lua {}", keys.len()),
         content_type: String::new(),

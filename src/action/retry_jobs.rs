@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use redis::Value;
 use serde_json::json;
 
-use super::bull::{Bull, outcome, pause, seen};
+use super::bull::{Bull, by_hand, outcome, pause, seen};
 use super::draft::{Draft, change, refuse, rests_on};
 use super::plan::{Check, JobFilter, Outcome, PlanStep, Refusal, Risk, Verdict, VerifySpec};
 use super::sources::{Deed, Reach, Tell};
@@ -195,7 +195,7 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &JobFilter) -> R
         draft.steps.push(PlanStep {
             target: queue.clone().into(),
             changes: vec![change("failed jobs", batch.len(), "waiting")],
-            same_as: bull.by_hand(&match batch {
+            same_as: by_hand(&match batch {
                 [one] => format!("job.retry() for job {one}"),
                 jobs => format!("job.retry() for each of these {} jobs", jobs.len()),
             }),

@@ -18,6 +18,7 @@ mod detail;
 mod dialogs;
 mod field;
 mod fleet;
+mod footer;
 mod help;
 mod history;
 mod incident;
@@ -253,7 +254,7 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     }
     let typing = matches!(app.layers.last(), Some(Layer::Prompt(p)) if p.is_line());
     if !typing {
-        chrome::footer(app, look, parts.footer, buf);
+        footer::footer(app, look, parts.footer, buf);
     }
     chrome::toasts(app, look, parts.body, buf);
     dialogs::which_key(app, look, parts.body, buf);
