@@ -44,8 +44,8 @@ kind = "note"
 ```
 "#;
 
-/// How long the server takes over a change.
-const SLOW: Duration = Duration::from_millis(300);
+/// How long the server takes over a change: far longer than it takes to see the intent on a busy machine.
+const SLOW: Duration = Duration::from_millis(800);
 
 const PATH: &str = "/apis/apps/v1/namespaces/cortex/deployments/cortex-web/scale";
 
@@ -206,6 +206,7 @@ fn a_console_that_is_killed_loses_nothing_and_repeats_nothing() {
             Fault::DelayAfter(SLOW)
         };
         servers.demo.server().faults().set(Rule::new("PUT", PATH, 1, fault));
+        let known = home.journal_text().len();
         console.send("\r");
         let intents = before.count(RecordKind::Intent);
         match round % 5 {
@@ -222,7 +223,7 @@ fn a_console_that_is_killed_loses_nothing_and_repeats_nothing() {
             // Between intent and result.
             _ => {
                 let sent = Instant::now();
-                while Record::of(&home).count(RecordKind::Intent) == intents {
+                while !home.journal_text()[known..].contains(r#""kind":"intent""#) {
                     assert!(
                         sent.elapsed() < Duration::from_secs(30),
                         "never: the intent is on record"

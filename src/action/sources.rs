@@ -17,7 +17,7 @@ use super::plan::{ActionId, Outcome, Plan, Progress, Refusal, Request, Stage, Ve
 use super::{Actor, Planner, WriteGrant, delete_keys, pause_queue, postgres, renew, retry_jobs, run_command, silence};
 use crate::config::QueueSource;
 use crate::feed::postgres::Server;
-use crate::feed::prometheus::AlertmanagerWay;
+use crate::feed::prometheus::{AlertmanagerWay, Ranges};
 use crate::feed::redis::Way;
 use crate::journal::ResponseSeen;
 use crate::model::Str;
@@ -32,6 +32,8 @@ pub struct Reach {
     pub queues: BTreeMap<Str, QueueWay>,
     /// By the name of the Prometheus source that they belong to.
     pub alertmanagers: BTreeMap<Str, AlertmanagerWay>,
+    /// What is asked for values over time, in the configuration's order. It reads, and no action uses it.
+    pub ranges: Vec<Ranges>,
     /// Folders with templates of Jobs, the first one first.
     pub job_templates: Vec<std::path::PathBuf>,
 }

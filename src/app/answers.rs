@@ -36,6 +36,10 @@ impl App {
                     };
                     return;
                 }
+                Layer::Chart(view) if view.awaits(token) => {
+                    view.take(token, &answer);
+                    return;
+                }
                 Layer::History(history) if history.token == token => {
                     match answer {
                         Ok(Fetched::History(rows)) => history.take(rows),

@@ -88,6 +88,9 @@ impl App {
                 format!("curl -sS -o /dev/null -w '%{{http_code}} %{{time_total}}\\n' {url}")
             }
             ItemRef::Object(object) => self.kubectl("describe", object),
+            ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. } => {
+                return Err("no one command shows it: H draws it over time".to_owned());
+            }
             ItemRef::Line => return Err("there is no more to this line".to_owned()),
         })
     }

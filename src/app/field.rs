@@ -53,12 +53,7 @@ impl Field {
 
     /// Puts text in at the cursor: one line, without control characters.
     pub fn insert(&mut self, text: &str) {
-        let line: String = text
-            .chars()
-            .map(|c| if c == '\n' || c == '\t' { ' ' } else { c })
-            .filter(|c| !c.is_control())
-            .collect();
-        self.area.insert_str(line);
+        self.area.insert_str(harmless(text));
     }
 
     pub fn clear(&mut self) {
@@ -69,6 +64,16 @@ impl Field {
         *self = Self::with(text);
         self.area.move_cursor(CursorMove::End);
     }
+}
+
+/// What may be pasted at once. It is more than anybody can mean, and little enough to be drawn at once.
+const MOST: usize = 16 * 1024;
+const MOST_LINES: usize = 500;
+
+/// One line without what could steer a terminal or turn the order of what is read.
+fn harmless(text: &str) -> String {
+    let text: String = text.chars().take(MOST).collect();
+    crate::text::clean(&text).into_owned()
 }
 
 /// A text of several lines that is being written.
@@ -105,12 +110,8 @@ impl Pad {
 
     /// Puts text in at the cursor, without control characters but line breaks.
     pub fn insert(&mut self, text: &str) {
-        let text: String = text
-            .chars()
-            .map(|c| if c == '\t' { ' ' } else { c })
-            .filter(|c| *c == '\n' || !c.is_control())
-            .collect();
-        self.area.insert_str(text);
+        let lines: Vec<String> = text.split('\n').take(MOST_LINES).map(harmless).collect();
+        self.area.insert_str(lines.join("\n"));
     }
 
     pub fn input(&mut self, chord: Chord) {

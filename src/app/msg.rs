@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::action::{ActionId, Class, Confirmed, Offer, Offered, Plan, Progress, Refusal, Request};
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
-use crate::model::{Batch, Kind, ObjectRef, Place, Scope, Selector, SourceId, SourceKind, Str};
+use crate::model::{Batch, Kind, ObjectRef, Place, RangeAnswer, RangeAsk, Scope, Selector, SourceId, SourceKind, Str};
 use crate::runbook::engine::AskId;
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
@@ -168,13 +168,16 @@ pub enum Fetch {
     States(Vec<crate::action::temporary_state::StateAsk>),
     /// How a PostgreSQL, by its source's name, would run a statement.
     Plan { source: Str, statement: String },
+    /// A value over time, of a Prometheus.
+    Range(Box<RangeAsk>),
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Fetched {
     Text(String),
     History(Vec<HistoryRow>),
     Offers(Vec<Offered>),
+    Range(Box<RangeAnswer>),
     /// By the key of the ledger's entry: the state, or why it is not known.
     States(Vec<(String, Result<String, String>)>),
 }

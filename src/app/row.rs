@@ -87,6 +87,21 @@ pub enum ItemRef {
     HttpCheck {
         name: Str,
     },
+    /// An objective of a Prometheus.
+    Slo {
+        source: Str,
+        name: Str,
+    },
+    /// A service as a Prometheus measures it; empty where the query tells none apart.
+    Service {
+        source: Str,
+        name: Str,
+    },
+    /// A machine as a Prometheus measures it.
+    Host {
+        source: Str,
+        name: Str,
+    },
     /// A Kubernetes object that a table of its own shows.
     Object(ObjectRef),
     /// A line that is read and no more.

@@ -44,7 +44,7 @@ pub(super) fn about(item: &ItemRef) -> Option<About> {
         ItemRef::HttpCheck { name } => About::Http { name },
         ItemRef::Object(object) if object.kind == Kind::Node => About::Node(object),
         ItemRef::Object(object) => About::Job(object),
-        ItemRef::Line => return None,
+        ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. } | ItemRef::Line => return None,
     })
 }
 

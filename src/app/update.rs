@@ -162,6 +162,7 @@ impl App {
         effects.extend(self.mirror());
         effects.extend(self.steps_hear());
         effects.extend(self.runs_tick());
+        effects.extend(self.ask_for_chart());
         effects
     }
 
@@ -268,7 +269,12 @@ impl App {
         }
         match self.layers.last() {
             Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_) | Layer::Message(_)) => true,
-            Some(Layer::Plan(plan)) => matches!(plan.focus, PlanFocus::Reason | PlanFocus::Word),
+            // On a button that cannot be pressed yet, letters belong into the field that is empty.
+            Some(Layer::Plan(plan)) => match plan.focus {
+                PlanFocus::Reason | PlanFocus::Word => true,
+                PlanFocus::Go => plan.unfilled().is_some(),
+                PlanFocus::Cancel => false,
+            },
             Some(Layer::Approval(layer)) => matches!(layer.focus, ApprovalFocus::Reason | ApprovalFocus::Word),
             Some(Layer::Help(help)) => help.searching,
             _ => false,
@@ -305,6 +311,9 @@ impl App {
                 help.scroll.top = 0;
             }
             Some(Layer::Plan(plan)) => {
+                if let (PlanFocus::Go, Some(empty)) = (plan.focus, plan.unfilled()) {
+                    plan.focus_on(empty, now);
+                }
                 if let Some(field) = plan.field()
                     && field.input(chord)
                 {

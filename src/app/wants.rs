@@ -35,6 +35,14 @@ impl App {
                     ItemRef::Queue { .. } => Some(SourceKind::Queues),
                     ItemRef::Redis { .. } => Some(SourceKind::Redis),
                     ItemRef::HttpCheck { .. } => Some(SourceKind::Http),
+                    ItemRef::Session { .. }
+                    | ItemRef::Statement { .. }
+                    | ItemRef::Table { .. }
+                    | ItemRef::Index { .. } => Some(SourceKind::Postgres),
+                    ItemRef::Object(_) => {
+                        wanted.metrics = true;
+                        None
+                    }
                     _ => None,
                 }),
                 Layer::Runbook(view) => {

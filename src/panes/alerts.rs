@@ -177,6 +177,10 @@ fn burns(app: &App) -> Vec<Row> {
             out.push(
                 Build::new(&format!("slo/{source}/{}", b.name), source, b.name.clone(), health)
                     .rank(b.over.hour.unwrap_or(0.0))
+                    .what(ItemRef::Slo {
+                        source: source.clone(),
+                        name: b.name.clone(),
+                    })
                     .text(text::clean(&b.name))
                     .muted(format!("{} %", b.target))
                     .number(b.over.hour, times(b.over.hour), bad)
@@ -240,6 +244,10 @@ fn services(app: &App) -> Vec<Row> {
             out.push(
                 Build::new(&format!("service/{source}/{name}"), source, shown.clone(), health)
                     .rank(share.unwrap_or(0.0))
+                    .what(ItemRef::Service {
+                        source: source.clone(),
+                        name: name.clone(),
+                    })
                     .text(text::clean(shown))
                     .number(
                         share,
@@ -348,6 +356,10 @@ fn hosts(app: &App) -> Vec<Row> {
             out.push(
                 Build::new(&format!("host/{source}/{}", h.name), source, h.name.clone(), health)
                     .rank(used)
+                    .what(ItemRef::Host {
+                        source: source.clone(),
+                        name: h.name.clone(),
+                    })
                     .text(text::clean(&h.name))
                     .number(h.cpu, percent(h.cpu), bad(h.cpu.is_some_and(|c| c > 0.8)))
                     .number(h.memory, percent(h.memory), bad(h.memory.is_some_and(|m| m > 0.85)))

@@ -216,6 +216,18 @@ pub fn sparkline(values: impl DoubleEndedIterator<Item = f64>, columns: usize) -
         .collect()
 }
 
+/// A value as this console saw it in the last minutes, the highest of each; before it looked there is nothing.
+pub(super) fn by_minute(app: &App, of: &ItemRef, name: &'static str, minutes: usize) -> String {
+    let mut most = vec![f64::NAN; minutes];
+    for (at, value) in app.seat.observed.of(of, name) {
+        let ago = app.now.duration_since(at).as_secs().max(0) as usize / 60;
+        if let Some(slot) = minutes.checked_sub(ago + 1).and_then(|i| most.get_mut(i)) {
+            *slot = slot.max(value);
+        }
+    }
+    sparkline(most.into_iter(), minutes)
+}
+
 /// The name of a source where several are configured.
 pub(super) fn source_column(app: &App, kind: SourceKind, columns: &mut Vec<Column>) -> bool {
     let many = app.sources.iter().filter(|id| id.kind == kind).count() > 1;

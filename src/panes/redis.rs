@@ -67,11 +67,15 @@ fn server_columns(_: &App) -> Vec<Column> {
         Column::new("hit", "HIT", Width::Fixed(6), 1).right(),
         Column::new("evicted", "EVICT/s", Width::Fixed(7), 1).right(),
         Column::new("ops", "OPS/s", Width::Fixed(6), 2).right(),
+        Column::new("history", "10 min", Width::Fixed(SPARK as u16), 4),
         Column::new("clients", "CLIENTS", Width::Fixed(9), 5).right(),
         Column::new("role", "ROLE", Width::Fixed(8), 6),
         Column::new("state", "STATE", Width::Grow(6, 22), 3),
     ]
 }
+
+/// Minutes of the sparkline.
+const SPARK: usize = 10;
 
 /// How bad a server is by itself, by the defaults of the rules, and the worst thing about it in a few words.
 fn state(redis: &Redis, node: &RedisNode) -> (Health, String) {
@@ -202,6 +206,7 @@ fn servers(app: &App) -> Vec<Row> {
                 node.rates.map_or_else(|| "?".to_owned(), |r| rate(r.commands)),
                 Role::Text,
             )
+            .muted(item::by_minute(app, &what(source, node), "commands", SPARK))
             .number(
                 clients.map(|c| c.connected as f64),
                 clients.map_or_else(

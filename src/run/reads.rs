@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::action::{Actor, Reach};
 use crate::app::msg::{ContextRow, Fetch, Fetched, HistoryRow, LogLine};
 use crate::feed::kube::{self as feed, Cluster, Kubeconfigs};
-use crate::feed::postgres;
+use crate::feed::{postgres, prometheus};
 
 pub(super) fn line(item: feed::logs::LogItem) -> LogLine {
     match item {
@@ -76,6 +76,10 @@ async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fe
             let lines = postgres::explain(server, &statement).await.map_err(|e| e.to_string())?;
             Ok(Fetched::Text(lines.join("\n")))
         }
+        Fetch::Range(ask) => prometheus::ask_range(&reach.ranges, &ask)
+            .await
+            .map(|answer| Fetched::Range(Box::new(answer)))
+            .ok_or_else(|| "the configuration has no such Prometheus".to_owned()),
         Fetch::Yaml(object) => feed::object::view(&cluster.ok_or_else(none)?, &object)
             .await
             .map(|v| Fetched::Text(v.yaml))

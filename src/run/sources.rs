@@ -12,7 +12,7 @@ use crate::app::msg::Wanted;
 use crate::config::{Platform, PostgresSource, QueueKind, QueueSource};
 use crate::feed::forward::Forward;
 use crate::feed::kube::Cluster;
-use crate::feed::prometheus::{AlertmanagerWay, Asker};
+use crate::feed::prometheus::{AlertmanagerWay, Asker, Ranges};
 use crate::feed::queue::Place;
 use crate::feed::redis::Way;
 use crate::feed::{Inbox, Pace, SourceContext, certificate, http_check, postgres, prometheus, queue, redis};
@@ -214,6 +214,7 @@ pub fn reach(platform: &Platform, means: &Means) -> Reach {
         }
     }
     for source in &platform.prometheus {
+        all.ranges.extend(Ranges::new(source, &context));
         if let Some(endpoint) = source.alertmanager.clone() {
             all.alertmanagers
                 .insert(source.name.as_str().into(), AlertmanagerWay::new(endpoint, &context));

@@ -59,6 +59,11 @@ impl Judge {
         }
     }
 
+    /// The numbers by which it judges.
+    pub const fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
+    }
+
     /// Forgets everything that was seen: another cluster, or other namespaces, come next.
     pub fn forget(&mut self) {
         *self = Self {
@@ -253,6 +258,7 @@ impl Judge {
                 .is_some()
                 .cmp(&b.snoozed.is_some())
                 .then(b.severity.cmp(&a.severity))
+                .then(a.urgency().cmp(&b.urgency()))
                 .then(a.since.cmp(&b.since))
                 .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
         });

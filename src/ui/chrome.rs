@@ -31,18 +31,60 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         Some(p) => format!(" {} · {}", p.context, p.scope.label()),
         None => " no cluster".to_owned(),
     };
+    let badge = app.class().map(|c| match c {
+        Class::Production => (c.badge(), Role::BadgeProd),
+        Class::Unclassified => (c.badge(), Role::BadgeUnclassified),
+        Class::Staging => (c.badge(), Role::BadgeStaging),
+        Class::Local => (c.badge(), Role::BadgeLocal),
+    });
+    let badge_width = badge.map_or(0, |(t, _)| text::width(t) as u16 + 4);
+    let place = text::clean(&place).into_owned();
+    // The cluster's name matters more than the lights of what is well, and than the name of who sits here.
+    let beside = x + text::width(&place) as u16 + badge_width + 1;
+    let right = (0..)
+        .map(|tight| right_side(app, look, area.width, tight))
+        .take(3)
+        .find(|right| beside + width_of(right) <= area.width)
+        .unwrap_or_else(|| right_side(app, look, area.width, 3));
     // What stands right comes first: it must never be cut.
+    let width = width_of(&right);
+    let mut at = area.width.saturating_sub(width);
+    for (t, role) in &right {
+        at += put(buf, area, at, 0, t, look.style(*role));
+    }
+    let room = area.width.saturating_sub(width + x + badge_width + 1);
+    x += put(
+        buf,
+        area,
+        x,
+        0,
+        &text::truncate_middle(&place, usize::from(room)),
+        look.style(Role::Header),
+    );
+    if let Some((t, role)) = badge {
+        put(buf, area, x + 2, 0, &format!(" {t} "), look.style(role));
+    }
+}
+
+fn width_of(parts: &[(String, Role)]) -> u16 {
+    parts.iter().map(|(t, _)| text::width(t) as u16).sum()
+}
+
+/// Freshness, company, access, incident, time. From `tight` 1 on without the lights of what is well, from 2 on without
+/// who sits here.
+fn right_side(app: &App, look: Look<'_>, columns: u16, tight: u8) -> Vec<(String, Role)> {
+    let wide = columns >= 110;
     let mut right: Vec<(String, Role)> = Vec::new();
     let (light, role) = light(app, look);
-    let narrow = area.width < 60;
-    let apart = area.width >= 140;
+    let narrow = columns < 60 || tight > 1;
+    let apart = columns >= 140;
     let label = match (narrow, apart || app.sources.is_empty()) {
         (true, _) => "",
         (false, true) => "k8s ",
         (false, false) => "k8s",
     };
     right.push((format!("{label}{light} "), role));
-    right.extend(source_lights(app, look, apart, narrow));
+    right.extend(source_lights(app, look, apart, narrow || tight > 0));
     right.extend(super::fleet::light(app, look));
     // Others on this machine.
     let waiting = app.to_answer().len();
@@ -70,34 +112,11 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         Access::Operator if narrow => {}
         Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
     }
-    if let Some((words, role)) = super::incident::badge(app, area.width >= 140) {
-        right.push((format!("{words} "), role));
+    if let Some((words, role)) = super::incident::badge(app, columns >= 140) {
+        right.push((format!(" {words} "), role));
     }
     right.push((format!(" {} ", clock(app)), Role::Header));
-    let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();
-    let mut at = area.width.saturating_sub(width);
-    for (t, role) in &right {
-        at += put(buf, area, at, 0, t, look.style(*role));
-    }
-    let badge = app.class().map(|c| match c {
-        Class::Production => (c.badge(), Role::BadgeProd),
-        Class::Unclassified => (c.badge(), Role::BadgeUnclassified),
-        Class::Staging => (c.badge(), Role::BadgeStaging),
-        Class::Local => (c.badge(), Role::BadgeLocal),
-    });
-    let badge_width = badge.map_or(0, |(t, _)| text::width(t) as u16 + 4);
-    let room = area.width.saturating_sub(width + x + badge_width + 1);
-    x += put(
-        buf,
-        area,
-        x,
-        0,
-        &text::truncate_middle(&text::clean(&place), usize::from(room)),
-        look.style(Role::Header),
-    );
-    if let Some((t, role)) = badge {
-        put(buf, area, x + 2, 0, &format!(" {t} "), look.style(role));
-    }
+    right
 }
 
 /// UTC in minutes.
@@ -290,6 +309,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "pod.logs",
             "rollout.logs",
             "rollout.history",
+            "chart.open",
             "Actions…",
             "runbook.best",
             "app.help",

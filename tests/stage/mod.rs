@@ -17,14 +17,17 @@ use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::{Actor, Confirmed, Outcome, Planner, Policy, Progress, Stage as Step, Verdict, WriteGrant};
 use quarterdeck::app::msg::{ContextRow, Fetch, Fetched, HistoryRow, LogBatch, LogLine, LogQuery, LogTarget};
 use quarterdeck::app::{App, Connection, Effect, Msg, Wanted};
-use quarterdeck::feed::Inbox;
+use quarterdeck::config::PrometheusSource;
 use quarterdeck::feed::kube::logs::{self, LogItem, LogOf};
 use quarterdeck::feed::kube::{self as feed, Cluster, ContextChoice, Demand, Feeds, Kubeconfigs};
+use quarterdeck::feed::prometheus::Ranges;
+use quarterdeck::feed::{Inbox, Pace, SourceContext};
 use quarterdeck::journal::{Journal, Mode, Who};
 use quarterdeck::keys::{Chord, Key};
-use quarterdeck::model::{Batch, Change, FeedId, Freshness, Key as ObjectKey, Kind, Usage};
+use quarterdeck::model::{Batch, Change, FeedId, Freshness, Key as ObjectKey, Kind, RangeAsk, Usage};
 use quarterdeck::picture::{self, Drawn};
 use quarterdeck::sim::kube::{Clock, Server, ServerOptions};
+use quarterdeck::sim::prometheus::Prometheus;
 use quarterdeck::sim::world::{World, WorldPlatform, cortex};
 use quarterdeck::theme::Theme;
 use setting::{NOW, start};
@@ -312,6 +315,7 @@ impl Stage {
         match what {
             Fetch::Plan { source, .. } => Err(format!("{source} is not asked here")),
             Fetch::Offers(..) | Fetch::States(_) => Err("nothing is offered here".to_owned()),
+            Fetch::Range(ask) => self.range(&ask).await,
             Fetch::Yaml(object) => {
                 let view = feed::object::view(cluster, &object).await.map_err(|e| e.to_string())?;
                 Ok(Fetched::Text(view.yaml))
@@ -333,6 +337,18 @@ impl Stage {
                 Ok(Fetched::History(rows.collect()))
             }
         }
+    }
+
+    /// As the demonstration's Prometheus measures the platform.
+    async fn range(&self, ask: &RangeAsk) -> Result<Fetched, String> {
+        let server = Prometheus::start(self.world.store().clone()).await.unwrap();
+        let source = PrometheusSource {
+            name: "main".to_owned(),
+            url: server.url(),
+            ..PrometheusSource::default()
+        };
+        let ranges = Ranges::new(&source, &SourceContext::alone(Pace::Slow)).unwrap();
+        Ok(Fetched::Range(Box::new(ranges.ask(ask).await)))
     }
 
     /// What has been written so far, in the order of time.

@@ -10,7 +10,7 @@ use super::super::plan::{Outcome, PlanStep, Refusal, Risk, Verdict};
 use super::super::sources::{Deed, Tell};
 use super::super::{WriteGrant, plan::Request};
 use super::{LOOK, PostgresAsk, Site, acting, outcome_of, permission, response, unreadable, verify};
-use crate::feed::postgres::literal;
+use crate::feed::postgres::{literal, without_literals};
 use crate::journal::ResponseSeen;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -135,7 +135,8 @@ pub(super) async fn draft(site: &Site, pid: i32, backend_start: &str, terminate:
             .split_whitespace()
             .collect::<Vec<_>>()
             .join(" ");
-        crate::text::clean(&line).into_owned()
+        // A second person reads the plan through the spool, where others may, too.
+        crate::text::clean(&without_literals(&line)).into_owned()
     }));
     if seen.blocks > 0 {
         draft.impact.push(format!("{} sessions wait for it", seen.blocks));

@@ -3,7 +3,7 @@
 use crate::app::command::Command;
 use crate::app::layers::{ChartView, RANGES};
 use crate::app::msg::Effect;
-use crate::app::{App, Layer};
+use crate::app::{App, ItemRef, Layer};
 
 const G: &str = "Charts";
 
@@ -11,7 +11,7 @@ pub(super) const TABLE: &[Command] = &[
     Command {
         id: "chart.open",
         doc: "draw the values of this over time",
-        short: "history",
+        short: "chart",
         group: G,
         when: has_values,
         run: open,
@@ -51,8 +51,8 @@ pub(super) const TABLE: &[Command] = &[
 ];
 
 fn has_values(app: &App) -> Result<(), String> {
-    match app.item_at_hand() {
-        Some(item) if !app.charts(item).is_empty() => Ok(()),
+    match app.chart_subject() {
+        Some(item) if !app.charts(&item).is_empty() => Ok(()),
         Some(_) => Err("nothing of this is kept over time".to_owned()),
         None => Err("nothing is selected".to_owned()),
     }
@@ -65,16 +65,27 @@ fn in_chart(app: &App) -> Result<(), String> {
     }
 }
 
-fn open(app: &mut App) -> Vec<Effect> {
-    if let Some(item) = app.item_at_hand().cloned() {
-        let first = app
-            .charts(&item)
-            .first()
-            .and_then(|c| c.points.first().map(|(at, _)| *at));
-        let seconds = first.map_or(0, |at| app.now.duration_since(at).as_secs());
-        app.layers.push(Layer::Chart(ChartView::new(item, seconds)));
-    }
-    Vec::new()
+pub(super) fn open(app: &mut App) -> Vec<Effect> {
+    let Some(item) = app.chart_subject() else {
+        return Vec::new();
+    };
+    let charts = app.charts(&item);
+    let Some(first) = charts.first() else {
+        return app.say("nothing of this is kept over time");
+    };
+    let seen = first
+        .points
+        .first()
+        .map(|(at, _)| app.now.duration_since(*at).as_secs());
+    // Queues, Redis and the like are asked of a Prometheus only where the configuration has a query for it.
+    let measured = first.asking.is_some() && seen.is_none();
+    let seconds = if measured || matches!(item, ItemRef::Object(_)) && first.asking.is_some() {
+        None
+    } else {
+        Some(seen.unwrap_or(0))
+    };
+    app.layers.push(Layer::Chart(ChartView::new(item, seconds)));
+    app.ask_for_chart().into_iter().collect()
 }
 
 fn step(app: &mut App, by: isize) -> Vec<Effect> {
@@ -85,12 +96,12 @@ fn step(app: &mut App, by: isize) -> Vec<Effect> {
     if let Some(Layer::Chart(view)) = app.layers.last_mut() {
         view.at = (view.at as isize + by).rem_euclid(n) as usize;
     }
-    Vec::new()
+    app.ask_for_chart().into_iter().collect()
 }
 
 fn range(app: &mut App, by: isize) -> Vec<Effect> {
     if let Some(Layer::Chart(view)) = app.layers.last_mut() {
         view.range = view.range.saturating_add_signed(by).min(RANGES.len() - 1);
     }
-    Vec::new()
+    app.ask_for_chart().into_iter().collect()
 }

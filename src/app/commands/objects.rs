@@ -99,6 +99,13 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
             app.layers.push(Layer::Detail(Detail::new(object.clone(), false)));
             return Vec::new();
         }
+        // Of these there is nothing to say but how they went.
+        if matches!(
+            item.what,
+            ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. }
+        ) {
+            return super::charts::open(app);
+        }
         app.layers.push(Layer::Item(ItemView::new(app.pane, item.what.clone())));
         return Vec::new();
     }

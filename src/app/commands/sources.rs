@@ -138,6 +138,9 @@ pub(super) fn source_of(item: &ItemRef) -> Option<&Str> {
         | ItemRef::Index { source, .. }
         | ItemRef::Certificate { source, .. }
         | ItemRef::Endpoint { source, .. }
+        | ItemRef::Slo { source, .. }
+        | ItemRef::Service { source, .. }
+        | ItemRef::Host { source, .. }
         | ItemRef::Alert { source, .. } => Some(source),
         ItemRef::HttpCheck { .. } | ItemRef::Object(_) | ItemRef::Line => None,
     }

@@ -2,6 +2,7 @@
 
 mod approval;
 mod approve_step;
+mod charts;
 mod finding;
 mod follow;
 mod follow_file;

@@ -277,6 +277,9 @@ fn word(item: &ItemRef) -> Option<&'static str> {
         ItemRef::Endpoint { .. } => "endpoint",
         ItemRef::Alert { .. } => "alert",
         ItemRef::HttpCheck { .. } => "check",
+        ItemRef::Slo { .. } => "objective",
+        ItemRef::Service { .. } => "service",
+        ItemRef::Host { .. } => "machine",
         ItemRef::Session { .. } | ItemRef::Statement { .. } | ItemRef::Object(_) | ItemRef::Line => return None,
     })
 }

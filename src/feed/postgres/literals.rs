@@ -4,6 +4,28 @@
 /// What stands where a literal stood.
 const MASK: char = '?';
 
+/// Words of a statement whose literals nobody is to see: not even an operator reads passwords off a screen.
+const SECRETS: [&str; 8] = [
+    "passw",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "api_key",
+    "private_key",
+    "pgp_sym",
+];
+
+/// The statement as an operator may see it.
+pub fn hide_secrets(sql: &str) -> String {
+    let lower = sql.to_ascii_lowercase();
+    if SECRETS.iter().any(|word| lower.contains(word)) {
+        hide(sql)
+    } else {
+        sql.to_owned()
+    }
+}
+
 /// The statement with every string and number replaced by `?`, and without its comments.
 pub fn hide(sql: &str) -> String {
     let mut out = String::with_capacity(sql.len());
@@ -126,7 +148,18 @@ fn number_end(text: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::hide;
+    use super::{hide, hide_secrets};
+
+    #[test]
+    fn a_statement_that_speaks_of_a_password_shows_none_to_anybody() {
+        for (sql, shown) in [
+            ("ALTER ROLE kim Password 'x'", "ALTER ROLE kim Password ?"),
+            ("SELECT dblink('password=x')", "SELECT dblink(?)"),
+            ("SELECT 'plain', 7", "SELECT 'plain', 7"),
+        ] {
+            assert_eq!(hide_secrets(sql), shown);
+        }
+    }
 
     #[test]
     fn strings_and_numbers_go_and_names_stay() {

@@ -289,17 +289,20 @@ impl Looks {
         answer.map(Some)
     }
 
-    /// The rows as this console may show them: without literals where it only looks.
+    /// The rows as this console may show them: without literals where it only looks, and never with a password.
     fn hidden<T>(
         &self,
         rows: Result<Option<Vec<T>>, Fault>,
         query: fn(&mut T) -> &mut Option<String>,
     ) -> Result<Option<Vec<T>>, Fault> {
         let mut rows = rows?;
-        if self.server.masks {
-            for query in rows.iter_mut().flatten().map(query) {
-                *query = query.as_deref().map(literals::hide);
-            }
+        let shown = if self.server.masks {
+            literals::hide
+        } else {
+            literals::hide_secrets
+        };
+        for query in rows.iter_mut().flatten().map(query) {
+            *query = query.as_deref().map(shown);
         }
         Ok(rows)
     }

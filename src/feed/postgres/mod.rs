@@ -20,6 +20,7 @@ mod wire;
 pub use conninfo::Env;
 pub use explain::explain;
 pub use fault::Fault;
+pub use literals::hide as without_literals;
 pub use server::Server;
 pub use session::{Note, Session, identifier, literal};
 pub use wire::{Dialer, Duplex, Wire};

@@ -3,6 +3,8 @@
 pub mod alertmanager;
 mod api;
 mod asker;
+mod chart;
+mod chart_queries;
 mod queries;
 mod views;
 
@@ -15,6 +17,8 @@ use prometheus_http_query::Client;
 use self::alertmanager::Alertmanager;
 pub use self::api::Trouble;
 pub use self::asker::Asker;
+pub use self::chart::{Ranges, ask as ask_range};
+pub use self::chart_queries::CHARTS;
 pub use self::queries::{ALL as QUERIES, Query, Texts};
 use super::http::HttpServer;
 use super::{Inbox, Pace, SourceContext};

@@ -18,7 +18,59 @@ fn text(value: Option<&redis::Value>, most: usize) -> Str {
     truncate_end(&clean(&text), most).as_ref().into()
 }
 
-/// Reads the newest failed jobs. With `mask` no payload leaves the server.
+/// Why a job failed, without what the sentence quotes of its payload: what stands in quotes or brackets, addresses, and
+/// every word with a digit that is no status of HTTP.
+fn without_values(reason: &str) -> String {
+    const OPEN: [char; 9] = ['"', '\'', '`', '<', '{', '[', '“', '‘', '«'];
+    let mut words: Vec<&str> = Vec::new();
+    let mut until: Option<char> = None;
+    for word in reason.split_whitespace() {
+        // `key="a b"` and `("a b"` open within a word; the apostrophe of `can't` opens nothing.
+        let begin = word.char_indices().find(|(at, c)| {
+            let before = word.get(..*at).and_then(|w| w.chars().last());
+            OPEN.contains(c) && before.is_none_or(|b| !b.is_alphanumeric())
+        });
+        let inside = match (until, begin) {
+            (Some(_), _) => word,
+            (None, Some((at, c))) => {
+                until = Some(close(c));
+                word.get(at + c.len_utf8()..).unwrap_or_default()
+            }
+            (None, None) => {
+                let digit = word.contains(|c: char| c.is_numeric());
+                let status = word.len() == 3 && word.starts_with(['4', '5']) && word.parse::<u16>().is_ok();
+                let value = digit && !status || word.contains(['@', '=', '/', '\\']);
+                if !value {
+                    words.push(word);
+                    continue;
+                }
+                word
+            }
+        };
+        if words.last() != Some(&"?") {
+            words.push("?");
+        }
+        if until.is_some_and(|end| inside.contains(end)) {
+            until = None;
+        }
+    }
+    words.join(" ")
+}
+
+/// What ends it. Braces stand in braces: what they begin goes to the end.
+const fn close(open: char) -> char {
+    match open {
+        '<' => '>',
+        '{' => '\0',
+        '[' => ']',
+        '“' => '”',
+        '‘' => '’',
+        '«' => '»',
+        same => same,
+    }
+}
+
+/// Reads the newest failed jobs. With `mask` no payload leaves the server, and reasons come without what they quote.
 ///
 /// # Errors
 /// The server was not reached; the inner one when it refused.
@@ -96,7 +148,10 @@ pub(super) async fn failed_jobs(
                     .and_then(value::int)
                     .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
                 attempts: number(4).or_else(|| number(3)),
-                reason: text(fields.get(1), 400),
+                reason: match fields.get(1).and_then(value::text) {
+                    Some(reason) if mask => truncate_end(&clean(&without_values(&reason)), 400).as_ref().into(),
+                    _ => text(fields.get(1), 400),
+                },
                 payload: payloads
                     .get(n)
                     .and_then(|p| p.as_ref().ok())
@@ -108,4 +163,34 @@ pub(super) async fn failed_jobs(
         jobs: jobs.collect(),
         total,
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_values;
+
+    #[test]
+    fn a_reason_says_what_failed_and_not_for_whom() {
+        for (reason, shown) in [
+            (
+                "Request failed with status code 503",
+                "Request failed with status code 503",
+            ),
+            ("connect ECONNREFUSED 10.0.0.3:5432", "connect ECONNREFUSED ?"),
+            ("550 5.1.1 <kim@example.org>: no such box", "550 ? no such box"),
+            (
+                "can't find user \"Kim Doe\" (id=7, mail kim@x)",
+                "can't find user ? mail ?",
+            ),
+            (
+                "Unexpected token in {\"to\": \"kim\", \"n\": 1}",
+                "Unexpected token in ?",
+            ),
+            ("bad row { id: 7, of: { name: kim }, is: Kim Doe }", "bad row ?"),
+            ("cut \"off before its end", "cut ?"),
+            ("no file /home/kim of ‘Kim Doe’ here", "no file ? of ? here"),
+        ] {
+            assert_eq!(without_values(reason), shown);
+        }
+    }
 }

@@ -34,6 +34,7 @@ mod list;
 mod logs;
 mod mergekeys;
 mod objects;
+pub mod past;
 mod patch;
 mod protobuf;
 mod request;

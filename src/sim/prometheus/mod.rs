@@ -4,6 +4,7 @@
 //! anything else gets a Prometheus error that says so.
 
 mod alertmanager;
+mod charts;
 mod world;
 
 use std::io;

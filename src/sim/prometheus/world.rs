@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::sim::kube::Store;
+use super::charts;
 use crate::sim::kube::resources::{CERTIFICATES, DEPLOYMENTS, NODES};
-use crate::sim::world::json::{int, list, text, time};
+use crate::sim::kube::{Store, past};
+use crate::sim::world::json::time;
 
 /// Names of series, for completion.
 pub const NAMES: [&str; 5] = [
@@ -83,7 +84,7 @@ pub struct Measures {
     store: Store,
 }
 
-type Series = Vec<(Value, f64)>;
+pub(super) type Series = Vec<(Value, f64)>;
 
 impl Measures {
     pub const fn new(store: Store) -> Self {
@@ -94,31 +95,19 @@ impl Measures {
         self.store.clock().now()
     }
 
-    /// Instances that are updated and available, against those that are wanted: a stalled rollout hurts.
-    fn health(&self, service: &str) -> Health {
-        let well = Health {
-            share: 1.0,
-            since: self.now(),
-        };
-        let Some(d) = self.store.get(&DEPLOYMENTS, "cortex", service).map(|d| d.value()) else {
-            return well;
-        };
-        let want = int(&d, "/spec/replicas").max(1) as f64;
-        let available = int(&d, "/status/availableReplicas") as f64;
-        let updated = int(&d, "/status/updatedReplicas") as f64;
-        let stuck = int(&d, "/status/unavailableReplicas") > 0 && updated > 0.0;
-        if !stuck && available >= want {
-            return well;
-        }
-        let progressing = list(&d, "/status/conditions")
-            .iter()
-            .find(|c| text(c, "/type") == "Progressing");
-        let since = progressing.and_then(|c| time(c, "/lastTransitionTime").max(time(c, "/lastUpdateTime")));
-        Health {
-            share: (available / want).min(0.9),
-            since: since
-                .unwrap_or_else(|| self.now())
-                .max(self.now() - SignedDuration::from_mins(20)),
+    pub(super) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What a service was at `at`: where instances are missing, its requests suffer.
+    fn health(&self, service: &str, at: Timestamp) -> Health {
+        let moments = self.store.past().workload(&DEPLOYMENTS, "cortex", service);
+        match charts::trouble(&moments, at) {
+            Some((share, since)) => Health {
+                share: share.min(0.9),
+                since,
+            },
+            None => Health { share: 1.0, since: at },
         }
     }
 
@@ -132,7 +121,7 @@ impl Measures {
     /// The share of failed requests over the last `window` seconds.
     fn errors(&self, i: usize, service: &str, at: Timestamp, window: f64) -> f64 {
         let base = 0.0021 * (1.0 + 3.0 * Self::wave(i as u32, at));
-        let health = self.health(service);
+        let health = self.health(service, at);
         if health.share >= 1.0 {
             return base.max(0.0);
         }
@@ -142,15 +131,15 @@ impl Measures {
     }
 
     fn latency(&self, i: usize, service: &str, p95: f64, at: Timestamp) -> f64 {
-        let health = self.health(service);
+        let health = self.health(service, at);
         let lasted = at.duration_since(health.since).as_secs_f64();
         let strain = if health.share < 1.0 && lasted > 0.0 {
             1.0 + 2.6 * (1.0 - health.share) * (lasted / 300.0).min(1.0)
         } else {
             1.0
         };
-        let image = self.store.get(&DEPLOYMENTS, "cortex", service).map(|d| d.value());
-        let slow = image.is_some_and(|d| text(&d, "/spec/template/spec/containers/0/image").ends_with("-slow"));
+        let moments = self.store.past().workload(&DEPLOYMENTS, "cortex", service);
+        let slow = past::at(&moments, at, |m| m.at).is_some_and(|m| m.slow);
         let strain = if slow { strain * 10.0 } else { strain };
         p95 * strain * (1.0 + Self::wave(i as u32 + 3, at))
     }
@@ -186,6 +175,7 @@ impl Measures {
             // Nothing fills up.
             "host.disk-full" | "cert.blackbox" | "cert.x509" => Vec::new(),
             "cert.cert-manager" => self.certificates(),
+            _ if !id.starts_with("slo.") => return self.chart(id, body, at),
             _ => {
                 let window = id
                     .strip_prefix("slo.errors:")
@@ -317,7 +307,7 @@ impl Measures {
             });
         };
         for (i, (service, _, p95)) in SERVICES.iter().enumerate() {
-            let since = self.health(service).since;
+            let since = self.health(service, now).since;
             if self.errors(i, service, now, 300.0) > 0.05 {
                 fire(
                     "HighErrorRate",

@@ -12,6 +12,7 @@ use super::changes::{Change, ChangeEvent, Changes, Shared};
 use super::clock::Clock;
 use super::history::{Event, History};
 use super::object::{Object, key};
+use super::past::Past;
 use super::resources::{RESOURCES, Resource};
 use crate::sim::kube::object::put;
 use serde_json::{Value, json};
@@ -56,6 +57,7 @@ pub struct Store(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     clock: Clock,
+    past: Past,
     /// One writer at a time, so that a read-modify-write sees no other write between.
     writing: Mutex<()>,
     state: RwLock<State>,
@@ -118,6 +120,7 @@ impl Store {
         });
         Self(Arc::new(Inner {
             clock,
+            past: Past::default(),
             writing: Mutex::new(()),
             state,
         }))
@@ -126,6 +129,11 @@ impl Store {
     /// The clock that stamps objects.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// What pods and workloads were before.
+    pub fn past(&self) -> &Past {
+        &self.0.past
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -265,6 +273,7 @@ impl Store {
         }
         let version = self.version() + 1;
         put(&mut value, &["metadata", "resourceVersion"], json!(version.to_string()));
+        self.0.past.take(r, &value, self.0.clock.now());
         let object = Arc::new(Object::new(r, value));
         let change = if old.is_some() { Change::Modified } else { Change::Added };
         let mut state = self.write();

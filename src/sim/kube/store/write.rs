@@ -217,6 +217,7 @@ impl Store {
             return Err(Status::not_found(r, name));
         };
         disown(table, &last, &key);
+        self.0.past.gone(r, namespace, name, self.0.clock.now());
         state.version += 1;
         let mut value = last.value();
         put(

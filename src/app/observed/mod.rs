@@ -3,15 +3,17 @@
 //! At most [`MOST`] values are kept, each with at most [`POINTS`] points: when there are more, of what is older than an
 //! hour one in 150 s stays, so that the last hour is fine and a day still fits.
 
+mod cluster;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{App, ItemRef};
+use super::{App, ItemRef, Layer};
 use crate::model::{QueueCounts, World};
 
 /// Values that are kept.
-const MOST: usize = 400;
+const MOST: usize = 1_000;
 
 /// Points of one value.
 const POINTS: usize = 1_000;
@@ -25,8 +27,14 @@ const FINE: SignedDuration = SignedDuration::from_hours(1);
 /// And the least time between two points before that: a day of them, and a fine hour, are fewer than [`POINTS`].
 const APART_LATER: SignedDuration = SignedDuration::from_secs(150);
 
-/// How far back a chart ever looks.
+/// What was seen longer ago is forgotten.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Where there are more pods or workloads than this, only the one whose chart is open is kept.
+const FEW: usize = 60;
+
+/// What was not seen for so long makes room for something else.
+const UNSEEN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Oldest first.
 pub type Points = VecDeque<(Timestamp, f64)>;
@@ -34,13 +42,15 @@ pub type Points = VecDeque<(Timestamp, f64)>;
 #[derive(Debug, Default)]
 pub struct Observed {
     values: BTreeMap<(String, &'static str), Points>,
+    /// The reading of what pods use that was seen last.
+    usage: u64,
 }
 
 impl Observed {
     /// Takes what was read at `at`; a reading that is already there is none.
     fn take(&mut self, of: &str, name: &'static str, at: Timestamp, value: f64) {
         let key = (of.to_owned(), name);
-        if !self.values.contains_key(&key) && self.values.len() >= MOST {
+        if !self.has_room(&key, at) {
             return;
         }
         let points = self.values.entry(key).or_default();
@@ -48,23 +58,40 @@ impl Observed {
             return;
         }
         points.push_back((at, value));
-        while points
-            .front()
-            .is_some_and(|(first, _)| at.duration_since(*first) > KEPT)
-        {
+        thin(points, at);
+    }
+
+    /// Takes what is watched rather than read: it stands until it changes, or until nobody watches (no number).
+    fn take_standing(&mut self, of: &str, name: &'static str, at: Timestamp, value: f64) {
+        let key = (of.to_owned(), name);
+        if value.is_nan() && !self.values.contains_key(&key) || !self.has_room(&key, at) {
+            return;
+        }
+        let points = self.values.entry(key).or_default();
+        let same = |last: f64| last.total_cmp(&value).is_eq();
+        if points.back().is_some_and(|(then, last)| same(*last) || *then > at) {
+            return;
+        }
+        points.push_back((at, value));
+        // What still stands may be older than a day.
+        while points.len() > POINTS {
             points.pop_front();
         }
-        if points.len() > POINTS {
-            let mut kept: Option<Timestamp> = None;
-            points.retain(|(when, _)| {
-                let fine = at.duration_since(*when) <= FINE;
-                let keep = fine || kept.is_none_or(|last| when.duration_since(last) >= APART_LATER);
-                if keep {
-                    kept = Some(*when);
-                }
-                keep
-            });
+    }
+
+    /// Whether a value is kept, or can be: of those that nobody has seen for a while the oldest gives way.
+    fn has_room(&mut self, key: &(String, &'static str), at: Timestamp) -> bool {
+        if self.values.len() < MOST || self.values.contains_key(key) {
+            return true;
         }
+        let seen = |points: &Points| points.back().map(|(last, _)| *last);
+        let oldest = self.values.iter().min_by_key(|(_, points)| seen(points));
+        let gone = oldest.filter(|(_, points)| seen(points).is_none_or(|last| at.duration_since(last) > UNSEEN));
+        let Some(gone) = gone.map(|(key, _)| key.clone()) else {
+            return false;
+        };
+        self.values.remove(&gone);
+        true
     }
 
     pub fn of(&self, of: &ItemRef, name: &'static str) -> Vec<(Timestamp, f64)> {
@@ -76,7 +103,8 @@ impl Observed {
         self.values.clear();
     }
 
-    fn look(&mut self, world: &World) {
+    fn look(&mut self, world: &World, open: Option<&ItemRef>, now: Timestamp) {
+        self.look_at_cluster(world, open, now);
         for (source, queues) in &world.sources.queues {
             for queue in &queues.queues {
                 let (Some(counts), Some(at)) = (&queue.counts.value, queue.counts.at) else {
@@ -111,11 +139,35 @@ impl Observed {
                 self.take(&of, "clients", at, info.clients.connected as f64);
             }
         }
+        for (source, postgres) in &world.sources.postgres {
+            self.look_at_postgres(source, postgres);
+        }
         for (name, check) in &world.sources.http {
             if let (Some(reply), Some(at)) = (&check.reply.value, check.reply.at) {
                 self.take(&format!("http {name}"), "answer", at, reply.took.as_secs_f64() * 1000.0);
             }
         }
+    }
+}
+
+/// Forgets what is too old, and thins out what is not fine any more.
+fn thin(points: &mut Points, at: Timestamp) {
+    while points
+        .front()
+        .is_some_and(|(first, _)| at.duration_since(*first) > KEPT)
+    {
+        points.pop_front();
+    }
+    if points.len() > POINTS {
+        let mut kept: Option<Timestamp> = None;
+        points.retain(|(when, _)| {
+            let fine = at.duration_since(*when) <= FINE;
+            let keep = fine || kept.is_none_or(|last| when.duration_since(last) >= APART_LATER);
+            if keep {
+                kept = Some(*when);
+            }
+            keep
+        });
     }
 }
 
@@ -125,6 +177,11 @@ fn key(of: &ItemRef) -> Option<String> {
         ItemRef::Queue { source, queue } => format!("queue {source}/{queue}"),
         ItemRef::Redis { source, node } => format!("redis {source}/{node}"),
         ItemRef::HttpCheck { name } => format!("http {name}"),
+        ItemRef::Session { source, .. }
+        | ItemRef::Statement { source, .. }
+        | ItemRef::Table { source, .. }
+        | ItemRef::Index { source, .. } => format!("postgres {source}"),
+        ItemRef::Object(object) => cluster::object_key(object),
         _ => return None,
     })
 }
@@ -132,7 +189,12 @@ fn key(of: &ItemRef) -> Option<String> {
 impl App {
     /// Keeps what was just read.
     pub(super) fn observe(&mut self) {
-        self.seat.observed.look(&self.world);
+        let open = self.layers.iter().rev().find_map(|l| match l {
+            Layer::Chart(view) => Some(&view.of),
+            _ => None,
+        });
+        let now = self.now;
+        self.seat.observed.look(&self.world, open, now);
     }
 }
 
