@@ -386,7 +386,7 @@ pub struct PaneArgs {
     #[arg(long, conflicts_with = "output")]
     pub plain: bool,
     /// With --plain: all that is known of what is called so (NAME or NAMESPACE/NAME)
-    #[arg(value_name = "NAME", requires = "plain")]
+    #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }
 

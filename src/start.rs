@@ -271,6 +271,12 @@ async fn show(options: Options, what: What, args: PaneArgs) -> ExitCode {
     if args.plain {
         return Box::pin(plain::print(options, what.pane(), args.name)).await;
     }
+    if let Some(name) = args.name {
+        complain(&format!(
+            "{name}: one alone is shown as sentences only: add --plain; without a name the whole table is printed"
+        ));
+        return ExitCode::from(2);
+    }
     print(options, what, args.print.output).await
 }
 
@@ -285,6 +291,16 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
         }
     };
     let world = opened.look(what.sources(), what.objects()).await;
+    // An empty table would look like a namespace in which nothing runs.
+    if what.objects() {
+        let absent = opened.absent_namespaces(&world).await;
+        for name in &absent {
+            complain(&format!("there is no namespace {name} on this cluster"));
+        }
+        if !absent.is_empty() {
+            return ExitCode::from(2);
+        }
+    }
     let now = jiff::Timestamp::now();
     let mut judge = crate::signal::Judge::new(opened.config.signals.clone());
     judge.update(&world, now);

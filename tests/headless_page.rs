@@ -43,6 +43,12 @@ fn a_page_and_pictures_for_others_show_the_causes_and_no_value_of_a_statement() 
             .any(|c| c["id"] == "rollout.stalled" && c["runbook"] == "stalled-rollout")
     );
 
+    let (code, table, said) = qd.run(&["pods", "-n", "nosuch"]);
+    assert_eq!((code, table.as_str()), (2, ""), "{said}");
+    assert!(said.contains("there is no namespace nosuch"), "{said}");
+    let (code, _, said) = qd.run(&["rollouts", "cortex-api"]);
+    assert!(code == 2 && said.contains("add --plain"), "{said}");
+
     let (code, deck, said) = qd.run(&["snapshot", "--size", "100x30"]);
     assert_eq!((code, said.as_str()), (0, ""), "{deck}");
     assert_eq!(deck.lines().count(), 30);

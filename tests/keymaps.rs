@@ -118,7 +118,7 @@ fn each_keymap_does_what_the_hands_expect() {
 #[test]
 fn a_keymap_written_down_reads_back_as_itself() {
     with_all(|name, map, vocabulary| {
-        let text = headless::keys(map, vocabulary, KeysForm::Toml);
+        let text = headless::keys(map, vocabulary, KeysForm::Toml, None);
         let file = Source { name, text: &text };
         let (again, _) = Keymap::load(&[file], vocabulary).unwrap_or_else(|p| panic!("{name}: {p:?}"));
         assert_eq!(again, *map, "{name}");

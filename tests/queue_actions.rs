@@ -38,7 +38,7 @@ async fn a_retried_job_is_taken_by_the_real_worker_at_once() {
         let plan = desk.plan(retry(&ids[..1])).await.unwrap();
         assert_eq!(plan.confirm, Confirm::Button);
         assert!(
-            plan.steps[0].same_as.starts_with("redis-cli -h 127.0.0.1"),
+            plan.steps[0].same_as.starts_with("job.retry() for job "),
             "{}",
             plan.steps[0].same_as
         );

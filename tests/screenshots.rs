@@ -8,7 +8,12 @@ mod golden;
 mod stage;
 
 use golden::Goldens;
+use jiff::{SignedDuration, Timestamp};
+use quarterdeck::action::Class;
+use quarterdeck::app::Msg;
+use quarterdeck::app::fleet::{Sister, SisterState};
 use quarterdeck::picture::{Paper, draw, png, svg};
+use quarterdeck::signal::Severity;
 use quarterdeck::theme::{Depth, Glyphs, Theme};
 use stage::{Setting, Stage};
 
@@ -48,6 +53,52 @@ impl Album {
     }
 }
 
+/// Four other platforms, each in another state.
+fn fleet(now: Timestamp) -> Vec<Sister> {
+    let seen = |worst: Option<(Severity, &str)>, critical, warning| SisterState::Seen {
+        worst: worst.map(|(severity, words)| (severity, words.to_owned())),
+        critical,
+        warning,
+    };
+    let ago = |minutes| now - SignedDuration::from_mins(minutes);
+    let worst = |words: &str| Some((Severity::Warning, words.to_owned()));
+    [
+        (
+            "acme-eu",
+            Class::Production,
+            seen(
+                Some((Severity::Critical, "rollout web stalled 1/3, 4m: CrashLoopBackOff")),
+                1,
+                2,
+            ),
+        ),
+        ("acme-us", Class::Production, seen(None, 0, 0)),
+        (
+            "edge",
+            Class::Staging,
+            SisterState::Stale {
+                worst: worst("node n3 not ready, 12m"),
+                why: "connection reset".to_owned(),
+                since: ago(5),
+            },
+        ),
+        (
+            "lab",
+            Class::Local,
+            SisterState::Lost {
+                why: "10.8.0.1:6443: connection refused".to_owned(),
+                since: ago(9),
+            },
+        ),
+    ]
+    .map(|(name, class, state)| Sister {
+        name: name.to_owned(),
+        class,
+        state,
+    })
+    .into()
+}
+
 #[tokio::test]
 async fn the_pictures_show_what_the_console_draws() {
     let wide = Setting {
@@ -59,7 +110,11 @@ async fn the_pictures_show_what_the_console_draws() {
     a.shot("overview");
     a.shot_as("light", "light", Depth::True);
     a.shot_as("mono", "dark", Depth::Mono);
+    a.stage.tell(Msg::Fleet(fleet(a.stage.now()))).await;
+    a.shot("fleet");
     a.stage.resize(80, 24).await;
+    a.shot("small-fleet");
+    a.stage.tell(Msg::Fleet(Vec::new())).await;
     a.shot("small");
     a.stage.resize(120, 40).await;
     a.stage.keys("1 z").await;

@@ -1,6 +1,6 @@
 //! A secret is in one place besides where it came from: the request to the server that is to have it. Marked secrets go
 //! through a whole console: a Secret's value typed, made, sent and taken back, a secret key of a ConfigMap, a runbook's secret
-//! parameter in a command's environment, the passwords and tokens of the sources. Then everything that the console left or
+//! parameter in a command's environment, a TLS Secret's private key from a file and back, the passwords and tokens of the sources. Then everything that the console left or
 //! showed is searched: every frame, the journal, the log, the spool, the report, the answers of `qd`, all command lines.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
@@ -118,6 +118,15 @@ fn command_lines(seen: &Seen) {
 struct Stand {
     demo: Demo,
     home: tempfile::TempDir,
+    /// Private keys in PEM: what the TLS Secret held, and what the file holds.
+    keys: [String; 2],
+}
+
+/// A certificate and its private key, in PEM.
+fn pem() -> [String; 2] {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(["own.example.org".to_owned()]).unwrap();
+    [params.self_signed(&key).unwrap().pem(), key.serialize_pem()]
 }
 
 impl Stand {
@@ -130,10 +139,22 @@ impl Stand {
         let secret = json!({"metadata": {"name": name, "namespace": space}, "type": "Opaque",
             "data": {"password": STANDARD.encode(FORMER)}});
         let map = json!({"metadata": {"name": name, "namespace": space}, "data": {"SMTP_PASSWORD": CONFIG[0]}});
-        for (plural, object) in [("secrets", secret), ("configmaps", map)] {
+        let pair = pem();
+        let data = json!({"tls.crt": STANDARD.encode(&pair[0]), "tls.key": STANDARD.encode(&pair[1])});
+        let tls =
+            json!({"metadata": {"name": "own-tls", "namespace": space}, "type": "kubernetes.io/tls", "data": data});
+        for (plural, object) in [("secrets", secret), ("configmaps", map), ("secrets", tls)] {
             demo.store().create(resource("", plural).unwrap(), object, &by).unwrap();
         }
-        let stand = Self { demo, home };
+        let mut stand = Self {
+            demo,
+            home,
+            keys: [pair[1].clone(), String::new()],
+        };
+        let [chain, key] = pem();
+        stand.write("keep/chain.pem", &chain);
+        stand.write("keep/key.pem", &key);
+        stand.keys[1] = key;
         let given = stand.home.path().join("given");
         let body = format!(
             "#!/bin/sh\nprintf %s \"$OWN_PASSWORD\" > {}\nsleep 1\necho done\n",
@@ -183,12 +204,16 @@ impl Stand {
     }
 
     fn held(&self) -> String {
+        self.value("marked", "password")
+    }
+
+    fn value(&self, secret: &str, key: &str) -> String {
         let secret = self
             .demo
             .store()
-            .get(resource("", "secrets").unwrap(), "cortex", "marked")
+            .get(resource("", "secrets").unwrap(), "cortex", secret)
             .unwrap();
-        let text = secret.value()["data"]["password"].as_str().unwrap().to_owned();
+        let text = secret.value()["data"][key].as_str().unwrap().to_owned();
         String::from_utf8(STANDARD.decode(text).unwrap()).unwrap()
     }
 
@@ -201,6 +226,15 @@ impl Stand {
         map.value()["data"]["SMTP_PASSWORD"].clone()
     }
 
+    /// Parts of the private keys, as they stand in a file and as they stand in a Secret.
+    fn key_marks(&self) -> Vec<String> {
+        let parts = self.keys.iter().flat_map(|pem| {
+            let line = pem.lines().nth(1).unwrap();
+            [line[..40].to_owned(), STANDARD.encode(pem)[80..140].to_owned()]
+        });
+        parts.collect()
+    }
+
     /// The tokens by which the console connects.
     fn tokens(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.demo.kubeconfig()).unwrap();
@@ -211,6 +245,38 @@ impl Stand {
             .filter_map(|u| u["user"]["token"].as_str().map(str::to_owned))
             .collect()
     }
+}
+
+/// A value is typed where policy wants a second person: what that person reads lies in the spool.
+async fn asked_for_a_second_person(stand: &Stand, config: &str, seen: &Seen) {
+    let config = config
+        .replacen("[policy]\n", "[policy]\ntwo_person_from = \"R1\"\n", 1)
+        .replace("classify = \"local\"", "classify = \"production\"");
+    let spool = stand.home.path().join("spool");
+    let deeds: Vec<Deed<'_>> = vec![
+        once(|hands| hands.press("2 g g a k")),
+        choose("marked / password"),
+        choose("typed"),
+        once(|hands| {
+            hands.types(TYPED);
+            hands.press("enter");
+        }),
+        Box::new(|hands| {
+            hands.confirm();
+            let lies = std::fs::read_dir(&spool).unwrap().flatten();
+            lies.into_iter()
+                .any(|file| file.file_name().to_string_lossy().starts_with("ask."))
+        }),
+        once(|_| files(&spool, seen)),
+    ];
+    do_all(loaded(&config, stand.home.path(), false), deeds, |_| ()).await;
+    assert!(
+        seen.0
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|(what, text)| what.contains("/spool/ask.") && text.contains("marked"))
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -227,6 +293,7 @@ async fn a_secret_is_nowhere_but_in_the_request_to_its_server() {
     let mut marks: BTreeSet<String> = [TYPED, FORMER, PARAM].map(str::to_owned).into();
     marks.extend(CONFIG.iter().chain(&PASSWORDS).map(|mark| (*mark).to_owned()));
     marks.extend(stand.tokens());
+    marks.extend(stand.key_marks());
     let made = std::cell::RefCell::new(String::new());
     let given = stand.home.path().join("given");
     let mut deeds: Vec<Deed<'_>> = vec![
@@ -252,8 +319,21 @@ async fn a_secret_is_nowhere_but_in_the_request_to_its_server() {
         choose("hex 64"),
         carried_out(3),
         once(|_| *made.borrow_mut() = stand.held()),
+        // A certificate and its key from files, and back.
+        once(|hands| hands.press("6 g g a t")),
+        choose("own-tls"),
+        once(|hands| {
+            let at = |name: &str| stand.home.path().join("keep").join(name).display().to_string();
+            hands.types(&format!("{} {}", at("chain.pem"), at("key.pem")));
+            hands.press("enter");
+        }),
+        carried_out(4),
+        once(|_| assert_eq!(stand.value("own-tls", "tls.key"), stand.keys[1], "the positive control")),
+        taken_back(),
+        carried_out(5),
+        once(|_| assert_eq!(stand.value("own-tls", "tls.key"), stand.keys[0])),
         // A ConfigMap that holds what does not belong there.
-        once(|hands| hands.press("a c")),
+        once(|hands| hands.press("2 g g a c")),
         choose("marked / SMTP_PASSWORD"),
         // It is neither shown nor changed: it is to become a Secret first.
         Box::new(|hands| {
@@ -299,8 +379,10 @@ async fn a_secret_is_nowhere_but_in_the_request_to_its_server() {
         title: "qd",
     };
     deeds.insert(0, once(|hands| hands.app.size = (120, 40)));
+    let spool = stand.home.path().join("spool");
     do_all(loaded(&config, stand.home.path(), false), deeds, |hands| {
         command_lines(&seen);
+        files(&spool, &seen);
         for effect in hands.effects() {
             if let Effect::Copy(text) = effect {
                 seen.add("the clipboard", text);
@@ -310,6 +392,7 @@ async fn a_secret_is_nowhere_but_in_the_request_to_its_server() {
     })
     .await;
     marks.insert(made.into_inner());
+    asked_for_a_second_person(&stand, &config, &seen).await;
 
     // What is left on the disk, and what the program says of it.
     for folder in [".local", "spool"] {

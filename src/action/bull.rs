@@ -131,21 +131,10 @@ impl Bull {
         self.client.read(&self.node, commands).await.map_err(|f| f.say())
     }
 
-    /// `redis-cli -h HOST -p PORT --eval SCRIPT KEY … , ARG …`
-    pub fn cli(&self, script: &str, keys: &[String], args: &[String]) -> String {
-        let (host, port) = self.node.rsplit_once(':').unwrap_or((&self.node, "6379"));
-        let some = |list: &[String]| {
-            let mut words: Vec<String> = list.iter().take(12).map(|w| quoted(w)).collect();
-            if list.len() > 12 {
-                words.push(format!("… ({} in all)", list.len()));
-            }
-            words.join(" ")
-        };
-        format!(
-            "redis-cli -h {host} -p {port} --eval {script} {} , {}",
-            some(keys),
-            some(args)
-        )
+    /// What does the same by hand: a call of the application's own library. For redis-cli there is no one line, for the
+    /// script that changes all keys of the queue at once comes with the console.
+    pub fn by_hand(&self, call: &str) -> String {
+        format!("{call} of BullMQ, in the application; redis-cli has no one line for it")
     }
 }
 

@@ -71,11 +71,11 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, to_paused: bool) -> Resu
         passed: None,
         detail: "Redis tells only when it is tried (+eval and the script's commands on the queue's keys)".into(),
     });
-    let (keys, args) = words(&bull, to_paused);
+    let (keys, _) = words(&bull, to_paused);
     draft.steps.push(PlanStep {
         target: queue.clone().into(),
         changes: vec![change("queue", word(bull.paused), word(to_paused))],
-        same_as: bull.cli("bull_pause.lua", &keys, &args),
+        same_as: bull.by_hand(if to_paused { "queue.pause()" } else { "queue.resume()" }),
         method: "RESP".into(),
         path: format!("EVAL bull_pause.lua {}", keys.len()),
         content_type: String::new(),

@@ -191,11 +191,14 @@ pub(super) async fn draft(reach: &Reach, queue: &Thing, filter: &JobFilter) -> R
     });
     draft.no_undo("a job that runs cannot be called back");
     for batch in chosen.ids.chunks(Write::BATCH) {
-        let (keys, args) = words(&bull, batch);
+        let (keys, _) = words(&bull, batch);
         draft.steps.push(PlanStep {
             target: queue.clone().into(),
             changes: vec![change("failed jobs", batch.len(), "waiting")],
-            same_as: bull.cli("bull_retry.lua", &keys, &args),
+            same_as: bull.by_hand(&match batch {
+                [one] => format!("job.retry() for job {one}"),
+                jobs => format!("job.retry() for each of these {} jobs", jobs.len()),
+            }),
             method: "RESP".into(),
             path: format!("EVAL bull_retry.lua {}", keys.len()),
             content_type: String::new(),

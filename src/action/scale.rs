@@ -138,9 +138,10 @@ async fn impact(survey: &Survey<'_>, draft: &mut Draft, object: &Value, target: 
     let template = field(object, "/spec/template");
     if to > now {
         let more = to - now;
-        draft
-            .impact
-            .push(format!("{more} more pods, of {} each", scalers::each_asks(template)));
+        draft.impact.push(match more {
+            1 => format!("1 more pod, of {}", scalers::each_asks(template)),
+            _ => format!("{more} more pods, of {} each", scalers::each_asks(template)),
+        });
         scalers::quota(survey, draft, &target.namespace, template, more).await;
     } else if to < now {
         draft.impact.push(format!(

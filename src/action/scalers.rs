@@ -172,7 +172,8 @@ pub(super) async fn quota(survey: &Survey<'_>, draft: &mut Draft, namespace: &st
             };
             if f64::from(more) > fits {
                 draft.warn_seriously(format!(
-                    "quota {name} leaves room for {fits} of {more} more pods ({resource}: {} used of {})",
+                    "quota {name} leaves room for {fits} of {more} more pod{} ({resource}: {} used of {})",
+                    if more == 1 { "" } else { "s" },
                     used.unwrap_or_default(),
                     hard.as_str().unwrap_or_default()
                 ));

@@ -7,6 +7,8 @@ use crate::keys::{Chord, Key};
 #[derive(Clone, Debug, Default)]
 pub struct Field {
     area: TextArea<'static>,
+    /// All of the text is selected: what is typed next replaces it.
+    selected: bool,
 }
 
 impl Field {
@@ -42,6 +44,15 @@ impl Field {
             _ => return false,
         };
         let before = (self.text().to_owned(), self.cursor());
+        if std::mem::take(&mut self.selected) {
+            let erases = matches!(chord.key, Key::Backspace | Key::Delete);
+            if erases || chord.typed().is_some() {
+                self.clear();
+            }
+            if erases {
+                return true;
+            }
+        }
         self.area.input(Input {
             key,
             ctrl: chord.ctrl,
@@ -51,14 +62,21 @@ impl Field {
         before != (self.text().to_owned(), self.cursor())
     }
 
+    /// Selects the text: it stays when the cursor moves, and gives way to what is typed.
+    pub fn select(&mut self) {
+        self.selected = !self.is_empty();
+    }
+
+    pub const fn is_selected(&self) -> bool {
+        self.selected
+    }
+
     /// Puts text in at the cursor: one line, without control characters.
     pub fn insert(&mut self, text: &str) {
-        let line: String = text
-            .chars()
-            .map(|c| if c == '\n' || c == '\t' { ' ' } else { c })
-            .filter(|c| !c.is_control())
-            .collect();
-        self.area.insert_str(line);
+        if std::mem::take(&mut self.selected) {
+            self.clear();
+        }
+        self.area.insert_str(harmless(text));
     }
 
     pub fn clear(&mut self) {
@@ -69,6 +87,16 @@ impl Field {
         *self = Self::with(text);
         self.area.move_cursor(CursorMove::End);
     }
+}
+
+/// What may be pasted at once. It is more than anybody can mean, and little enough to be drawn at once.
+const MOST: usize = 16 * 1024;
+const MOST_LINES: usize = 500;
+
+/// One line without what could steer a terminal or turn the order of what is read.
+fn harmless(text: &str) -> String {
+    let text: String = text.chars().take(MOST).collect();
+    crate::text::clean(&text).into_owned()
 }
 
 /// A text of several lines that is being written.
@@ -103,14 +131,31 @@ impl Pad {
         (at.0, at.1)
     }
 
+    /// Where in its line what is still to be filled in stands, if the cursor is on it: from its `<` to after its `?>`,
+    /// in characters.
+    pub fn gap_here(&self) -> Option<(usize, usize)> {
+        let (row, column) = self.cursor();
+        let line: Vec<char> = self.area.lines().get(row)?.chars().collect();
+        let from = line.get(..=column)?.iter().rposition(|c| *c == '<')?;
+        let rest = line.get(from..)?;
+        let end = from + 2 + rest.windows(2).position(|w| w == ['?', '>'])?;
+        (column < end).then_some((from, end))
+    }
+
+    /// What is typed on what is to be filled in takes its place.
+    fn fill_gap(&mut self) {
+        if let Some((from, end)) = self.gap_here() {
+            let at = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+            self.area.move_cursor(CursorMove::Jump(at(self.cursor().0), at(from)));
+            self.area.delete_str(end - from);
+        }
+    }
+
     /// Puts text in at the cursor, without control characters but line breaks.
     pub fn insert(&mut self, text: &str) {
-        let text: String = text
-            .chars()
-            .map(|c| if c == '\t' { ' ' } else { c })
-            .filter(|c| *c == '\n' || !c.is_control())
-            .collect();
-        self.area.insert_str(text);
+        self.fill_gap();
+        let lines: Vec<String> = text.split('\n').take(MOST_LINES).map(harmless).collect();
+        self.area.insert_str(lines.join("\n"));
     }
 
     pub fn input(&mut self, chord: Chord) {
@@ -127,6 +172,9 @@ impl Pad {
             Key::End => TextKey::End,
             _ => return,
         };
+        if chord.typed().is_some() {
+            self.fill_gap();
+        }
         self.area.input(Input {
             key,
             ctrl: chord.ctrl,

@@ -109,6 +109,36 @@ impl Filter {
         })
     }
 
+    /// Where nothing passed: what was perhaps meant instead. `of`: what the table can be asked for.
+    pub fn advice(&self, of: Vocabulary<'_>) -> Option<String> {
+        let fields = || of.fields.join(", ");
+        self.terms.iter().filter(|t| t.want).find_map(|t| match &t.what {
+            What::Field {
+                field,
+                op: Op::Is,
+                value,
+            } if value.number.is_none() && !value.text.contains('*') => {
+                let text = &value.text;
+                Some(format!("{field}={text} is the whole of it, {field}:{text} a part"))
+            }
+            What::Label { key, value: Some(_) } if !key.contains(['.', '/']) => Some(format!(
+                "{key} is no column here, so it is taken for a label; columns: {}",
+                fields()
+            )),
+            What::Word(word) => {
+                let (left, _) = word.split_once(':')?;
+                let is_name = left.len() > 1 && left.chars().all(|c| c.is_ascii_alphabetic());
+                is_name.then(|| {
+                    format!(
+                        "{left} is no column here, so it is taken for a text; columns: {}",
+                        fields()
+                    )
+                })
+            }
+            _ => None,
+        })
+    }
+
     pub const fn is_volatile(&self) -> bool {
         self.volatile
     }
@@ -285,6 +315,34 @@ mod tests {
 
     fn parse(text: &str) -> Filter {
         Filter::parse(text, OF).unwrap()
+    }
+
+    #[test]
+    fn where_nothing_passes_it_says_what_was_perhaps_meant() {
+        let advice = |text: &str| parse(text).advice(OF).unwrap_or_default();
+        assert_eq!(
+            advice("web status=Run"),
+            "status=run is the whole of it, status:run a part"
+        );
+        assert!(
+            advice("state=Run")
+                .starts_with("state is no column here, so it is taken for a label; columns: name, status")
+        );
+        assert!(advice("state:Run").starts_with("state is no column here, so it is taken for a text; columns: name"));
+        for clear in [
+            "web",
+            "status=Run*",
+            "status:Run",
+            "restarts=3",
+            "10.0.0.1:6443",
+            "!status=Run",
+            "tier.x/y=a",
+        ] {
+            assert_eq!(advice(clear), "", "{clear}");
+        }
+        // Where rows have no labels it is a fault at once, which names the columns.
+        let fault = Filter::parse("stats=x", Vocabulary { labels: false, ..OF }).unwrap_err();
+        assert!(fault.0.contains("no column stats here, but name, status"), "{fault}");
     }
 
     #[test]

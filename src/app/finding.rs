@@ -36,6 +36,8 @@ pub struct Chosen {
     /// In this order, by id; `label:KEY` is a label.
     pub order: Vec<String>,
     pub hidden: Vec<String>,
+    /// Of the former: where room is short, the others give way to them.
+    pub first: Vec<String>,
 }
 
 /// Where somebody was.

@@ -25,6 +25,12 @@ pub enum SisterState {
         critical: usize,
         warning: usize,
     },
+    /// It was looked at until then, and no longer answers: what was worst there may be over, or worse.
+    Stale {
+        worst: Option<(Severity, String)>,
+        why: String,
+        since: Timestamp,
+    },
     /// It cannot be looked at, and since when.
     Lost { why: String, since: Timestamp },
 }
@@ -41,6 +47,15 @@ impl SisterState {
         }
     }
 
+    /// The same of a platform whose answers are of the past.
+    pub fn stale(judge: &Judge, now: Timestamp, why: String, since: Timestamp) -> Self {
+        let worst = judge.signals().first().map(|s| {
+            let short = s.short(now);
+            (s.severity, short.trim_end_matches(" (stale)").to_owned())
+        });
+        Self::Stale { worst, why, since }
+    }
+
     /// In a few words, the worst first.
     pub fn words(&self) -> String {
         match self {
@@ -52,8 +67,15 @@ impl SisterState {
                 warning,
             } => match (critical + warning).saturating_sub(1) {
                 0 => line.clone(),
-                more => format!("{line}  (+{more})"),
+                more => format!("{line} (+{more})"),
             },
+            Self::Stale { worst, why, since } => {
+                let since = since.strftime("%H:%MZ");
+                match worst {
+                    Some((_, line)) => format!("stale since {since}: {line}"),
+                    None => format!("stale since {since}: {why}"),
+                }
+            }
             Self::Lost { why, .. } => format!("not reached: {why}"),
         }
     }

@@ -137,6 +137,13 @@ impl Layer {
 }
 
 impl App {
+    /// Whether one level out is somewhere else than here: a layer is open, or the list is narrowed.
+    pub fn has_way_back(&self) -> bool {
+        let list = self.list(self.pane);
+        let narrowed = self.zoomed || list.wrong_only || !list.filter.is_empty() || !list.marks.is_empty();
+        !self.layers.is_empty() || self.focus == super::Focus::Strip || narrowed
+    }
+
     /// Leaves all layers: back to the deck.
     pub(crate) fn pop_layers(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();

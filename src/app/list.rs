@@ -272,6 +272,11 @@ impl List {
         near.or_else(|| down.skip(64).find(is)).or_else(|| up.skip(64).find(is))
     }
 
+    /// The row that somebody moved to, not one that stands first by itself.
+    pub fn chosen(&self) -> Option<&Uid> {
+        self.selected.as_ref().filter(|_| self.chosen)
+    }
+
     pub fn selected(&self) -> Option<&Row> {
         self.rows.get(self.cursor).map(|r| &r.row)
     }

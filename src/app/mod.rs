@@ -68,7 +68,7 @@ pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
 pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};
 pub use runs::RunEntry;
-pub use strip::Strip;
+pub use strip::{Lead, Strip};
 pub use taste::Occasion;
 
 /// Whether this session may change anything, and if not, why. It never changes while the console runs.

@@ -58,6 +58,9 @@ impl App {
     pub(super) fn recorded(&mut self, news: &News) -> Vec<Effect> {
         self.recorded.take(news);
         self.dirty = true;
+        for doubt in &news.doubts {
+            self.toast(Notice::error(format!("the record is not whole: {doubt}")));
+        }
         if !news.first {
             for record in &news.records {
                 let asked = matches!(Event::of(record), Some(Event::Offered { to }) if to == self.recorded.me);

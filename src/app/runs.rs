@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::layers::{ItemView, PlanLayer, PlanState, RunView};
 use super::msg::Effect;
-use super::{Activity, App, Layer, commands, subjects};
+use super::{Activity, App, Layer, Lead, commands, subjects};
 use crate::action::{ActionId, Plan, Progress, Refusal, Request, Stage};
 use crate::journal::{Entry, RecordKind, RunbookRef};
 use crate::model::{Kind, ObjectRef, Place};
@@ -60,8 +60,33 @@ fn same(a: &Subject, b: &Subject) -> bool {
 }
 
 impl App {
-    /// The signal that the keys mean: that of the selected row, else the current one of the strip.
+    /// Whether the strip was chosen later than the row was.
+    fn strip_leads(&self) -> bool {
+        let chosen = self.list(self.pane).chosen();
+        self.layers.is_empty()
+            && match &self.strip.lead {
+                Lead::Worst => chosen.is_none(),
+                Lead::Strip(pane, row) => *pane == self.pane && chosen == row.as_ref(),
+                Lead::Row => false,
+            }
+    }
+
+    /// Makes the signal `by` places after the one at hand the current one.
+    pub(super) fn step_signal(&mut self, by: isize) {
+        if let Some(at) = self.signal_at_hand().map(Signal::key) {
+            self.strip.select(at);
+        }
+        self.strip.step(by, &self.judge);
+        self.strip.lead = Lead::Strip(self.pane, self.list(self.pane).chosen().cloned());
+    }
+
+    /// The signal that the keys mean: that of the chosen row or the current one of the strip, what was chosen last.
     pub fn signal_at_hand(&self) -> Option<&Signal> {
+        if self.strip_leads()
+            && let Some(signal) = self.strip.current(&self.judge)
+        {
+            return Some(signal);
+        }
         let subject = self
             .subject()
             .filter(|_| self.focus != super::Focus::Strip || !self.layers.is_empty());

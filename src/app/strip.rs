@@ -1,12 +1,26 @@
 //! The attention strip: which of the signals is the current one.
 
+use crate::model::Uid;
+use crate::panes::PaneId;
 use crate::signal::{Judge, Signal, SignalKey};
+
+/// Whether keys such as `r` mean the strip's signal or the one of the selected row: what was chosen last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Lead {
+    /// Nobody chose anything yet: the worst leads, whatever stands in the first row.
+    #[default]
+    Worst,
+    /// The strip was stepped through while this row was the chosen one.
+    Strip(PaneId, Option<Uid>),
+    Row,
+}
 
 #[derive(Clone, Debug, Default)]
 pub struct Strip {
     /// The current signal, by identity: it stays current when others come and go.
     key: Option<SignalKey>,
     chosen: bool,
+    pub lead: Lead,
 }
 
 impl Strip {

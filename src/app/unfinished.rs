@@ -29,6 +29,8 @@ pub struct Unfinished {
     /// In the order in which they are shown.
     pub items: Vec<Item>,
     told: bool,
+    /// Runs whose record was changed after it was written: nobody goes on from that.
+    broken: BTreeSet<String>,
     /// The run that is being taken into our hands.
     taking: Option<Taking>,
 }
@@ -57,6 +59,7 @@ impl App {
         for record in &news.records {
             self.unfinished.replay.take(record);
         }
+        self.unfinished.broken.extend(news.broken_runs.iter().cloned());
         self.recount();
         self.ask_who_lives()
     }
@@ -228,6 +231,13 @@ impl App {
                 "it is {}'s run: {} takes it over, with a reason",
                 run.who,
                 self.keys_for("unfinished.take")
+            ));
+        }
+        if self.unfinished.broken.contains(key) {
+            return self.complain(format!(
+                "the file of its record was changed after it was written, and it is not gone on with (`qd journal verify` \
+                 names the line): {} closes it with a reason, then begin anew",
+                self.keys_for("unfinished.close")
             ));
         }
         if self.undecided_change(&run).is_some() {

@@ -120,6 +120,11 @@ impl App {
     /// A note in the corner; the same note twice is one.
     pub(crate) fn toast(&mut self, notice: Notice) {
         self.keep_said(&notice);
+        self.flash(notice);
+    }
+
+    /// The same, of what the list of activities has already, or what is not worth keeping.
+    fn flash(&mut self, notice: Notice) {
         self.toasts.retain(|t| t.notice != notice);
         self.toasts.push(Toast::new(notice, self.now));
         if self.toasts.len() > MOST_TOASTS {
@@ -220,7 +225,7 @@ impl App {
         effects.extend(self.departs());
         if let Some(good) = activity.succeeded() {
             let text = format!("{}: {}", activity.title, activity.line);
-            self.toast(if good { Notice::info(text) } else { Notice::error(text) });
+            self.flash(if good { Notice::info(text) } else { Notice::error(text) });
             effects.extend(self.call(Occasion::Finished, format!("{}: {}", activity.title, activity.line)));
         }
         effects
@@ -269,7 +274,12 @@ impl App {
         }
         match self.layers.last() {
             Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_) | Layer::Message(_)) => true,
-            Some(Layer::Plan(plan)) => matches!(plan.focus, PlanFocus::Reason | PlanFocus::Word),
+            // On a button that cannot be pressed yet, letters belong into the field that is empty.
+            Some(Layer::Plan(plan)) => match plan.focus {
+                PlanFocus::Reason | PlanFocus::Word => true,
+                PlanFocus::Go => plan.unfilled().is_some(),
+                PlanFocus::Cancel => false,
+            },
             Some(Layer::Approval(layer)) => matches!(layer.focus, ApprovalFocus::Reason | ApprovalFocus::Word),
             Some(Layer::Help(help)) => help.searching,
             _ => false,
@@ -306,6 +316,9 @@ impl App {
                 help.scroll.top = 0;
             }
             Some(Layer::Plan(plan)) => {
+                if let (PlanFocus::Go, Some(empty)) = (plan.focus, plan.unfilled()) {
+                    plan.focus_on(empty, now);
+                }
                 if let Some(field) = plan.field()
                     && field.input(chord)
                 {
@@ -404,7 +417,11 @@ impl App {
         self.strays(id);
         match (command.when)(self) {
             Ok(()) => (command.run)(self),
-            Err(why) => self.complain(format!("{}: {why}", command.short)),
+            // A key that did nothing is nothing that was done.
+            Err(why) => {
+                self.flash(Notice::error(format!("{}: {why}", command.short)));
+                Vec::new()
+            }
         }
     }
 

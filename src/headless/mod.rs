@@ -192,6 +192,8 @@ mod tests {
             unschedulable: None,
             revision_hash: "".into(),
             ip: "".into(),
+            qos: "Burstable".into(),
+            service_account: "default".into(),
             message: "\u{202e}evil".into(),
         }
     }

@@ -342,6 +342,53 @@ fn the_report_says_what_was_done_why_with_what_result_and_what_is_left() {
 }
 
 #[test]
+fn the_report_has_every_change_since_the_trouble_began_and_marks_those_before_anybody_opened_it() {
+    let mut book = Book::default();
+    book.bounds(-20, ("1–8", "2–8"), Some(Took::Yes));
+    book.bounds(-4, ("2–8", "5–8"), Some(Took::Yes));
+    let here = book.0.len();
+    book.bounds(-3, ("5–8", "6–8"), Some(Took::Yes));
+    for (at, record) in book.0.iter_mut().enumerate() {
+        record.entry.incident.clear();
+        if let Some(target) = record.entry.target.as_mut().filter(|_| at >= here) {
+            target.context = "staging".into();
+        }
+    }
+    book.open();
+    let records: Vec<&Record> = book.0.iter().collect();
+    let report = Report::of(&records, &Scope::Incident("INC-1".into()), vec![]).unwrap();
+    let changed: Vec<_> = report
+        .actions
+        .iter()
+        .map(|a| (&a.after["bounds"], a.before_opened))
+        .collect();
+    assert_eq!(
+        changed,
+        [(&json!("5–8"), true)],
+        "neither an earlier one, nor another cluster's"
+    );
+    let text = report.markdown();
+    for words in [
+        "Changes: 1, of which 0 without a good verdict, and 1 before the incident was opened",
+        "bounds 2–8 → 5–8 (before the incident was opened)",
+        "Still to be taken back: 1",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert_eq!(report.timeline.len(), 2, "{:?}", report.timeline);
+    // What comes after its end is another story's.
+    book.event(30, "kim", &Event::Closed, "scaled");
+    book.bounds(40, ("5–8", "2–8"), Some(Took::Yes));
+    book.0
+        .iter_mut()
+        .filter(|r| r.ts > at(30))
+        .for_each(|r| r.entry.incident.clear());
+    let records: Vec<&Record> = book.0.iter().collect();
+    let report = Report::of(&records, &Scope::Incident("INC-1".into()), vec![]).unwrap();
+    assert_eq!(report.actions.len(), 1);
+}
+
+#[test]
 fn a_change_whose_result_is_missing_is_unknown_in_the_report() {
     let mut book = Book::default();
     book.bounds(0, ("2–8", "5–8"), None);

@@ -336,6 +336,13 @@ pub fn run_key(id: &str, started: &str) -> String {
     format!("{id}@{started}")
 }
 
+/// The run that a record is about.
+pub fn run_of(record: &Record) -> Option<String> {
+    let started = record.entry.data.get("started").and_then(Value::as_str);
+    let book = record.entry.runbook.as_ref()?;
+    (record.entry.kind == RecordKind::Run).then(|| run_key(&book.run, started.unwrap_or_default()))
+}
+
 /// Whether a result says that nobody knows.
 fn is_unknown(outcome: &str) -> bool {
     outcome.starts_with("unknown")

@@ -81,6 +81,8 @@ pub struct Line {
     pub text: String,
     pub reason: String,
     pub result: String,
+    /// Of an incident: it was done before anybody had opened it.
+    pub before_opened: bool,
 }
 
 /// A change that was sent.
@@ -98,6 +100,8 @@ pub struct Action {
     /// `good`, `bad`, `open`, `unknown`
     pub came: &'static str,
     pub plan_hash: String,
+    /// Of an incident: it was done before anybody had opened it.
+    pub before_opened: bool,
 }
 
 /// A change that must not stay, open or ended.
@@ -132,6 +136,7 @@ fn line(at: Timestamp, by: &str, text: &str) -> Line {
         text: text.to_owned(),
         reason: String::new(),
         result: String::new(),
+        before_opened: false,
     }
 }
 
@@ -168,7 +173,7 @@ impl Summary {
     }
 }
 
-fn action(m: &Moment) -> Action {
+fn action(m: &Moment, before_opened: bool) -> Action {
     Action {
         at: m.at,
         by: m.by.clone(),
@@ -180,6 +185,7 @@ fn action(m: &Moment) -> Action {
         verdict: m.result.clone(),
         came: came_word(m.came),
         plan_hash: m.plan_hash.clone(),
+        before_opened,
     }
 }
 
@@ -215,16 +221,19 @@ impl Report {
             })?),
             _ => None,
         };
-        let within = |id: &str, at: Timestamp| match scope {
-            Scope::Incident(wanted) => id == wanted,
+        let since = |at: Timestamp| match scope {
             Scope::Since(since) => at >= *since,
-            Scope::All => true,
+            Scope::Incident(_) | Scope::All => true,
         };
+        let within = |t: &Temporary, at: Timestamp| {
+            since(at) && incident.is_none_or(|i| t.incident == i.id || i.touches(Some(&t.target), at))
+        };
+        let before_opened = |m: &Moment| incident.is_some_and(|i| i.precedes_opening(m.at));
         let timeline = Timeline::of(all());
         let moments: Vec<&Moment> = timeline
             .moments()
             .into_iter()
-            .filter(|m| within(&m.incident, m.at))
+            .filter(|m| since(m.at) && incident.is_none_or(|i| i.holds(m)))
             .collect();
         let last = records.last().map(|r| r.ts);
         let ledger = Ledger::of(all());
@@ -232,10 +241,10 @@ impl Report {
             .open(last.unwrap_or_default())
             .iter()
             // What is still open concerns whoever reads it, whenever it began.
-            .filter(|t| incident.is_none() || within(&t.incident, t.since))
+            .filter(|t| incident.is_none() || within(t, t.since))
             .map(|t| change(t, if t.certain { "open" } else { "uncertain" }, None, ""))
             .collect();
-        temporary.extend(ledger.ended.iter().filter(|e| within(&e.was.incident, e.at)).map(|e| {
+        temporary.extend(ledger.ended.iter().filter(|e| within(&e.was, e.at)).map(|e| {
             let state = match e.end {
                 End::Restored => "restored",
                 End::Back => "back",
@@ -252,7 +261,7 @@ impl Report {
             actions: moments
                 .iter()
                 .filter(|m| m.about == About::Action && !m.after.is_null())
-                .map(|m| action(m))
+                .map(|m| action(m, before_opened(m)))
                 .collect(),
             temporary,
             timeline: moments
@@ -263,6 +272,7 @@ impl Report {
                     text: m.text.clone(),
                     reason: m.reason.clone(),
                     result: m.result.clone(),
+                    before_opened: before_opened(m),
                 })
                 .collect(),
             heads,
@@ -287,11 +297,13 @@ impl Report {
         let people = self.people.join(", ");
         writeln!(out, "- People: {}", if people.is_empty() { "nobody" } else { &people })?;
         let bad = self.actions.iter().filter(|a| a.came != "good").count();
-        writeln!(
-            out,
-            "- Changes: {}, of which {bad} without a good verdict",
-            self.actions.len()
-        )?;
+        let all = self.actions.len();
+        let early_ones = self.actions.iter().filter(|a| a.before_opened).count();
+        write!(out, "- Changes: {all}, of which {bad} without a good verdict")?;
+        match early_ones {
+            0 => writeln!(out)?,
+            n => writeln!(out, ", and {n} before the incident was opened")?,
+        }
         let open = self.temporary.iter().filter(|t| t.ended.is_none()).count();
         writeln!(out, "- Still to be taken back: {open}")?;
         writeln!(out, "\n## Changes\n")?;
@@ -304,12 +316,13 @@ impl Report {
             };
             writeln!(
                 out,
-                "- {} {} **{}** {}{}",
+                "- {} {} **{}** {}{}{}",
                 minute(a.at),
                 md(&a.by),
                 a.what,
                 md(&a.target),
-                md(&changed)
+                md(&changed),
+                early(a.before_opened)
             )?;
             if !a.reason.is_empty() {
                 writeln!(out, "  - why: {}", md(&a.reason))?;
@@ -347,7 +360,8 @@ impl Report {
         }
         writeln!(out, "\n## Timeline (UTC)\n")?;
         for l in &self.timeline {
-            write!(out, "- {} {}: {}", minute(l.at), md(&l.by), md(&l.text))?;
+            let (at, early) = (minute(l.at), early(l.before_opened));
+            write!(out, "- {at} {}: {}{early}", md(&l.by), md(&l.text))?;
             if !l.reason.is_empty() {
                 write!(out, " ({})", md(&l.reason))?;
             }
@@ -402,6 +416,15 @@ fn write_summary(out: &mut String, i: &Summary) -> std::fmt::Result {
         writeln!(out, "- [{mark}] {} ({})", md(&t.text), md(&t.by))?;
     }
     Ok(())
+}
+
+/// What is said of what was done before the incident was opened.
+const fn early(before_opened: bool) -> &'static str {
+    if before_opened {
+        " (before the incident was opened)"
+    } else {
+        ""
+    }
 }
 
 fn minute(at: Timestamp) -> String {

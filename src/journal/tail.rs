@@ -1,6 +1,6 @@
 //! Reading on: what is on record already, and then each record as it is written, by this console or by another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::chain;
 use super::record::Record;
+use super::replay;
 
 /// No more than this is read at one look, newest files first.
 const MOST: u64 = 32 * 1024 * 1024;
@@ -19,6 +20,9 @@ pub struct News {
     pub records: Vec<Arc<Record>>,
     /// What is not right with a file, as a sentence; each is said once.
     pub doubts: Vec<String>,
+    /// Runs of runbooks with a record in a file that was changed after it was written: whether it was theirs is not known.
+    /// By [`super::replay::run_key`].
+    pub broken_runs: BTreeSet<String>,
     /// The first look: everything that was there.
     pub first: bool,
 }
@@ -37,6 +41,10 @@ struct At {
     /// Hash of the last record.
     prev: String,
     doubted: bool,
+    /// A record does not follow from the one before it.
+    broken: bool,
+    /// Whose records are in it.
+    runs: BTreeSet<String>,
 }
 
 /// The files of a journal, read on and on. Looking blocks: it belongs on a thread of its own.
@@ -151,12 +159,16 @@ impl At {
             // A crash leaves such a line; the next writer closes it and says so in a record of its own.
             return;
         };
-        if chain::check(&self.prev, line).is_none() && !std::mem::replace(&mut self.doubted, true) {
+        self.runs.extend(replay::run_of(&record));
+        if chain::check(&self.prev, line).is_none() && !std::mem::replace(&mut self.broken, true) {
             news.doubts.push(format!(
                 "{}: record {} does not follow from the one before it: the file was changed",
                 path.display(),
                 record.seq
             ));
+        }
+        if self.broken {
+            news.broken_runs.append(&mut self.runs);
         }
         self.prev.clone_from(&record.hash);
         news.records.push(Arc::new(record));
@@ -167,7 +179,7 @@ impl At {
 mod tests {
     use std::io::Write as _;
 
-    use super::super::{Actor, Entry, Journal, Mode, RecordKind, Who};
+    use super::super::{Actor, Entry, Journal, Mode, RecordKind, RunbookRef, Who};
     use super::*;
 
     fn who(user: &str) -> Who {
@@ -226,5 +238,41 @@ mod tests {
             doubts.iter().any(|d| d.contains("record 1 does not follow")),
             "{doubts:?}"
         );
+    }
+
+    #[test]
+    fn of_a_file_that_was_changed_no_run_is_trusted_whether_it_was_read_before_or_is_written_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::open(folder.path(), who("a")).unwrap();
+        let at = jiff::Timestamp::from_second(1_800_000_000).unwrap();
+        let run = |id: &str| {
+            let mut entry = Entry::new(RecordKind::Run, "passed");
+            entry.runbook = Some(RunbookRef {
+                run: id.to_owned(),
+                ..RunbookRef::default()
+            });
+            entry.data = serde_json::json!({ "started": "now", "step": "one" });
+            journal.append_at(entry, at).unwrap();
+        };
+        run("r1");
+        run("r2");
+        let path = journal.path(at);
+        let mut tail = Tail::new(vec![path.clone()]);
+        assert_eq!(tail.look().broken_runs, BTreeSet::new());
+        // Where it was read already, only what follows can tell.
+        let text = std::fs::read_to_string(&path).unwrap();
+        let hash = serde_json::from_str::<Record>(text.lines().last().unwrap())
+            .unwrap()
+            .hash;
+        std::fs::write(&path, text.replace(&hash, &"0".repeat(hash.len()))).unwrap();
+        run("r3");
+        let news = tail.look();
+        assert_eq!(news.doubts.len(), 1);
+        assert_eq!(
+            news.broken_runs,
+            ["r1", "r2", "r3"].map(|id| format!("{id}@now")).into()
+        );
+        run("r4");
+        assert_eq!(tail.look().broken_runs, ["r4@now".to_owned()].into());
     }
 }

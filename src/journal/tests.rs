@@ -41,6 +41,33 @@ fn note(text: &str) -> Entry {
 }
 
 #[test]
+fn nothing_is_written_through_a_link_or_into_what_keeps_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = journal(dir.path());
+    let path = journal.path(at());
+    let elsewhere = dir.path().join("elsewhere");
+    std::fs::write(&elsewhere, "").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    let why = journal.append_at(note("one"), at()).unwrap_err().to_string();
+    assert!(why.contains("open it for appending"), "{why}");
+    assert_eq!(std::fs::read_to_string(&elsewhere).unwrap(), "");
+    std::fs::remove_file(&path).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    let why = journal.append_at(note("one"), at()).unwrap_err().to_string();
+    assert!(why.contains("no file"), "{why}");
+    // Nor does one that lies there from another day hold anybody up.
+    let earlier = journal.path(at() - jiff::SignedDuration::from_hours(24));
+    std::fs::rename(&path, earlier).unwrap();
+    journal.append_at(note("one"), at()).unwrap();
+    let today = journal.path(at());
+    let there = files(dir.path()).unwrap();
+    assert!(
+        there.contains(&today) && there.iter().all(|path| path.is_file()),
+        "{there:?}"
+    );
+}
+
+#[test]
 fn what_was_written_reads_back_in_order_with_an_unbroken_chain() {
     let dir = tempfile::tempdir().unwrap();
     let j = journal(dir.path());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
-use rustix::fs::{FlockOperation, fdatasync, flock};
+use rustix::fs::{FlockOperation, OFlags, fdatasync, flock};
 
 use super::clean::{clean, clean_value, hush};
 use super::record::{Actor, Entry, Mode, Record, RecordKind};
@@ -40,7 +40,6 @@ impl Who {
         let env = |name: &str| std::env::var(name).unwrap_or_default();
         let uid = rustix::process::getuid().as_raw();
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let os_user = [env("USER"), env("LOGNAME")].into_iter().find(|u| !u.is_empty());
         let ssh = env("SSH_CLIENT");
         let pid = std::process::id();
         Self {
@@ -49,7 +48,7 @@ impl Who {
             session: session().to_owned(),
             build: format!("quarterdeck/{}", env!("CARGO_PKG_VERSION")),
             actor: Actor {
-                os_user: os_user.unwrap_or_else(|| uid.to_string()),
+                os_user: super::login_name(),
                 uid,
                 sudo_user: env("SUDO_USER"),
                 ssh_client: ssh.split_whitespace().next().unwrap_or_default().to_owned(),
@@ -221,7 +220,8 @@ impl Journal {
         let Some(new) = name(new) else { return Ok(None) };
         let stem = new.len().saturating_sub("YYYY-MM-DD.jsonl".len());
         let mut earlier: Vec<String> = std::fs::read_dir(&self.dir)?
-            .filter_map(|entry| name(&entry.ok()?.path()))
+            .filter_map(|entry| Some(entry.ok()?.path()).filter(|path| path.is_file()))
+            .filter_map(|path| name(&path))
             .filter(|n| n.len() == new.len() && n.get(..stem) == new.get(..stem) && *n < new)
             .collect();
         earlier.sort();
@@ -291,8 +291,13 @@ impl Journal {
             .append(true)
             .create(true)
             .mode(0o640)
+            .custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed())
             .open(&path)
             .map_err(|e| fault(&path, "open it for appending", &e))?;
+        // What leads elsewhere or keeps nothing is no record.
+        if !file.metadata().is_ok_and(|meta| meta.is_file()) {
+            return Err(fault(&path, "write into it", &"it is no file"));
+        }
         if !existed {
             // The new name must survive a power cut as well as the bytes.
             File::open(&*self.dir)

@@ -105,8 +105,8 @@ pub fn footer(
 }
 
 /// As many hints as fit into `width` cells, in their order, with `gap` cells between two. The least important go first,
-/// the hint of `last_to_go` (the help) last of all.
-pub fn fit(mut hints: Vec<Hint>, width: usize, gap: usize, last_to_go: &str) -> Vec<Hint> {
+/// those of `stay` (the way back, the help) after all others, and the first of `stay` last of all.
+pub fn fit(mut hints: Vec<Hint>, width: usize, gap: usize, stay: &[&str]) -> Vec<Hint> {
     let needed = |hints: &[Hint]| {
         let words: usize = hints
             .iter()
@@ -115,11 +115,13 @@ pub fn fit(mut hints: Vec<Hint>, width: usize, gap: usize, last_to_go: &str) -> 
         words + gap * hints.len().saturating_sub(1)
     };
     while needed(&hints) > width {
-        let Some(victim) = hints
-            .iter()
-            .rposition(|hint| hint.id != Some(last_to_go))
-            .or(hints.len().checked_sub(1))
-        else {
+        // The others have no rank: they go before all of `stay`, from the end.
+        let rank = |hint: &Hint| {
+            stay.iter()
+                .position(|id| Some(*id) == hint.id)
+                .map_or(usize::MAX, |at| at)
+        };
+        let Some((victim, _)) = hints.iter().enumerate().max_by_key(|(_, hint)| rank(hint)) else {
             break;
         };
         hints.remove(victim);
@@ -431,9 +433,16 @@ mod tests {
                 .join("  ")
         };
         assert_eq!(text(&hints), "1–6 pane  ↵ open  a actions  a u undo  ? help");
-        assert_eq!(text(&fit(hints.clone(), 24, 2, "app.help")), "1–6 pane  ↵ open  ? help");
-        assert_eq!(text(&fit(hints.clone(), 8, 2, "app.help")), "? help");
-        assert_eq!(fit(hints, 3, 2, "app.help"), []);
+        let stay = ["list.open", "app.help"];
+        assert_eq!(text(&fit(hints.clone(), 24, 2, &stay)), "1–6 pane  ↵ open  ? help");
+        assert_eq!(text(&fit(hints.clone(), 15, 2, &stay)), "↵ open  ? help");
+        assert_eq!(
+            text(&fit(hints.clone(), 8, 2, &stay)),
+            "↵ open",
+            "the way out goes last of all"
+        );
+        assert_eq!(text(&fit(hints.clone(), 8, 2, &["app.help"])), "? help");
+        assert_eq!(fit(hints, 3, 2, &stay), []);
         assert_eq!(
             footer(&keymap(), vocabulary(), STACK, &["list.open"], true)[0].keys,
             "enter"

@@ -86,6 +86,9 @@ pub struct Pod {
     /// `pod-template-hash` or `controller-revision-hash`: which revision of its owner it runs.
     pub revision_hash: Str,
     pub ip: Str,
+    /// `Guaranteed`, `Burstable`, `BestEffort`: in which order the kubelet evicts. Empty while the server has not said.
+    pub qos: Str,
+    pub service_account: Str,
     /// The sentence behind the status when the kubelet or scheduler gave one.
     pub message: Str,
 }

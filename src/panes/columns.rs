@@ -13,6 +13,9 @@ const LONGEST_KEY: usize = 120;
 /// A chosen column that would be dropped early stays as long as one of this priority.
 const CHOSEN: u8 = 3;
 
+/// One that was asked for although it had no room stays as long as one of this priority.
+const FIRST: u8 = 1;
+
 /// All columns that the pane's table has, wide ones included, in the order of an item's cells; labels at the end.
 pub fn all_columns(app: &App, pane: &Pane) -> Vec<Column> {
     let mut all = own_columns(app, pane);
@@ -36,6 +39,13 @@ pub fn columns_of(app: &App, pane: &Pane) -> Vec<Column> {
     }
 }
 
+/// The columns of what the pane would show if these were chosen.
+pub fn columns_chosen(app: &App, pane: &Pane, chosen: &Chosen) -> Vec<Column> {
+    let mut all = own_columns(app, pane);
+    all.extend(chosen.order.iter().filter_map(|id| label_column(id)));
+    apply(&all, chosen)
+}
+
 /// Whether somebody took the column away.
 pub fn is_hidden(app: &App, pane: &Pane, id: &str) -> bool {
     let chosen = app.finding.chosen.get(&key_of(app, pane));
@@ -48,7 +58,11 @@ fn apply(all: &[Column], chosen: &Chosen) -> Vec<Column> {
         .iter()
         .filter_map(|id| all.iter().find(|c| c.id == *id))
         .map(|c| Column {
-            priority: if c.wide { c.priority.min(CHOSEN) } else { c.priority },
+            priority: match c {
+                c if chosen.first.iter().any(|id| id == c.id) => c.priority.min(FIRST),
+                c if c.wide => c.priority.min(CHOSEN),
+                c => c.priority,
+            },
             ..*c
         })
         .collect();
@@ -122,6 +136,7 @@ mod tests {
             let chosen = Chosen {
                 order: own(order),
                 hidden: own(hidden),
+                first: Vec::new(),
             };
             apply(&all, &chosen).iter().map(|c| c.id).collect()
         };

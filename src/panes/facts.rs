@@ -88,6 +88,8 @@ fn pod<'a>(app: &App, p: &'a Pod, field: &str) -> Fact<'a> {
         "ip" => Fact::Text(&p.ip),
         "image" => Fact::Text(super::pods::image(p)),
         "owner" => Fact::Text(super::pods::owner(p)),
+        "qos" => Fact::Text(&p.qos),
+        "account" => Fact::Text(&p.service_account),
         "ready" => Fact::Number(f64::from(p.ready)),
         "restarts" => Fact::Number(f64::from(p.restarts)),
         "age" => Fact::Number(app.server_now().duration_since(p.meta.created).as_secs_f64()),

@@ -13,7 +13,7 @@ mod queues;
 mod redis;
 mod rollouts;
 
-pub use columns::{all_columns, cells_of, columns_of, is_hidden, label_column};
+pub use columns::{all_columns, cells_of, columns_chosen, columns_of, is_hidden, label_column};
 pub use pods::{Tally, pod_health};
 pub use queries::TABLE_VIEWS;
 pub use rollouts::{short_image, state_health, state_text};
@@ -339,6 +339,14 @@ pub fn parse_filter(app: &App, pane: &Pane, text: &str) -> Result<Filter, Fault>
             labels: facts::has_labels(app, pane),
         },
     )
+}
+
+/// What was perhaps meant by a filter that lets nothing through.
+pub fn filter_advice(app: &App, pane: &Pane, list: &List) -> Option<String> {
+    list.compiled().advice(Vocabulary {
+        fields: &fields(app, pane),
+        labels: facts::has_labels(app, pane),
+    })
 }
 
 /// Understands the list's filter, if that was not done yet for these columns.

@@ -54,6 +54,8 @@ fn columns(app: &App) -> Vec<Column> {
     columns.push(Column::new("ip", "IP", Width::Fixed(15), 6).wide());
     columns.push(Column::new("image", "IMAGE", Width::Grow(14, 40), 6).wide());
     columns.push(Column::new("owner", "OWNER", Width::Grow(16, 32), 6).wide());
+    columns.push(Column::new("qos", "QOS", Width::Fixed(10), 7).wide());
+    columns.push(Column::new("account", "SERVICE ACCOUNT", Width::Grow(15, 32), 7).wide());
     columns
 }
 
@@ -118,6 +120,8 @@ fn compare(_: &App, column: &str, a: &Row, b: &Row) -> Ordering {
         "ip" => a.ip.cmp(&b.ip),
         "image" => image(a).cmp(image(b)),
         "owner" => owner(a).cmp(owner(b)),
+        "qos" => a.qos.cmp(&b.qos),
+        "account" => a.service_account.cmp(&b.service_account),
         _ => Ordering::Equal,
     }
 }
@@ -184,6 +188,8 @@ fn cells(app: &App, row: &Row, columns: &[Column]) -> Vec<Cell> {
             "ip" => Cell::muted(&*p.ip),
             "image" => Cell::muted(super::short_image(image(p))),
             "owner" => Cell::muted(owner(p)),
+            "qos" => Cell::muted(&*p.qos),
+            "account" => Cell::muted(&*p.service_account),
             _ => Cell::muted(""),
         })
         .collect()

@@ -2,6 +2,9 @@
 //!
 //! The pod is read anew just before (`kubectl exec` knows names, not uids), the intent is on disk before kubectl is
 //! started, and how it ended is on record after it. What is typed in the shell is not recorded.
+//!
+//! A context is only a name, and the kubeconfig may have been rewritten since the console connected: kubectl is given the
+//! server's address, and is not started at all when the file leads elsewhere by now.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +16,7 @@ use super::attached::{Attached, For};
 use super::recorder::Recorder;
 use crate::action::{Class, WriteGrant};
 use crate::app::msg::ExecAsk;
-use crate::feed::kube::{Cluster, object};
+use crate::feed::kube::{Cluster, Kubeconfigs, object};
 use crate::journal::{Entry, Journal, RecordKind, Target};
 
 /// The best shell that the container has.
@@ -52,14 +55,36 @@ fn entry(kind: RecordKind, ask: &ExecAsk) -> Entry {
     entry
 }
 
+/// The options by which kubectl speaks to the server that the console is connected to and to no other.
+async fn same_server(means: &Means, context: &str) -> Result<Vec<String>, String> {
+    let files = Kubeconfigs::load(means.kubeconfig.clone())
+        .await
+        .map_err(|e| e.to_string())?;
+    let (server, name) = files
+        .server_of(context)
+        .ok_or_else(|| format!("the kubeconfig has no context {context} any more"))?;
+    if !means.cluster.is_at(server) {
+        return Err(format!(
+            "the kubeconfig was changed: its context {context} leads to {} by now, and the console is connected to {}. \
+             Choose the context anew",
+            crate::text::clean(server),
+            means.cluster.place().server
+        ));
+    }
+    // With an address of its own kubectl forgets the name that the file gives for the certificate.
+    let name = name.map(|name| format!("--tls-server-name={name}"));
+    Ok([format!("--server={server}")].into_iter().chain(name).collect())
+}
+
 /// What is started.
-pub fn argv(ask: &ExecAsk, kubeconfig: Option<&PathBuf>) -> Vec<String> {
+fn argv(ask: &ExecAsk, kubeconfig: Option<&PathBuf>, server: Vec<String>) -> Vec<String> {
     let mut argv = vec!["kubectl".to_owned()];
     if let Some(path) = kubeconfig {
         argv.push(format!("--kubeconfig={}", path.display()));
     }
+    argv.extend([format!("--context={}", ask.place.context)]);
+    argv.extend(server);
     argv.extend([
-        format!("--context={}", ask.place.context),
         format!("--namespace={}", ask.pod.namespace),
         "exec".to_owned(),
         "-i".to_owned(),
@@ -106,7 +131,8 @@ pub async fn open(_grant: &WriteGrant, ask: ExecAsk, means: Means, suspend: impl
     object::view(&means.cluster, &ask.pod)
         .await
         .map_err(|e| e.to_string())?;
-    let argv = argv(&ask, means.kubeconfig.as_ref());
+    let server = same_server(&means, &ask.place.context).await?;
+    let argv = argv(&ask, means.kubeconfig.as_ref(), server);
     means.recorder.settled().await?;
     let mut intent = entry(RecordKind::Intent, &ask);
     intent.data = serde_json::json!({ "container": ask.container, "argv": argv });

@@ -169,6 +169,8 @@ impl Look {
             // Since when it is lost stays.
             let same = match (told.get(&self.name), &state) {
                 (Some(SisterState::Lost { why: a, .. }), SisterState::Lost { why: b, .. }) => a == b,
+                // Each feed notices it at its own moment, and each try fails in its own words.
+                (Some(SisterState::Stale { worst: a, .. }), SisterState::Stale { worst: b, .. }) => a == b,
                 (Some(before), now) => before == now,
                 (None, _) => false,
             };
@@ -222,13 +224,20 @@ impl Look {
 /// What is said of what is known.
 fn state(world: &World, judge: &Judge, now: Timestamp) -> SisterState {
     let feeds: Vec<&Freshness> = KINDS.iter().map(|k| world.feed(FeedId::Watch(*k))).collect();
-    let lost = feeds.iter().find_map(|f| match f {
-        Freshness::Failed { why, .. } | Freshness::Stale { why, .. } => Some(why.to_string()),
-        _ => None,
-    });
-    if let Some(why) = lost {
-        let why = crate::text::clean(&why).into_owned();
-        return SisterState::Lost { why, since: now };
+    let why = |why: &str| crate::text::clean(why).into_owned();
+    for feed in &feeds {
+        match feed {
+            Freshness::Failed { why: text, .. } => {
+                return SisterState::Lost {
+                    why: why(text),
+                    since: now,
+                };
+            }
+            Freshness::Stale { why: text, since, .. } => {
+                return SisterState::stale(judge, world.server_now(now), why(text), *since);
+            }
+            _ => {}
+        }
     }
     if feeds
         .iter()
@@ -241,4 +250,129 @@ fn state(world: &World, judge: &Judge, now: Timestamp) -> SisterState {
         return SisterState::Lost { why, since: now };
     }
     SisterState::of(judge, world.server_now(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::config::{File, Inputs};
+    use crate::signal::Severity;
+    use crate::sim::demo::{self, Demo};
+
+    async fn platform(name: &'static str, calm: bool) -> Demo {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let options = demo::Options {
+            name: Some(name),
+            calm,
+            ..demo::Options::default()
+        };
+        demo::start(options).await.unwrap()
+    }
+
+    /// All of them in one configuration, and one whose kubeconfig names a port where nobody listens.
+    fn config(home: &std::path::Path, platforms: &[&Demo]) -> Config {
+        let free = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let there = platforms.first().unwrap();
+        let kubeconfig = std::fs::read_to_string(there.kubeconfig()).unwrap();
+        let away = kubeconfig.replace(&there.server().address().to_string(), &free.to_string());
+        let gone = home.join("gone");
+        std::fs::write(&gone, away).unwrap();
+        let texts = platforms.iter().map(|d| std::fs::read_to_string(d.config()).unwrap());
+        let mut text = format!("[ui]\nfleet = true\n{}", texts.collect::<Vec<_>>().join("\n"));
+        text.push_str(&format!(
+            "\n[[platform]]\nname = 'gone'\ncontext = 'eu'\nclassify = 'staging'\nkubeconfig = {:?}\n",
+            gone.display().to_string()
+        ));
+        let loaded = Config::load(&Inputs {
+            user: Some(File {
+                path: home.join("qd.toml"),
+                text: Ok(Some(text)),
+            }),
+            ..Inputs::default()
+        });
+        assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
+        loaded.config
+    }
+
+    /// What the console is told, until it is so. Every word about a platform goes through `each`.
+    async fn until(
+        told: &mut mpsc::Receiver<Event>,
+        each: impl Fn(&Sister),
+        is_so: impl Fn(&BTreeMap<&str, &SisterState>) -> bool,
+    ) {
+        let end = Instant::now() + Duration::from_secs(60);
+        let mut last = Vec::new();
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let event = tokio::time::timeout(left, told.recv()).await;
+            let Ok(Some(Event::Msg(Msg::Fleet(sisters)))) = event else {
+                panic!("it stayed at {last:?}");
+            };
+            sisters.iter().for_each(&each);
+            let by_name = sisters.iter().map(|s| (s.name.as_str(), &s.state)).collect();
+            if is_so(&by_name) {
+                return;
+            }
+            last = sisters;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn each_platform_tells_its_own_worst_and_what_is_stale_or_not_reached_is_said_to_be_so() {
+        let (eu, us) = tokio::join!(platform("eu", true), platform("us", false));
+        let home = tempfile::tempdir().unwrap();
+        let (sender, mut told) = mpsc::channel(64);
+        let mut fleet = Fleet::new(&config(home.path(), &[&eu, &us]), sender);
+        fleet.follow(None);
+        // Nothing of one is ever told of another: only in `us` something is wrong.
+        let own = |s: &Sister| match &s.state {
+            SisterState::Seen { worst: Some(w), .. } | SisterState::Stale { worst: Some(w), .. } => {
+                assert_eq!(s.name, "us", "{w:?}");
+            }
+            _ => {}
+        };
+        until(&mut told, own, |seen| {
+            let names: Vec<&str> = seen.keys().copied().collect();
+            assert_eq!(names, ["eu", "gone", "us"]);
+            matches!(seen["gone"], SisterState::Lost { .. })
+                && matches!(seen["eu"], SisterState::Seen { worst: None, .. })
+                && matches!(
+                    seen["us"],
+                    SisterState::Seen {
+                        worst: Some((Severity::Critical, _)),
+                        ..
+                    }
+                )
+        })
+        .await;
+        us.server().stop().await;
+        until(&mut told, own, |seen| {
+            assert!(!matches!(seen["us"], SisterState::Lost { .. }), "it was reached before");
+            let stale = matches!(
+                seen["us"],
+                SisterState::Stale {
+                    worst: Some((Severity::Critical, _)),
+                    ..
+                }
+            );
+            assert!(!stale || seen["us"].words().starts_with("stale since "));
+            stale
+        })
+        .await;
+        // On a platform its own line goes, with all that it said.
+        fleet.follow(Some("us"));
+        until(&mut told, own, |seen| {
+            matches!(seen.keys().copied().collect::<Vec<_>>()[..], ["eu", "gone"])
+        })
+        .await;
+        assert_eq!(
+            (eu.server().requests().mutating(), us.server().requests().mutating()),
+            (0, 0)
+        );
+    }
 }

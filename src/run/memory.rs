@@ -81,6 +81,7 @@ mod tests {
         let chosen = Chosen {
             order: vec!["name".to_owned(), "label:app".to_owned()],
             hidden: vec!["node".to_owned()],
+            first: vec!["name".to_owned()],
         };
         kept.columns.insert("queries/tables".to_owned(), chosen);
         let sort = SortOf {

@@ -342,6 +342,10 @@ impl Painter {
 
     pub fn resume(&mut self) {
         let _ = self.guard.resume();
+        // It was given back with the screen.
+        if let Some(shown) = &mut self.title {
+            shown.clear();
+        }
     }
 
     /// SIGTSTP: to the background, and back.

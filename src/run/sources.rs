@@ -44,7 +44,7 @@ impl Means {
     /// As this process's user on this host.
     pub fn here(cluster: Option<Cluster>, grant: Option<Arc<WriteGrant>>) -> Self {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let user = std::env::var("USER").unwrap_or_else(|_| "qd".to_owned());
+        let user = crate::journal::login_name();
         Self {
             cluster,
             grant,

@@ -24,6 +24,8 @@ pub struct View {
     pub offers: Vec<Offer>,
     /// Changes that can be taken back.
     pub undos: usize,
+    /// A change was sent, and it is not known yet what became of it.
+    pub sent: bool,
     /// What the operator should know about the last key.
     pub notice: Option<String>,
 }
@@ -104,6 +106,10 @@ pub fn of(run: &Run, now: Timestamp) -> View {
         waiting: waiting(run),
         offers: run.offers(),
         undos: run.undos().len(),
+        sent: matches!(
+            run.phase(),
+            Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. }
+        ),
         notice: run.notice().map(str::to_owned),
     }
 }

@@ -258,6 +258,7 @@ impl Judge {
                 .is_some()
                 .cmp(&b.snoozed.is_some())
                 .then(b.severity.cmp(&a.severity))
+                .then(a.urgency().cmp(&b.urgency()))
                 .then(a.since.cmp(&b.since))
                 .then_with(|| (a.id, &a.subject).cmp(&(b.id, &b.subject)))
         });

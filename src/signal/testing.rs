@@ -98,6 +98,8 @@ pub(super) fn pod(name: &str, rs: &str) -> Pod {
         unschedulable: None,
         revision_hash: rs.rsplit('-').next().unwrap().into(),
         ip: "10.0.0.1".into(),
+        qos: "Burstable".into(),
+        service_account: "default".into(),
         message: "".into(),
     }
 }

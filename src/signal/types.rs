@@ -179,7 +179,10 @@ impl Signal {
     pub fn line(&self, now: Timestamp) -> String {
         let seen = if self.observed { "seen for" } else { "for" };
         let t = &self.title;
-        let mut line = format!("{} {} {seen} {}", t.what, t.state, self.lasted(now));
+        let mut line = format!("{} {}", t.what, t.state);
+        if self.needs_age() {
+            line.push_str(&format!(" {seen} {}", self.lasted(now)));
+        }
         for (mark, part) in [
             (" — ", &t.cause),
             (if t.cause.is_empty() { " — " } else { " " }, &t.about),
@@ -196,7 +199,10 @@ impl Signal {
     /// The same for 80 columns: `rollout cortex-api stalled 3/5, 6m: ImagePullBackOff`.
     pub fn short(&self, now: Timestamp) -> String {
         let t = &self.title;
-        let mut line = format!("{} {}, {}", t.what, t.state, self.lasted(now));
+        let mut line = format!("{} {}", t.what, t.state);
+        if self.needs_age() {
+            line.push_str(&format!(", {}", self.lasted(now)));
+        }
         let cause = if t.cause.is_empty() { &t.about } else { &t.cause };
         if !cause.is_empty() {
             line.push_str(": ");
@@ -204,6 +210,21 @@ impl Signal {
         }
         line.push_str(self.suffix());
         text::clean(&line).into_owned()
+    }
+
+    /// How near an end is says more than for how long it has been near.
+    fn needs_age(&self) -> bool {
+        self.id != "cert.expiring"
+    }
+
+    /// Among equally bad ones: what serves people goes before what keeps their data and their work, and both before what
+    /// only ends some day.
+    pub(super) fn urgency(&self) -> u8 {
+        match self.id.split('.').next() {
+            Some("pod" | "rollout" | "hpa" | "node" | "http" | "slo" | "app" | "alert" | "journal") => 0,
+            Some("pg" | "pgbouncer" | "redis" | "queue" | "host" | "source") => 1,
+            _ => 2,
+        }
     }
 
     /// The longest of the two forms that fits, cut at the end if neither does.

@@ -21,14 +21,20 @@ pub fn keys(options: Options, args: &Keys) -> ExitCode {
         commands: &rows,
         contexts: CONTEXTS,
     };
-    say(headless::keys(&read.map, vocabulary, args.output));
+    // A table whose lines break cannot be read: where it is wider than the terminal, the words are broken instead.
+    let out = std::io::stdout();
+    let columns = std::io::IsTerminal::is_terminal(&out).then(|| usize::from(crate::term::tty::size(&out).width));
+    say(headless::keys(&read.map, vocabulary, args.output, columns));
     ExitCode::from(u8::from(!read.is_as_asked))
 }
 
 /// Shows each theme as this terminal will show it, with what is hard to read in it. Exit code 1 when a file is wrong.
 pub fn themes(options: Options, args: &ThemesArgs) -> ExitCode {
     let loaded = Config::load(&Inputs::gather(options));
-    let (names, caps) = crate::run::looks(&loaded.config, std::io::IsTerminal::is_terminal(&std::io::stdout()));
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let (names, caps) = crate::run::looks(&loaded.config, is_terminal);
+    // A file or a pager that asked for no colours gets text alone.
+    let is_text = !is_terminal && caps.depth == crate::theme::Depth::Mono;
     let mut bad = false;
     for name in names.iter().filter(|n| args.names.is_empty() || args.names.contains(n)) {
         let (theme, notices) = crate::run::theme(&loaded.config, name, caps.depth);
@@ -38,7 +44,12 @@ pub fn themes(options: Options, args: &ThemesArgs) -> ExitCode {
         }
         if notices.is_empty() {
             let shown = headless::themes::preview(&theme, caps.depth, caps.glyphs);
-            say(format!("{shown}\n"));
+            if is_text {
+                let lines = shown.lines().map(|line| crate::text::clean(line).trim_end().to_owned());
+                say(lines.collect::<Vec<_>>().join("\n") + "\n");
+            } else {
+                say(format!("{shown}\n"));
+            }
         }
     }
     for name in args.names.iter().filter(|n| !names.contains(n)) {

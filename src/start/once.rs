@@ -128,6 +128,25 @@ impl Opened {
         (scope, home.unwrap_or_else(|| "default".to_owned()))
     }
 
+    /// Those of the named namespaces in which nothing was seen, and which the server says it does not have. Who may not
+    /// ask is told nothing.
+    pub async fn absent_namespaces(&self, world: &World) -> Vec<String> {
+        let mut absent = Vec::new();
+        let Some(cluster) = &self.cluster else { return absent };
+        if let Scope::Namespaces(names) = &cluster.place().scope {
+            let seen = |name: &str| {
+                let pods = world.pods.keys().any(|k| &*k.namespace == name);
+                pods || world.workloads().any(|w| &*w.meta.namespace == name)
+            };
+            for name in names.iter().filter(|name| !seen(name)) {
+                if feed::access::has_namespace(cluster, name).await == Some(false) {
+                    absent.push(name.clone());
+                }
+            }
+        }
+        absent
+    }
+
     fn means(&self) -> Means {
         // The same right as the console's, for ways through the API server need it. No action is reached from here.
         let grant = WriteGrant::at_start(self.read_only()).map(Arc::new);

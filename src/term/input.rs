@@ -124,7 +124,11 @@ impl Decoder {
         if bytes.is_empty() {
             return inputs;
         }
-        self.last = Some(now);
+        let late = self.last.replace(now).is_some_and(|last| now >= last + STALE);
+        if late && self.paste.is_none() && is_answer(&self.held) && !is_answer(&[&self.held, bytes].concat()) {
+            // The rest of the answer never came: these are keys.
+            self.held.clear();
+        }
         match &mut self.paste {
             Some(paste) => paste.bytes.extend_from_slice(bytes),
             None => self.held.extend_from_slice(bytes),
@@ -141,6 +145,8 @@ impl Decoder {
             (None, [0x1b]) => self.hold,
             // The rest of a function key: whenever it comes, it must not be typed. The next key ends it at the latest.
             (None, [] | [0x1b, b'[' | b'O', ..]) => return None,
+            // Nor the rest of an answer that we asked for.
+            (None, held) if is_answer(held) => return None,
             (None, _) => STALE,
         };
         Some(self.last? + wait)
@@ -217,6 +223,19 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Whether it begins as the answer to the question for the background does (OSC 11), and may go on so.
+fn is_answer(bytes: &[u8]) -> bool {
+    const START: &[u8] = b"\x1b]11;rgb:";
+    if bytes.len() < START.len() {
+        return bytes.len() >= 2 && START.starts_with(bytes);
+    }
+    let Some(colour) = bytes.strip_prefix(START) else {
+        return false;
+    };
+    let end = colour.iter().position(|b| !b.is_ascii_hexdigit() && *b != b'/');
+    end.is_none_or(|at| matches!(colour.get(at), Some(0x07 | 0x1b)))
 }
 
 impl Paste {
@@ -335,6 +354,34 @@ mod tests {
                 .filter(|i| !matches!(i, Input::Reply(_)))
                 .collect();
             assert_eq!(typed, [], "{}", bytes.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_answer_for_the_background_is_never_typed_however_late_its_parts_come() {
+        let answer = b"\x1b]11;rgb:1515/1818/1e1e\x1b\\";
+        for at in 2..answer.len() {
+            let mut decoder = Decoder::new(Duration::from_millis(25));
+            let start = Instant::now();
+            let mut inputs = decoder.feed(&answer[..at], start);
+            inputs.extend(decoder.tick(start + STALE * 9));
+            inputs.extend(decoder.feed(&answer[at..], start + STALE * 10));
+            assert_eq!(
+                inputs,
+                [Input::Reply(Reply::Background(0x15, 0x18, 0x1e))],
+                "cut at {at}"
+            );
+            // What is no part of it is a key again. (After an Escape it would be one with alt.)
+            if at == answer.len() - 1 {
+                continue;
+            }
+            decoder.feed(&answer[..at], start);
+            let typed = decoder.feed(b"?", start + STALE * 2);
+            assert_eq!(
+                typed,
+                [Input::Key(Chord::plain(crate::keys::Key::Char('?')))],
+                "cut at {at}"
+            );
         }
     }
 

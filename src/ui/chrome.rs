@@ -1,168 +1,16 @@
-//! Top bar, attention strip, footer, toasts.
+//! Attention strip, footer, toasts.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, clear, put, select};
-use crate::action::Class;
 use crate::app::layers::Pick;
-use crate::app::{Access, App, Connection, Focus, Layer, Strip, command};
+use crate::app::{App, Connection, Focus, Layer, Strip, command};
 use crate::keys::{CONTEXTS, Vocabulary, hints};
-use crate::model::{Freshness, SourceKind};
+use crate::model::Freshness;
 use crate::signal::Severity;
 use crate::text;
 use crate::theme::Role;
-
-/// Who we are, where we are, how fresh it is, what time it is.
-pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
-    clear(buf, area, look.style(Role::Header));
-    let wide = area.width >= 110;
-    let mut x = 1;
-    x += put(
-        buf,
-        area,
-        x,
-        0,
-        if wide { "QUARTERDECK" } else { "QD" },
-        look.style(Role::HeaderBrand),
-    ) + 1;
-    let place = match app.place() {
-        Some(p) if wide && p.platform != p.context => format!(" {} · {}/{}", p.platform, p.context, p.scope.label()),
-        Some(p) => format!(" {} · {}", p.context, p.scope.label()),
-        None => " no cluster".to_owned(),
-    };
-    // What stands right comes first: it must never be cut.
-    let mut right: Vec<(String, Role)> = Vec::new();
-    let (light, role) = light(app, look);
-    let narrow = area.width < 60;
-    let apart = area.width >= 140;
-    let label = match (narrow, apart || app.sources.is_empty()) {
-        (true, _) => "",
-        (false, true) => "k8s ",
-        (false, false) => "k8s",
-    };
-    right.push((format!("{label}{light} "), role));
-    right.extend(source_lights(app, look, apart, narrow));
-    // Others on this machine.
-    let waiting = app.to_answer().len();
-    if waiting > 0 {
-        right.push((format!(" {waiting} to approve "), Role::Warn));
-    }
-    match app.watchers() {
-        0 => {}
-        n if narrow => right.push((format!(" {n}w "), Role::HeaderMuted)),
-        n => right.push((format!(" {n} watching "), Role::HeaderMuted)),
-    }
-    let who = if wide && !app.user.is_empty() {
-        format!(" {}", text::truncate_end(&text::clean(&app.user), 24))
-    } else {
-        String::new()
-    };
-    match &app.access {
-        Access::ReadOnly { .. } => {
-            if let Some(f) = &app.bastion.following {
-                let name = text::truncate_end(&f.name, 16);
-                right.push((format!(" following {name} "), Role::Info));
-            }
-            right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly));
-        }
-        Access::Operator if narrow => {}
-        Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
-    }
-    if let Some((words, role)) = super::incident::badge(app, area.width >= 140) {
-        right.push((format!("{words} "), role));
-    }
-    right.push((format!(" {} ", clock(app)), Role::Header));
-    let width: u16 = right.iter().map(|(t, _)| text::width(t) as u16).sum();
-    let mut at = area.width.saturating_sub(width);
-    for (t, role) in &right {
-        at += put(buf, area, at, 0, t, look.style(*role));
-    }
-    let badge = app.class().map(|c| match c {
-        Class::Production => (c.badge(), Role::BadgeProd),
-        Class::Unclassified => (c.badge(), Role::BadgeUnclassified),
-        Class::Staging => (c.badge(), Role::BadgeStaging),
-        Class::Local => (c.badge(), Role::BadgeLocal),
-    });
-    let badge_width = badge.map_or(0, |(t, _)| text::width(t) as u16 + 4);
-    let room = area.width.saturating_sub(width + x + badge_width + 1);
-    x += put(
-        buf,
-        area,
-        x,
-        0,
-        &text::truncate_middle(&text::clean(&place), usize::from(room)),
-        look.style(Role::Header),
-    );
-    if let Some((t, role)) = badge {
-        put(buf, area, x + 2, 0, &format!(" {t} "), look.style(role));
-    }
-}
-
-/// UTC in minutes.
-fn clock(app: &App) -> String {
-    let s = app.server_now().as_second().rem_euclid(86_400);
-    format!("{:02}:{:02}Z", s / 3600, s % 3600 / 60)
-}
-
-/// A light for each kind of source that is configured; where there is no room, only those that are not well.
-fn source_lights(app: &App, look: Look<'_>, wide: bool, narrow: bool) -> Vec<(String, Role)> {
-    let mut kinds: Vec<SourceKind> = app.sources.iter().map(|id| id.kind).collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    let mut out = Vec::with_capacity(kinds.len());
-    for kind in kinds {
-        let (long, short) = match kind {
-            SourceKind::Postgres => ("pg ", "pg"),
-            SourceKind::Redis => ("redis ", "rd"),
-            SourceKind::Queues => ("queues ", "qu"),
-            SourceKind::Prometheus => ("prom ", "pm"),
-            SourceKind::Certificates => ("certs ", "ce"),
-            SourceKind::Http => ("http ", "ht"),
-        };
-        let state = crate::panes::item::reach(app, &[kind]);
-        if narrow && state.is_fresh() {
-            continue;
-        }
-        let (light, role) = light_of(app, look, &state);
-        out.push((format!("{}{light} ", if wide { long } else { short }), role));
-    }
-    out
-}
-
-fn light_of(app: &App, look: Look<'_>, state: &Freshness) -> (String, Role) {
-    match state {
-        Freshness::Stale { since, .. } => (
-            format!("{} {}", look.symbols.stale, text::age(app.now.duration_since(*since))),
-            Role::Stale,
-        ),
-        Freshness::Failed { .. } => (look.symbols.failed.to_owned(), Role::Error),
-        Freshness::Forbidden { .. } => (look.symbols.failed.to_owned(), Role::Warn),
-        Freshness::Syncing { .. } | Freshness::Off => (look.symbols.waiting.to_owned(), Role::HeaderMuted),
-        Freshness::Fresh | Freshness::Absent { .. } => (look.symbols.live.to_owned(), Role::Ok),
-    }
-}
-
-fn light(app: &App, look: Look<'_>) -> (String, Role) {
-    match &app.connection {
-        Connection::Starting | Connection::Connecting { .. } => {
-            return (look.symbols.waiting.to_owned(), Role::HeaderMuted);
-        }
-        Connection::Missing { .. } | Connection::Failed { .. } | Connection::NeedsLogin { .. } => {
-            return (look.symbols.failed.to_owned(), Role::Error);
-        }
-        Connection::Connected { .. } => {}
-    }
-    let worst = crate::signal::KINDS
-        .iter()
-        .map(|k| app.world.feed(crate::model::FeedId::Watch(*k)))
-        .filter(|f| !matches!(f, Freshness::Forbidden { .. }))
-        .max_by_key(|f| f.rank());
-    match worst {
-        Some(state) => light_of(app, look, state),
-        None => (look.symbols.waiting.to_owned(), Role::HeaderMuted),
-    }
-}
 
 /// The first signal on the strip of so many rows, and the current one.
 fn strip_window(app: &App, rows: usize) -> (usize, usize) {
@@ -253,7 +101,22 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<
     selected
 }
 
-/// The keys that work here, now. `?` is dropped last.
+/// Hints that give way last, the first of them last of all: how to get out of here, and where the other keys stand.
+const STAY: &[&str] = &[
+    "app.back",
+    "plan.cancel",
+    "approval.cancel",
+    "company.close",
+    "question.yes",
+    "question.cancel",
+    "picker.cancel",
+    "palette.cancel",
+    "text.cancel",
+    "help.close",
+    "app.help",
+];
+
+/// The keys that work here, now. The way back and `?` are dropped last.
 pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let rows = command::rows();
     let vocabulary = Vocabulary {
@@ -272,6 +135,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         None => &[
             "list.open",
             "list.filter",
+            "app.back",
             "runbook.best",
             "Actions…",
             "pod.logs",
@@ -291,6 +155,14 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "rollout.history",
             "chart.open",
             "Actions…",
+            "runbook.best",
+            "app.help",
+        ],
+        Some(Layer::Item(_)) => &[
+            "app.back",
+            "Actions…",
+            "chart.open",
+            "jump.related",
             "runbook.best",
             "app.help",
         ],
@@ -342,13 +214,14 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "incident.act",
             "incident.note",
             "incident.tell",
+            "incident.close",
+            "app.back",
             "incident.todo",
             "incident.decision",
             "incident.fact",
             "incident.status",
             "temporary.stays",
             "incident.take",
-            "incident.close",
             "timeline.open",
             "report.write",
             "app.help",
@@ -373,8 +246,9 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
             "text.accept",
             "text.cancel",
             "question.press",
-            "question.next",
+            "question.yes",
             "question.cancel",
+            "question.next",
             "help.search",
             "help.close",
         ],
@@ -383,6 +257,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let found: Vec<_> = found
         .into_iter()
         .filter(|h| h.id.and_then(command::find).is_none_or(|c| (c.when)(app).is_ok()))
+        .filter(|h| h.id != Some("app.back") || app.has_way_back())
         .map(|mut h| {
             if app.layers.last().is_some_and(|l| matches!(l, Layer::History(_))) && h.id == Some("list.open") {
                 "plan roll-back".clone_into(&mut h.label);
@@ -415,7 +290,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         found,
         usize::from(area.width.saturating_sub(2)).saturating_sub(taken),
         2,
-        "app.help",
+        STAY,
     );
     let mut x = 1;
     for hint in found {

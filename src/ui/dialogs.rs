@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, approval, clear, frame, help, plan, put, runbook, select, text as draw};
+use super::{Look, approval, clear, field, frame, help, plan, put, runbook, select, text as draw};
 use crate::app::layers::{Does, Palette, Picker, Prompt, PromptFor, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
@@ -49,6 +49,16 @@ pub fn float(
     }
 }
 
+/// What is right of the first `columns` of the first row.
+const fn after(area: Rect, columns: u16) -> Rect {
+    Rect {
+        x: area.x.saturating_add(columns),
+        y: area.y,
+        width: area.width.saturating_sub(columns),
+        height: 1,
+    }
+}
+
 fn centred(screen: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(screen.width), height.min(screen.height));
     Rect::new(
@@ -76,14 +86,7 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
     let area = centred(body, 80, (shown.len() as u16 + 5).clamp(8, body.height));
     let inner = boxed(look, area, &p.title, buf);
     put(buf, inner, 0, 0, "/", look.style(Role::Prompt));
-    put(
-        buf,
-        inner,
-        2,
-        0,
-        &text::clean(p.field.text()),
-        look.style(Role::PromptText),
-    );
+    let cursor = field::draw(look, &p.field, false, after(inner, 2), buf);
     if !p.note.is_empty() {
         put(buf, inner, 0, 1, &text::clean(&p.note), look.style(Role::TextMuted));
     }
@@ -109,13 +112,19 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
             look.style(Role::Text),
         );
         let room = inner.width.saturating_sub(x);
+        let (hint, role) = if p.crowded.contains(&c.value) {
+            ("no room at this width", Role::Warn)
+        } else {
+            (c.hint.as_str(), Role::TextMuted)
+        };
+        let hint = text::clean(hint);
         put(
             buf,
             inner,
             x,
             y,
-            &text::truncate_end(&text::clean(&c.hint), usize::from(room)),
-            look.style(Role::TextMuted),
+            &text::truncate_end(&hint, usize::from(room)),
+            look.style(role),
         );
         if i == p.cursor {
             select(
@@ -126,7 +135,7 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
             );
         }
     }
-    Some(Position::new(inner.x + 2 + p.field.cursor() as u16, inner.y))
+    Some(cursor)
 }
 
 #[allow(clippy::unnecessary_wraps)] // one shape for all dialogs
@@ -134,14 +143,7 @@ fn palette(app: &App, look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer)
     let area = centred(body, 96, body.height.min(22));
     let inner = boxed(look, area, "Commands, objects, runbooks, places", buf);
     put(buf, inner, 0, 0, ":", look.style(Role::Prompt));
-    put(
-        buf,
-        inner,
-        2,
-        0,
-        &text::clean(p.field.text()),
-        look.style(Role::PromptText),
-    );
+    let cursor = field::draw(look, &p.field, false, after(inner, 2), buf);
     let page = usize::from(inner.height.saturating_sub(2)).max(1);
     let from = (p.cursor + 1).saturating_sub(page);
     if p.entries.is_empty() {
@@ -191,20 +193,12 @@ fn palette(app: &App, look: Look<'_>, p: &Palette, body: Rect, buf: &mut Buffer)
             );
         }
     }
-    Some(Position::new(inner.x + 2 + p.field.cursor() as u16, inner.y))
+    Some(cursor)
 }
 
 fn line(app: &App, look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -> Position {
     clear(buf, footer, look.style(Role::Text));
     let x = put(buf, footer, 1, 0, &format!("{} / ", p.label), look.style(Role::Prompt)) + 1;
-    put(
-        buf,
-        footer,
-        x,
-        0,
-        &text::clean(p.field.text()),
-        look.style(Role::PromptText),
-    );
     // What can be asked, or what was not understood, over the frame of what is filtered.
     let (words, role) = match &p.complaint {
         Some(why) => (why, Role::Error),
@@ -241,35 +235,24 @@ fn line(app: &App, look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -
         &hint,
         look.style(Role::TextMuted),
     );
-    Position::new(footer.x + x + p.field.cursor() as u16, footer.y)
+    let typed = after(footer, x);
+    let room = typed.width.saturating_sub(hint.len() as u16 + 2);
+    field::draw(look, &p.field, false, Rect { width: room, ..typed }, buf)
 }
 
 fn prompt(look: Look<'_>, p: &Prompt, screen: Rect, buf: &mut Buffer) -> Position {
     let area = centred(screen, 72, 5);
     let inner = boxed(look, area, &p.label, buf);
-    // Of a secret nothing is drawn but that there is one.
-    let masked = "*".repeat(p.field.text().chars().count());
-    let shown = if p.is_masked() { masked.as_str() } else { p.field.text() };
-    put(
-        buf,
-        inner,
-        0,
-        0,
-        &text::truncate_end(&text::clean(shown), usize::from(inner.width)),
-        look.style(Role::PromptText),
-    );
-    for x in text::width(shown) as u16..inner.width {
+    for x in 0..inner.width {
         put(buf, inner, x, 0, "_", look.style(Role::PromptHint));
     }
+    let cursor = field::draw(look, &p.field, p.is_masked(), inner, buf);
     let (words, role) = match &p.complaint {
         Some(why) => (why.as_str(), Role::Error),
         None => (p.hint.as_str(), Role::TextMuted),
     };
     put(buf, inner, 0, 2, &text::clean(words), look.style(role));
-    Position::new(
-        (inner.x + p.field.cursor() as u16).min(inner.right().saturating_sub(1)),
-        inner.y,
-    )
+    cursor
 }
 
 fn question(look: Look<'_>, q: &Question, screen: Rect, buf: &mut Buffer) -> Position {

@@ -108,12 +108,11 @@ pub fn lines(app: &App, look: Look<'_>, view: &IncidentView) -> Vec<Line> {
     }
     out.push(Line::default());
     out.push(Line::heading("Last on record"));
-    let id = incident.map(|i| i.id.as_str());
     let moments = app.recorded.timeline.moments();
     let shown = moments
         .iter()
         .rev()
-        .filter(|m| id.is_none_or(|id| m.incident == id))
+        .filter(|m| incident.is_none_or(|i| i.holds(m)))
         .take(LAST);
     let before = out.len();
     out.extend(shown.map(|m| super::timeline::line(look, m, false)));
@@ -293,35 +292,31 @@ pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &
         .get(&view.incident)
         .map_or("", |i| i.level.tell.as_str());
     let missing = gaps(&view.pad.text()).len();
-    let (hint, role) = match missing {
+    let (first, role) = match missing {
         0 => (
-            format!(
-                "To {}. {} copies it; once you have sent it, {} puts that on record.",
-                text::clean(tell),
-                app.keys_for("message.copy"),
-                app.keys_for("message.sent")
-            ),
+            format!("For {}. Edit it here as you like.", text::clean(tell)),
             Role::TextMuted,
         ),
         1 => (
-            "1 thing is to be filled in: what stands between < and ?>".to_owned(),
+            "Edit it here. 1 thing is to be filled in: typing on <…?> replaces it.".to_owned(),
             Role::Warn,
         ),
         n => (
-            format!("{n} things are to be filled in: what stands between < and ?>"),
+            format!("Edit it here. {n} things are to be filled in: typing on <…?> replaces it."),
             Role::Warn,
         ),
     };
-    put(
-        buf,
-        inner,
-        0,
-        0,
-        &text::truncate_end(&hint, usize::from(inner.width)),
-        look.style(role),
+    let second = format!(
+        "{} copies it, for you to send; once you sent it, {} puts that on record.",
+        app.keys_for("message.copy"),
+        app.keys_for("message.sent")
     );
+    for (y, (words, role)) in [(first, role), (second, Role::TextMuted)].iter().enumerate() {
+        let words = text::truncate_end(words, usize::from(inner.width));
+        put(buf, inner, 0, y as u16, &words, look.style(*role));
+    }
     let (row, column) = view.pad.cursor();
-    let area = Rect::new(inner.x, inner.y + 2, inner.width, inner.height.saturating_sub(2));
+    let area = Rect::new(inner.x, inner.y + 3, inner.width, inner.height.saturating_sub(3));
     let (page, width) = (usize::from(area.height).max(1), usize::from(area.width).max(1));
     let top = (row + 1).saturating_sub(page);
     // One line on screen a line of text: the one being written moves along with the cursor.
@@ -332,6 +327,16 @@ pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &
         let role = if gaps(l).is_empty() { Role::Text } else { Role::Warn };
         let shown = text::truncate_end(&shown, width).into_owned();
         put(buf, area, 0, (y - top) as u16, &text::clean(&shown), look.style(role));
+    }
+    if let Some((from, end)) = view.pad.gap_here() {
+        let (from, end) = (from.saturating_sub(left), end.saturating_sub(left).min(width));
+        let gap = Rect::new(
+            area.x + from as u16,
+            area.y + (row - top) as u16,
+            (end - from) as u16,
+            1,
+        );
+        super::select(look, buf, gap, Role::Selection);
     }
     Position::new(area.x + (column - left) as u16, area.y + (row - top) as u16)
 }

@@ -16,6 +16,7 @@ mod chrome;
 mod company;
 mod detail;
 mod dialogs;
+mod field;
 mod fleet;
 mod help;
 mod history;
@@ -28,10 +29,13 @@ mod spot;
 mod table;
 mod text;
 mod timeline;
+mod top;
 mod unfinished;
 
 pub(crate) use detail::lines as object_lines;
 pub(crate) use table::feed_words;
+
+use std::collections::BTreeSet;
 
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
@@ -39,7 +43,7 @@ use ratatui::layout::{Position, Rect};
 use ratatui::style::Style;
 
 use crate::app::doc::Line;
-use crate::app::layers::Content;
+use crate::app::layers::{Content, PickerFor};
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
 use crate::theme::{Role, Symbols, Theme};
@@ -120,6 +124,18 @@ pub fn fit(app: &mut App) {
             list.page = usize::from(place.height.saturating_sub(3)).max(1);
             list.scroll();
         }
+    }
+    let crowded = match app.layers.last() {
+        Some(Layer::Picker(p)) if p.purpose == PickerFor::Columns => {
+            let pane = app.active_pane();
+            let columns = crate::panes::columns_chosen(app, pane, &p.columns());
+            let ids = table::without_room(app, pane, &columns, body);
+            ids.into_iter().map(str::to_owned).collect()
+        }
+        _ => BTreeSet::new(),
+    };
+    if let Some(Layer::Picker(p)) = app.layers.last_mut() {
+        p.crowded = crowded;
     }
     for i in 0..app.layers.len() {
         let over = match app.layers.get(i) {
@@ -217,7 +233,7 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     }
     let parts = areas(app, area);
     let buf = frame.buffer_mut();
-    chrome::top(app, look, parts.top, buf);
+    top::top(app, look, parts.top, buf);
     fleet::line(app, look, parts.fleet, buf);
     let mut cursor = chrome::strip(app, look, parts.strip, buf);
     unfinished::line(app, look, parts.left, buf);

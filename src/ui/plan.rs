@@ -148,25 +148,11 @@ pub(super) fn field(
         look.style(if focused { Role::Prompt } else { Role::TextMuted }),
     ) + 1;
     let room = area.width.saturating_sub(x);
-    let shown = text::clean(field.text());
-    put(
-        buf,
-        area,
-        x,
-        y,
-        &text::pad(&shown, usize::from(room)),
-        look.style(Role::PromptText),
-    );
-    let width = text::width(&shown) as u16;
-    for i in width..room {
+    for i in 0..room {
         put(buf, area, x + i, y, "_", look.style(Role::PromptHint));
     }
-    focused.then(|| {
-        Position::new(
-            (area.x + x + field.cursor() as u16).min(area.right().saturating_sub(1)),
-            area.y + y,
-        )
-    })
+    let cursor = super::field::draw(look, field, false, Rect::new(area.x + x, area.y + y, room, 1), buf);
+    focused.then_some(cursor)
 }
 
 /// What the dialog says, and where its parts stand.

@@ -193,8 +193,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
                 (false, false) => format!("nothing matches {}", list.filter),
                 (false, true) => format!("nothing that is wrong matches {}", list.filter),
             };
+            let advice = panes::filter_advice(app, pane, list).map_or_else(String::new, |a| format!(". {a}"));
+            let key = app.keys_for("app.back");
             (
-                format!("{what}: {} shows all {}", app.keys_for("app.back"), list.total),
+                format!("{what}: {key} shows all {}{advice}", list.total),
                 Role::TextMuted,
             )
         }
@@ -264,6 +266,16 @@ pub fn fit_columns(mut columns: Vec<Column>, room: u16, name: u16) -> Vec<(Colum
         };
         columns.remove(drop);
     }
+}
+
+/// Of these columns, those for which the pane has no room.
+pub fn without_room(app: &App, pane: &Pane, columns: &[Column], body: Rect) -> Vec<&'static str> {
+    let place = places(app, body).get(pane.id.index()).copied().flatten();
+    let Some(place) = place else { return Vec::new() };
+    let name = longest_name(app, pane, app.list(pane.id), columns);
+    let fit = fit_columns(columns.to_vec(), place.width.saturating_sub(5), name);
+    let ids = columns.iter().map(|c| c.id);
+    ids.filter(|id| !fit.iter().any(|(c, _)| c.id == *id)).collect()
 }
 
 /// Whether the pane's numbers say anything: none and not read yet are two things.

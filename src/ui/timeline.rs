@@ -61,7 +61,8 @@ pub fn title(app: &App, view: &TimelineView) -> String {
 
 pub fn lines(app: &App, look: Look<'_>, view: &TimelineView) -> Vec<Line> {
     let moments = app.recorded.timeline.moments();
-    let shown: Vec<&&Moment> = moments.iter().filter(|m| view.shows(m)).collect();
+    let incident = view.incident.as_ref().and_then(|id| app.recorded.incidents.get(id));
+    let shown: Vec<&&Moment> = moments.iter().filter(|m| view.shows(incident, m)).collect();
     let today = app.server_now().strftime("%Y-%m-%d").to_string();
     let day = shown.iter().any(|m| m.at.strftime("%Y-%m-%d").to_string() != today);
     let mut out: Vec<Line> = app

@@ -66,6 +66,9 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
         "{words:?}"
     );
     assert!(words.iter().any(|w| w.starts_with("--kubeconfig=/")), "{words:?}");
+    let kubeconfig = std::fs::read_to_string(servers.demo.kubeconfig()).unwrap();
+    let server = words.iter().find_map(|w| w.strip_prefix("--server=")).unwrap();
+    assert!(kubeconfig.contains(server), "{words:?}");
     let intents = home.records(RecordKind::Intent);
     assert_eq!(intents.len(), 1, "on record before it was opened");
     let target = intents[0].entry.target.clone().unwrap();
@@ -84,13 +87,25 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
     );
     assert_eq!(results[0].answers(), Some(intents[0].hash.as_str()));
     assert_eq!(servers.mutating(), 0, "the console itself sent nothing");
+
+    // The name leads elsewhere by now: the shell would be in another cluster's pod of that name.
+    std::fs::remove_file(home.path().join("argv")).unwrap();
+    let elsewhere = kubeconfig.replace(server, "https://127.0.0.1:1");
+    std::fs::write(servers.demo.kubeconfig(), elsewhere).unwrap();
+    console.send("at");
+    console.see("Open a shell in cortex-web");
+    std::thread::sleep(std::time::Duration::from_millis(350));
+    console.send("y");
+    console.see("the kubeconfig was changed");
+    assert_eq!(home.records(RecordKind::Intent).len(), 1);
+    assert!(!home.path().join("argv").exists());
+    std::fs::write(servers.demo.kubeconfig(), &kubeconfig).unwrap();
     console.send("q");
     console.see("Quit");
     console.send("y");
     console.ended().is_clean();
 
     // Who only reads may read in the pager, and starts no kubectl.
-    std::fs::remove_file(home.path().join("argv")).unwrap();
     let mut console = Start::on(&servers, &home)
         .args(&["--read-only"])
         .env("PAGER", &pager)

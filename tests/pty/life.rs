@@ -239,3 +239,44 @@ fn a_lone_escape_is_escape_and_one_that_begins_a_key_is_not() {
     console.send("\x1b");
     console.see("? help");
 }
+
+/// The answer to the question for the background, on a light terminal.
+const LIGHT: &str = "\x1b]11;rgb:fcfc/fbfb/f9f9\x1b\\";
+
+#[test]
+fn the_theme_follows_the_terminals_answer_whenever_it_comes_and_no_part_of_it_is_a_key() {
+    let home = Home::new();
+    let config = home.write("qd.toml", "[ui]\ntitle = true\n");
+    let mut console = alone(&home).args(&["--config", config.to_str().unwrap()]).go();
+    console.see("? help");
+    let footer = |s: &vt100::Screen| s.contents().lines().last().map(str::to_owned);
+    let name = |s: &vt100::Screen| s.cell(0, 1).map(vt100::Cell::fgcolor);
+    let (before, dark) = (console.with(footer), console.with(name));
+    // It did not answer, and everything is there. Then it does, byte after byte.
+    for byte in LIGHT.bytes() {
+        console.send([byte]);
+        std::thread::sleep(Duration::from_millis(3));
+    }
+    console.wait("the light theme", |s| name(s) != dark);
+    assert_eq!(console.with(footer), before, "nothing was opened");
+    // The title is the terminal's own again while we are stopped, and ours once we are back.
+    let count = |bytes: &[u8], what: &str| String::from_utf8_lossy(bytes).matches(what).count();
+    let (push, pop, set) = ("\x1b[22;2t", "\x1b[23;2t", "\x1b]2;");
+    eventually("the title", || (count(&console.bytes(), set) == 1).then_some(()));
+    console.send("\x1a");
+    console.wait_stopped(true);
+    console.wait("the terminal is given back", |s| !s.alternate_screen());
+    assert_eq!(count(&console.bytes(), pop), 1);
+    console.signal(Signal::CONT);
+    console.see("? help");
+    eventually("the title again", || (count(&console.bytes(), set) >= 2).then_some(()));
+    console.signal(Signal::TERM);
+    let ended = console.ended();
+    ended.is_clean();
+    let text = String::from_utf8_lossy(&ended.bytes).into_owned();
+    assert_eq!((count(&ended.bytes, push), count(&ended.bytes, pop)), (2, 2));
+    assert!(
+        text.rfind(set) < text.rfind(pop),
+        "no title is set once the old one is back"
+    );
+}

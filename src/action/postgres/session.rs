@@ -25,7 +25,9 @@ struct Seen {
     query_s: Option<f64>,
     is_super: bool,
     may: bool,
+    /// Sessions that wait for it directly, and those behind them as well.
     blocks: i64,
+    behind: i64,
 }
 
 fn sql(pid: i32, backend_start: &str) -> String {
@@ -38,7 +40,10 @@ fn sql(pid: i32, backend_start: &str) -> String {
                 coalesce(pg_has_role(session_user, a.usesysid, 'USAGE'), false) \
                   OR pg_has_role(session_user, 'pg_signal_backend', 'USAGE') AS may, \
                 (SELECT count(*) FROM pg_stat_activity w WHERE w.wait_event_type = 'Lock' \
-                    AND a.pid = ANY (pg_blocking_pids(w.pid))) AS blocks \
+                    AND a.pid = ANY (pg_blocking_pids(w.pid))) AS blocks, \
+                (WITH RECURSIVE line (pid) AS (SELECT a.pid UNION SELECT w.pid FROM line, pg_stat_activity w \
+                    WHERE w.wait_event_type = 'Lock' AND line.pid = ANY (pg_blocking_pids(w.pid))) \
+                 SELECT count(*) - 1 FROM line) AS behind \
            FROM pg_stat_activity a LEFT JOIN pg_roles r ON r.oid = a.usesysid \
           WHERE a.pid = {pid} AND a.backend_start = {}::timestamptz",
         literal(backend_start)
@@ -48,6 +53,17 @@ fn sql(pid: i32, backend_start: &str) -> String {
 fn lasted(seconds: Option<f64>) -> String {
     let span = jiff::SignedDuration::try_from_secs_f64(seconds.unwrap_or_default().clamp(0.0, 1e9));
     crate::text::age(span.unwrap_or_default())
+}
+
+/// Who waits for a session: as many as the lock tree counts below it.
+fn waiting(directly: i64, in_all: i64) -> Option<String> {
+    match (directly, in_all) {
+        (..1, _) => None,
+        (1, ..=1) => Some("1 session waits for it".to_owned()),
+        (1, all) => Some(format!("1 session waits for it directly, {all} in all")),
+        (n, all) if all > n => Some(format!("{n} sessions wait for it directly, {all} in all")),
+        (n, _) => Some(format!("{n} sessions wait for it")),
+    }
 }
 
 pub(super) async fn draft(site: &Site, pid: i32, backend_start: &str, terminate: bool) -> Result<Draft, Refusal> {
@@ -138,9 +154,7 @@ pub(super) async fn draft(site: &Site, pid: i32, backend_start: &str, terminate:
         // A second person reads the plan through the spool, where others may, too.
         crate::text::clean(&without_literals(&line)).into_owned()
     }));
-    if seen.blocks > 0 {
-        draft.impact.push(format!("{} sessions wait for it", seen.blocks));
-    }
+    draft.impact.extend(waiting(seen.blocks, seen.behind));
     if terminate {
         draft.impact.push(format!(
             "its transaction of {} is rolled back; its client must connect anew",
@@ -260,5 +274,18 @@ impl Deed for Signal {
             }
             Verdict::Failed(format!("{last}, {} s after it was signalled", tries / 2))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_waits_is_counted_as_the_lock_tree_counts_them() {
+        assert_eq!(waiting(0, 0), None);
+        assert_eq!(waiting(1, 1).unwrap(), "1 session waits for it");
+        assert_eq!(waiting(2, 2).unwrap(), "2 sessions wait for it");
+        assert_eq!(waiting(2, 4).unwrap(), "2 sessions wait for it directly, 4 in all");
     }
 }

@@ -4,7 +4,7 @@ use super::pickers;
 use crate::app::command::{Command, always};
 use crate::app::layers::{ActivityView, Help, Palette, Question, QuestionFor};
 use crate::app::msg::{Connection, Effect};
-use crate::app::{App, Focus, Layer, Sort, Strip};
+use crate::app::{App, Focus, Layer, Lead, Sort, Strip};
 use crate::panes::{PANES, PaneId};
 
 const G: &str = "Console";
@@ -370,7 +370,9 @@ fn close(app: &mut App) -> Vec<Effect> {
 fn ask_quit(app: &mut App) -> Vec<Effect> {
     let live = app.activities.iter().filter(|a| a.is_live()).count();
     let runs = app.runs.iter().filter(|r| r.is_live()).count();
+    let left = app.unfinished.items.len();
     let detail = match (live, runs) {
+        (0, 0) if left > 0 => format!("Nothing is under way. Left unfinished, and offered again: {left}."),
         (0, 0) => "Nothing is under way.".to_owned(),
         (0, n) => format!("{n} runbook under way: it stays open, and is offered at the next start."),
         (n, _) => format!("{n} change still being verified: it goes on in the cluster, but nobody will watch it."),
@@ -399,6 +401,7 @@ fn activity(app: &mut App) -> Vec<Effect> {
 fn go(app: &mut App, id: PaneId) -> Vec<Effect> {
     let effects = app.pop_layers();
     app.pane = id;
+    app.strip.lead = Lead::Row;
     app.focus = Focus::Pane;
     app.refresh_pane();
     effects
@@ -448,9 +451,7 @@ fn cycle(app: &mut App, by: isize) -> Vec<Effect> {
 }
 
 fn step(app: &mut App, by: isize) -> Vec<Effect> {
-    let mut strip = std::mem::take(&mut app.strip);
-    strip.step(by, &app.judge);
-    app.strip = strip;
+    app.step_signal(by);
     Vec::new()
 }
 

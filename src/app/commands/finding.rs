@@ -1,7 +1,7 @@
 //! Marks, columns, earlier filters, and jumps between what is related.
 
 use crate::app::command::Command;
-use crate::app::finding::{Chosen, key_of};
+use crate::app::finding::key_of;
 use crate::app::jumps::Jump;
 use crate::app::layers::{Choice, Picker, PickerFor};
 use crate::app::msg::Effect;
@@ -161,12 +161,13 @@ fn pick_columns(app: &mut App) -> Vec<Effect> {
     }
     let mut picker = Picker::new(&format!("Columns of {}", pane.title), PickerFor::Columns, choices);
     picker.marked = shown.iter().map(|c| c.id.to_owned()).collect();
+    let before = app.finding.chosen.get(&key_of(app, pane));
+    picker.first = before.map(|c| c.first.iter().cloned().collect()).unwrap_or_default();
     app.layers.push(Layer::Picker(picker));
     let [mark, up, down, take] =
         ["mark", "move_up", "move_down", "accept"].map(|verb| app.keys_for(&format!("picker.{verb}")));
     if let Some(Layer::Picker(picker)) = app.layers.last_mut() {
-        picker.note =
-            format!("{mark} shows or hides  {up}, {down} move  {take} takes them; they are kept for the next time");
+        picker.note = format!("{mark} shows or hides  {up}, {down} move  {take} keeps them so");
     }
     Vec::new()
 }
@@ -175,16 +176,11 @@ fn pick_columns(app: &mut App) -> Vec<Effect> {
 pub(super) fn take_columns(app: &mut App, picker: &Picker) -> Vec<Effect> {
     let pane = app.active_pane();
     let key = key_of(app, pane);
-    let (order, hidden): (Vec<String>, Vec<String>) = picker
-        .choices
-        .iter()
-        .map(|c| c.value.clone())
-        .partition(|id| picker.marked.contains(id));
-    if order.is_empty() {
+    let chosen = picker.columns();
+    if chosen.order.is_empty() {
         return app.complain("a table needs a column: nothing was changed");
     }
-    let hidden = hidden.into_iter().filter(|id| !id.starts_with("label:")).collect();
-    app.finding.chosen.insert(key, Chosen { order, hidden });
+    app.finding.chosen.insert(key, chosen);
     app.refresh_pane();
     vec![app.remember()]
 }

@@ -377,9 +377,13 @@ fn copy(app: &mut App) -> Vec<Effect> {
         return Vec::new();
     };
     let key = app.keys_for("message.sent");
-    app.say(format!(
-        "the message was sent to the terminal's clipboard; {key} once you have sent it"
-    ));
+    app.say(match gaps(&text).as_slice() {
+        [] => format!("copied, not sent: paste it where people read it, then {key}"),
+        open => {
+            let open: Vec<String> = open.iter().map(|gap| format!("<{gap}?>")).collect();
+            format!("copied, not sent, and not ready: {} is still open", open.join(", "))
+        }
+    });
     vec![Effect::Copy(text)]
 }
 

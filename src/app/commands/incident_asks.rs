@@ -114,11 +114,15 @@ pub(super) fn ask(app: &mut App, what: IncidentAsk) -> Vec<Effect> {
     };
     let (label, hint, text) = match &what {
         IncidentAsk::Title(level) => {
-            let signal = app.signal_at_hand().map(|s| s.short(app.server_now()));
+            let title = app.worst_cause_title().unwrap_or_default();
+            let hint = match title.as_str() {
+                "" => "one sentence that others understand",
+                _ => "one sentence that others understand: typing replaces this one",
+            };
             (
                 format!("Open a {level} incident: what is wrong?"),
-                "one sentence that others understand".to_owned(),
-                signal.unwrap_or_default(),
+                hint.to_owned(),
+                title,
             )
         }
         IncidentAsk::Note => ("Note".to_owned(), "goes on record".to_owned(), String::new()),
@@ -167,8 +171,13 @@ pub(super) fn ask(app: &mut App, what: IncidentAsk) -> Vec<Effect> {
             String::new(),
         ),
     };
+    // What is only proposed is replaced by what is typed; what somebody wrote before is gone on with.
+    let proposed = matches!(what, IncidentAsk::Title(_) | IncidentAsk::Extend(_));
     let mut prompt = Prompt::new(PromptFor::Incident(what), label, hint, "");
     prompt.field.set(&text);
+    if proposed {
+        prompt.field.select();
+    }
     app.layers.push(Layer::Prompt(prompt));
     Vec::new()
 }

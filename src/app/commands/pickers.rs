@@ -68,15 +68,20 @@ pub(super) const TABLE: &[Command] = &[
         doc: "mark the choice: several may be taken",
         short: "mark",
         group: G,
-        when: always,
+        when: takes_several,
         run: mark,
     },
 ];
 
+fn takes_several(app: &App) -> Result<(), String> {
+    match app.layers.last() {
+        Some(Layer::Picker(p)) if matches!(p.purpose, PickerFor::Namespaces | PickerFor::Columns) => Ok(()),
+        _ => Err("only one is taken here".to_owned()),
+    }
+}
+
 fn mark(app: &mut App) -> Vec<Effect> {
-    if let Some(Layer::Picker(p)) = app.layers.last_mut()
-        && matches!(p.purpose, PickerFor::Namespaces | PickerFor::Columns)
-    {
+    if let Some(Layer::Picker(p)) = app.layers.last_mut() {
         p.mark();
     }
     Vec::new()

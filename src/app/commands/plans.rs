@@ -144,6 +144,9 @@ fn scroll(app: &mut App, by: isize) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Columns and rows below which a plan has no room for its lines, its fields and its buttons at once.
+const READABLE: (u16, u16) = (60, 18);
+
 /// Enter. On Cancel it changes nothing; in a field it goes on to the next one; only on the button does it confirm.
 fn press(app: &mut App) -> Vec<Effect> {
     let now = app.now;
@@ -157,6 +160,10 @@ fn press(app: &mut App) -> Vec<Effect> {
             plan.focus_on(if wants_word { PlanFocus::Word } else { PlanFocus::Go }, now);
             Vec::new()
         }
+        PlanFocus::Go if app.size.0 < READABLE.0 || app.size.1 < READABLE.1 => app.complain(format!(
+            "a plan is read before it is confirmed, and {}×{} cannot show it: {}×{} can",
+            app.size.0, app.size.1, READABLE.0, READABLE.1
+        )),
         PlanFocus::Go if plan.too_fast(now) => {
             let key = app.keys_for("plan.press");
             app.complain(format!(

@@ -221,3 +221,29 @@ fn chosen_columns_and_orders_are_kept_for_the_next_time() {
     hands.press("enter");
     assert!(shown(&hands).contains(&"node"));
 }
+
+#[test]
+fn a_column_without_room_says_so_and_the_first_press_makes_it_show() {
+    let mut hands = Hands::operator();
+    hands.tell(crate::app::Msg::Resize(80, 24));
+    let crowded = |hands: &mut Hands| {
+        crate::ui::fit(&mut hands.app);
+        match hands.app.layers.last() {
+            Some(Layer::Picker(p)) => (p.crowded.clone(), p.marked.clone()),
+            other => panic!("{other:?}"),
+        }
+    };
+    hands.press("|");
+    let (without, shown) = crowded(&mut hands);
+    let one = without.iter().next().expect("80 columns are too few for all").clone();
+    assert!(shown.contains(&one));
+    if let Some(Layer::Picker(p)) = hands.app.layers.last_mut() {
+        p.cursor = p.shown().iter().position(|c| c.value == one).unwrap();
+    }
+    hands.press("tab");
+    let (without, shown) = crowded(&mut hands);
+    assert!(shown.contains(&one) && !without.contains(&one), "{one}: {without:?}");
+    hands.press("up tab");
+    let (_, shown) = crowded(&mut hands);
+    assert!(!shown.contains(&one), "the second press takes it away");
+}

@@ -224,6 +224,70 @@ fn an_incident_is_opened_noted_told_and_closed_by_keys() {
 }
 
 #[test]
+fn the_proposed_title_is_the_worst_cause_and_gives_way_to_what_is_typed() {
+    let mut hands = Hands::operator();
+    let worst = hands.app.judge.signals()[0].title.what.clone();
+    let asked = |hands: &mut Hands| {
+        hands.press("g I");
+        hands.types("P2");
+        hands.press("enter");
+    };
+    let field = |hands: &Hands| match hands.app.layers.last() {
+        Some(Layer::Prompt(p)) => (p.field.text().to_owned(), p.field.is_selected()),
+        other => panic!("{other:?}"),
+    };
+    // Whatever row was looked at last.
+    hands.press("2 G");
+    asked(&mut hands);
+    let (proposed, selected) = field(&hands);
+    assert!(proposed.starts_with(&worst) && selected, "{proposed}");
+    hands.types("Api down");
+    assert_eq!(field(&hands), ("Api down".to_owned(), false));
+    hands.press("esc");
+    asked(&mut hands);
+    hands.press("end");
+    hands.types("!");
+    assert_eq!(field(&hands), (format!("{proposed}!"), false));
+    hands.press("esc");
+    asked(&mut hands);
+    hands.press("backspace");
+    assert_eq!(field(&hands), (String::new(), false));
+}
+
+#[test]
+fn a_message_says_that_it_was_only_copied_what_is_open_and_takes_what_is_typed_for_it() {
+    let mut book = Book::new(Hands::operator());
+    book.open();
+    book.press("u");
+    book.types("investigating");
+    book.press("enter ctrl-y");
+    let told = book.hands.told();
+    assert!(
+        told.contains("not sent") && told.contains("<what can users not do?> is still open"),
+        "{told}"
+    );
+    book.types("Mails are late");
+    let copied = book.press("ctrl-y");
+    let text = copied.iter().find_map(|e| match e {
+        Effect::Copy(text) => Some(text.clone()),
+        _ => None,
+    });
+    let text = text.unwrap();
+    assert!(
+        text.contains("**Impact:** Mails are late\n") && !text.contains("?>"),
+        "{text}"
+    );
+    let told = book.hands.told();
+    assert!(told.contains("paste it where people read it, then ctrl-s"), "{told}");
+    // The prompt that closes it names the key that its panel has.
+    book.press("esc x");
+    match book.hands.app.layers.last() {
+        Some(Layer::Prompt(p)) => assert!(p.hint.contains("; w writes the report"), "{}", p.hint),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
 fn no_incident_closes_quietly_over_what_is_still_to_be_taken_back() {
     let mut book = Book::new(Hands::operator());
     book.open();

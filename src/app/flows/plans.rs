@@ -58,6 +58,13 @@ fn a_wrong_word_and_a_missing_reason_are_told_and_nothing_is_sent() {
     hands.types(&word);
     assert!(executed(&hands.press("enter enter")).is_some());
     hands.progress(id, done(Outcome::Refused("no".to_owned()), None));
+    assert!(hands.told().contains("refused: no"), "{}", hands.told());
+    assert_eq!(
+        hands.app.doings().len(),
+        1,
+        "a change is one line: {:?}",
+        hands.app.doings()
+    );
 
     let effects = restart(&mut hands);
     let id = hands.answer(&effects);

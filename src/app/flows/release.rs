@@ -49,8 +49,8 @@ fn told(hands: &Hands, effects: &[Effect]) -> Msg {
     let records = entries.enumerate().map(|(n, e)| record(hands, n as u64 + 1, e).into());
     Msg::Journal(News {
         records: records.collect(),
-        doubts: Vec::new(),
         first: true,
+        ..News::default()
     })
 }
 

@@ -274,6 +274,17 @@ fn whatever_was_said_is_in_the_list_and_can_be_copied() {
 }
 
 #[test]
+fn a_key_that_did_nothing_is_told_and_is_not_among_what_was_done() {
+    let mut hands = Hands::operator();
+    hands.press("a u");
+    assert!(!hands.told().is_empty());
+    assert!(hands.app.doings().is_empty(), "{:?}", hands.app.doings());
+    // One of a list is taken: there is nothing to mark.
+    hands.press("s p tab");
+    assert!(hands.told().contains("only one is taken here"), "{}", hands.told());
+}
+
+#[test]
 fn a_value_is_drawn_over_time_and_no_further_back_than_it_was_seen_here() {
     use crate::app::ItemRef;
     use crate::model::{Batch, Queue, QueueCounts, Queues, Seen, Source, SourceId, SourceKind};

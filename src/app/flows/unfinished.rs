@@ -7,7 +7,7 @@ use super::{Hands, asked, executed, plan};
 use crate::action::{Confirmed, Undo};
 use crate::app::unfinished::Item;
 use crate::app::{Effect, Layer, Msg};
-use crate::journal::{Actor, Entry, Journal, Mode, News, Reading, RecordKind, Target, Who, files, read};
+use crate::journal::{Actor, Entry, Journal, Mode, News, Reading, RecordKind, Tail, Target, Who, files, read};
 use crate::runbook::engine::{Phase, StepState};
 
 /// A journal of one person.
@@ -77,8 +77,8 @@ impl Desk {
         self.read += records.len();
         Msg::Journal(News {
             records,
-            doubts: Vec::new(),
             first,
+            ..News::default()
         })
     }
 
@@ -196,6 +196,32 @@ fn a_change_that_nobody_saw_the_end_of_is_decided_by_a_person_before_its_run_goe
     assert_eq!(run.notes()[0].1, "no deploy today");
     assert!(run.states()[..run.current()].iter().all(|s| *s != StepState::Todo));
     assert!(hands.app.unfinished.items.is_empty(), "it is in our hands");
+}
+
+#[test]
+fn nobody_goes_on_from_a_record_that_was_changed_after_it_was_written() {
+    let mut desk = Desk::new();
+    let (first, _) = confirmed(&desk);
+    let path = &files(desk.dir.path()).unwrap()[0];
+    let text = std::fs::read_to_string(path).unwrap();
+    assert!(text.contains("no deploy today"));
+    std::fs::write(path, text.replace("no deploy today", "a deploy today!")).unwrap();
+    let mut hands = desk.next("k.lind", &first);
+    hands.tell(Msg::Journal(Tail::new(vec![desk.dir.path().to_owned()]).look()));
+    assert!(hands.told().contains("the record is not whole"), "{}", hands.told());
+    for keys in ["g u r", "t"] {
+        let mut effects = hands.press(keys);
+        if matches!(hands.app.layers.last(), Some(Layer::Prompt(_))) {
+            hands.types("mine now");
+            effects = hands.press("enter");
+        }
+        assert!(
+            !effects.iter().any(|e| matches!(e, Effect::TakeRun { .. })),
+            "{effects:?}"
+        );
+        assert!(hands.told().contains("qd journal verify"), "{}", hands.told());
+    }
+    assert_eq!(hands.app.unfinished.items.len(), 1, "it is not forgotten either");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use crate::app::doc::Scroll;
 use crate::app::field::Pad;
-use crate::journal::Moment;
 use crate::journal::incident::{Fact, Status};
+use crate::journal::{Incident, Moment};
 
 /// The panel: an incident, or the ledger alone when none is open.
 #[derive(Clone, Debug)]
@@ -58,8 +58,14 @@ impl TimelineView {
         }
     }
 
-    pub fn shows(&self, m: &Moment) -> bool {
-        self.incident.as_ref().is_none_or(|id| m.incident == *id) && (self.only.is_empty() || m.holds(&self.only))
+    /// `incident` is the one of [`Self::incident`], once it is on record.
+    pub fn shows(&self, incident: Option<&Incident>, m: &Moment) -> bool {
+        let belongs = match (&self.incident, incident) {
+            (None, _) => true,
+            (Some(_), Some(incident)) => incident.holds(m),
+            (Some(id), None) => m.incident == *id,
+        };
+        belongs && (self.only.is_empty() || m.holds(&self.only))
     }
 }
 

@@ -6,6 +6,7 @@ use crate::action::{Offer, Offered};
 use crate::app::Token;
 use crate::app::field::Field;
 use crate::app::filter::{Fact, Facts, Filter, Vocabulary, contains};
+use crate::app::finding::Chosen;
 use crate::app::jumps::Jump;
 use crate::model::ObjectRef;
 use crate::runbook::facts::Subject;
@@ -94,6 +95,10 @@ pub struct Picker {
     pub field: Field,
     pub cursor: usize,
     pub marked: BTreeSet<String>,
+    /// Of columns: those that are marked, and for which the table has no room as wide as it is.
+    pub crowded: BTreeSet<String>,
+    /// Of columns: those that were asked for although there was no room.
+    pub first: BTreeSet<String>,
     /// Somebody marked or unmarked here: the marks are what Enter takes.
     pub chose: bool,
 }
@@ -108,6 +113,8 @@ impl Picker {
             field: Field::default(),
             cursor: 0,
             marked: BTreeSet::new(),
+            crowded: BTreeSet::new(),
+            first: BTreeSet::new(),
             chose: false,
         }
     }
@@ -141,11 +148,28 @@ impl Picker {
         };
         for name in names {
             self.chose = true;
+            // Who asks for a column that has no room wants to see it, not to take it away.
+            if self.crowded.remove(&name) {
+                self.first.insert(name);
+                continue;
+            }
+            self.first.remove(&name);
             if !self.marked.remove(&name) {
                 self.marked.insert(name);
             }
         }
         self.step(1);
+    }
+
+    /// Which columns the table would show if these were taken.
+    pub fn columns(&self) -> Chosen {
+        let ids = self.choices.iter().map(|c| c.value.clone());
+        let (order, hidden): (Vec<String>, Vec<String>) = ids.partition(|id| self.marked.contains(id));
+        Chosen {
+            first: order.iter().filter(|id| self.first.contains(*id)).cloned().collect(),
+            order,
+            hidden: hidden.into_iter().filter(|id| !id.starts_with("label:")).collect(),
+        }
     }
 
     pub fn step(&mut self, by: isize) {

@@ -183,6 +183,14 @@ impl PlanLayer {
         self.focus_on(stops.get(to).copied().unwrap_or(PlanFocus::Cancel), now);
     }
 
+    /// The first field that is still to be filled in.
+    pub fn unfilled(&self) -> Option<PlanFocus> {
+        if self.wants_reason() && self.reason.text().trim().is_empty() {
+            return Some(PlanFocus::Reason);
+        }
+        (self.wants_word() && self.word.text().is_empty()).then_some(PlanFocus::Word)
+    }
+
     pub fn field(&mut self) -> Option<&mut Field> {
         match self.focus {
             PlanFocus::Reason => Some(&mut self.reason),

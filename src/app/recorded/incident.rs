@@ -3,14 +3,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::action::Request;
-use crate::app::App;
 use crate::app::layer::Layer;
 use crate::app::layers::{IncidentView, MessageView, Pick};
 use crate::app::msg::Effect;
+use crate::app::{App, Strip};
 use crate::journal::incident::{Event, Status};
 use crate::journal::temporary::{End, Event as Over};
 use crate::journal::timeline::{About, Came};
 use crate::journal::{Incident, Temporary, message};
+use crate::signal::Signal;
 
 impl App {
     /// The incident that a panel shows: the one it was opened for, else the open one.
@@ -38,6 +39,26 @@ impl App {
         }
     }
 
+    /// What is worst now: an incident that is opened is about it, whatever row was looked at last.
+    fn worst_cause(&self) -> Option<&Signal> {
+        Strip::shown(&self.judge).next()
+    }
+
+    /// What is worst, as a title: without its age, which would not grow.
+    pub(in crate::app) fn worst_cause_title(&self) -> Option<String> {
+        let title = &self.worst_cause()?.title;
+        let cause = if title.cause.is_empty() {
+            &title.about
+        } else {
+            &title.cause
+        };
+        let mut words = format!("{} {}", title.what, title.state);
+        if !cause.is_empty() {
+            words = format!("{words}: {cause}");
+        }
+        Some(crate::text::clean(&words).into_owned())
+    }
+
     /// Opens an incident of this severity, and its panel.
     pub(in crate::app) fn open_incident(&mut self, level: &str, title: &str) -> Vec<Effect> {
         let Some(level) = self.recorded.levels.get(level).cloned() else {
@@ -49,7 +70,7 @@ impl App {
         // It began with the signal that it is about, not when somebody came to write it down; a certificate that has been
         // overdue for days is no incident of days.
         let day = SignedDuration::from_hours(12);
-        let began = self.signal_at_hand().map(|s| s.since);
+        let began = self.worst_cause().map(|s| s.since);
         let began = began.filter(|s| self.now.duration_since(*s) < day);
         let place = self.place();
         let event = Event::Opened {
@@ -150,7 +171,7 @@ impl App {
             .timeline
             .moments()
             .into_iter()
-            .filter(|m| m.incident == incident.id && m.about == About::Action && m.came == Came::Good)
+            .filter(|m| m.about == About::Action && m.came == Came::Good && incident.holds(m))
             .map(|m| m.text.clone())
             .collect();
         let text = message::message(incident, status, &done, self.server_now());

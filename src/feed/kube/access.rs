@@ -98,6 +98,16 @@ pub async fn who_am_i(cluster: &Cluster) -> Result<Option<Identity>, Fault> {
     }
 }
 
+/// Whether the server has a namespace of that name; `None` where it does not say.
+pub async fn has_namespace(cluster: &Cluster, name: &str) -> Option<bool> {
+    let path = format!("/api/v1/namespaces/{}", wire::escape(name));
+    match wire::json::<serde::de::IgnoredAny>(cluster.reader(), &path).await {
+        Ok(_) => Some(true),
+        Err(f) if f.kind == FaultKind::Absent => Some(false),
+        Err(_) => None,
+    }
+}
+
 /// Asks for one right.
 pub async fn may(cluster: &Cluster, ask: &Ask) -> Allowed {
     #[derive(Deserialize)]

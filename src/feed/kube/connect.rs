@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use http::{HeaderValue, header};
+use http::{HeaderValue, Uri, header};
 use kube::Client;
 
 use super::exec::{ExecError, Login, SignedIn};
@@ -59,6 +59,7 @@ pub enum ConnectError {
 #[derive(Clone)]
 pub struct Cluster {
     place: Arc<Place>,
+    url: Arc<Uri>,
     namespace: Arc<str>,
     user: Arc<str>,
     insecure: bool,
@@ -94,6 +95,7 @@ pub async fn connect(choice: ContextChoice, access: Access) -> Result<Cluster, C
         .authority()
         .map(ToString::to_string)
         .unwrap_or_default();
+    let url = Arc::new(config.cluster_url.clone());
     let scope = match choice.scope {
         Some(Scope::Namespaces(list)) if list.is_empty() => None,
         scope => scope,
@@ -124,6 +126,7 @@ pub async fn connect(choice: ContextChoice, access: Access) -> Result<Cluster, C
     };
     Ok(Cluster {
         place: Arc::new(place),
+        url,
         reader: Client::new(ReadOnly::new(way), namespace.clone()),
         namespace: namespace.into(),
         user: found.context.user.into(),
@@ -138,6 +141,15 @@ pub async fn connect(choice: ContextChoice, access: Access) -> Result<Cluster, C
 impl Cluster {
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Whether that is the URL of this cluster's API server: whatever a name leads to now, this is what is connected.
+    pub fn is_at(&self, url: &str) -> bool {
+        url.parse::<Uri>().is_ok_and(|other| {
+            let path = |uri: &Uri| uri.path().trim_end_matches('/').to_owned();
+            (other.scheme(), other.authority()) == (self.url.scheme(), self.url.authority())
+                && path(&other) == path(&self.url)
+        })
     }
 
     /// The client for everything but changes. Its transport refuses to write.

@@ -175,6 +175,13 @@ impl Kubeconfigs {
         named.cluster.as_ref()
     }
 
+    /// URL of a context's API server, and the name that its certificate must have if that is another.
+    pub fn server_of(&self, context: &str) -> Option<(&str, Option<&str>)> {
+        let named = self.merged.contexts.iter().find(|c| c.name == context)?;
+        let cluster = self.cluster(&named.context.as_ref()?.cluster)?;
+        Some((cluster.server.as_deref()?, cluster.tls_server_name.as_deref()))
+    }
+
     /// What a context needs to connect. Reads certificate files, so it blocks.
     pub(super) fn find(&self, wanted: Option<&str>) -> Result<Found, SourceError> {
         if self.in_cluster {

@@ -40,8 +40,11 @@ fn without_values(reason: &str) -> String {
                 let digit = word.contains(|c: char| c.is_numeric());
                 let status = word.len() == 3 && word.starts_with(['4', '5']) && word.parse::<u16>().is_ok();
                 let value = digit && !status || word.contains(['@', '=', '/', '\\']);
-                words.push(if value { "?" } else { word });
-                continue;
+                if !value {
+                    words.push(word);
+                    continue;
+                }
+                word
             }
         };
         if words.last() != Some(&"?") {
@@ -54,10 +57,11 @@ fn without_values(reason: &str) -> String {
     words.join(" ")
 }
 
+/// What ends it. Braces stand in braces: what they begin goes to the end.
 const fn close(open: char) -> char {
     match open {
         '<' => '>',
-        '{' => '}',
+        '{' => '\0',
         '[' => ']',
         '“' => '”',
         '‘' => '’',
@@ -182,6 +186,7 @@ mod tests {
                 "Unexpected token in {\"to\": \"kim\", \"n\": 1}",
                 "Unexpected token in ?",
             ),
+            ("bad row { id: 7, of: { name: kim }, is: Kim Doe }", "bad row ?"),
             ("cut \"off before its end", "cut ?"),
             ("no file /home/kim of ‘Kim Doe’ here", "no file ? of ? here"),
         ] {

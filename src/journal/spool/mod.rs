@@ -40,6 +40,7 @@ use std::path::Path;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::person::people;
 pub use approval::{Approval, Objection, judge};
 pub use folder::SpoolError;
 use folder::{Folder, Name, Sort};
@@ -355,31 +356,14 @@ fn person(people: &BTreeMap<u32, String>, uid: u32, claimed: &str) -> Person {
 /// Who this process is. `session` must be fit for a file's name.
 pub fn me(session: &str) -> Me {
     let uid = rustix::process::getuid().as_raw();
-    let claimed = ["USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     // All ones: the kernel knows of no login.
     let login = std::fs::read_to_string("/proc/self/loginuid")
         .ok()
         .and_then(|text| text.trim().parse().ok())
         .filter(|uid| *uid != u32::MAX);
     Me {
-        person: person(&people(), uid, &crate::text::clean(&claimed.unwrap_or_default())),
+        person: person(&people(), uid, &crate::text::clean(&crate::journal::login_name())),
         login,
         session: session.to_owned(),
     }
-}
-
-/// Names by uid, as this machine's `/etc/passwd` has them. People of a directory service are not in it; their names are
-/// then only claims, and their uids count all the same.
-fn people() -> BTreeMap<u32, String> {
-    let text = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let mut found = BTreeMap::new();
-    for line in text.lines() {
-        let mut fields = line.split(':');
-        if let (Some(name), Some(uid)) = (fields.next(), fields.nth(1).and_then(|uid| uid.parse().ok())) {
-            found
-                .entry(uid)
-                .or_insert_with(|| crate::text::clean(name).into_owned());
-        }
-    }
-    found
 }

@@ -396,10 +396,19 @@ fn named<'a>(db: &'a Database, sql: &str) -> Option<&'a Client> {
 fn session(db: &Database, sql: &str, now: Timestamp) -> Vec<Value> {
     let Some(c) = named(db, sql) else { return Vec::new() };
     let blocks = db.clients.values().filter(|o| o.blocked_by.contains(&c.pid)).count();
+    let mut line = vec![c.pid];
+    let mut at = 0;
+    while let Some(pid) = line.get(at).copied() {
+        let behind = db.clients.values().filter(|o| o.blocked_by.contains(&pid));
+        let new: Vec<_> = behind.map(|o| o.pid).filter(|pid| !line.contains(pid)).collect();
+        line.extend(new);
+        at += 1;
+    }
     vec![json!({
         "user": c.user, "application": c.application, "backend_type": "client backend", "state": c.state,
         "query": c.query, "query_start": time(c.query_start), "xact_s": c.xact.map(|x| seconds(now, x)),
         "query_s": seconds(now, c.query_start), "is_super": false, "may": true, "blocks": blocks,
+        "behind": line.len() - 1,
     })]
 }
 

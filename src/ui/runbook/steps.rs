@@ -135,6 +135,7 @@ pub fn draw(look: Look<'_>, view: &View, left: Rect, buf: &mut Buffer) {
         look.style(Role::TextMuted),
     );
     let undo = match view.undos {
+        _ if view.sent => "undo     a change is under way".to_owned(),
         0 => "undo     nothing changed".to_owned(),
         1 => "undo     1 step reversible".to_owned(),
         n => format!("undo     {n} steps reversible"),

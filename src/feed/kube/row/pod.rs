@@ -27,6 +27,8 @@ struct Spec<'a> {
     #[serde(borrow)]
     node_name: Text<'a>,
     #[serde(borrow)]
+    service_account_name: Text<'a>,
+    #[serde(borrow)]
     containers: Maybe<Vec<ContainerIn<'a>>>,
     #[serde(borrow)]
     init_containers: Maybe<Vec<ContainerIn<'a>>>,
@@ -41,6 +43,8 @@ struct Status<'a> {
     reason: Text<'a>,
     #[serde(borrow)]
     message: Text<'a>,
+    #[serde(borrow)]
+    qos_class: Text<'a>,
     #[serde(borrow, rename = "podIP")]
     pod_ip: Text<'a>,
     #[serde(borrow)]
@@ -348,6 +352,8 @@ impl<'a> Slim<'a> for PodIn<'a> {
             } else {
                 Arc::from(&*self.status.pod_ip)
             },
+            qos: intern.text(&self.status.qos_class),
+            service_account: intern.text(&self.spec.service_account_name),
             message: intern.text(self.message()),
             meta,
         };

@@ -87,6 +87,8 @@ fn pod(name: &str, of: u64, good: bool) -> Change {
         unschedulable: None,
         revision_hash: format!("r{of}").into(),
         ip: "".into(),
+        qos: "Burstable".into(),
+        service_account: "default".into(),
         message: "".into(),
         meta,
     };
