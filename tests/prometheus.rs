@@ -13,9 +13,9 @@ use prometheus_support::*;
 use quarterdeck::action::WriteGrant;
 use quarterdeck::config::{Auth, Endpoint, HeaderValue, PrometheusSource, SecretRef, Slo, Tls};
 use quarterdeck::feed::prometheus::alertmanager::{Alertmanager, Matcher, NewSilence};
-use quarterdeck::feed::prometheus::{CHARTS, Poll, QUERIES, Ranges, Texts};
+use quarterdeck::feed::prometheus::{Poll, QUERIES, Texts};
 use quarterdeck::feed::{Inbox, Pace, SourceContext};
-use quarterdeck::model::{Found, Freshness, Pick, Problem, RangeAsk, Source};
+use quarterdeck::model::{Freshness, Problem, Source};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_views_say_what_the_servers_know() {
@@ -211,117 +211,6 @@ async fn a_series_that_is_not_there_is_absent_and_never_zero() {
     };
     assert!(why.contains("parse error"), "{why}");
     assert!(matches!(&poll.seen.traffic.problem, Some(Problem::Failed(_))));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_chart_is_what_was_scraped_and_before_that_there_is_nothing() {
-    let folder = tempfile::tempdir().unwrap();
-    let exporter = exporter();
-    let of = |pod: &str, container: &str| format!("{{namespace=\"a\",pod=\"{pod}\",container=\"{container}\"}}");
-    // The pod's own cgroup counts its containers once more, and the pause container is not the pod's doing.
-    for (pod, container, bytes) in [
-        ("api-0", "api", 100.0),
-        ("api-0", "sidecar", 11.0),
-        ("api-0", "", 111.0),
-        ("api-0", "POD", 7.0),
-        ("api-1", "api", 300.0),
-        ("api-1-of-another", "api", 900.0),
-    ] {
-        exporter.set(
-            &format!("container_memory_working_set_bytes{}", of(pod, container)),
-            bytes,
-            0.0,
-        );
-    }
-    let limit =
-        "kube_pod_container_resource_limits{namespace=\"a\",pod=\"api-0\",resource=\"memory\",container=\"api\"}";
-    exporter.set(limit, 128.0, 0.0);
-    exporter.backfill(folder.path(), "", 7);
-    let server = prometheus_in(folder, &[], "groups: []", None, &[]).await;
-    let mut source = source(&server.url());
-    source.queries.insert(
-        "queue.ready".into(),
-        "sum(http_requests_total{queue=\"$queue\"}) or vector(4)".into(),
-    );
-    source.queries.insert("redis.memory".into(), "sum(".into());
-    let ranges = Ranges::new(&source, &SourceContext::alone(Pace::Slow)).unwrap();
-    let now = jiff::Timestamp::now().as_second();
-    let ask = |id: &'static str, bound: Option<&'static str>, seconds: i64, step: i64| RangeAsk {
-        source: None,
-        id,
-        bound,
-        about: [
-            ("namespace", "a"),
-            ("pod", "api-0"),
-            ("pods", "api-[0-9]+"),
-            ("workload", "api"),
-            ("queue", "x\"} or vector(9)"),
-        ]
-        .map(|(k, v)| (k, v.into()))
-        .to_vec(),
-        pick: Pick::Highest,
-        to: now,
-        seconds,
-        step,
-    };
-    for (seconds, step) in [(3_600, 60), (86_400, 900)] {
-        let answer = ranges
-            .ask(&ask("pod.memory", Some("pod.memory-limit"), seconds, step))
-            .await;
-        let Found::Series { points, bound, .. } = &answer.found else {
-            panic!("{answer:?}")
-        };
-        assert!(points.iter().all(|(_, v)| close(*v, 111.0, 1e-9)), "{points:?}");
-        assert!(bound.last().is_some_and(|(_, v)| close(*v, 128.0, 1e-9)), "{bound:?}");
-        let first = points[0].0;
-        assert!(
-            first >= now - (7 * 3_600).min(seconds) - step,
-            "nothing was scraped then: {first}"
-        );
-        assert!(points.len() as i64 <= seconds / step + 1);
-    }
-    let answer = ranges.ask(&ask("workload.memory", None, 3_600, 60)).await;
-    let Found::Series { points, .. } = &answer.found else {
-        panic!("{answer:?}")
-    };
-    assert!(
-        points.iter().all(|(_, v)| close(*v, 300.0, 1e-9)),
-        "of the largest pod: {points:?}"
-    );
-    // The server takes every text; what it has no series of is said to be absent, and what is wrong is said to be wrong.
-    for query in CHARTS.iter().filter(|q| !q.text.is_empty()) {
-        for step in [15, 900] {
-            let found = ranges.ask(&ask(query.id, None, step * 20, step)).await.found;
-            assert!(
-                matches!(found, Found::Series { .. } | Found::NoSeries { .. }),
-                "{}: {found:?}",
-                query.id
-            );
-        }
-    }
-    let found = ranges.ask(&ask("pod.throttled", None, 3_600, 60)).await.found;
-    assert!(
-        matches!(&found, Found::NoSeries { needs } if needs.contains("cAdvisor")),
-        "{found:?}"
-    );
-    assert_eq!(
-        ranges.ask(&ask("queue.oldest", None, 3_600, 60)).await.found,
-        Found::NotAsked
-    );
-    let found = ranges.ask(&ask("queue.ready", None, 3_600, 60)).await.found;
-    let Found::Series { points, .. } = found else {
-        panic!("{found:?}")
-    };
-    assert!(
-        points.iter().all(|(_, v)| close(*v, 4.0, 1e-9)),
-        "a name stays a name: {points:?}"
-    );
-    let answer = ranges.ask(&ask("redis.memory", None, 3_600, 60)).await;
-    assert!(
-        matches!(&answer.found, Found::Failed(why) if why.contains("parse error")),
-        "{answer:?}"
-    );
-    assert_eq!(answer.query, "sum(");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -134,7 +134,9 @@ async fn the_pictures_show_what_the_console_draws() {
     a.shot("queue");
     a.stage.keys("esc 8").await;
     a.shot("alerts");
-    a.stage.keys("z 2").await;
+    a.stage.keys("z 2 H tab tab tab tab").await;
+    a.shot("chart");
+    a.stage.keys("esc").await;
     a.stage.keys("h").await;
     a.shot("history");
     a.stage.keys("enter").await;

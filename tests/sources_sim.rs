@@ -12,13 +12,11 @@ use quarterdeck::action::{
 };
 use quarterdeck::feed::forward::Forward;
 use quarterdeck::feed::kube::{Access, ContextChoice, connect};
-use quarterdeck::feed::prometheus::{CHARTS, Ranges};
 use quarterdeck::feed::{Pace, SourceContext, certificate, prometheus};
-use quarterdeck::model::{Found, Pick, Problem, RangeAsk, SourceKind, Trust};
+use quarterdeck::model::{Problem, SourceKind, Trust};
 use quarterdeck::sim::kube::faults::Rule;
-use quarterdeck::sim::kube::resources::{DEPLOYMENTS, PODS};
-use quarterdeck::sim::kube::{Fault, Platform as _, Writer};
-use quarterdeck::sim::world::WorldPlatform;
+use quarterdeck::sim::kube::resources::DEPLOYMENTS;
+use quarterdeck::sim::kube::{Fault, Writer};
 use sources_support::{Stage, carry_out, stage, thing};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -275,75 +273,6 @@ async fn the_demonstration_measures_its_incident_and_takes_silences() {
             .expect("promtool: install the Debian package prometheus");
         let said = String::from_utf8_lossy(&out.stdout);
         assert!(out.status.success() && said.contains("cortex-api"), "{text}: {said}");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn charts_show_the_incident_as_it_came() {
-    let stage = stage("demo", Access::Operator).await;
-    let ranges = Ranges::new(&stage.platform.prometheus[0], &stage.context).unwrap();
-    let now = Timestamp::now().as_second();
-    let ask = |id: &'static str, seconds: i64, step: i64, about: &[(&'static str, &str)], pick: Pick| RangeAsk {
-        source: None,
-        id,
-        bound: None,
-        about: about.iter().map(|(k, v)| (*k, (*v).into())).collect(),
-        pick,
-        to: now,
-        seconds,
-        step,
-    };
-    let points = async |ask: RangeAsk| match ranges.ask(&ask).await.found {
-        Found::Series { points, .. } => points,
-        other => panic!("{}: {other:?}", ask.id),
-    };
-    let api = [("namespace", "cortex"), ("workload", "cortex-api")];
-    let ready = points(ask("deployment.ready", 3_600, 60, &api, Pick::Highest)).await;
-    let fell = ready.iter().find(|(_, v)| *v < 5.0).unwrap().0;
-    assert!(
-        ready[0].1 >= 5.0 && (now - fell) < 10 * 60,
-        "the release came six minutes ago: {ready:?}"
-    );
-    let wanted = points(ask("deployment.wanted", 3_600, 60, &api, Pick::Highest)).await;
-    assert!(wanted.iter().all(|(_, v)| (*v - 5.0).abs() < 0.1), "{wanted:?}");
-    let errors = points(ask("app.errors", 3_600, 60, &[], Pick::Service("cortex-api".into()))).await;
-    let (before, since): (Vec<_>, Vec<_>) = errors.iter().partition(|(at, _)| *at < fell - 60);
-    assert!(before.iter().all(|(_, v)| *v < 0.01), "{before:?}");
-    assert!(since.last().unwrap().1 > 0.05, "{since:?}");
-    let worker = [
-        ("namespace", "cortex"),
-        ("pods", "cortex-worker-[a-z0-9]{1,10}-[a-z0-9]{5}"),
-    ];
-    let restarts = points(ask("workload.restarts", 7_200, 120, &worker, Pick::Highest)).await;
-    let (first, last) = (restarts[0].1, restarts.last().unwrap().1);
-    assert!(restarts.windows(2).all(|w| w[1].1 >= w[0].1), "{restarts:?}");
-    assert!(
-        last >= first + 5.0,
-        "the export fails again and again for 41 minutes: {restarts:?}"
-    );
-    // What a pod uses is what its metrics say.
-    let pods = stage.demo.store().list(&PODS, Some("cortex"));
-    let pod = pods.iter().find(|p| p.meta.name.starts_with("cortex-web-")).unwrap();
-    let about = [("namespace", "cortex"), ("pod", &*pod.meta.name)];
-    let memory = points(ask("pod.memory", 900, 15, &about, Pick::Highest)).await;
-    let platform = WorldPlatform::new(stage.demo.store().clone(), Arc::default());
-    let used: u64 = platform.pod_metrics(pod).unwrap().iter().map(|u| u.memory_bytes).sum();
-    let measured = memory.last().unwrap().1;
-    assert!((measured / used as f64 - 1.0).abs() < 0.05, "{measured} {used}");
-    // Every question of a chart is understood, for a week too.
-    for query in CHARTS.iter().filter(|q| !q.text.is_empty()) {
-        let about = [
-            ("namespace", "cortex"),
-            ("pod", &*pod.meta.name),
-            ("pods", worker[1].1),
-            ("workload", "cortex-web"),
-        ];
-        let answer = ranges.ask(&ask(query.id, 604_800, 10_800, &about, Pick::Highest)).await;
-        assert!(
-            matches!(answer.found, Found::Series { .. } | Found::NoSeries { .. }),
-            "{}: {answer:?}",
-            query.id
-        );
     }
 }
 

@@ -30,6 +30,7 @@ mod spot;
 mod table;
 mod text;
 mod timeline;
+mod top;
 mod unfinished;
 
 pub(crate) use detail::lines as object_lines;
@@ -233,7 +234,7 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     }
     let parts = areas(app, area);
     let buf = frame.buffer_mut();
-    chrome::top(app, look, parts.top, buf);
+    top::top(app, look, parts.top, buf);
     fleet::line(app, look, parts.fleet, buf);
     let mut cursor = chrome::strip(app, look, parts.strip, buf);
     unfinished::line(app, look, parts.left, buf);

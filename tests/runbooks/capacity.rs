@@ -1,5 +1,9 @@
 //! Room: memory, nodes, autoscalers; and backups.
 
+use std::collections::BTreeSet;
+
+use quarterdeck::journal::RecordKind;
+use quarterdeck::sim::demo::{self, Demo};
 use quarterdeck::sim::kube::Writer;
 use quarterdeck::sim::kube::resources::{CRONJOBS, DEPLOYMENTS, HORIZONTALPODAUTOSCALERS, JOBS, NODES, PODS};
 use serde_json::Value;
@@ -77,24 +81,10 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
     p.ends(&[("roll-back", "docs-green")]).await;
     assert_eq!(field(&demo, &DEPLOYMENTS, "docs-green", cpu), "50m");
 
-    let nodes = demo.store().list(&NODES, None);
-    let pods = |node: &str| {
-        let all = demo.store().list(&PODS, None);
-        let on = |v: &Value| v.pointer("/spec/nodeName").and_then(Value::as_str) == Some(node);
-        all.iter().filter(|p| on(&p.value())).count()
-    };
-    let name = nodes.iter().map(|n| n.meta.name.to_string()).min_by_key(|n| pods(n));
-    let name = name.unwrap();
+    let name = least_busy(&demo);
     let node = format!("node/{name}");
     p.stops("node-drain", &node, &[]).await;
-    demo.store()
-        .update_status(&NODES, "", &name, &Writer::new("node-controller"), |node| {
-            for condition in node.pointer_mut("/status/conditions").unwrap().as_array_mut().unwrap() {
-                condition["status"] = "Unknown".into();
-                condition["reason"] = "NodeStatusUnknown".into();
-            }
-        })
-        .unwrap();
+    heard_of(&demo, &name, false);
     p.begins("node-drain", &node, &[]).await;
     p.on("What is wrong?").await;
     p.chooses("What will you do?", "cordon").await;
@@ -137,4 +127,78 @@ async fn pods_get_their_place_back_and_a_node_is_closed_and_a_backup_made() {
         .max_by_key(|n| field(&demo, &JOBS, n, "/metadata/creationTimestamp"))
         .unwrap();
     p.ends(&[("create-job", &newest)]).await;
+}
+
+/// Names of the pods on a node, but for those of its DaemonSets.
+fn pods_on(demo: &Demo, node: &str) -> BTreeSet<String> {
+    let all = demo.store().list(&PODS, None);
+    let on = |v: &Value| {
+        let of_all = v.pointer("/metadata/ownerReferences/0/kind") == Some(&"DaemonSet".into());
+        v.pointer("/spec/nodeName").and_then(Value::as_str) == Some(node) && !of_all
+    };
+    let here = all.iter().filter(|p| on(&p.value()));
+    here.map(|p| p.meta.name.to_string()).collect()
+}
+
+/// The node with the fewest pods, but some.
+fn least_busy(demo: &Demo) -> String {
+    let nodes = demo.store().list(&NODES, None);
+    let names = nodes.iter().map(|n| n.meta.name.to_string());
+    names
+        .filter(|n| !pods_on(demo, n).is_empty())
+        .min_by_key(|n| pods_on(demo, n).len())
+        .unwrap()
+}
+
+/// Nobody hears of the node any more, or it is back.
+fn heard_of(demo: &Demo, name: &str, is: bool) {
+    demo.store()
+        .update_status(&NODES, "", name, &Writer::new("node-controller"), |node| {
+            for condition in node.pointer_mut("/status/conditions").unwrap().as_array_mut().unwrap() {
+                let (status, reason) = match (is, condition["type"] == "Ready") {
+                    (false, _) => ("Unknown", "NodeStatusUnknown"),
+                    (true, true) => ("True", "KubeletReady"),
+                    (true, false) => ("False", "KubeletHasNoPressure"),
+                };
+                condition["status"] = status.into();
+                condition["reason"] = reason.into();
+            }
+        })
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pods_of_a_node_that_is_not_well_are_moved_one_after_the_other() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Where a release has stalled, its budget lets no pod go.
+    let options = demo::Options {
+        calm: true,
+        pace: 10,
+        ..demo::Options::default()
+    };
+    let demo = demo::start(options).await.unwrap();
+    let mut p = Person::sits(&demo).await;
+    let name = least_busy(&demo);
+    heard_of(&demo, &name, false);
+    p.begins("node-drain", &format!("node/{name}"), &[]).await;
+    p.on("What is wrong?").await;
+    p.chooses("What will you do?", "drain").await;
+    // It answers again: while it does not, no pod on it is seen to stop. Nobody trusts it any more.
+    heard_of(&demo, &name, true);
+    let before = pods_on(&demo, &name);
+    p.does("Move its pods").await;
+    p.skips("Do the pods run?", "they do, on the others").await;
+    p.on("Tell others").await;
+    let sent = p.records(RecordKind::Intent);
+    let targets: Vec<&str> = sent.iter().map(|r| &*r.entry.target.as_ref().unwrap().name).collect();
+    assert_eq!(targets[0], name, "closed to new pods before any is moved");
+    assert_eq!(
+        targets[1..].iter().map(|t| (*t).to_owned()).collect::<BTreeSet<_>>(),
+        before
+    );
+    let expected: Vec<(&str, &str)> = targets.iter().map(|t| ("drain", *t)).collect();
+    p.ends(&expected).await;
+    assert_eq!(pods_on(&demo, &name), BTreeSet::new());
+    let node = demo.store().get(&NODES, "", &name).unwrap().value();
+    assert_eq!(node.pointer("/spec/unschedulable"), Some(&true.into()));
 }

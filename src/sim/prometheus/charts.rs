@@ -22,9 +22,9 @@ fn quoted<'a>(body: &'a str, before: &str) -> Option<&'a str> {
     Some(rest.split_once('"')?.0)
 }
 
-/// Seconds of the first `[90s]`.
+/// Seconds of the first `{…}[90s]`.
 fn window(body: &str) -> Option<i64> {
-    let (_, rest) = body.split_once('[')?;
+    let (_, rest) = body.split_once("}[")?;
     rest.split_once("s]")?.0.parse().ok()
 }
 

@@ -19,7 +19,8 @@ pub fn written(unit: Unit, value: f64) -> String {
             p if p < 9.95 => format!("{p:.1} %"),
             p => format!("{p:.0} %"),
         },
-        Unit::Times if value < 9.95 => format!("{value:.1} ×"),
+        Unit::Times if value < 0.05 => "0 ×".to_owned(),
+        Unit::Times if value < 99.5 => format!("{value:.1} ×"),
         Unit::Times => format!("{value:.0} ×"),
     }
 }
