@@ -307,7 +307,7 @@ pub fn message(app: &App, look: Look<'_>, view: &MessageView, body: Rect, buf: &
         ),
     };
     let second = format!(
-        "{} copies it, for you to send; once you sent it, {} puts that on record.",
+        "{} copies it for you to send; then {} puts on record that you did.",
         app.keys_for("message.copy"),
         app.keys_for("message.sent")
     );
