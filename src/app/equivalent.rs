@@ -89,7 +89,10 @@ impl App {
             }
             ItemRef::Object(object) => self.kubectl("describe", object),
             ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. } => {
-                return Err("no one command shows it: H draws it over time".to_owned());
+                return Err(format!(
+                    "no one command shows it: {} draws it over time",
+                    self.keys_for("chart.open")
+                ));
             }
             ItemRef::Line => return Err("there is no more to this line".to_owned()),
         })
