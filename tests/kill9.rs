@@ -223,7 +223,8 @@ fn a_console_that_is_killed_loses_nothing_and_repeats_nothing() {
             // Between intent and result.
             _ => {
                 let sent = Instant::now();
-                while !home.journal_text()[known..].contains(r#""kind":"intent""#) {
+                let intent = |new: &str| new.contains(r#""kind":"intent""#);
+                while !home.journal_text().get(known..).is_some_and(intent) {
                     assert!(
                         sent.elapsed() < Duration::from_secs(30),
                         "never: the intent is on record"

@@ -230,7 +230,10 @@ impl Stand {
     fn key_marks(&self) -> Vec<String> {
         let parts = self.keys.iter().flat_map(|pem| {
             let line = pem.lines().nth(1).unwrap();
-            [line[..40].to_owned(), STANDARD.encode(pem)[80..140].to_owned()]
+            [
+                line.get(..40).unwrap().to_owned(),
+                STANDARD.encode(pem).get(80..140).unwrap().to_owned(),
+            ]
         });
         parts.collect()
     }

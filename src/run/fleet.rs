@@ -284,10 +284,11 @@ mod tests {
         std::fs::write(&gone, away).unwrap();
         let texts = platforms.iter().map(|d| std::fs::read_to_string(d.config()).unwrap());
         let mut text = format!("[ui]\nfleet = true\n{}", texts.collect::<Vec<_>>().join("\n"));
-        text.push_str(&format!(
+        let gone = format!(
             "\n[[platform]]\nname = 'gone'\ncontext = 'eu'\nclassify = 'staging'\nkubeconfig = {:?}\n",
             gone.display().to_string()
-        ));
+        );
+        text.push_str(&gone);
         let loaded = Config::load(&Inputs {
             user: Some(File {
                 path: home.join("qd.toml"),

@@ -179,10 +179,12 @@ impl Signal {
     pub fn line(&self, now: Timestamp) -> String {
         let seen = if self.observed { "seen for" } else { "for" };
         let t = &self.title;
-        let mut line = format!("{} {}", t.what, t.state);
-        if self.needs_age() {
-            line.push_str(&format!(" {seen} {}", self.lasted(now)));
-        }
+        let lasted = if self.needs_age() {
+            format!(" {seen} {}", self.lasted(now))
+        } else {
+            String::new()
+        };
+        let mut line = format!("{} {}{lasted}", t.what, t.state);
         for (mark, part) in [
             (" — ", &t.cause),
             (if t.cause.is_empty() { " — " } else { " " }, &t.about),
@@ -199,10 +201,12 @@ impl Signal {
     /// The same for 80 columns: `rollout cortex-api stalled 3/5, 6m: ImagePullBackOff`.
     pub fn short(&self, now: Timestamp) -> String {
         let t = &self.title;
-        let mut line = format!("{} {}", t.what, t.state);
-        if self.needs_age() {
-            line.push_str(&format!(", {}", self.lasted(now)));
-        }
+        let lasted = if self.needs_age() {
+            format!(", {}", self.lasted(now))
+        } else {
+            String::new()
+        };
+        let mut line = format!("{} {}{lasted}", t.what, t.state);
         let cause = if t.cause.is_empty() { &t.about } else { &t.cause };
         if !cause.is_empty() {
             line.push_str(": ");
