@@ -249,7 +249,7 @@ fn no_sentence_names_a_key_by_a_letter_of_its_own() {
             if path.is_dir() && name != "flows" {
                 open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
             }
-            let is_source = path.is_file() && name.ends_with(".rs") && !name.contains("test");
+            let is_source = path.is_file() && path.extension().is_some_and(|e| e == "rs") && !name.contains("test");
             if is_source {
                 let found = named(&std::fs::read_to_string(&path).unwrap());
                 assert_eq!(found, [""; 0], "{}", path.display());

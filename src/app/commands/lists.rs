@@ -271,7 +271,7 @@ fn filter_hint(app: &App) -> String {
     } else {
         "  -l app=x"
     };
-    format!("{}  = : < >  !not ~fuzzy /regex/{labels}", fields.join(" "))
+    format!("= : < >  !not ~fuzzy /regex/{labels}  {}", fields.join(" "))
 }
 
 fn wrong(app: &mut App) -> Vec<Effect> {
