@@ -110,11 +110,9 @@ impl Stand {
 /// One idles in its transaction, one waits for it, one runs; and what was said before is counted.
 async fn sessions(pg: &Pg) -> Vec<Client> {
     let admin = pg.admin().await;
-    let sql = format!(
-        "CREATE ROLE shop LOGIN; GRANT pg_signal_backend TO qd; CREATE TABLE mail (id bigint PRIMARY KEY, whom text); \
-         INSERT INTO mail VALUES (1, ''); GRANT ALL ON mail TO shop; GRANT SELECT ON mail TO qd"
-    );
-    admin.batch_execute(&sql).await.unwrap();
+    let sql = "CREATE ROLE shop LOGIN; GRANT pg_signal_backend TO qd; CREATE TABLE mail (id bigint PRIMARY KEY, whom text); \
+         INSERT INTO mail VALUES (1, ''); GRANT ALL ON mail TO shop; GRANT SELECT ON mail TO qd";
+    admin.batch_execute(sql).await.unwrap();
     // They take longest, so they come first.
     for (took, does) in [
         (0.4, format!("RAISE DEBUG '{COUNTED}'")),
