@@ -488,6 +488,9 @@ mod tests {
         assert_eq!(cli.options.namespaces, ["a", "b", "c"]);
         assert!(Cli::try_parse_from(["qd", "-A", "-n", "a"]).is_err());
         assert!(Cli::try_parse_from(["qd", "pods", "--plain", "web"]).is_ok());
-        assert!(Cli::try_parse_from(["qd", "pods", "web"]).is_err());
+        assert!(
+            Cli::try_parse_from(["qd", "pods", "web"]).is_ok(),
+            "refused with its reason when it is run"
+        );
     }
 }
