@@ -81,6 +81,7 @@ pub enum Command {
     /// Print the Redis servers; exit code 0 fine, 1 something wrong, 2 cannot tell
     Redis(PaneArgs),
     /// Print the certificates; exit code 0 fine, 1 something wrong, 2 cannot tell
+    #[command(alias = "certificates")]
     Certs(PaneArgs),
     /// Print alerts, objectives and HTTP checks; exit code 0 fine, 1 something wrong, 2 cannot tell
     Alerts(PaneArgs),

@@ -374,7 +374,7 @@ fn ask_quit(app: &mut App) -> Vec<Effect> {
     let detail = match (live, runs) {
         (0, 0) if left > 0 => format!("Nothing is under way. Left unfinished, and offered again: {left}."),
         (0, 0) => "Nothing is under way.".to_owned(),
-        (0, n) => format!("{n} runbook under way: it stays open, and is offered at the next start."),
+        (0, n) => format!("{n} runbook under way: it stays open, and is offered when this cluster is opened again."),
         (n, _) => format!("{n} change still being verified: it goes on in the cluster, but nobody will watch it."),
     };
     app.layers.push(Layer::Question(Question {
