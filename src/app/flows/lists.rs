@@ -249,3 +249,27 @@ fn a_runbook_from_the_list_is_for_the_object_that_was_selected_then() {
     let subject = hands.app.runs[0].run.subject();
     assert_eq!(&*subject.workload.as_ref().unwrap().name, "cortex-api");
 }
+
+#[test]
+fn the_worst_leads_until_a_row_is_chosen_and_the_strip_again_once_it_is_stepped_through() {
+    let mut hands = Hands::operator();
+    hands.wait(200_000);
+    hands.tell(Msg::Tick);
+    let at_hand = |hands: &Hands| hands.app.signal_at_hand().unwrap().key();
+    let shown: Vec<_> = crate::app::Strip::shown(&hands.app.judge)
+        .map(crate::signal::Signal::key)
+        .collect();
+    assert!(shown.len() > 1, "{shown:?}");
+    assert_eq!(at_hand(&hands), shown[0], "whatever stands in the first row");
+    hands.press("n");
+    assert_eq!(at_hand(&hands), shown[1]);
+    hands.press("n N");
+    assert_eq!(at_hand(&hands), shown[1]);
+    // Who chooses a row means that row, here and on another pane.
+    let name = shown[0].subject.name().to_owned();
+    hands.press("2");
+    hands.select(&name);
+    assert_eq!(at_hand(&hands).subject, shown[0].subject);
+    hands.press("n");
+    assert_eq!(at_hand(&hands), shown[1], "stepped through from the row's own");
+}

@@ -231,3 +231,32 @@ fn a_letter_that_chooses_an_alternative_is_text_in_a_field() {
     assert_eq!(hands.plan_layer().reason.text(), "m");
     assert!(matches!(hands.app.layers.last(), Some(Layer::Plan(_))));
 }
+
+#[test]
+fn letters_on_the_button_go_to_the_field_that_must_be_filled_in() {
+    for (needed, field) in [(true, PlanFocus::Reason), (false, PlanFocus::Word)] {
+        let mut hands = Hands::operator();
+        let (id, request) = asked(&restart(&mut hands));
+        let mut made = plan(id, &request, hands.now);
+        made.reason_required = needed;
+        hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+        hands.press("tab");
+        assert_eq!(hands.plan_layer().focus, PlanFocus::Go);
+        hands.types("ab");
+        let layer = hands.plan_layer();
+        let typed = if needed { layer.reason.text() } else { layer.word.text() };
+        assert_eq!((layer.focus, typed), (field, "ab"));
+    }
+}
+
+#[test]
+fn what_a_terminal_is_too_small_to_show_is_not_confirmed_there() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    let id = hands.answer(&effects);
+    hands.tell(Msg::Resize(59, 24));
+    assert!(executed(&hands.confirm(&format!("word{}", id.0))).is_none());
+    assert!(hands.told().contains("60×18"), "{}", hands.told());
+    hands.tell(Msg::Resize(60, 18));
+    assert!(executed(&hands.press("enter")).is_some());
+}

@@ -183,12 +183,16 @@ impl PlanLayer {
         self.focus_on(stops.get(to).copied().unwrap_or(PlanFocus::Cancel), now);
     }
 
-    /// The first field that is still to be filled in.
+    /// The field that is still to be filled in: what must be there before what may.
     pub fn unfilled(&self) -> Option<PlanFocus> {
-        if self.wants_reason() && self.reason.text().trim().is_empty() {
-            return Some(PlanFocus::Reason);
+        let needed = self.plan().is_some_and(|p| p.reason_required);
+        let no_reason = self.wants_reason() && self.reason.text().trim().is_empty();
+        let no_word = self.wants_word() && self.word.text().is_empty();
+        match (no_reason, no_word) {
+            (true, no_word) if needed || !no_word => Some(PlanFocus::Reason),
+            (_, true) => Some(PlanFocus::Word),
+            (_, false) => None,
         }
-        (self.wants_word() && self.word.text().is_empty()).then_some(PlanFocus::Word)
     }
 
     pub fn field(&mut self) -> Option<&mut Field> {
