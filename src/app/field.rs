@@ -90,7 +90,7 @@ impl Field {
 }
 
 /// What may be pasted at once. It is more than anybody can mean, and little enough to be drawn at once.
-const MOST: usize = 16 * 1024;
+pub(super) const MOST: usize = 16 * 1024;
 const MOST_LINES: usize = 500;
 
 /// One line without what could steer a terminal or turn the order of what is read.

@@ -336,6 +336,13 @@ impl App {
     /// Pasted text is never keys; where something is to be typed, it must be typed.
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         self.dirty = true;
+        // Cut, it would be another value: of a Secret nobody would see that.
+        if matches!(self.layers.last(), Some(Layer::Prompt(_))) && text.chars().nth(super::field::MOST).is_some() {
+            return self.complain(format!(
+                "a field takes {} characters at once, and that was more: nothing was pasted",
+                super::field::MOST
+            ));
+        }
         match self.layers.last_mut() {
             Some(Layer::Prompt(prompt)) => {
                 prompt.field.insert(text);

@@ -74,7 +74,17 @@ fn a_typed_secret_is_in_no_layer_and_no_effect_that_anybody_could_print() {
         panic!("{:?}", hands.app.layers)
     };
     assert!(prompt.is_masked());
-    hands.tell(Msg::Paste("canary-in-a-cage\n".to_owned()));
+    hands.tell(Msg::Paste("x".repeat(crate::app::field::MOST + 1)));
+    assert!(hands.told().contains("nothing was pasted"), "{}", hands.told());
+    hands.tell(Msg::Paste("canary-in-a-cage".to_owned()));
+    let Some(Layer::Prompt(prompt)) = hands.app.layers.last() else {
+        panic!("{:?}", hands.app.layers)
+    };
+    assert_eq!(
+        prompt.field.text(),
+        "canary-in-a-cage",
+        "and not after a part of the other"
+    );
     let effects = hands.press("enter");
     let all = format!("{effects:?} {:?} {:?}", hands.app.layers, hands.app.toasts);
     assert!(!all.contains("canary"), "{all}");
