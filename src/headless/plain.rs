@@ -25,12 +25,12 @@ pub fn pane(app: &App, id: PaneId) -> String {
         let state = ui::feed_words(app, pane);
         say(&mut out, "data", &state);
     }
-    let rows = &app.list(id).rows;
+    let rows = app.list(id).rows();
     if rows.is_empty() {
         say(&mut out, "nothing", panes::empty_words(app, pane));
     }
     let columns = panes::columns_of(app, pane);
-    for row in rows {
+    for row in rows.iter() {
         let cells = panes::cells_of(app, pane, row, &columns);
         whole_row(&mut out, app, pane, row, &columns, &cells);
     }
@@ -97,7 +97,7 @@ pub fn detail(app: &App, id: PaneId, wanted: &str) -> Option<String> {
     let mut out = String::new();
     let views = pane.views.iter().flat_map(|view| (view.rows)(app));
     let mut seen = Vec::new();
-    for row in app.list(id).rows.iter().map(|p| p.row.clone()).chain(views) {
+    for row in app.list(id).rows().iter().map(|p| p.row.clone()).chain(views) {
         let (group, name) = row.order();
         let called = name == wanted || wanted.split_once('/').is_some_and(|(g, n)| g == group && n == name);
         if !called || seen.contains(row.uid()) {

@@ -39,7 +39,7 @@ pub fn spot(app: &App, column: u16, row: u16) -> Spot {
                 let first = place.y + 2;
                 let inside = row >= first && row + 1 < place.bottom();
                 let line = list.offset + usize::from(row.saturating_sub(first));
-                return if inside && line < list.rows.len() {
+                return if inside && line < list.rows().len() {
                     Spot::Row(pane.id, line)
                 } else {
                     Spot::Pane(pane.id)

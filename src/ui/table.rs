@@ -297,11 +297,11 @@ fn longest_name(app: &App, pane: &Pane, list: &List, columns: &[Column]) -> u16 
         .copied()
         .filter(|c| matches!(c.width, Width::Fill(_)))
         .collect();
-    if list.rows.len() > 200 || name.len() != 1 {
+    if list.rows().len() > 200 || name.len() != 1 {
         return NAME;
     }
     let cells = list
-        .rows
+        .rows()
         .iter()
         .filter_map(|row| panes::cells_of(app, pane, row, &name).pop());
     let widest = cells.map(|c| text::width(&c.text)).max().unwrap_or(0);
@@ -325,7 +325,12 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
         title.push((mark, look.style(if focused { Role::Accent } else { Role::TextMuted })));
     }
     if !list.filter.is_empty() {
-        let text = format!("  /{} {} of {}", text::clean(&list.filter), list.rows.len(), list.total);
+        let text = format!(
+            "  /{} {} of {}",
+            text::clean(&list.filter),
+            list.rows().len(),
+            list.total
+        );
         title.push((text, look.style(Role::Accent)));
     }
     if let Some(fault) = &list.fault {
@@ -357,7 +362,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
     if inner.width < 8 || inner.height < 2 {
         return None;
     }
-    if list.rows.is_empty() {
+    if list.rows().is_empty() {
         let (text, role) = nothing(app, pane, list);
         let area = Rect::new(inner.x + 2, inner.y + 1, inner.width - 3, inner.height - 1);
         let lines = super::text::wrapped(
@@ -402,8 +407,8 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
     let plain: Vec<Column> = columns.iter().map(|(c, _)| *c).collect();
     let page = usize::from(inner.height - 1);
     let mut cursor = None;
-    for (y, (i, row)) in list.rows.iter().enumerate().skip(list.offset).take(page).enumerate() {
-        let y = y as u16 + 1;
+    let on_page = list.offset..(list.offset + page).min(list.rows().len());
+    for ((y, i), row) in (1..).zip(on_page.clone()).zip(list.rows().within(on_page)) {
         let cells = panes::cells_of(app, pane, row, &plain);
         draw_row(
             look,
@@ -427,12 +432,12 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
     }
-    if list.rows.len() > page {
+    if list.rows().len() > page {
         let text = format!(
             " {}–{} of {} ",
             list.offset + 1,
-            (list.offset + page).min(list.rows.len()),
-            list.rows.len()
+            (list.offset + page).min(list.rows().len()),
+            list.rows().len()
         );
         let at = area.width.saturating_sub(text::width(&text) as u16 + 2);
         put(buf, area, at, area.height - 1, &text, look.style(Role::TextMuted));

@@ -9,6 +9,7 @@ mod follow_file;
 mod guards;
 mod incident;
 mod lists;
+mod many;
 mod objects;
 mod panel;
 mod places;
@@ -207,7 +208,7 @@ impl Hands {
 
     /// Puts the cursor of the pane on the object of that name.
     fn select(&mut self, name: &str) {
-        let uid = self.app.list(self.app.pane).rows.iter().find(|r| r.order().1 == name);
+        let uid = self.app.list(self.app.pane).rows().iter().find(|r| r.order().1 == name);
         let uid = uid.unwrap_or_else(|| panic!("no row {name}")).uid().clone();
         let now = self.now;
         assert!(self.app.list_mut().select(&uid, now));
@@ -218,7 +219,7 @@ impl Hands {
     }
 
     fn names(&self) -> Vec<String> {
-        let rows = &self.app.list(self.app.pane).rows;
+        let rows = self.app.list(self.app.pane).rows();
         rows.iter().map(|r| r.order().1.to_string()).collect()
     }
 
