@@ -50,7 +50,11 @@ pub enum PickerFor {
     /// By which column the pane is sorted.
     Sort,
     /// What is related to what was at hand, in the order of the choices.
-    Jump(Vec<Jump>),
+    Jump {
+        to: Vec<Jump>,
+        /// Some of it is still being read.
+        token: Option<Token>,
+    },
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
     /// Which parameter of a run is changed.
