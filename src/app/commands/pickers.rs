@@ -185,6 +185,11 @@ fn picked(app: &mut App) -> Vec<Effect> {
             Some(value) => cluster::value_chosen(app, target, key, &value),
             None => Vec::new(),
         },
+        PickerFor::BestRunbook { subject, cause } => match (value, subject) {
+            (Some(value), _) if value.is_empty() => app.start_on_cause(cause.as_ref()),
+            (Some(book), Some(subject)) => app.start_run(&book, *subject),
+            _ => Vec::new(),
+        },
         PickerFor::Runbook(subject) => match (value, subject) {
             (Some(book), Some(subject)) => app.start_run(&book, *subject),
             // Some are about no one thing.
