@@ -47,11 +47,17 @@ impl App {
                 hint: b.use_when.clone(),
             }));
         }
+        if choices.is_empty() {
+            let key = self.keys_for("runbook.list");
+            return self.say(format!(
+                "nothing is wrong, and no runbook is for this: {key} lists all of them"
+            ));
+        }
         let purpose = PickerFor::BestRunbook {
             subject: subject.map(Box::new),
             cause: key,
         };
-        let mut picker = Picker::new("Nothing is wrong here: which runbook?", purpose, choices);
+        let mut picker = Picker::new("No cause of its own: which runbook?", purpose, choices);
         picker.note = format!("{} lists all of them", self.keys_for("runbook.list"));
         self.layers.push(Layer::Picker(picker));
         Vec::new()
