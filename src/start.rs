@@ -55,7 +55,7 @@ pub fn main(cli: Cli) -> ExitCode {
 
 async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
-        None => Box::pin(console(cli.options)).await,
+        None => Box::pin(console(cli.options, false)).await,
         Some(Command::Demo(args)) => Box::pin(play(cli.options, args)).await,
         Some(Command::Pods(p)) => return show(cli.options, What::Pods, p).await,
         Some(Command::Rollouts(p)) => return show(cli.options, What::Rollouts, p).await,
@@ -151,12 +151,12 @@ const fn level(config: &Config) -> &'static str {
     }
 }
 
-async fn console(options: Options) -> anyhow::Result<()> {
+async fn console(options: Options, passing: bool) -> anyhow::Result<()> {
     let loaded = load(options);
     if loaded.config.follow.is_some() && !loaded.config.policy.is_read_only() {
         anyhow::bail!("only a read-only console follows a file: add --read-only");
     }
-    Box::pin(crate::run::console(loaded)).await
+    Box::pin(crate::run::console(loaded, passing)).await
 }
 
 /// `qd runbook run`
@@ -205,7 +205,7 @@ async fn play(mut options: Options, args: DemoArgs) -> anyhow::Result<()> {
     complain("making the history of the demonstration platform");
     let demo = demo::start(wanted).await?;
     options.config = Some(demo.config().to_path_buf());
-    let result = Box::pin(console(options)).await;
+    let result = Box::pin(console(options, true)).await;
     demo.stop().await;
     result
 }
