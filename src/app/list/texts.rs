@@ -73,9 +73,9 @@ impl Texts {
         }
     }
 
-    /// Gives back what nobody has any more, once it is more than what somebody has.
+    /// Gives back what nobody has any more, once it is a quarter of all.
     pub fn tidy(&mut self, rows: &mut [Placed]) {
-        if self.waste < LITTLE || self.waste * 2 < self.text.len() {
+        if self.waste < LITTLE || self.waste * 4 < self.text.len() {
             return;
         }
         let mut text = String::with_capacity(self.text.len() - self.waste);
