@@ -189,6 +189,10 @@ fn picked(app: &mut App) -> Vec<Effect> {
             Some(value) => cluster::value_chosen(app, target, key, &value),
             None => Vec::new(),
         },
+        PickerFor::Resume => match value.and_then(|v| v.parse().ok()) {
+            Some(number) => app.show_run(number),
+            None => Vec::new(),
+        },
         PickerFor::BestRunbook { subject, cause } => match (value, subject) {
             (Some(value), _) if value.is_empty() => app.start_on_cause(cause.as_ref()),
             (Some(book), Some(subject)) => app.start_run(&book, *subject),
