@@ -390,7 +390,7 @@ mod tests {
                 .collect()
         };
         let mut passed = [0, 0];
-        for _ in 0..20_000 {
+        for _ in 0..600 {
             let texts: Vec<String> = (0..3).map(|_| some(4)).collect();
             let words = texts.join("\0").to_ascii_lowercase();
             let (word, mark) = (some(2), some(1));
@@ -411,7 +411,7 @@ mod tests {
                 passed[usize::from(plain)] += 1;
             }
         }
-        assert!(passed.iter().all(|n| *n > 10_000), "{passed:?}");
+        assert!(passed.iter().all(|n| *n > 300), "{passed:?}");
     }
 
     #[test]
