@@ -278,7 +278,9 @@ mod tests {
         let inbox = Inbox::new();
         let id = FeedId::Watch(Kind::Pod);
         let names: Vec<String> = (0..250).map(|n| format!("p-{n:03}")).collect();
-        names.iter().for_each(|name| inbox.publish(gone(name)));
+        for name in &names {
+            inbox.publish(gone(name));
+        }
         inbox.feed_state(id, Freshness::Fresh);
         let (mut taken, mut pieces) = (Vec::new(), Vec::new());
         while pieces.iter().sum::<usize>() < names.len() {

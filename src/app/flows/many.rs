@@ -123,7 +123,7 @@ fn a_list_that_follows_random_news_filters_orders_and_moves_is_the_list_read_ane
                 }
                 2 | 3 => {
                     let text = TYPED[random.usize(..TYPED.len())];
-                    let text = &text[..random.usize(..=text.len())];
+                    let text: String = text.chars().take(random.usize(..=text.len())).collect();
                     did.push(format!("/{text}"));
                     let mut press = |hands: &mut Hands, key: &str| {
                         let before = held_by_hand(hands);
