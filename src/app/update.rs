@@ -262,7 +262,11 @@ impl App {
                 let had = !self.pending.is_empty();
                 self.pending.clear();
                 // Esc out of a prefix is no Esc for the layer beneath; a field takes what no command wants.
-                if had { Vec::new() } else { self.type_into(chord) }
+                if had {
+                    return Vec::new();
+                }
+                self.means_nothing(chord);
+                self.type_into(chord)
             }
         }
     }
