@@ -178,10 +178,10 @@ fn owner(app: &mut App) -> Vec<Effect> {
 }
 
 fn pods(app: &mut App) -> Vec<Effect> {
-    let Some(name) = app.subject_workload().map(|w| w.meta.name.to_string()) else {
-        return Vec::new();
-    };
-    app.jump(Jump::Pods(format!("{name}-")))
+    match app.subject_workload().map(|w| app.pods_of_workload(w)) {
+        Some(pods) => app.jump(pods),
+        None => Vec::new(),
+    }
 }
 
 /// Opens the history of a workload.
