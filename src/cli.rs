@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
     /// Namespace to watch; may be given several times, or with commas
-    #[arg(short, long = "namespace", global = true, value_name = "NAME", value_delimiter = ',')]
+    #[arg(short, long = "namespace", global = true, value_name = "NAME", value_delimiter = ',', value_parser = crate::model::namespace_or_all)]
     pub namespaces: Vec<String>,
     /// Watch all namespaces
     #[arg(short = 'A', long, global = true, conflicts_with = "namespaces")]
@@ -484,6 +484,8 @@ mod tests {
         let cli = Cli::parse_from(["qd", "-n", "a,b", "-n", "c"]);
         assert_eq!(cli.options.namespaces, ["a", "b", "c"]);
         assert!(Cli::try_parse_from(["qd", "-A", "-n", "a"]).is_err());
+        let refused = Cli::try_parse_from(["qd", "pods", "-n", "good,1:pods"]).unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
         assert!(Cli::try_parse_from(["qd", "pods", "--plain", "web"]).is_ok());
         assert!(
             Cli::try_parse_from(["qd", "pods", "web"]).is_ok(),

@@ -46,6 +46,7 @@ pub mod taste;
 pub mod unattended;
 pub mod unfinished;
 mod update;
+mod waiting;
 mod wants;
 
 use std::collections::HashMap;

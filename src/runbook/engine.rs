@@ -149,6 +149,10 @@ pub struct Run {
     notes: Vec<(usize, String)>,
     params: Vec<ParamState>,
     undos: Vec<Undoable>,
+    /// Changes of this run that were, or may have been, made and not taken back.
+    changes: usize,
+    /// Somebody decided something in it: it was not only looked at.
+    begun: bool,
     /// Changes that a roll-back was told to leave as they are.
     left: usize,
     /// What steps handed on, by `out.NAME`.
@@ -202,6 +206,8 @@ impl Run {
             notes: Vec::new(),
             params,
             undos: Vec::new(),
+            changes: 0,
+            begun: false,
             left: 0,
             outputs: BTreeMap::new(),
             result: BTreeMap::new(),
@@ -251,6 +257,7 @@ impl Run {
     fn note(&mut self, text: String, now: Timestamp, effects: &mut Vec<Effect>) {
         let text = text.trim().to_owned();
         if !text.is_empty() {
+            self.begun = true;
             self.notes.push((self.current, text.clone()));
             self.record(now, self.step_id(), Recorded::Noted, text, effects);
         }
@@ -332,6 +339,18 @@ impl Run {
     /// What can be taken back, oldest first.
     pub fn undos(&self) -> &[Undoable] {
         &self.undos
+    }
+
+    /// Changes that were, or may have been, made and not taken back; some of them nothing can take back.
+    pub const fn changes(&self) -> usize {
+        self.changes
+    }
+
+    /// Whether it goes on only when its operator says how: it stands at a decision, or it stopped. Not one in which
+    /// nobody decided anything yet: that was only looked at.
+    pub fn waits_for_operator(&self) -> bool {
+        let here = matches!(self.phase, Phase::Showing | Phase::Undecided | Phase::Stopped);
+        here && self.begun && !self.status.is_over()
     }
 
     /// Notes with the index of the step under which each was written.

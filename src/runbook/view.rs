@@ -24,6 +24,8 @@ pub struct View {
     pub offers: Vec<Offer>,
     /// Changes that can be taken back.
     pub undos: usize,
+    /// Changes that were, or may have been, made and not taken back.
+    pub changes: usize,
     /// A change was sent, and it is not known yet what became of it.
     pub sent: bool,
     /// What the operator should know about the last key.
@@ -106,6 +108,7 @@ pub fn of(run: &Run, now: Timestamp) -> View {
         waiting: waiting(run),
         offers: run.offers(),
         undos: run.undos().len(),
+        changes: run.changes(),
         sent: matches!(
             run.phase(),
             Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. }

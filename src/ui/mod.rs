@@ -32,6 +32,7 @@ mod text;
 mod timeline;
 mod top;
 mod unfinished;
+mod waiting;
 
 pub(crate) use detail::lines as object_lines;
 pub(crate) use table::feed_words;
@@ -84,6 +85,8 @@ struct Areas {
     /// A line while other platforms are looked at and there is room.
     fleet: Rect,
     strip: Rect,
+    /// A line while a run waits for the person here.
+    waiting: Rect,
     /// A line while something is unfinished.
     left: Rect,
     body: Rect,
@@ -98,15 +101,17 @@ fn areas(app: &App, area: Rect) -> Areas {
         _ => 8,
     };
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
-    let left = u16::from(unfinished::has_line(app)).min(area.height.saturating_sub(6 + strip));
+    let waiting = u16::from(app.waiting_line().is_some()).min(area.height.saturating_sub(6 + strip));
+    let left = u16::from(unfinished::has_line(app)).min(area.height.saturating_sub(6 + strip + waiting));
     let row = |y: u16, height: u16| Rect::new(area.x, area.y + y, area.width, height);
     let fleet = u16::from(fleet::has_line(app));
-    let above = 1 + fleet + strip + left;
+    let above = 1 + fleet + strip + waiting + left;
     Areas {
         top: row(0, 1),
         fleet: row(1, fleet),
         strip: row(1 + fleet, strip),
-        left: row(1 + fleet + strip, left),
+        waiting: row(1 + fleet + strip, waiting),
+        left: row(1 + fleet + strip + waiting, left),
         body: row(above, area.height.saturating_sub(1 + above)),
         footer: row(area.height.saturating_sub(1), 1),
     }
@@ -237,6 +242,7 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     top::top(app, look, parts.top, buf);
     fleet::line(app, look, parts.fleet, buf);
     let mut cursor = chrome::strip(app, look, parts.strip, buf);
+    waiting::line(app, look, parts.waiting, buf);
     unfinished::line(app, look, parts.left, buf);
     let base = app.layers.iter().rposition(Layer::is_full);
     match base.and_then(|i| app.layers.get(i)) {

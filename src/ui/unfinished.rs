@@ -45,6 +45,13 @@ pub fn draw(app: &App, look: Look<'_>, view: &UnfinishedView, body: Rect, buf: &
     if items.is_empty() {
         let words = "nothing was left unfinished here in the last 7 days";
         put(buf, inner, 1, 0, words, look.style(Role::TextMuted));
+        let here = match app.under_way().len() {
+            0 => return None,
+            1 => "1 runbook is under way in this console".to_owned(),
+            n => format!("{n} runbooks are under way in this console"),
+        };
+        let words = format!("{here}: {} goes to it", app.keys_for("runbook.resume"));
+        put(buf, inner, 1, 1, &words, look.style(Role::Text));
         return None;
     }
     let cursor = view.cursor.min(items.len() - 1);

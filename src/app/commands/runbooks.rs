@@ -31,7 +31,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "runbook.resume",
-        doc: "come back to the newest runbook under way, or to what was left unfinished",
+        doc: "come back to a runbook under way (of several, choose which), or to what was left unfinished",
         short: "resume",
         group: G,
         when: under_way,
@@ -248,9 +248,28 @@ fn list(app: &mut App) -> Vec<Effect> {
 }
 
 fn resume(app: &mut App) -> Vec<Effect> {
-    match app.runs.iter().rev().find(|r| r.is_live()).map(|r| r.number) {
-        Some(number) => app.show_run(number),
-        None => app.open_unfinished(),
+    let open = match app.layers.last() {
+        Some(Layer::Runbook(view)) => Some(view.run),
+        _ => None,
+    };
+    let others: Vec<&RunEntry> = app.under_way().into_iter().filter(|r| Some(r.number) != open).collect();
+    match others.as_slice() {
+        [] if open.is_some() => app.say("no other runbook is under way here"),
+        [] => app.open_unfinished(),
+        [only] => {
+            let number = only.number;
+            app.show_run(number)
+        }
+        several => {
+            let choices = several.iter().map(|r| Choice {
+                value: r.number.to_string(),
+                label: r.line(),
+                hint: r.stands(),
+            });
+            let picker = Picker::new("Runbooks under way", PickerFor::Resume, choices.collect());
+            app.layers.push(Layer::Picker(picker));
+            Vec::new()
+        }
     }
 }
 
@@ -446,11 +465,13 @@ fn note(app: &mut App) -> Vec<Effect> {
 fn abort(app: &mut App) -> Vec<Effect> {
     let Some(entry) = entry(app) else { return Vec::new() };
     let undos = entry.run.undos().len();
-    let detail = if undos == 0 {
-        "It changed nothing.".to_owned()
-    } else {
-        let key = app.keys_for("step.rollback");
-        format!("What it changed stays changed ({undos} can be taken back with {key}).")
+    let detail = match (undos, entry.run.changes()) {
+        (0, 0) => "It changed nothing.".to_owned(),
+        (0, _) => "What it changed stays changed: nothing takes it back.".to_owned(),
+        _ => {
+            let key = app.keys_for("step.rollback");
+            format!("What it changed stays changed ({undos} can be taken back with {key}).")
+        }
     };
     let question = Question {
         purpose: QuestionFor::AbortRun(entry.number),

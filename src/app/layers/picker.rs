@@ -86,6 +86,8 @@ pub enum PickerFor {
     Theme {
         was: String,
     },
+    /// Which of the runs under way is come back to; the values are their numbers.
+    Resume,
     /// For what was selected when the list was opened.
     Runbook(Option<Box<Subject>>),
     /// Where nothing is wrong with what was selected. The empty value is the cause that the strip showed.

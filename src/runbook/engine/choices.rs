@@ -149,6 +149,7 @@ impl Run {
             self.notice = Some("that is not possible at this point".to_owned());
             return;
         }
+        self.begun |= !matches!(event, Event::Open(_) | Event::Copy);
         match event {
             Event::Continue => self.go_on(now, effects),
             Event::Skip { reason } => {
@@ -301,7 +302,7 @@ impl Run {
         {
             self.set_state(self.current, state);
         }
-        let open = self.undos.len();
+        let open = self.changes;
         let text = match open {
             0 => reason.trim().to_owned(),
             1 => format!("{} (1 change of this run remains)", reason.trim()),

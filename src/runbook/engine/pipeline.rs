@@ -170,6 +170,7 @@ impl Run {
         let rolling_back = self.status == Status::RollingBack;
         // Even an outcome that is not known may have to be taken back.
         let changed = matches!(outcome, Outcome::Applied | Outcome::Unknown(_));
+        self.changes += usize::from(changed && !rolling_back);
         if let (
             Some(Undo::By {
                 label,
@@ -211,6 +212,7 @@ impl Run {
         match state {
             StepState::Passed(text) if rolling_back => {
                 let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
+                self.changes = self.changes.saturating_sub(1);
                 self.record(now, None, Recorded::RolledBack, format!("{label}: {text}"), effects);
                 self.ask_undo(now, effects);
             }

@@ -42,6 +42,9 @@ pub struct Saved {
     pub rolling_back: bool,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub undos: Vec<KeptUndo>,
+    /// Changes that were, or may have been, made and not taken back.
+    #[serde(default)]
+    pub changes: usize,
     /// Changes that a roll-back was told to leave as they are.
     #[serde(default)]
     pub left: usize,
@@ -163,6 +166,7 @@ impl Run {
                     until: undo.until,
                 })
                 .collect(),
+            changes: self.changes,
             left: self.left,
             asks: self.next_ask,
         }
@@ -194,6 +198,8 @@ impl Run {
             until: undo.until,
         });
         run.undos = undos.collect();
+        run.changes = saved.changes.max(run.undos.len());
+        run.begun = true;
         let states: Vec<(usize, StepState)> = saved
             .steps
             .into_iter()
@@ -249,6 +255,7 @@ impl Run {
             Came::Unknown(_) => true,
             Came::Ended { applied, .. } => *applied,
         };
+        self.changes += usize::from(maybe && self.status == Status::Active);
         if let (
             Some(Undo::By {
                 label,
@@ -278,6 +285,7 @@ impl Run {
         self.notice = Some(match state {
             StepState::Passed(text) => {
                 let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
+                self.changes = self.changes.saturating_sub(1);
                 format!("{label}: {text}. Go on rolling back, or abort")
             }
             StepState::Failed(why) | StepState::Unknown(why) => format!("not taken back: {why}"),

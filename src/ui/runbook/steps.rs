@@ -134,11 +134,13 @@ pub fn draw(look: Look<'_>, view: &View, left: Rect, buf: &mut Buffer) {
         &text::truncate_end(&begun, width),
         look.style(Role::TextMuted),
     );
-    let undo = match view.undos {
+    let undo = match (view.undos, view.changes) {
         _ if view.sent => "undo     a change is under way".to_owned(),
-        0 => "undo     nothing changed".to_owned(),
-        1 => "undo     1 step reversible".to_owned(),
-        n => format!("undo     {n} steps reversible"),
+        (0, 0) => "undo     nothing changed".to_owned(),
+        (0, 1) => "undo     none (1 change)".to_owned(),
+        (0, n) => format!("undo     none ({n} changes)"),
+        (1, _) => "undo     1 step reversible".to_owned(),
+        (n, _) => format!("undo     {n} steps reversible"),
     };
     put(buf, inner, 1, low + 1, &undo, look.style(Role::TextMuted));
 }

@@ -1,0 +1,75 @@
+//! Runs of this console that are under way, and those of them that wait for the person who sits here.
+
+use super::{App, Layer, RunEntry};
+use crate::runbook::engine::{Phase, Status};
+
+impl RunEntry {
+    /// `Renew a certificate · ingress-tls`.
+    pub fn line(&self) -> String {
+        let (title, subject) = (&self.run.book().title, self.run.subject().name());
+        if subject.is_empty() {
+            title.clone()
+        } else {
+            format!("{title} · {subject}")
+        }
+    }
+
+    /// `step 7 of 10, stopped: it waits for you`.
+    pub fn stands(&self) -> String {
+        let how = match self.run.phase() {
+            Phase::Stopped => "stopped: it waits for you",
+            _ if self.run.waits_for_operator() => "it waits for you",
+            Phase::Showing | Phase::Undecided => "nothing decided yet",
+            _ => "it goes on by itself",
+        };
+        format!("{}, {how}", self.at())
+    }
+
+    fn at(&self) -> String {
+        let of = self.run.book().steps.len();
+        let at = (self.run.current() + 1).min(of);
+        match self.run.status() {
+            Status::RollingBack => format!("step {at} of {of}, rolling back"),
+            _ => format!("step {at} of {of}"),
+        }
+    }
+}
+
+impl App {
+    /// Runs that are not over, those first that wait for somebody here; of the same kind the newest first.
+    pub fn under_way(&self) -> Vec<&RunEntry> {
+        let mut live: Vec<&RunEntry> = self.runs.iter().rev().filter(|r| r.is_live()).collect();
+        live.sort_by_key(|r| match r.run.phase() {
+            _ if !r.run.waits_for_operator() => 2,
+            Phase::Stopped => 0,
+            _ => 1,
+        });
+        live
+    }
+
+    /// What waits for the person here and is not on screen, in one line; empty where nothing does.
+    pub fn waiting_line(&self) -> Option<String> {
+        let on_screen = |r: &RunEntry| {
+            let is_it = |l: &Layer| matches!(l, Layer::Runbook(view) if view.run == r.number);
+            self.layers.iter().any(is_it)
+        };
+        let waiting: Vec<&RunEntry> = self
+            .under_way()
+            .into_iter()
+            .filter(|r| r.run.waits_for_operator() && !on_screen(r))
+            .collect();
+        let first = waiting.first()?;
+        let stopped = if *first.run.phase() == Phase::Stopped {
+            ", stopped"
+        } else {
+            ""
+        };
+        let what = format!("{}, {}{stopped}", first.run.book().title, first.at());
+        let subject = Some(first.run.subject().name()).filter(|s| !s.is_empty());
+        let on = subject.map(|s| format!(", on {s}")).unwrap_or_default();
+        Some(match waiting.len() {
+            1 => format!("1 runbook waits for you: {what}{on}"),
+            n => format!("{n} runbooks wait for you: first {what}{on}"),
+        })
+    }
+}
