@@ -38,6 +38,20 @@ pub fn keys(map: &Keymap, vocabulary: Vocabulary<'_>, form: KeysForm, columns: O
     }
 }
 
+/// The names that a keymap file has: every context, every command.
+pub fn ids(vocabulary: Vocabulary<'_>) -> String {
+    let widest = vocabulary.commands.iter().map(|c| c.id.len()).max().unwrap_or(0);
+    let mut out = String::from("contexts\n");
+    for context in vocabulary.contexts {
+        out += &format!("  {:widest$}  {}\n", context.name, context.title);
+    }
+    out += "\ncommands\n";
+    for command in vocabulary.commands {
+        out += &format!("  {:widest$}  {}\n", command.id, command.doc);
+    }
+    out
+}
+
 /// Columns of the keys where the table does not fit.
 const KEYS: usize = 20;
 

@@ -247,8 +247,21 @@ impl Reader<'_, '_> {
     ) {
         let Some(row) = self.vocabulary.command(id).copied() else {
             let ids: Vec<_> = self.vocabulary.commands.iter().map(|row| row.id).collect();
-            let expected =
-                nearest(id, ids).map_or_else(|| "see `qd keys`".to_owned(), |id| format!("did you mean `{id}`?"));
+            let expected = nearest(id, ids.iter().copied()).map_or_else(
+                || {
+                    // The verb may be wrong and the group right.
+                    let group = id.split_once('.').map(|(group, _)| format!("{group}."));
+                    let like = ids
+                        .iter()
+                        .filter(|known| group.as_deref().is_some_and(|g| known.starts_with(g)));
+                    let like: Vec<String> = like.take(3).map(|id| format!("`{id}`")).collect();
+                    match like.join(" or ") {
+                        none if none.is_empty() => "see `qd keys --ids`".to_owned(),
+                        like => format!("did you mean {like}? See `qd keys --ids`"),
+                    }
+                },
+                |id| format!("did you mean `{id}`?"),
+            );
             self.wrong(&value.span(), format!("no command `{id}`: {expected}"));
             return;
         };
@@ -452,6 +465,14 @@ mod tests {
                 "[list]\nZ = \"list.up\"\n[global]\n\"Z Z\" = \"app.quit\"\n[strip]\nZ = \"strip.up\"\n[view]\nZ = false\n\
                  [runbook]\nZ = false\n[chart]\nZ = false\n[incident]\nZ = false",
                 "mine.toml:4:1: `Z Z` can never be typed in [global]: [strip] takes it first",
+            ),
+            (
+                "[global]\nesc = \"pane.pods\"",
+                "mine.toml:2:1: `app.back` has no key left",
+            ),
+            (
+                "[list]\nj = \"list.explode\"",
+                "mine.toml:2:5: no command `list.explode`: did you mean `list.",
             ),
             (
                 "[global]\n\":\" = false\n\"ctrl-p\" = false",

@@ -171,7 +171,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         vocabulary,
         &contexts,
         wanted(app),
-        look.symbols.ellipsis == "...",
+        look.symbols.ellipsis.is_ascii(),
     );
     let found: Vec<_> = found
         .into_iter()

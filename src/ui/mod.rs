@@ -42,7 +42,7 @@ use std::collections::BTreeSet;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Color, Modifier, Style};
 
 use crate::app::doc::Line;
 use crate::app::layers::{Content, PickerFor};
@@ -218,7 +218,7 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
             let lines = text::wrapped(&timeline::lines(app, measuring(), v), width, v.scroll.wrap);
             (page, lines.len(), None)
         }
-        Layer::Help(h) => (page, help::lines(app, h).len(), None),
+        Layer::Help(h) => (page, help::lines(app, h, width).len(), None),
         Layer::Followed(f) => {
             let lines = text::wrapped(&company::followed(app, measuring()).1, width, f.scroll.wrap);
             (page, lines.len(), None)
@@ -342,6 +342,8 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
         return 0;
     }
     let room = usize::from(area.width - x);
+    // Over a frame, text in the terminal's colour must not take that of the frame.
+    let style = style.fg(style.fg.unwrap_or(Color::Reset));
     let (end, _) = buf.set_stringn(area.x + x, area.y + y, text, room, style);
     end.saturating_sub(area.x + x)
 }
@@ -355,6 +357,11 @@ pub(crate) fn select(look: Look<'_>, buf: &mut Buffer, row: Rect, role: Role) {
     for x in row.left()..row.right() {
         let Some(cell) = buf.cell_mut((x, row.y)) else { continue };
         let fg = cell.fg;
+        if style.add_modifier.contains(Modifier::REVERSED) {
+            // A colour, or a fainter one, would be a patch in it.
+            cell.set_fg(Color::Reset);
+            cell.modifier.remove(Modifier::DIM);
+        }
         cell.set_style(style);
         if !whole && bad.contains(&Some(fg)) {
             cell.set_fg(fg);

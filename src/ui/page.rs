@@ -37,7 +37,7 @@ pub fn page(app: &App) -> Option<(String, String)> {
         }
         Layer::Incident(v) => (incident::title(app, v), texts(&incident::lines(app, measuring(), v))),
         Layer::Timeline(v) => (timeline::title(app, v), texts(&timeline::lines(app, measuring(), v))),
-        Layer::Help(h) => ("Help".to_owned(), texts(&help::lines(app, h))),
+        Layer::Help(h) => ("Help".to_owned(), texts(&help::lines(app, h, usize::from(WIDE.width)))),
         Layer::Followed(_) => {
             let (title, lines) = company::followed(app, measuring());
             (title, texts(&lines))
