@@ -1,5 +1,8 @@
 //! The pictures under `screenshots/`, drawn by the program itself. `UPDATE=1 cargo test --test screenshots` draws them
-//! anew; without it the test fails when a picture is no longer true. With `PICTURES=folder` each lies there as PNG, too.
+//! anew; without it the test fails when a picture is no longer true.
+//!
+//! To look at them: with `PICTURES=folder` each lies there in every theme, in 16 colours of ASCII and in mono;
+//! `PICTURES_AT=80x24` takes that size for all of them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures)]
 
 #[path = "stage/golden.rs"]
@@ -12,9 +15,9 @@ use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::Class;
 use quarterdeck::app::Msg;
 use quarterdeck::app::fleet::{Sister, SisterState};
-use quarterdeck::picture::{Paper, draw, png, svg};
+use quarterdeck::picture::{Paper, draw, svg};
 use quarterdeck::signal::Severity;
-use quarterdeck::theme::{Depth, Glyphs, Theme};
+use quarterdeck::theme::{BUILT_IN, Depth, Glyphs, Theme};
 use stage::{Setting, Stage};
 
 struct Album {
@@ -43,14 +46,47 @@ impl Album {
             title: "qd",
         };
         let drawn = draw(&mut self.stage.app, paper);
-        // For whoever looks at them.
-        if let Some(folder) = std::env::var_os("PICTURES") {
-            let file = std::path::Path::new(&folder).join(format!("{name}.png"));
-            std::fs::write(file, png(&drawn, paper).unwrap()).unwrap();
+        if looked_at().is_none() {
+            self.goldens
+                .text(&format!("screenshots/{name}.svg"), &svg(&drawn, paper));
         }
-        self.goldens
-            .text(&format!("screenshots/{name}.svg"), &svg(&drawn, paper));
+        if let Some(folder) = std::env::var_os("PICTURES") {
+            self.show(name, &std::path::PathBuf::from(folder));
+        }
     }
+
+    fn show(&mut self, name: &str, folder: &std::path::Path) {
+        let other = [
+            ("dark", Depth::Mono, Glyphs::Unicode),
+            ("dark", Depth::Sixteen, Glyphs::Ascii),
+        ];
+        let looks = BUILT_IN.iter().map(|(theme, _)| (*theme, Depth::True, Glyphs::Unicode));
+        for (theme_name, depth, glyphs) in looks.chain(other) {
+            let theme = Theme::built_in(theme_name, depth);
+            let title = "qd";
+            let paper = Paper {
+                theme: &theme,
+                depth,
+                glyphs,
+                title,
+            };
+            let drawn = draw(&mut self.stage.app, paper);
+            let file = folder.join(format!("{name}.{theme_name}.{depth:?}.svg"));
+            std::fs::write(file, svg(&drawn, paper)).unwrap();
+        }
+    }
+
+    async fn resize(&mut self, columns: u16, rows: u16) {
+        let (columns, rows) = looked_at().unwrap_or((columns, rows));
+        self.stage.resize(columns, rows).await;
+    }
+}
+
+/// The size that was asked for, to look at everything in it.
+fn looked_at() -> Option<(u16, u16)> {
+    let size = std::env::var("PICTURES_AT").ok()?;
+    let (columns, rows) = size.split_once('x')?;
+    Some((columns.parse().ok()?, rows.parse().ok()?))
 }
 
 /// Four other platforms, each in another state.
@@ -102,7 +138,7 @@ fn fleet(now: Timestamp) -> Vec<Sister> {
 #[tokio::test]
 async fn the_pictures_show_what_the_console_draws() {
     let wide = Setting {
-        size: (120, 40),
+        size: looked_at().unwrap_or((120, 40)),
         sources: true,
         ..Setting::default()
     };
@@ -112,11 +148,11 @@ async fn the_pictures_show_what_the_console_draws() {
     a.shot_as("mono", "dark", Depth::Mono);
     a.stage.tell(Msg::Fleet(fleet(a.stage.now()))).await;
     a.shot("fleet");
-    a.stage.resize(80, 24).await;
+    a.resize(80, 24).await;
     a.shot("small-fleet");
     a.stage.tell(Msg::Fleet(Vec::new())).await;
     a.shot("small");
-    a.stage.resize(120, 40).await;
+    a.resize(120, 40).await;
     a.stage.keys("1 z").await;
     a.shot("pods");
     for (key, name) in [
