@@ -280,7 +280,10 @@ impl Retry {
                 let items = value::items(answer);
                 let count = |n: usize| items.get(n).and_then(value::count).unwrap_or(0);
                 let other = items.get(4).and_then(value::text).unwrap_or_default();
-                self.left = self.ids.len().saturating_sub(usize::try_from(count(0)).unwrap_or(usize::MAX));
+                self.left = self
+                    .ids
+                    .len()
+                    .saturating_sub(usize::try_from(count(0)).unwrap_or(usize::MAX));
                 if other.is_empty() && count(0) > 0 {
                     Outcome::Applied
                 } else if other.is_empty() {

@@ -64,6 +64,9 @@ mod tests {
         table.row(["kim".to_owned(), long.clone(), "late".to_owned()]);
         table.row(["lee".to_owned(), "done".to_owned(), String::new()]);
         let text = table.to_string();
-        assert_eq!(text, format!("WHO  OUTCOME  REASON\nkim  {long}  late\nlee  done     -\n"));
+        assert_eq!(
+            text,
+            format!("WHO  OUTCOME  REASON\nkim  {long}  late\nlee  done     -\n")
+        );
     }
 }
