@@ -85,10 +85,10 @@ pub enum Command {
     Certs(PaneArgs),
     /// Print alerts, objectives and HTTP checks; exit code 0 fine, 1 something wrong, 2 cannot tell
     Alerts(PaneArgs),
-    /// Print the events of the cluster, a fact a line
-    Events(PlainArgs),
-    /// Print the nodes, CronJobs and Jobs, a fact a line
-    Nodes(PlainArgs),
+    /// Print the events of the cluster; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Events(PaneArgs),
+    /// Print the nodes (--plain: CronJobs and Jobs, too); exit code 0 fine, 1 something wrong, 2 cannot tell
+    Nodes(PaneArgs),
     /// Print one page for a chat channel: incident, causes, what is unknown; exit code 0 fine, 1 something wrong, 2 cannot tell
     Status(StatusArgs),
     /// Write the deck as it stands once the sources have answered: text, ANSI, SVG or PNG
@@ -387,16 +387,6 @@ pub struct PaneArgs {
     #[arg(long, conflicts_with = "output")]
     pub plain: bool,
     /// With --plain: all that is known of what is called so (NAME or NAMESPACE/NAME)
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Args)]
-pub struct PlainArgs {
-    /// The only form that there is
-    #[arg(long)]
-    pub plain: bool,
-    /// All that is known of what is called so (NAME or NAMESPACE/NAME)
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
 }

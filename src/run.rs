@@ -54,11 +54,11 @@ pub(crate) enum Event {
     Link(LinkEvent),
 }
 
-/// Runs the console until somebody leaves it.
+/// Runs the console until somebody leaves it. `passing`: the servers end with it.
 ///
 /// # Errors
 /// When there is no terminal to draw on.
-pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
+pub async fn console(loaded: Loaded, passing: bool) -> anyhow::Result<()> {
     let config = loaded.config;
     let read_only = config.policy.is_read_only();
     let (sender, mut events) = mpsc::channel::<Event>(256);
@@ -111,6 +111,7 @@ pub async fn console(loaded: Loaded) -> anyhow::Result<()> {
     app.recall(memory::recall(config.paths.journal().as_deref()));
     app.seat.mouse = config.ui.mouse;
     app.seat.exec = config.policy.exec();
+    app.seat.passing = passing;
     person().clone_into(&mut app.recorded.me);
     app.taste = taste::taste(&config, painter.is_remote());
     app.recorded.service.clone_from(&config.incident.service);

@@ -13,9 +13,10 @@ use contract_support::{Desk, Has};
 use futures_util::FutureExt as _;
 use quarterdeck::action::{Outcome, Request, RollbackTo, Verdict};
 use quarterdeck::feed::kube::access::{self, Allowed, Ask};
+use quarterdeck::feed::kube::backends;
 use quarterdeck::feed::kube::logs::{self, LogItem, LogOf, LogQuery};
 use quarterdeck::feed::kube::object;
-use quarterdeck::model::{Kind, ObjectRef};
+use quarterdeck::model::{BackendAsk, BackendFrom, Behind, Kind, ObjectRef};
 use quarterdeck::sim::demo;
 use quarterdeck::sim::kube::{Clock, NoPlatform, Server, ServerOptions, Store};
 use serde_json::json;
@@ -35,6 +36,7 @@ async fn the_contract_holds(kubeconfig: &Path) {
         let mut desk = Desk::open(kubeconfig, &namespace).await;
         let has = watches_bring_what_is_made(&mut desk).await;
         access_is_told(&desk).await;
+        an_ingress_leads_to_what_its_services_select(&desk).await;
         scaling_rests_on_what_was_seen(&mut desk, has).await;
         images_and_restarts_change_the_template_only(&mut desk, has).await;
         a_pause_holds_and_is_lifted(&mut desk, has).await;
@@ -92,6 +94,55 @@ async fn access_is_told(desk: &Desk) {
         Some(who) => assert!(!who.user.is_empty()),
         None => eprintln!("CANNOT ASSERT who one is: the server has no SelfSubjectReview (Kubernetes 1.28)"),
     }
+}
+
+async fn an_ingress_leads_to_what_its_services_select(desk: &Desk) {
+    let service = |name: &str| json!({"service": {"name": name, "port": {"number": 80}}});
+    desk.make(
+        "/api/v1",
+        "services",
+        &json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "front"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"port": 80}]}}),
+    )
+    .await;
+    desk.make(
+        "/apis/networking.k8s.io/v1",
+        "ingresses",
+        &json!({"apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress", "metadata": {"name": "shop"}, "spec": {
+            "defaultBackend": service("gone"),
+            "tls": [{"hosts": ["shop.example"], "secretName": "shop-tls"}],
+            "rules": [{"host": "shop.example", "http": {"paths": [
+                {"path": "/api", "pathType": "Prefix", "backend": service("front")}]}}]}}),
+    )
+    .await;
+    let ask = |from| BackendAsk {
+        namespace: desk.namespace.as_str().into(),
+        from,
+    };
+    for from in [
+        BackendFrom::Secret("shop-tls".into()),
+        BackendFrom::Ingress("shop".into()),
+    ] {
+        let found = backends::backends(&desk.cluster, &ask(from)).await.unwrap();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert_eq!(
+            (&*found[0].at[0], &*found[1].at[0]),
+            ("shop.example/api", "everything else")
+        );
+        let Behind::Selected { service, selector } = &found[0].to else {
+            panic!("{found:?}");
+        };
+        assert!(&*service.name == "front" && !service.uid.is_empty());
+        let workloads = desk.world.selected_by(&desk.namespace, selector);
+        assert_eq!(workloads, [desk.row("web").meta.object(Kind::Deployment)]);
+        let Behind::Unknown { service, why } = &found[1].to else {
+            panic!("{found:?}");
+        };
+        assert_eq!((&*service.name, &**why), ("gone", "there is no such Service"));
+    }
+    let other = backends::backends(&desk.cluster, &ask(BackendFrom::Secret("other".into()))).await;
+    assert_eq!(other.unwrap(), []);
 }
 
 async fn scaling_rests_on_what_was_seen(desk: &mut Desk, has: Has) {

@@ -26,6 +26,9 @@ impl App {
             other => other,
         };
         self.dirty = true;
+        if self.awaits_backends(token) {
+            return self.backends_read(token, answer);
+        }
         for layer in &mut self.layers {
             match layer {
                 Layer::Text(view) if matches!(view.content, Content::Loading(t) if t == token) => {

@@ -8,7 +8,10 @@ use jiff::Timestamp;
 use crate::action::{ActionId, Class, Confirmed, Offer, Offered, Plan, Progress, Refusal, Request};
 use crate::journal::{Entry, News};
 use crate::keys::Chord;
-use crate::model::{Batch, Kind, ObjectRef, Place, RangeAnswer, RangeAsk, Scope, Selector, SourceId, SourceKind, Str};
+use crate::model::{
+    Backend, BackendAsk, Batch, Kind, ObjectRef, Place, RangeAnswer, RangeAsk, Scope, Selector, SourceId, SourceKind,
+    Str,
+};
 use crate::runbook::engine::AskId;
 
 /// Ties an answer to what asked for it; an answer to a layer that was closed meanwhile is dropped.
@@ -175,6 +178,8 @@ pub enum Fetch {
     },
     /// A value over time, of a Prometheus.
     Range(Box<RangeAsk>),
+    /// What is behind an Ingress: where its Services lead.
+    Backends(BackendAsk),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -183,6 +188,7 @@ pub enum Fetched {
     History(Vec<HistoryRow>),
     Offers(Vec<Offered>),
     Range(Box<RangeAnswer>),
+    Backends(Vec<Backend>),
     /// By the key of the ledger's entry: the state, or why it is not known.
     States(Vec<(String, Result<String, String>)>),
 }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use super::layers::{ItemView, PlanLayer, PlanState, RunView};
 use super::msg::Effect;
-use super::{Activity, App, Layer, Lead, commands, subjects};
+use super::{Activity, App, Layer, commands, subjects};
 use crate::action::{ActionId, Plan, Progress, Refusal, Request, Stage};
 use crate::journal::{Entry, RecordKind, RunbookRef};
 use crate::model::{Kind, ObjectRef, Place};
@@ -60,50 +60,21 @@ fn same(a: &Subject, b: &Subject) -> bool {
 }
 
 impl App {
-    /// Whether the strip was chosen later than the row was.
-    fn strip_leads(&self) -> bool {
-        let chosen = self.list(self.pane).chosen();
-        self.layers.is_empty()
-            && match &self.strip.lead {
-                Lead::Worst => chosen.is_none(),
-                Lead::Strip(pane, row) => *pane == self.pane && chosen == row.as_ref(),
-                Lead::Row => false,
+    /// The run's panel comes on top. Where it is open already, what lies over it closes: one Esc leaves it.
+    pub(crate) fn show_run(&mut self, number: u64) -> Vec<Effect> {
+        let is_it = |l: &Layer| matches!(l, Layer::Runbook(view) if view.run == number);
+        let mut effects = Vec::new();
+        if let Some(at) = self.layers.iter().position(is_it) {
+            while self.layers.len() > at + 1 {
+                effects.extend(self.pop_layer());
             }
-    }
-
-    /// Makes the signal `by` places after the one at hand the current one.
-    pub(super) fn step_signal(&mut self, by: isize) {
-        if let Some(at) = self.signal_at_hand().map(Signal::key) {
-            self.strip.select(at);
+        } else {
+            self.layers.push(Layer::Runbook(RunView {
+                run: number,
+                ..RunView::default()
+            }));
         }
-        self.strip.step(by, &self.judge);
-        self.strip.lead = Lead::Strip(self.pane, self.list(self.pane).chosen().cloned());
-    }
-
-    /// The signal that the keys mean: that of the chosen row or the current one of the strip, what was chosen last.
-    pub fn signal_at_hand(&self) -> Option<&Signal> {
-        if self.strip_leads()
-            && let Some(signal) = self.strip.current(&self.judge)
-        {
-            return Some(signal);
-        }
-        let subject = self
-            .subject()
-            .filter(|_| self.focus != super::Focus::Strip || !self.layers.is_empty());
-        let of_row = subject.and_then(|object| {
-            let owner = (object.kind == Kind::Pod)
-                .then(|| self.world.pod(&object).and_then(|p| self.world.top_owner(p)))
-                .flatten();
-            super::Strip::shown(&self.judge).find(|s| {
-                s.subject
-                    .object()
-                    .is_some_and(|o| *o == object || Some(o) == owner.as_ref())
-                    || s.related.contains(&object)
-            })
-        });
-        of_row
-            .or_else(|| self.signal_of_item())
-            .or_else(|| self.strip.current(&self.judge))
+        effects
     }
 
     pub(super) fn facts(&self, subject: &Subject) -> Facts {
@@ -128,11 +99,7 @@ impl App {
             .find(|r| r.is_live() && r.run.book().id == book && same(r.run.subject(), &subject))
             .map(|r| r.number);
         if let Some(number) = under_way {
-            self.layers.push(Layer::Runbook(RunView {
-                run: number,
-                ..RunView::default()
-            }));
-            return Vec::new();
+            return self.show_run(number);
         }
         let Some(book) = self.books.get(book).cloned() else {
             return self.complain(format!("there is no runbook {book}"));

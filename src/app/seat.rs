@@ -44,6 +44,8 @@ pub struct Seat {
     pub mouse: bool,
     /// Whether policy lets one open a shell in a container: `None`, only outside production.
     pub exec: Option<bool>,
+    /// The servers end with this console, as a demonstration's do: what is left here is never gone on with.
+    pub passing: bool,
     /// The other platforms that are looked at, in the configuration's order.
     pub fleet: Vec<Sister>,
     /// Values as they were seen while this console ran.

@@ -209,8 +209,11 @@ impl App {
     }
 
     /// The thing of a source that the keys mean.
-    fn about_at_hand(&self) -> Option<About> {
-        self.item_at_hand().and_then(about)
+    pub(super) fn about_at_hand(&self) -> Option<About> {
+        match self.layers.last() {
+            Some(Layer::Chart(view)) if !matches!(view.of, ItemRef::Object(_)) => about(&view.of),
+            _ => self.item_at_hand().and_then(about),
+        }
     }
 
     /// The signal about the row of a source that the keys mean; `None` when no such row is meant.
@@ -225,7 +228,7 @@ impl App {
             return Some(Subject::about(&self.world, about));
         }
         let workload = self.subject_workload().map(|w| w.meta.object(w.kind));
-        let object: Option<ObjectRef> = workload.or_else(|| self.subject());
+        let object: Option<ObjectRef> = workload.or_else(|| self.subject()).or_else(|| self.opened());
         let subject = object.map(|object| Subject::of(&self.world, &object));
         let of_strip = || {
             let signal = self.strip.current(&self.judge).filter(|_| self.focus == Focus::Strip)?;
@@ -244,6 +247,11 @@ impl App {
             Some(_) => self.signal_of_item(),
             None => self.signal_at_hand(),
         };
+        self.run_on(signal, thing)
+    }
+
+    /// The runbook that answers this signal, or the usual one for this thing.
+    pub(super) fn run_on(&self, signal: Option<&Signal>, thing: Option<About>) -> Result<(String, Subject), String> {
         let book = signal.and_then(|signal| signal.runbook);
         let (book, mut subject) = match (book, thing, signal) {
             (Some(book), Some(about), _) => (book, Subject::about(&self.world, about)),

@@ -4,6 +4,7 @@
 //! rows of one platform and how fresh each kind is. Everything that judges (`signal`), explains (`runbook` facts) or
 //! shows (`panes`, `ui`) reads a `&World` and nothing else.
 
+mod backend;
 mod certificate;
 mod certificate_row;
 mod change;
@@ -27,6 +28,7 @@ mod worked_by;
 mod workload;
 mod world;
 
+pub use backend::{Backend, BackendAsk, BackendFrom, Behind};
 pub use certificate::{
     BySecret, Certificate, CertificateId, CertificateStep, Certificates, Chain, Endpoint, Issuance, Link,
     StoredCertificate, Trust,

@@ -129,6 +129,8 @@ pub struct Workload {
     /// Queues that its pod template names.
     pub queues: Arc<[QueueMention]>,
     pub selector: Selector,
+    /// Of its pod template: what a Service selects by.
+    pub template_labels: Arc<[(Str, Str)]>,
     pub conditions: Arc<[Condition]>,
     /// Deployment: the `deployment.kubernetes.io/revision` annotation; else 0 (see [`super::World::revision_of`]).
     pub revision: u64,

@@ -91,6 +91,10 @@ async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fe
             .await
             .map(|v| Fetched::Text(v.yaml))
             .map_err(|e| e.to_string()),
+        Fetch::Backends(ask) => feed::backends::backends(&cluster.ok_or_else(none)?, &ask)
+            .await
+            .map(Fetched::Backends)
+            .map_err(|e| e.to_string()),
         Fetch::States(asks) => {
             let cluster = cluster.ok_or_else(none)?;
             let mut states = Vec::with_capacity(asks.len());

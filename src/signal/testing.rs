@@ -164,6 +164,7 @@ pub(super) fn deployment(name: &str, replicas: u32) -> Workload {
         deadline_s: 600,
         steward: None,
         restarted_at: "".into(),
+        template_labels: Arc::new([]),
     }
 }
 

@@ -198,6 +198,26 @@ pub fn page(app: &App, layer: &PlanLayer, screen: Rect) -> (String, Vec<Line>) {
     (layout.title, layout.lines)
 }
 
+/// Until when the confirmation counts, as long as there is room for it. In minutes: nothing is drawn for a second.
+fn holds(app: &App, plan: &Plan, room: usize) -> (String, Role) {
+    let until = clock(plan.expires_at);
+    let (all, role) = if app.now > plan.expires_at {
+        let key = app.keys_for("plan.again");
+        let long = format!("expired at {until}: {key} plans anew");
+        (
+            [long, format!("expired: {key} plans anew"), format!("expired: {key}")],
+            Role::Warn,
+        )
+    } else {
+        (
+            [format!("holds until {until}"), format!("until {until}"), String::new()],
+            Role::TextMuted,
+        )
+    };
+    let fits = all.into_iter().find(|text| text::width(text) <= room);
+    (fits.unwrap_or_default(), role)
+}
+
 /// Where the plan stands with the second person that policy asks for.
 fn second_person(app: &App, look: Look<'_>, asking: &Asking, break_glass: bool, risk: Risk) -> Line {
     let alone = if break_glass {
@@ -418,6 +438,12 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mu
     let cancel = " Cancel ";
     let total = text::width(&go) + text::width(cancel) + 3;
     let mut x = inner.width.saturating_sub(total as u16);
+    if layer.has_button()
+        && let Some(plan) = layer.plan()
+    {
+        let (text, role) = holds(app, plan, usize::from(x.saturating_sub(1)));
+        put(buf, inner, 0, y, &text, look.style(role));
+    }
     let on_cancel = layer.focus == PlanFocus::Cancel;
     if on_cancel {
         cursor = Some(Position::new(inner.x + x, inner.y + y));

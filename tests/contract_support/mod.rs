@@ -245,6 +245,12 @@ impl Desk {
             "resources": {"requests": {"cpu": "5m", "memory": "8Mi"}}}]})
     }
 
+    /// An object of any kind, in the desk's namespace.
+    pub async fn make(&self, group: &str, plural: &str, object: &Value) {
+        let path = format!("{group}/namespaces/{}/{plural}", self.namespace);
+        self.ask(Method::POST, &path, object).await;
+    }
+
     pub async fn make_deployment(&self, name: &str, replicas: u32) {
         let labels = json!({"app": name});
         let object = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},

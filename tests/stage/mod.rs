@@ -316,6 +316,10 @@ impl Stage {
             Fetch::Plan { source, .. } => Err(format!("{source} is not asked here")),
             Fetch::Offers(..) | Fetch::States(_) => Err("nothing is offered here".to_owned()),
             Fetch::Range(ask) => self.range(&ask).await,
+            Fetch::Backends(ask) => {
+                let found = feed::backends::backends(cluster, &ask).await;
+                found.map(Fetched::Backends).map_err(|e| e.to_string())
+            }
             Fetch::Yaml(object) => {
                 let view = feed::object::view(cluster, &object).await.map_err(|e| e.to_string())?;
                 Ok(Fetched::Text(view.yaml))

@@ -370,13 +370,7 @@ fn close(app: &mut App) -> Vec<Effect> {
 fn ask_quit(app: &mut App) -> Vec<Effect> {
     let live = app.activities.iter().filter(|a| a.is_live()).count();
     let runs = app.runs.iter().filter(|r| r.is_live()).count();
-    let left = app.unfinished.items.len();
-    let detail = match (live, runs) {
-        (0, 0) if left > 0 => format!("Nothing is under way. Left unfinished, and offered again: {left}."),
-        (0, 0) => "Nothing is under way.".to_owned(),
-        (0, n) => format!("{n} runbook under way: it stays open, and is offered when this cluster is opened again."),
-        (n, _) => format!("{n} change still being verified: it goes on in the cluster, but nobody will watch it."),
-    };
+    let detail = app.leaving_words(live, runs);
     app.layers.push(Layer::Question(Question {
         purpose: QuestionFor::Quit,
         text: "Quit Quarterdeck?".to_owned(),

@@ -2,7 +2,6 @@
 
 use crate::app::command::Command;
 use crate::app::finding::key_of;
-use crate::app::jumps::Jump;
 use crate::app::layers::{Choice, Picker, PickerFor};
 use crate::app::msg::Effect;
 use crate::app::{App, Layer};
@@ -74,7 +73,7 @@ pub(super) const TABLE: &[Command] = &[
         short: "related",
         group: "Objects",
         when: has_related,
-        run: related,
+        run: App::open_related,
     },
     Command {
         id: "jump.back",
@@ -221,23 +220,10 @@ pub(super) fn take_sort(app: &mut App, column: &str) -> Vec<Effect> {
 }
 
 fn has_related(app: &App) -> Result<(), String> {
-    if app.related().is_empty() {
+    if app.related().is_empty() && app.backend_ask().is_none() {
         return Err("nothing that the console knows is related to this".to_owned());
     }
     Ok(())
-}
-
-fn related(app: &mut App) -> Vec<Effect> {
-    let related = app.related();
-    let choices = related.iter().enumerate().map(|(at, r)| Choice {
-        value: at.to_string(),
-        label: r.role.to_owned(),
-        hint: r.name.clone(),
-    });
-    let jumps: Vec<Jump> = related.iter().map(|r| r.to.clone()).collect();
-    let picker = Picker::new("Go to what is related", PickerFor::Jump(jumps), choices.collect());
-    app.layers.push(Layer::Picker(picker));
-    Vec::new()
 }
 
 fn back(app: &mut App) -> Vec<Effect> {

@@ -134,9 +134,9 @@ fn picked(app: &mut App) -> Vec<Effect> {
         }
         PickerFor::Columns => super::finding::take_columns(app, &picker),
         PickerFor::Sort => super::finding::take_sort(app, &value.unwrap_or_default()),
-        PickerFor::Jump(jumps) => {
+        PickerFor::Jump { to, .. } => {
             let at = value.and_then(|v| v.parse::<usize>().ok());
-            match at.and_then(|at| jumps.into_iter().nth(at)) {
+            match at.and_then(|at| to.into_iter().nth(at)) {
                 Some(jump) => app.jump(jump),
                 None => Vec::new(),
             }
@@ -184,6 +184,11 @@ fn picked(app: &mut App) -> Vec<Effect> {
         PickerFor::SecretValue { target, key } => match value {
             Some(value) => cluster::value_chosen(app, target, key, &value),
             None => Vec::new(),
+        },
+        PickerFor::BestRunbook { subject, cause } => match (value, subject) {
+            (Some(value), _) if value.is_empty() => app.start_on_cause(cause.as_ref()),
+            (Some(book), Some(subject)) => app.start_run(&book, *subject),
+            _ => Vec::new(),
         },
         PickerFor::Runbook(subject) => match (value, subject) {
             (Some(book), Some(subject)) => app.start_run(&book, *subject),

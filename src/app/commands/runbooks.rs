@@ -1,7 +1,7 @@
 //! Runbooks: opening them, and the keys of their panel.
 
 use crate::app::command::Command;
-use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor, Question, QuestionFor, RunView};
+use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor, Question, QuestionFor};
 use crate::app::msg::Effect;
 use crate::app::{App, Layer, RunEntry};
 use crate::keys::MUTATE;
@@ -15,7 +15,7 @@ const G: &str = "Runbooks";
 pub(super) const TABLE: &[Command] = &[
     Command {
         id: "runbook.best",
-        doc: "open the runbook that answers the signal at hand",
+        doc: "open the runbook that answers the cause at hand; choose one where nothing is wrong",
         short: "runbook",
         group: G,
         when: answered,
@@ -31,7 +31,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "runbook.resume",
-        doc: "come back to the newest runbook under way",
+        doc: "come back to the newest runbook under way, or to what was left unfinished",
         short: "resume",
         group: G,
         when: under_way,
@@ -184,14 +184,17 @@ pub(super) const TABLE: &[Command] = &[
 ];
 
 fn answered(app: &App) -> Result<(), String> {
+    if app.is_healthy_at_hand() {
+        return Ok(());
+    }
     app.best_run().map(|_| ())
 }
 
 fn under_way(app: &App) -> Result<(), String> {
-    if app.runs.iter().any(RunEntry::is_live) {
+    if app.runs.iter().any(RunEntry::is_live) || !app.unfinished.items.is_empty() {
         Ok(())
     } else {
-        Err("no runbook is under way".to_owned())
+        Err("no runbook is under way here, and nothing was left unfinished".to_owned())
     }
 }
 
@@ -216,6 +219,9 @@ fn offered(app: &App, kind: OfferKind) -> Result<(), String> {
 }
 
 fn best(app: &mut App) -> Vec<Effect> {
+    if app.is_healthy_at_hand() {
+        return app.offer_runbooks();
+    }
     match app.best_run() {
         Ok((book, subject)) => app.start_run(&book, subject),
         Err(why) => app.complain(why),
@@ -242,14 +248,10 @@ fn list(app: &mut App) -> Vec<Effect> {
 }
 
 fn resume(app: &mut App) -> Vec<Effect> {
-    let Some(number) = app.runs.iter().rev().find(|r| r.is_live()).map(|r| r.number) else {
-        return Vec::new();
-    };
-    app.layers.push(Layer::Runbook(RunView {
-        run: number,
-        ..RunView::default()
-    }));
-    Vec::new()
+    match app.runs.iter().rev().find(|r| r.is_live()).map(|r| r.number) {
+        Some(number) => app.show_run(number),
+        None => app.open_unfinished(),
+    }
 }
 
 fn event(app: &mut App, event: Event) -> Vec<Effect> {

@@ -10,6 +10,7 @@ use crate::app::finding::Chosen;
 use crate::app::jumps::Jump;
 use crate::model::ObjectRef;
 use crate::runbook::facts::Subject;
+use crate::signal::SignalKey;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Choice {
@@ -50,7 +51,11 @@ pub enum PickerFor {
     /// By which column the pane is sorted.
     Sort,
     /// What is related to what was at hand, in the order of the choices.
-    Jump(Vec<Jump>),
+    Jump {
+        to: Vec<Jump>,
+        /// Some of it is still being read.
+        token: Option<Token>,
+    },
     /// Of which container the image is set.
     ImageContainer(ObjectRef),
     /// Which parameter of a run is changed.
@@ -83,6 +88,11 @@ pub enum PickerFor {
     },
     /// For what was selected when the list was opened.
     Runbook(Option<Box<Subject>>),
+    /// Where nothing is wrong with what was selected. The empty value is the cause that the strip showed.
+    BestRunbook {
+        subject: Option<Box<Subject>>,
+        cause: Option<SignalKey>,
+    },
 }
 
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@
 //! The transport under [`Cluster::reader`] refuses everything but reads, whatever the code above it does.
 
 pub mod access;
+pub mod backends;
 pub mod connect;
 pub mod exec;
 pub mod fault;

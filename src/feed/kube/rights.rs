@@ -103,7 +103,9 @@ impl Rights {
             self.add(issuers, &["get", "list"], false);
         }
         if platform.certificates.iter().any(|c| c.ingress) {
-            self.each("networking.k8s.io", "ingresses", "", &["list"], false);
+            self.each("networking.k8s.io", "ingresses", "", &["get", "list"], false);
+            // What a certificate's Ingress leads to: read when somebody goes there.
+            self.each("", "services", "", &["get"], false);
         }
         for path in platform.cluster_secrets() {
             let parts: Vec<&str> = path.split('/').collect();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::Slim;
-use super::part::{Annotations, Bound, ConditionIn, Maybe, MetaIn, SelectorIn, Text, conditions};
+use super::part::{Annotations, Bound, ConditionIn, Maybe, MetaIn, Pairs, SelectorIn, Text, conditions};
 use super::template::{ContainerIn, container_specs, queues};
 use crate::feed::kube::intern::Interner;
 use crate::model::{Change, IntOrPercent, Key, Kind, Revision, Steward, Strategy, Workload};
@@ -69,6 +69,8 @@ struct TemplateIn<'a> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct TemplateMeta<'a> {
+    #[serde(borrow)]
+    labels: Pairs<'a>,
     #[serde(borrow)]
     annotations: Annotations<'a>,
 }
@@ -190,6 +192,7 @@ impl<'a> Slim<'a> for WorkloadIn<'a> {
             containers: container_specs(&template.spec.containers, &template.spec.init_containers, intern),
             queues: queues(&template.spec.containers, intern),
             selector: spec.selector.row(intern),
+            template_labels: intern.labels(template.metadata.labels.iter()),
             conditions: conditions(&status.conditions, intern),
             revision: self.metadata.annotations.revision.parse().unwrap_or(0),
             current_revision: intern.text(&status.current_revision),

@@ -149,6 +149,7 @@ fn stalled() -> (World, ObjectRef) {
             app: "cortex".to_owned(),
         }),
         restarted_at: "".into(),
+        template_labels: [].into(),
     };
     let changes = vec![
         Change::Workload(Kind::Deployment, key, Some(Arc::new(row))),
