@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::Fate;
 use super::layers::{Prompt, PromptFor};
 use super::msg::{Effect, Notice};
 use super::{App, Focus, ItemRef, Layer};
@@ -322,11 +323,32 @@ impl App {
         let Some(target) = activity.targets.get(*step) else {
             return;
         };
+        // Of a thing that takes several steps each must have been done.
+        if activity.fate(target) != Fate::Done {
+            return;
+        }
         for list in &mut self.lists {
             list.unmark(|mark| match (target, &mark.item) {
                 (Target::Object(object), _) => mark.object.as_ref() == Some(object),
-                (Target::Thing(thing), Some(ItemRef::Session { source, pid, .. })) => {
-                    *source == thing.source.name && &*thing.kind == "session" && *thing.name == *pid.to_string()
+                (
+                    Target::Thing(thing),
+                    Some(ItemRef::Session {
+                        source,
+                        pid,
+                        backend_start,
+                    }),
+                ) => {
+                    let began = backend_start.as_deref().is_some_and(|began| *thing.id == *began);
+                    *source == thing.source.name
+                        && &*thing.kind == "session"
+                        && *thing.name == *pid.to_string()
+                        && began
+                }
+                (Target::Thing(thing), Some(ItemRef::Table { source, schema, name })) => {
+                    *source == thing.source.name && &*thing.kind == "table" && *thing.name == format!("{schema}.{name}")
+                }
+                (Target::Thing(thing), Some(ItemRef::Index { source, schema, name })) => {
+                    *source == thing.source.name && &*thing.kind == "index" && *thing.name == format!("{schema}.{name}")
                 }
                 (Target::Thing(thing), Some(ItemRef::Queue { source, queue })) => {
                     *source == thing.source.name && &*thing.kind == "queue" && thing.name == *queue

@@ -134,8 +134,8 @@ impl App {
                 title: object.to_string(),
                 text: text.clone(),
             })],
-            (Ok(_), _) => self.complain("another answer than was asked for"),
-            (Err(why), _) => self.complain(format!("{object} was not read: {why}")),
+            (Ok(_), _) => self.failed("another answer than was asked for"),
+            (Err(why), _) => self.failed(format!("{object} was not read: {why}")),
         })
     }
 

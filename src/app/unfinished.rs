@@ -314,7 +314,7 @@ impl App {
         let left = self.unfinished.replay.run_of(key).cloned();
         match (answer, left) {
             (Ok(()), Some(left)) => self.go_on(&left, &taking),
-            (Err(why), _) => self.complain(why),
+            (Err(why), _) => self.failed(why),
             (Ok(()), None) => Vec::new(),
         }
     }
@@ -373,13 +373,13 @@ impl App {
     /// Another console has it now.
     pub(super) fn run_lost(&mut self, id: &str, why: &str) -> Vec<Effect> {
         let Some(at) = self.runs.iter().position(|r| r.run.id() == id) else {
-            return self.complain(why);
+            return self.failed(why);
         };
         let lost = self.runs.remove(at);
         self.layers
             .retain(|l| !matches!(l, Layer::Runbook(view) if view.run == lost.number));
         self.recount();
-        self.complain(format!("{}: {why}", lost.run.book().title))
+        self.failed(format!("{}: {why}", lost.run.book().title))
     }
 
     /// Ends a run that nobody will go on with. What it changed stays.

@@ -117,7 +117,8 @@ impl App {
         effects
     }
 
-    /// A note in the corner; the same note twice is one.
+    /// A note in the corner, kept in the list of activities: news, and failures of what was started. The same note twice is
+    /// one. Why a key did nothing is neither: see [`Self::complain`].
     pub(crate) fn toast(&mut self, notice: Notice) {
         self.keep_said(&notice);
         self.flash(notice);
@@ -138,7 +139,15 @@ impl App {
         Vec::new()
     }
 
+    /// Why a key did nothing, at once: nothing was begun, and nothing comes of it. It is told in the corner and no more;
+    /// the list of activities is of what was done.
     pub(crate) fn complain(&mut self, text: impl Into<String>) -> Vec<Effect> {
+        self.flash(Notice::error(text));
+        Vec::new()
+    }
+
+    /// What was begun, and came to nothing.
+    pub(crate) fn failed(&mut self, text: impl Into<String>) -> Vec<Effect> {
         self.toast(Notice::error(text));
         Vec::new()
     }
@@ -428,11 +437,7 @@ impl App {
         self.strays(id);
         match (command.when)(self) {
             Ok(()) => (command.run)(self),
-            // A key that did nothing is nothing that was done.
-            Err(why) => {
-                self.flash(Notice::error(format!("{}: {why}", command.short)));
-                Vec::new()
-            }
+            Err(why) => self.complain(format!("{}: {why}", command.short)),
         }
     }
 
