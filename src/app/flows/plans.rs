@@ -250,6 +250,58 @@ fn letters_on_the_button_go_to_the_field_that_must_be_filled_in() {
 }
 
 #[test]
+fn a_word_typed_on_a_button_loses_no_letter_and_hits_no_key() {
+    for (to_button, needed, field) in [
+        (false, false, PlanFocus::Word),
+        (false, true, PlanFocus::Reason),
+        (true, false, PlanFocus::Word),
+    ] {
+        let mut hands = Hands::operator();
+        let (id, request) = asked(&restart(&mut hands));
+        let mut made = plan(id, &request, hands.now);
+        made.reason_required = needed;
+        hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+        if !needed {
+            // As a runbook proposes it.
+            let Some(Layer::Plan(layer)) = hands.app.layers.last_mut() else {
+                panic!("no plan");
+            };
+            layer.reason.set("stalled");
+        }
+        if to_button {
+            hands.press("tab");
+        }
+        hands.types("memory-core");
+        let layer = hands.plan_layer();
+        let (reason, word) = (layer.reason.text(), layer.word.text());
+        let typed = if needed { reason } else { word };
+        assert_eq!((layer.focus, typed), (field, "memory-core"), "{to_button}");
+        assert!(needed || reason == "stalled", "{reason}");
+    }
+}
+
+#[test]
+fn letters_on_a_button_that_can_be_pressed_plan_nothing_else() {
+    let mut hands = Hands::operator();
+    let (id, request) = asked(&restart(&mut hands));
+    let target = request.targets()[0].clone();
+    let mut made = plan(id, &request, hands.now);
+    made.alternatives = vec![Alternative {
+        label: "pause it instead".to_owned(),
+        request: Request::Pause { target },
+    }];
+    hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+    hands.confirm("wrong");
+    hands.press("ctrl-u");
+    hands.types(&format!("word{}", id.0));
+    hands.press("enter");
+    assert_eq!(hands.plan_layer().focus, PlanFocus::Go);
+    assert!(hands.types("m").is_empty());
+    assert_eq!(hands.plan_layer().id, id);
+    assert!(executed(&hands.press("enter")).is_some());
+}
+
+#[test]
 fn what_a_terminal_is_too_small_to_show_is_not_confirmed_there() {
     let mut hands = Hands::operator();
     let effects = restart(&mut hands);

@@ -195,6 +195,12 @@ impl PlanLayer {
         }
     }
 
+    /// The field without which the button does not work, as long as it is empty.
+    pub fn must_fill(&self) -> Option<PlanFocus> {
+        let needed = self.plan().is_some_and(|p| p.reason_required);
+        self.unfilled().filter(|field| *field == PlanFocus::Word || needed)
+    }
+
     pub fn field(&mut self) -> Option<&mut Field> {
         match self.focus {
             PlanFocus::Reason => Some(&mut self.reason),
