@@ -21,7 +21,7 @@ pub struct Options {
     #[arg(long, global = true, value_name = "NAME")]
     pub context: Option<String>,
     /// Namespace to watch; may be given several times, or with commas
-    #[arg(short, long = "namespace", global = true, value_name = "NAME", value_delimiter = ',')]
+    #[arg(short, long = "namespace", global = true, value_name = "NAME", value_delimiter = ',', value_parser = crate::model::namespace_or_all)]
     pub namespaces: Vec<String>,
     /// Watch all namespaces
     #[arg(short = 'A', long, global = true, conflicts_with = "namespaces")]
@@ -85,10 +85,10 @@ pub enum Command {
     Certs(PaneArgs),
     /// Print alerts, objectives and HTTP checks; exit code 0 fine, 1 something wrong, 2 cannot tell
     Alerts(PaneArgs),
-    /// Print the events of the cluster, a fact a line
-    Events(PlainArgs),
-    /// Print the nodes, CronJobs and Jobs, a fact a line
-    Nodes(PlainArgs),
+    /// Print the events of the cluster; exit code 0 fine, 1 something wrong, 2 cannot tell
+    Events(PaneArgs),
+    /// Print the nodes (--plain: CronJobs and Jobs, too); exit code 0 fine, 1 something wrong, 2 cannot tell
+    Nodes(PaneArgs),
     /// Print one page for a chat channel: incident, causes, what is unknown; exit code 0 fine, 1 something wrong, 2 cannot tell
     Status(StatusArgs),
     /// Write the deck as it stands once the sources have answered: text, ANSI, SVG or PNG
@@ -392,16 +392,6 @@ pub struct PaneArgs {
 }
 
 #[derive(Debug, Clone, Default, Args)]
-pub struct PlainArgs {
-    /// The only form that there is
-    #[arg(long)]
-    pub plain: bool,
-    /// All that is known of what is called so (NAME or NAMESPACE/NAME)
-    #[arg(value_name = "NAME")]
-    pub name: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Args)]
 pub struct ThemesArgs {
     /// Only these
     #[arg(value_name = "NAME")]
@@ -488,6 +478,8 @@ mod tests {
         let cli = Cli::parse_from(["qd", "-n", "a,b", "-n", "c"]);
         assert_eq!(cli.options.namespaces, ["a", "b", "c"]);
         assert!(Cli::try_parse_from(["qd", "-A", "-n", "a"]).is_err());
+        let refused = Cli::try_parse_from(["qd", "pods", "-n", "good,1:pods"]).unwrap_err();
+        assert_eq!(refused.exit_code(), 2);
         assert!(Cli::try_parse_from(["qd", "pods", "--plain", "web"]).is_ok());
         assert!(
             Cli::try_parse_from(["qd", "pods", "web"]).is_ok(),

@@ -21,6 +21,7 @@ use crate::model::SourceKind;
 use crate::panes::PaneId;
 use crate::sim::demo;
 use once::{EVERY, Need, Opened};
+use plain::Form;
 
 /// Says something on the standard output; a closed pipe is no error.
 fn say(text: impl AsRef<[u8]>) {
@@ -72,8 +73,8 @@ async fn run(cli: Cli) -> ExitCode {
         Some(Command::Redis(p)) => return show(cli.options, What::Redis, p).await,
         Some(Command::Certs(p)) => return show(cli.options, What::Certs, p).await,
         Some(Command::Alerts(p)) => return show(cli.options, What::Alerts, p).await,
-        Some(Command::Events(p)) => return Box::pin(plain::print(cli.options, Some(PaneId::Events), p.name)).await,
-        Some(Command::Nodes(p)) => return Box::pin(plain::print(cli.options, Some(PaneId::Nodes), p.name)).await,
+        Some(Command::Events(p)) => return as_on_screen(cli.options, PaneId::Events, p).await,
+        Some(Command::Nodes(p)) => return as_on_screen(cli.options, PaneId::Nodes, p).await,
         Some(Command::Status(args)) => return page::status(cli.options, &args).await,
         Some(Command::Snapshot(args)) => return page::snapshot(cli.options, &args).await,
         Some(Command::Config(args)) => match args.command {
@@ -268,16 +269,32 @@ impl What {
 }
 
 async fn show(options: Options, what: What, args: PaneArgs) -> ExitCode {
-    if args.plain {
-        return Box::pin(plain::print(options, what.pane(), args.name)).await;
+    match form(args) {
+        Err(code) => code,
+        Ok(Form::Rows(output)) => print(options, what, output).await,
+        Ok(sentences) => Box::pin(plain::print(options, what.pane(), sentences)).await,
     }
-    if let Some(name) = args.name {
-        complain(&format!(
-            "{name}: one alone is shown as sentences only: add --plain; without a name the whole table is printed"
-        ));
-        return ExitCode::from(2);
+}
+
+/// Of what is printed here the console itself has the only table.
+async fn as_on_screen(options: Options, pane: PaneId, args: PaneArgs) -> ExitCode {
+    match form(args) {
+        Err(code) => code,
+        Ok(form) => Box::pin(plain::print(options, Some(pane), form)).await,
     }
-    print(options, what, args.print.output).await
+}
+
+fn form(args: PaneArgs) -> Result<Form, ExitCode> {
+    match (args.plain, args.name) {
+        (true, name) => Ok(Form::Sentences(name)),
+        (false, None) => Ok(Form::Rows(args.print.output)),
+        (false, Some(name)) => {
+            complain(&format!(
+                "{name}: one alone is shown as sentences only: add --plain; without a name the whole table is printed"
+            ));
+            Err(ExitCode::from(2))
+        }
+    }
 }
 
 /// Reads everything once and prints it.
@@ -308,9 +325,9 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
         What::Pods => headless::pods(&world, now, output),
         What::Rollouts => headless::rollouts(&world, now, output),
         What::Signals => headless::signals(&world, &judge, now, output),
-        What::Queues => headless::queues(&world, now, output),
+        What::Queues => headless::queues(&world, &judge, now, output),
         What::Queries => headless::queries(&world, output),
-        What::Redis => headless::redis(&world, output),
+        What::Redis => headless::redis(&world, &judge, output),
         What::Certs => headless::certs(&world, &opened.config.signals, now, output),
         What::Alerts => headless::alerts(&world, &opened.config.signals, now, output),
     };

@@ -72,6 +72,42 @@ fn a_page_and_pictures_for_others_show_the_causes_and_no_value_of_a_statement() 
 }
 
 #[test]
+fn a_pane_has_one_verdict_whatever_its_form_and_a_row_says_what_its_signal_says() {
+    let (runtime, demo) = start();
+    let qd = Qd::at(demo.config());
+    for (pane, wrong) in [
+        ("pods", 1),
+        ("rollouts", 1),
+        ("queues", 1),
+        ("queries", 1),
+        ("certs", 1),
+        ("signals", 1),
+        ("events", 1),
+        ("nodes", 0),
+    ] {
+        let (code, text, said) = qd.run(&[pane]);
+        assert_eq!(code, wrong, "{pane}: {said}\n{text}");
+        assert!(text.lines().all(|line| line.trim_end() == line), "{text}");
+        let (code, text, said) = qd.run(&[pane, "--plain"]);
+        assert_eq!(code, wrong, "{pane}: {said}\n{text}");
+        for head in ["rst:", "upd:", "rev:", "in/m:", "shows the history"] {
+            assert!(!text.contains(head), "{head} cannot be said aloud\n{text}");
+        }
+        let (code, found, said) = qd.json(&[pane]);
+        assert_eq!(
+            (code, found[pane].is_array()),
+            (wrong, pane != "queries"),
+            "{pane}: {said}"
+        );
+    }
+    let (_, queues, _) = qd.run(&["queues"]);
+    let worst = queues.lines().find(|line| line.contains("/default ")).unwrap();
+    assert!(worst.contains("warning: ") || worst.contains("critical: "), "{queues}");
+    assert_eq!(demo.server().requests().mutating(), 0);
+    runtime.block_on(demo.stop());
+}
+
+#[test]
 fn without_a_cluster_nothing_is_called_fine() {
     let qd = Qd::new("[[platform]]\nname = \"x\"\n[[platform.http]]\nname = \"h\"\nurl = \"http://127.0.0.1:1/\"\n");
     let (code, text, _) = qd.run(&["status"]);

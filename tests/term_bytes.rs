@@ -15,7 +15,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::{Position, Rect, Size};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::widgets::{Block, BorderType, Paragraph};
-use unicode_width::UnicodeWidthStr as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// A terminal that counts its writes.
 #[derive(Default)]
@@ -225,6 +225,44 @@ proptest! {
         }
     }
 
+    /// A window over many lines goes up and down between a head and a foot, with a selected line and now and then a
+    /// line that changed: what the terminal moves by itself ends where it belongs.
+    #[test]
+    fn lines_that_only_moved_are_moved_by_the_terminal_and_end_where_they_belong(
+        lines in proptest::collection::vec(stroke(), 60),
+        steps in proptest::collection::vec((-3_isize..6, 0..HEIGHT - 4, proptest::option::of(stroke())), 1..8),
+        depth in proptest::sample::select(Depth::ALL.to_vec()),
+    ) {
+        let glyphs = Glyphs::Unicode;
+        let mut terminal = terminal(WIDTH, HEIGHT, depth, glyphs);
+        let mut replay = vt100::Parser::new(HEIGHT, WIDTH, 0);
+        let (mut read, mut first) = (0, 20_usize);
+        for (by, selected, over) in &steps {
+            first = first.saturating_add_signed(*by).min(lines.len() - usize::from(HEIGHT));
+            let mut drawn = Buffer::default();
+            terminal.draw(|frame| {
+                let buffer = frame.buffer_mut();
+                buffer.set_string(0, 0, "head", Style::new().bg(Color::Blue));
+                for y in 1..HEIGHT - 1 {
+                    let at = first + usize::from(y);
+                    let text: String = lines[at].text.chars().map(|c| if c.width() == Some(1) { c } else { 'w' }).collect();
+                    let line = format!("│{at:>4} {text} {:>12}", at * 7919);
+                    buffer.set_stringn(0, y, &line, usize::from(WIDTH), lines[at].style);
+                }
+                buffer.set_style(Rect::new(0, 1 + selected, WIDTH, 1), Style::new().bg(Color::Rgb(40, 50, 60)));
+                buffer.set_string(0, HEIGHT - 1, format!("{first} of {}", lines.len()), Style::default());
+                if let Some(stroke) = over.as_ref().filter(|stroke| stroke.text.width() == stroke.text.chars().count()) {
+                    buffer.set_stringn(stroke.x, stroke.y, &stroke.text, usize::from(WIDTH - stroke.x), stroke.style);
+                }
+                drawn = buffer.clone();
+            }).unwrap();
+            let bytes = &terminal.backend().writer().bytes;
+            replay.process(&bytes[read..]);
+            read = bytes.len();
+            same(&drawn, replay.screen(), depth, glyphs)?;
+        }
+    }
+
     #[test]
     fn nothing_that_a_terminal_obeys_comes_out_of_a_cell(symbol in any::<String>()) {
         let sent = String::from_utf8(one_cell(&symbol)).unwrap();
@@ -355,6 +393,37 @@ fn the_byte_budgets_hold_at_160_by_45_in_true_colour() {
     assert_eq!(again, (0, 0), "nothing changed");
     assert!(cursor.0 <= 1_000 && cursor.1 == 1, "cursor move {cursor:?}");
     assert!(data.0 <= 7_000 && data.1 == 1, "full refresh {data:?}");
+}
+
+/// A followed log of different lines between frames, the newest at the bottom.
+fn log(frame: &mut ratatui::Frame<'_>, newest: usize) {
+    let area = frame.area();
+    let block = Block::bordered().title(" logs ");
+    let inner = block.inner(area);
+    frame.render_widget(block, area);
+    for y in 0..inner.height {
+        let n = newest + usize::from(y);
+        let line = format!(
+            "{n:05} GET /v1/{:x} {} duration_ms={}",
+            n * 7919,
+            200 + n % 5,
+            n * 31 % 977
+        );
+        frame
+            .buffer_mut()
+            .set_string(inner.x, inner.y + y, line, Style::default());
+    }
+}
+
+#[test]
+fn a_line_more_in_a_followed_log_costs_a_line_and_one_less_too() {
+    let mut terminal = terminal(80, 24, Depth::True, Glyphs::Unicode);
+    cost(&mut terminal, |frame| log(frame, 1000));
+    let (up, _) = cost(&mut terminal, |frame| log(frame, 1001));
+    let (more, _) = cost(&mut terminal, |frame| log(frame, 1004));
+    let (down, _) = cost(&mut terminal, |frame| log(frame, 1003));
+    println!("bytes: a line more {up}, three more {more}, one less {down}");
+    assert!(up <= 150 && down <= 150 && more <= 350, "{up} {more} {down}");
 }
 
 #[test]

@@ -34,6 +34,12 @@ impl Line {
         self
     }
 
+    /// What a key does here: nothing to whoever reads the line without a keyboard.
+    #[must_use]
+    pub fn hint(self, text: impl std::fmt::Display) -> Self {
+        self.and(format!("   {text}"), Role::KeyLabel)
+    }
+
     pub fn text(&self) -> String {
         self.0.iter().map(|(t, _)| t.as_str()).collect()
     }

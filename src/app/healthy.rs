@@ -36,7 +36,7 @@ impl App {
             choices.push(Choice {
                 value: String::new(),
                 label: which.to_owned(),
-                hint: format!("{} {}", signal.subject.name(), signal.title.what),
+                hint: signal.line(self.server_now()),
             });
         }
         if let Some(subject) = &subject {

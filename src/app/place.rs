@@ -3,7 +3,7 @@
 use super::msg::{Connection, Effect};
 use super::{App, Focus, Layer, Strip};
 use crate::action::Class;
-use crate::model::{Place, Scope, SourceId, World};
+use crate::model::{FeedId, Freshness, Key, Kind, Place, Scope, SourceId, World};
 
 impl App {
     pub fn place(&self) -> Option<&Place> {
@@ -29,6 +29,20 @@ impl App {
             Some(Scope::Namespaces(list)) => list.len() > 1,
             Some(Scope::All) | None => true,
         }
+    }
+
+    /// Namespaces were listed, and it is not among them.
+    pub fn lacks_namespace(&self, name: &str) -> bool {
+        *self.world.feed(FeedId::Watch(Kind::Namespace)) == Freshness::Fresh
+            && !self.world.namespaces.contains_key(&Key::new("", name))
+    }
+
+    /// Of the namespaces that are looked at, one that is not there.
+    pub fn absent_namespace(&self) -> Option<&str> {
+        let Some(Scope::Namespaces(names)) = self.place().map(|p| &p.scope) else {
+            return None;
+        };
+        names.iter().map(String::as_str).find(|n| self.lacks_namespace(n))
     }
 
     pub(super) fn connection_changed(&mut self, connection: Connection) -> Vec<Effect> {

@@ -17,6 +17,27 @@ pub(super) struct Departure {
 }
 
 impl App {
+    /// What becomes of changes that are still verified, and of runs that are under way, when this console ends.
+    pub(crate) fn leaving_words(&self, live: usize, runs: usize) -> String {
+        let left = self.unfinished.items.len();
+        // A demonstration's cluster is never opened again.
+        let passing = self.seat.passing;
+        match (live, runs) {
+            (0, 0) if left > 0 && !passing => {
+                format!("Nothing is under way. Left unfinished, and offered again: {left}.")
+            }
+            (0, 0) => "Nothing is under way.".to_owned(),
+            (0, 1) if passing => "1 runbook under way: it ends with this console and its servers.".to_owned(),
+            (0, n) if passing => format!("{n} runbooks under way: they end with this console and its servers."),
+            (0, 1) => "1 runbook under way: this cluster offers it when opened again.".to_owned(),
+            (0, n) => format!("{n} runbooks under way: this cluster offers them when opened again."),
+            (1, _) if passing => "1 change still being verified: the servers end with this console.".to_owned(),
+            (n, _) if passing => format!("{n} changes still being verified: the servers end with this console."),
+            (1, _) => "1 change still being verified: it goes on, but nobody watches it.".to_owned(),
+            (n, _) => format!("{n} changes still being verified: they go on, but nobody watches them."),
+        }
+    }
+
     /// What was sent and has no answer yet.
     pub(crate) fn in_flight(&self) -> Option<&str> {
         let sent = self.activities.iter().find(|a| a.is_live() && !a.answered);

@@ -2,7 +2,7 @@
 
 use super::layers::PickerFor;
 use super::{App, Effect, ItemRef, Layer, Wanted, subjects};
-use crate::model::{Kind, SourceKind};
+use crate::model::{FeedId, Freshness, Kind, SourceKind};
 use crate::panes::{self, PANES, PaneId};
 
 impl App {
@@ -56,6 +56,12 @@ impl App {
                 }
                 _ => {}
             }
+        }
+        // Where nothing at all is seen, it may be that there is no such namespace.
+        let world = &self.world;
+        let listed = *world.feed(FeedId::Watch(Kind::Pod)) == Freshness::Fresh;
+        if listed && world.pods.is_empty() && world.workloads().next().is_none() {
+            wanted.kinds.insert(Kind::Namespace);
         }
         // Nobody looks: what is polled is polled as for a pane that is shut, unless something is under way.
         let busy =

@@ -17,7 +17,7 @@ use super::words::{names, switch};
 use super::{
     Asked, Config, Declared, File, Incident, Inputs, Layer, Loaded, Log, Paths, Platform, Problem, Spool, Target, Ui,
 };
-use crate::model::Scope;
+use crate::model::{Scope, namespace_name};
 use crate::signal::Thresholds;
 
 const SECTIONS: &str = "expected one of `platform`, `ui`, `signals`, `incident`, `policy`, `spool`, `log`";
@@ -89,6 +89,9 @@ impl Config {
             },
         };
         let scope = self.scope(platform);
+        if let Some(Scope::Namespaces(names)) = &scope {
+            names.iter().try_for_each(|n| namespace_name(n))?;
+        }
         Ok(Target {
             platform: platform.map(|p| p.name.clone()),
             kubeconfig: asked.kubeconfig.clone().or_else(|| platform?.kubeconfig.clone()),

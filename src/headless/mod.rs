@@ -17,6 +17,7 @@ mod redis;
 pub mod report;
 mod role;
 mod rollouts;
+pub mod rows;
 pub mod runbooks;
 mod signals;
 mod source_doubts;
@@ -63,6 +64,14 @@ impl Answer {
         }
         self
     }
+}
+
+/// What the console says of the thing that a line stands for: `critical: oldest job waits 17m`; none when it calls for
+/// nothing.
+fn worst(judge: &crate::signal::Judge, kind: &str, name: &str) -> Option<String> {
+    let about = |s: &&crate::signal::Signal| s.subject.kind() == kind && s.subject.name() == name;
+    let signal = judge.signals().iter().filter(about).max_by_key(|s| s.severity)?;
+    Some(format!("{}: {}", signal.severity.word(), signal.title.state))
 }
 
 /// The exit code, worst last.

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::{Answer, Verdict};
 use crate::app::doc::Line;
 use crate::app::{App, Health, Row, Strip};
 use crate::panes::{self, Cell, Column, Pane, PaneId, Width};
@@ -11,28 +12,47 @@ use crate::text;
 use crate::theme::Role;
 use crate::ui;
 
-/// All rows of a pane, the worst first: of each its name and how bad it is, then a line for each column.
-pub fn pane(app: &App, id: PaneId) -> String {
+/// What a pane says, and whether that is well: what is not known is for the caller to add.
+#[derive(Default)]
+struct Page {
+    out: String,
+    wrong: bool,
+}
+
+impl Page {
+    fn end(self) -> Answer {
+        Answer {
+            text: self.out,
+            doubts: Vec::new(),
+            verdict: if self.wrong { Verdict::Wrong } else { Verdict::Fine },
+        }
+    }
+}
+
+/// All rows of a pane, the worst first: of each its name and how bad it is, then a line for each column. Wrong when the
+/// pane says so, or one of its rows.
+pub fn pane(app: &App, id: PaneId) -> Answer {
     let pane = panes::pane(id);
-    let mut out = String::new();
+    let mut page = Page::default();
     let summary = app.summary(pane);
     let wrong: Vec<&str> = summary.wrong.iter().map(|(_, what)| what.as_str()).collect();
-    say(&mut out, pane.title, &summary.count);
+    say(&mut page.out, pane.title, &summary.count);
     if !wrong.is_empty() {
-        say(&mut out, "wrong", &wrong.join(", "));
+        page.wrong = true;
+        say(&mut page.out, "wrong", &wrong.join(", "));
     }
     if !app.pane_feed(pane).is_fresh() {
         let state = ui::feed_words(app, pane);
-        say(&mut out, "data", &state);
+        say(&mut page.out, "data", &state);
     }
     let rows = &app.list(id).rows;
     if rows.is_empty() {
-        say(&mut out, "nothing", panes::empty_words(app, pane));
+        say(&mut page.out, "nothing", panes::empty_words(app, pane));
     }
     let columns = panes::columns_of(app, pane);
     for row in rows {
         let cells = panes::cells_of(app, pane, row, &columns);
-        whole_row(&mut out, app, pane, row, &columns, &cells);
+        whole_row(&mut page, app, pane, row, &columns, &cells);
     }
     // The pane's other tables, as far as they were read.
     for (at, view) in pane.views.iter().enumerate() {
@@ -41,29 +61,47 @@ pub fn pane(app: &App, id: PaneId) -> String {
         }
         let (columns, rows) = ((view.columns)(app), (view.rows)(app));
         if !rows.is_empty() {
-            let _ = writeln!(out);
-            say(&mut out, view.title, &rows.len().to_string());
+            let _ = writeln!(page.out);
+            say(&mut page.out, view.title, &rows.len().to_string());
         }
         for row in &rows {
             let cells = row.item().map(|i| i.cells.clone()).unwrap_or_default();
-            whole_row(&mut out, app, pane, row, &columns, &cells);
+            whole_row(&mut page, app, pane, row, &columns, &cells);
         }
     }
-    out
+    page.end()
 }
 
-fn whole_row(out: &mut String, app: &App, pane: &Pane, row: &Row, columns: &[Column], cells: &[Cell]) {
-    let _ = writeln!(out);
+fn whole_row(page: &mut Page, app: &App, pane: &Pane, row: &Row, columns: &[Column], cells: &[Cell]) {
+    let _ = writeln!(page.out);
     let health = row
         .item()
         .and_then(|i| i.sign)
         .unwrap_or_else(|| (pane.health)(app, row));
-    say(out, name(columns, cells), word(health));
+    page.wrong |= health <= Health::Warning;
+    // An event is what happened; how its object is, other rows say.
+    let how = if pane.id == PaneId::Events { "" } else { word(health) };
+    say(&mut page.out, name(columns, cells), how);
     for (column, cell) in columns.iter().zip(cells) {
         if !is_name(columns, column) {
             let value = if cell.text.is_empty() { "-" } else { &cell.text };
-            say(out, &column.title.to_lowercase(), value);
+            say(&mut page.out, &spoken(column), value);
         }
+    }
+}
+
+/// A column's head as it is said aloud.
+fn spoken(column: &Column) -> String {
+    let head = column.title.to_lowercase();
+    match (head.as_str(), head.split_once('/')) {
+        ("rst", _) => "restarts".to_owned(),
+        ("hpa", _) => "autoscaler".to_owned(),
+        ("req/s", _) => "requests a second".to_owned(),
+        (_, Some((what, "m"))) => format!("{what} a minute"),
+        (_, Some((what, "s"))) => format!("{what} a second"),
+        // `UPD` for `updated`: the head is short for want of room.
+        _ if column.id.starts_with(&head) => column.id.to_owned(),
+        _ => head,
     }
 }
 
@@ -92,9 +130,10 @@ const fn word(health: Health) -> &'static str {
 }
 
 /// Everything that is known of the rows of that name; none when no row is called so.
-pub fn detail(app: &App, id: PaneId, wanted: &str) -> Option<String> {
+pub fn detail(app: &App, id: PaneId, wanted: &str) -> Option<Answer> {
     let pane = panes::pane(id);
-    let mut out = String::new();
+    let mut page = Page::default();
+    let out = &mut page.out;
     let views = pane.views.iter().flat_map(|view| (view.rows)(app));
     let mut seen = Vec::new();
     for row in app.list(id).rows.iter().map(|p| p.row.clone()).chain(views) {
@@ -107,47 +146,57 @@ pub fn detail(app: &App, id: PaneId, wanted: &str) -> Option<String> {
         if !out.is_empty() {
             let _ = writeln!(out);
         }
+        let health = (pane.health)(app, &row);
+        page.wrong |= health <= Health::Warning;
         match (row.object(), row.item()) {
             (Some(object), _) => {
-                say(&mut out, &object.to_string(), word((pane.health)(app, &row)));
-                lines(&mut out, &ui::object_lines(app, &object));
+                say(out, &object.to_string(), word(health));
+                lines(out, &ui::object_lines(app, &object));
             }
             (None, Some(item)) => {
                 if let Some((title, found)) = (pane.detail)(app, &item.what) {
-                    say(&mut out, &title, word((pane.health)(app, &row)));
-                    lines(&mut out, &found);
+                    say(out, &title, word(health));
+                    lines(out, &found);
                 }
             }
             (None, None) => {}
         }
     }
-    (!out.is_empty()).then_some(out)
+    (!page.out.is_empty()).then(|| page.end())
 }
 
 /// The signals, worst first.
-pub fn signals(app: &App) -> String {
-    let mut out = String::new();
+pub fn signals(app: &App) -> Answer {
+    let mut page = Page::default();
+    let out = &mut page.out;
     let now = app.server_now();
     for signal in Strip::shown(&app.judge) {
         let severity = match signal.severity {
             Severity::Critical => "critical",
             Severity::Warning => "warning",
         };
-        say(&mut out, severity, &signal.short(now));
+        page.wrong = true;
+        say(out, severity, &signal.short(now));
         if let Some(book) = signal.runbook.and_then(|b| app.books.get(b)) {
-            say(&mut out, "runbook", &book.title);
+            say(out, "runbook", &book.title);
         }
     }
     if out.is_empty() {
         out.push_str("nothing calls for attention\n");
     }
-    out
+    page.end()
 }
 
 /// Lines of a detail: a label stands first, in its own piece.
 fn lines(out: &mut String, lines: &[Line]) {
     for line in lines {
-        match line.0.split_first() {
+        let said: Vec<_> = line
+            .0
+            .iter()
+            .filter(|(_, role)| *role != Role::KeyLabel)
+            .cloned()
+            .collect();
+        match said.split_first() {
             Some(((label, Role::TextMuted), rest)) if !rest.is_empty() && label.ends_with(' ') => {
                 let value: Vec<&str> = rest.iter().map(|(text, _)| text.as_str()).collect();
                 if label.trim().is_empty() {
@@ -156,7 +205,7 @@ fn lines(out: &mut String, lines: &[Line]) {
                     say(out, label, &value.concat());
                 }
             }
-            Some(_) => say(out, &line.text(), ""),
+            Some(_) => say(out, &Line(said).text(), ""),
             None => {}
         }
     }

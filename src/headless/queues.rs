@@ -7,6 +7,7 @@ use super::table::Table;
 use super::{Answer, Verdict, source_doubts};
 use crate::cli::Output;
 use crate::model::{Empties, Problem, Queue, QueueSystem, SourceKind, WorkedBy, World};
+use crate::signal::Judge;
 use crate::text::{age, clean};
 
 /// All queues at our time `now`, worst first. Wrong when one waits and has no worker, or is paused.
@@ -15,7 +16,7 @@ use crate::text::{age, clean};
 /// overdue, failed, completed, paused, workers, stalled, oldest, oldest_seconds, added_per_minute,
 /// finished_per_minute, growth_per_minute, failed_10m, finished_10m, empties_seconds, read, problem, missing}]}`;
 /// `empties_seconds` is `null` when it is not known and -1 when nothing finishes; `missing` names fields and why.
-pub fn queues(world: &World, now: Timestamp, output: Output) -> Answer {
+pub fn queues(world: &World, judge: &Judge, now: Timestamp, output: Output) -> Answer {
     let mut doubts = source_doubts::doubts(world, SourceKind::Queues);
     let mut all: Vec<(&str, &Queue)> = world
         .sources
@@ -64,7 +65,7 @@ pub fn queues(world: &World, now: Timestamp, output: Output) -> Answer {
                         Some(Empties::Now) | None => String::new(),
                     },
                     count(c.workers),
-                    state(q),
+                    state(q, super::worst(judge, "queue", &format!("{set}/{}", q.name))),
                 ]);
             }
             table.to_string()
@@ -77,9 +78,10 @@ pub fn queues(world: &World, now: Timestamp, output: Output) -> Answer {
     Answer { text, doubts, verdict }
 }
 
-fn state(q: &Queue) -> String {
+fn state(q: &Queue, signal: Option<String>) -> String {
     match (&q.counts.problem, q.counts.last()) {
         (Some(problem), _) => say(problem),
+        (None, Some(_)) if signal.is_some() => signal.unwrap_or_default(),
         (None, Some(c)) if c.paused == Some(true) => "paused".to_owned(),
         (None, Some(c)) if c.workers == Some(0) && c.ready > 0 => "no worker".to_owned(),
         (None, Some(_)) => "ok".to_owned(),

@@ -7,6 +7,7 @@ use super::table::Table;
 use super::{Answer, Verdict, source_doubts};
 use crate::cli::Output;
 use crate::model::{RedisNode, RedisRole, SourceKind, World};
+use crate::signal::Judge;
 use crate::text::{bytes, clean};
 
 /// Every Redis server. Wrong when one cannot save, has lost its master, or uses over 90 % of its memory, or when a
@@ -15,7 +16,7 @@ use crate::text::{bytes, clean};
 /// JSON: `{"redis": [{name, server, topology, version, role, ping_us, used_memory, max_memory, policy, clients,
 /// blocked, ops_per_second, hit_rate, evicted_keys, evicted_per_second, keys, replicas, saves, cluster_ok, sentinels_agreeing,
 /// read, problem}]}`.
-pub fn redis(world: &World, output: Output) -> Answer {
+pub fn redis(world: &World, judge: &Judge, output: Output) -> Answer {
     let mut doubts = source_doubts::doubts(world, SourceKind::Redis);
     let mut wrong = false;
     let mut table = Table::new([
@@ -39,6 +40,8 @@ pub fn redis(world: &World, output: Output) -> Answer {
         for node in &redis.nodes {
             wrong |= is_wrong(node);
             let info = node.info.last();
+            let one = format!("{name}/{}", node.address);
+            let signal = super::worst(judge, "redis", if redis.nodes.len() > 1 { &one } else { name });
             let problem = node.trouble.as_ref().or(node.info.problem.as_ref()).map(say);
             if let Some(why) = &problem {
                 doubts.push(clean(&format!("redis {name} {}: {why}", node.address)).into_owned());
@@ -67,7 +70,7 @@ pub fn redis(world: &World, output: Output) -> Answer {
                     evicted.map_or_else(String::new, |e| format!("{e:.0}")),
                     info.map_or_else(String::new, |i| i.clients.connected.to_string()),
                     node.ping_us.last().map_or_else(String::new, |us| format!("{:.1}ms", *us as f64 / 1000.0)),
-                    problem.unwrap_or_else(|| if is_wrong(node) { "bad" } else { "ok" }.to_owned()),
+                    problem.or(signal).unwrap_or_else(|| if is_wrong(node) { "bad" } else { "ok" }.to_owned()),
                 ]),
                 Output::Json => rows.push(json!({
                     "name": clean(name), "server": clean(&node.address), "topology": redis.topology.word(),

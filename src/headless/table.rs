@@ -8,18 +8,25 @@ pub(super) struct Table {
 
 impl Table {
     pub fn new<const N: usize>(heads: [&str; N]) -> Self {
-        Self {
-            rows: vec![heads.map(str::to_owned).to_vec()],
-        }
+        Self::of(heads.map(str::to_owned).to_vec())
+    }
+
+    pub fn of(heads: Vec<String>) -> Self {
+        Self { rows: vec![heads] }
     }
 
     /// Adds a row; its cells are made clean, and an empty one reads `-` so that fields can be counted.
     pub fn row<const N: usize>(&mut self, cells: [String; N]) {
-        let cells = cells.map(|cell| match text::clean(&cell) {
+        self.push(cells.to_vec());
+    }
+
+    /// The same where the columns are not known beforehand.
+    pub fn push(&mut self, cells: Vec<String>) {
+        let cells = cells.into_iter().map(|cell| match text::clean(&cell) {
             cell if cell.is_empty() => "-".to_owned(),
             cell => cell.into_owned(),
         });
-        self.rows.push(cells.to_vec());
+        self.rows.push(cells.collect());
     }
 }
 

@@ -1,6 +1,6 @@
 //! The rows of one platform.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -93,6 +93,9 @@ pub struct World {
     pub usage_version: u64,
     /// What became of pods since it was last taken; `None` when that is too much to say, or nobody asked yet.
     pod_news: Option<PodNews>,
+    /// Pods that came, changed or went, by the version with which they did: the latest, all of them after `logged_from`.
+    pod_log: VecDeque<(u64, Key)>,
+    logged_from: u64,
     /// Counts up with every change: who caches what follows from a table compares it.
     pub version: u64,
 }
@@ -167,7 +170,20 @@ impl World {
         self.pod_news.replace(PodNews::new())
     }
 
+    /// Pods that came, changed or went after a version, some of them more than once; `None`: look at all of them.
+    pub fn pods_since(&self, version: u64) -> Option<impl Iterator<Item = &Key>> {
+        let known = version >= self.logged_from && version <= self.version;
+        let from = self.pod_log.partition_point(|(at, _)| *at <= version);
+        known.then(|| self.pod_log.range(from..).map(|(_, key)| key))
+    }
+
     fn put_pod(&mut self, key: Key, row: Option<Arc<Pod>>) {
+        self.pod_log.push_back((self.version, key.clone()));
+        if self.pod_log.len() > MOST_NEWS
+            && let Some((version, _)) = self.pod_log.pop_front()
+        {
+            self.logged_from = version;
+        }
         if let Some(news) = &mut self.pod_news {
             match news.get_mut(&key) {
                 Some((_, now)) => now.clone_from(&row),

@@ -34,3 +34,7 @@ function _clap_dynamic_completer_qd() {
 }
 
 compdef _clap_dynamic_completer_qd qd
+
+if [[ ${funcstack[1]} == _qd ]]; then
+    _clap_dynamic_completer_qd
+fi

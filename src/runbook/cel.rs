@@ -22,7 +22,7 @@ use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use cel::{Context, Env, ExecutionError, Program};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The longest expression, in bytes.
@@ -33,6 +33,8 @@ pub const MAX_DEPTH: usize = 16;
 const MAX_BRACKETS: usize = 64;
 /// `!` and `-` in a row, and `?` in all: the parser recurses on both.
 const MAX_RUN: usize = 8;
+/// Expressions that are kept as they were read: several times those of the built-in runbooks.
+const MAX_KNOWN: usize = 2048;
 /// How long one batch of expressions may take before its answers are unknown.
 const PATIENCE: Duration = Duration::from_millis(500);
 
@@ -182,7 +184,23 @@ fn environment() -> Arc<Env> {
     Arc::clone(ENV.get_or_init(|| Arc::new(Env::stdlib())))
 }
 
-fn compile(source: &str) -> Result<Program, Flaw> {
+/// The same expressions are asked for again and again, and reading one costs far more than evaluating it.
+fn compile(source: &str) -> Result<Arc<Program>, Flaw> {
+    static KNOWN: Mutex<BTreeMap<String, Arc<Program>>> = Mutex::new(BTreeMap::new());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(program) = known().get(source) {
+        return Ok(Arc::clone(program));
+    }
+    let program = Arc::new(compile_anew(source)?);
+    let mut known = known();
+    if known.len() >= MAX_KNOWN {
+        known.clear();
+    }
+    known.insert(source.to_owned(), Arc::clone(&program));
+    Ok(program)
+}
+
+fn compile_anew(source: &str) -> Result<Program, Flaw> {
     guard(source)?;
     let program = environment().compile(source).map_err(|errors| {
         let first = errors.errors.first();

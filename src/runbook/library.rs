@@ -2,7 +2,7 @@
 
 use super::format::{self, Problem, Runbook};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The built-in files, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
@@ -50,15 +50,19 @@ pub struct Library {
 }
 
 impl Library {
-    /// The built-in ones. A test holds them free of problems.
+    /// The built-in ones, read once. A test holds them free of problems.
     pub fn built_in() -> Self {
-        let mut library = Self::default();
-        for (file, text) in BUILT_IN {
-            if let Ok(book) = format::parse(text, file) {
-                library.books.insert(book.id.clone(), Arc::new(book));
+        static BOOKS: OnceLock<Library> = OnceLock::new();
+        let read = || {
+            let mut library = Self::default();
+            for (file, text) in BUILT_IN {
+                if let Ok(book) = format::parse(text, file) {
+                    library.books.insert(book.id.clone(), Arc::new(book));
+                }
             }
-        }
-        library
+            library
+        };
+        BOOKS.get_or_init(read).clone()
     }
 
     /// Adds a runbook of the user's: one with the id of a built-in replaces it, and one with the id of another file of

@@ -1,8 +1,8 @@
 //! Pods: image, memory, crash loops, restarts, pending, not ready. One finding for each owner and reason.
 //!
-//! Fifty thousand healthy pods cost one comparison each; everything else happens only for the few that are not calm.
+//! A healthy pod costs one comparison when it changed; everything else happens only for the few that are not calm.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::finding::{Finding, Look};
 use super::restarts::{Restarts, killed_for_memory};
 use super::{Evidence, Severity, Signal, Subject, Title};
-use crate::model::{Container, ContainerState, Kind, ObjectRef, Phase, Pod, Uid, Workload, World};
+use crate::model::{Container, ContainerState, Key, Kind, ObjectRef, Phase, Pod, Uid, Workload, World};
 use crate::text;
 
 const NEEDS: &[Kind] = &[Kind::Pod, Kind::ReplicaSet, Kind::Job];
@@ -29,9 +29,9 @@ enum Why {
 /// What is remembered between looks.
 #[derive(Debug, Default)]
 pub(super) struct Pods {
-    /// The version of the world that `suspects` is of: without a change a calm pod stays calm.
-    version: Option<u64>,
-    suspects: Vec<Arc<Pod>>,
+    /// The version of the world that `suspects` is of, and what was long ago then: without a change a calm pod stays calm.
+    seen: Option<(u64, Timestamp)>,
+    suspects: BTreeMap<Key, Arc<Pod>>,
     restarts: HashMap<Uid, Restarts>,
 }
 
@@ -58,14 +58,9 @@ struct Owner {
 impl Pods {
     pub fn look(&mut self, look: &Look<'_>, out: &mut Vec<Finding>) {
         let horizon = look.ago(look.thresholds.oom_window.max(look.thresholds.restarts_window));
-        if self.version != Some(look.world.version) {
-            self.version = Some(look.world.version);
-            self.suspects.clear();
-            self.suspects
-                .extend(look.world.pods.values().filter(|p| !is_calm(p, horizon)).cloned());
-        }
+        self.suspect(look.world, horizon);
         let mut known = std::mem::take(&mut self.restarts);
-        for pod in self.suspects.iter().filter(|p| p.restarts > 0) {
+        for pod in self.suspects.values().filter(|p| p.restarts > 0) {
             let mut restarts = known.remove(&pod.meta.uid).unwrap_or_default();
             restarts.note(pod, look);
             self.restarts.insert(Arc::clone(&pod.meta.uid), restarts);
@@ -75,7 +70,7 @@ impl Pods {
         let mut subjects: HashMap<Subject, usize> = HashMap::new();
         let mut groups: Vec<Group<'_>> = Vec::new();
         let mut group_of: HashMap<(usize, Why), usize> = HashMap::new();
-        for pod in &self.suspects {
+        for pod in self.suspects.values() {
             let restarts = self.restarts.get(&pod.meta.uid);
             let Some((why, since, critical)) = judge(pod, restarts, look) else {
                 continue;
@@ -126,9 +121,34 @@ impl Pods {
         }
     }
 
+    /// Finds the pods that are not calm: among all, or among those that changed and those that were not calm before.
+    fn suspect(&mut self, world: &World, horizon: Timestamp) {
+        // Where the server's clock was set back, what was long ago is so no more.
+        let since = self
+            .seen
+            .filter(|(_, before)| *before <= horizon)
+            .map(|(version, _)| version);
+        if since == Some(world.version) {
+            return;
+        }
+        self.seen = Some((world.version, horizon));
+        let Some(changed) = since.and_then(|version| world.pods_since(version)) else {
+            let all = world.pods.iter().filter(|(_, p)| !is_calm(p, horizon));
+            self.suspects = all.map(|(key, p)| (key.clone(), Arc::clone(p))).collect();
+            return;
+        };
+        for key in changed {
+            match world.pods.get(key) {
+                Some(pod) => self.suspects.insert(key.clone(), Arc::clone(pod)),
+                None => self.suspects.remove(key),
+            };
+        }
+        self.suspects.retain(|_, pod| !is_calm(pod, horizon));
+    }
+
     /// Pods that are not calm, on nodes that are down, by node.
     pub fn on_node<'a>(&'a self, node: &'a str) -> impl Iterator<Item = &'a Arc<Pod>> {
-        self.suspects.iter().filter(move |p| &*p.node == node && !p.is_ready)
+        self.suspects.values().filter(move |p| &*p.node == node && !p.is_ready)
     }
 
     fn finding(&self, group: &Group<'_>, owner: &Owner, look: &Look<'_>) -> Option<Finding> {
@@ -388,4 +408,53 @@ pub(super) fn is_newest(world: &World, workload: &Workload, pod: &Pod) -> bool {
     };
     // The label of a StatefulSet's pod has the workload's name before the hash.
     pod.revision_hash == hash || pod.revision_hash.ends_with(&*hash)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{ago, crashing, no_image, pod, secs, t0};
+    use super::*;
+    use crate::model::{Batch, Change};
+
+    #[test]
+    fn pods_judged_by_what_changed_are_those_that_a_look_at_all_finds() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let (mut world, mut pods, mut found) = (World::default(), Pods::default(), 0);
+        let mut horizon = ago(60);
+        for round in 0..600 {
+            // Sometimes more than is remembered, sometimes nothing; sometimes the clock goes back.
+            let count = if round % 200 == 199 { 5_000 } else { random.usize(0..4) };
+            let some = (0..count).map(|_| {
+                let name = format!("p{}", random.u8(0..30));
+                let new = match random.u8(0..5) {
+                    0 => return Change::Pod(pod(&name, "web-a").meta.key(), None),
+                    1 => crashing(&name, "web-a", "Error", 3, ago(random.i64(0..90))),
+                    2 => no_image(&name, "web-a", ago(9)),
+                    3 => {
+                        let mut pod = pod(&name, "web-a");
+                        (pod.restarts, pod.last_restart) = (1, Some(ago(random.i64(0..90))));
+                        pod
+                    }
+                    _ => pod(&name, "web-a"),
+                };
+                Change::Pod(new.meta.key(), Some(new.into()))
+            });
+            world.apply(Batch {
+                changes: some.collect(),
+                ..Batch::default()
+            });
+            horizon += secs(random.i64(-40..60));
+            if random.bool() {
+                pods.suspect(&world, horizon);
+                let mut anew = Pods::default();
+                anew.suspect(&world, horizon);
+                assert_eq!(pods.suspects, anew.suspects, "round {round}");
+                found += pods.suspects.len();
+            }
+        }
+        assert!(
+            found > 600 && horizon > ago(60) && horizon < t0() + secs(86_400),
+            "{found}"
+        );
+    }
 }

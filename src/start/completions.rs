@@ -23,6 +23,13 @@ pub fn complete() {
         .complete();
 }
 
+/// As a file of zsh's `fpath` the script is read by the first Tab itself, which it then has to answer.
+const ZSH_FIRST_TAB: &str = r"
+if [[ ${funcstack[1]} == _qd ]]; then
+    _clap_dynamic_completer_qd
+fi
+";
+
 /// The script that makes a shell ask.
 pub(super) fn script(shell: Shell) -> anyhow::Result<String> {
     let shell: &dyn EnvCompleter = match shell {
@@ -34,6 +41,9 @@ pub(super) fn script(shell: Shell) -> anyhow::Result<String> {
     shell
         .write_registration(ASKED, "qd", "qd", "qd", &mut out)
         .context("writing the completions")?;
+    if shell.name() == "zsh" {
+        out.extend_from_slice(ZSH_FIRST_TAB.as_bytes());
+    }
     Ok(String::from_utf8(out)?)
 }
 

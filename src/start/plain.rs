@@ -1,16 +1,23 @@
-//! `qd pods --plain` and its like: what the console shows, as sentences.
+//! `qd pods --plain` and its like: what the console shows, as sentences; and the panes whose table is the screen's.
 
 use std::process::ExitCode;
 
 use super::{complain, load, say};
-use crate::cli::Options;
-use crate::headless::plain;
+use crate::cli::{Options, Output};
+use crate::headless::{Verdict, plain, rows};
 use crate::panes::PaneId;
 use crate::run::{View, snapshot};
 
-/// Prints a pane, or what is known of the row of that name; without a pane the signals. Exit code 0, or 2 when
-/// something was not reached or there is no such row.
-pub async fn print(mut options: Options, pane: Option<PaneId>, name: Option<String>) -> ExitCode {
+/// How it is told.
+pub enum Form {
+    /// All of it, or what is known of the row of that name.
+    Sentences(Option<String>),
+    Rows(Output),
+}
+
+/// Prints a pane, or what is known of the row of that name; without a pane the signals. The exit code is that of the
+/// table: 1 when something is wrong; 2 when nothing is and not everything was reached, or there is no such row.
+pub async fn print(mut options: Options, pane: Option<PaneId>, form: Form) -> ExitCode {
     // It is looked at with an observer's rights, whoever asks.
     options.read_only = true;
     let loaded = load(options);
@@ -29,15 +36,21 @@ pub async fn print(mut options: Options, pane: Option<PaneId>, name: Option<Stri
     for doubt in &shot.doubts {
         complain(doubt);
     }
-    let found = match (pane, name) {
+    let found = match (pane, form) {
         (None, _) => Some(plain::signals(&shot.app)),
-        (Some(id), None) => Some(plain::pane(&shot.app, id)),
-        (Some(id), Some(name)) => plain::detail(&shot.app, id, &name).or_else(|| {
+        (Some(id), Form::Rows(output)) => Some(rows::rows(&shot.app, id, output)),
+        (Some(id), Form::Sentences(None)) => Some(plain::pane(&shot.app, id)),
+        (Some(id), Form::Sentences(Some(name))) => plain::detail(&shot.app, id, &name).or_else(|| {
             complain(&format!("nothing here is called {name}"));
             None
         }),
     };
-    let whole = shot.doubts.is_empty() && found.is_some();
-    say(found.unwrap_or_default());
-    ExitCode::from(if whole { 0 } else { 2 })
+    let Some(found) = found else {
+        return Verdict::Unknown.into();
+    };
+    say(found.text);
+    match found.verdict {
+        Verdict::Fine if !shot.doubts.is_empty() => Verdict::Unknown.into(),
+        verdict => verdict.into(),
+    }
 }

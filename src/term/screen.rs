@@ -5,6 +5,7 @@
 //! looks the same after all this costs nothing, and a frame in which nothing changed costs no write at all.
 
 mod aside;
+mod scroll;
 
 use std::io::{self, Write};
 
@@ -368,6 +369,7 @@ impl<W: Write> Backend for Screen<W> {
         I: Iterator<Item = (u16, u16, &'a Cell)>,
     {
         let changes = self.changes(content);
+        let changes = self.moved(changes);
         for change in self.by_look(changes) {
             self.put(change);
         }

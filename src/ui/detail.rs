@@ -66,7 +66,7 @@ fn state(app: &App, object: &ObjectRef) -> Vec<Line> {
         ),
         _ => vec![Line::new(
             format!("{} shows it as YAML", app.keys_for("object.yaml")),
-            Role::TextMuted,
+            Role::KeyLabel,
         )],
     }
 }
@@ -77,7 +77,7 @@ fn gone(object: &ObjectRef) -> Vec<Line> {
 
 fn owner_line(app: &App, p: &Pod) -> Line {
     match app.world.top_owner(p) {
-        Some(o) => Line::pair("owner", format!("{o}   ({} goes there)", app.keys_for("object.owner"))),
+        Some(o) => Line::pair("owner", o.to_string()).hint(format!("({} goes there)", app.keys_for("object.owner"))),
         None => Line::pair_role("owner", "none: nothing will replace it", Role::Warn),
     }
 }
@@ -188,16 +188,9 @@ fn container(app: &App, c: &Container, said: &str, out: &mut Vec<Line>) {
         } else {
             String::new()
         };
-        out.push(Line::pair(
-            "  before",
-            format!(
-                "{} (exit {}{signal})  {}   {} shows what it said",
-                e.reason,
-                e.exit_code,
-                ago(app, e.finished),
-                app.keys_for("pod.previous_logs")
-            ),
-        ));
+        let ended = format!("{} (exit {}{signal})  {}", e.reason, e.exit_code, ago(app, e.finished));
+        let logs = format!("{} shows what it said", app.keys_for("pod.previous_logs"));
+        out.push(Line::pair("  before", ended).hint(logs));
     }
     if c.restarts > 0 {
         out.push(Line::pair("  restarts", c.restarts.to_string()));
@@ -225,14 +218,8 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
             w.desired, w.updated, w.ready, w.available
         ),
     ));
-    out.push(Line::pair(
-        "revision",
-        format!(
-            "{}   {} shows the history",
-            app.world.revision_of(w),
-            app.keys_for("rollout.history")
-        ),
-    ));
+    let history = format!("{} shows the history", app.keys_for("rollout.history"));
+    out.push(Line::pair("revision", app.world.revision_of(w).to_string()).hint(history));
     if !w.change_cause.is_empty() {
         out.push(Line::pair("change", &*w.change_cause));
     }
@@ -287,14 +274,8 @@ fn workload(app: &App, w: &Workload) -> Vec<Line> {
         ]));
     }
     if pods.len() > 30 {
-        out.push(Line::new(
-            format!(
-                "and {} more ({} lists them)",
-                pods.len() - 30,
-                app.keys_for("rollout.pods")
-            ),
-            Role::TextMuted,
-        ));
+        let list = format!("({} lists them)", app.keys_for("rollout.pods"));
+        out.push(Line::new(format!("and {} more", pods.len() - 30), Role::TextMuted).hint(list));
     }
     out.push(Line::default());
     out.extend(conditions(app, &w.conditions));

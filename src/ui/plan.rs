@@ -1,11 +1,13 @@
 //! What is asked before anything changes.
 
+mod body;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::approval::clock;
 use super::{Look, clear, frame, put, text as draw};
-use crate::action::{Confirm, Plan, Risk, Undo};
+use crate::action::{Confirm, Plan, Risk};
 use crate::app::doc::Line;
 use crate::app::field::Field;
 use crate::app::layers::{PlanFocus, PlanLayer, PlanState};
@@ -26,98 +28,6 @@ impl Frame {
     const fn is_within(self) -> bool {
         matches!(self, Self::Within(_))
     }
-}
-
-/// `tight`: where not all of it may be in sight at once, the checks come before the line to copy.
-fn body(app: &App, plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
-    let mut out = Vec::new();
-    let together = plan.request.members() > 1;
-    let mut last = Vec::new();
-    for step in &plan.steps {
-        // One line of kubectl's stands for several steps: each of the others is one line here. Of many things each is
-        // one line, too, and the command lines are copied.
-        if step.same_as.is_empty() || together {
-            let mut line = Line(vec![(format!("{} ", step.target), Role::Text)]);
-            for change in &step.changes {
-                line = line
-                    .and(change.before.clone(), Role::DiffRemove)
-                    .and(format!(" {} ", look.symbols.arrow), Role::TextMuted)
-                    .and(change.after.clone(), Role::DiffAdd);
-            }
-            out.push(line);
-            continue;
-        }
-        if plan.steps.len() > 1 {
-            out.push(Line::new(step.target.to_string(), Role::Heading));
-        }
-        for change in &step.changes {
-            out.push(
-                Line(vec![(format!("{:<12} ", change.field), Role::TextMuted)])
-                    .and(change.before.clone(), Role::DiffRemove)
-                    .and(format!(" {} ", look.symbols.arrow), Role::TextMuted)
-                    .and(change.after.clone(), Role::DiffAdd),
-            );
-        }
-        let same_as = Line::pair("same as", step.same_as.clone());
-        let side = if tight { &mut last } else { &mut out };
-        side.push(same_as);
-    }
-    if let Some(first) = plan.steps.first().filter(|_| together) {
-        let more = plan.steps.len() - 1;
-        out.push(Line::pair("same as", first.same_as.clone()));
-        out.push(Line::pair(
-            "",
-            format!("and {more} more like it ({} copies all)", app.keys_for("plan.copy")),
-        ));
-    }
-    // One label for all of its lines.
-    for (label, lines) in [("impact", &plan.impact), ("last set", &plan.last_set)] {
-        for (n, line) in lines.iter().enumerate() {
-            out.push(Line::pair(if n == 0 { label } else { "" }, line.clone()));
-        }
-    }
-    for w in &plan.warnings {
-        let (mark, role) = if w.serious {
-            (look.symbols.critical, Role::Error)
-        } else {
-            (look.symbols.warning, Role::Warn)
-        };
-        out.push(Line::new(format!("{mark} {}", w.text), role));
-    }
-    for a in plan.alternatives.iter().take(1) {
-        out.push(Line::new(format!("  {}", another(app, look, &a.label)), Role::Accent));
-    }
-    let mut checks = Line(vec![(format!("{:<12} ", "checks"), Role::TextMuted)]);
-    for c in &plan.checks {
-        let (mark, role) = match c.passed {
-            Some(true) => (look.symbols.ok, Role::Ok),
-            Some(false) => (look.symbols.failed, Role::Error),
-            None => (look.symbols.unknown, Role::Warn),
-        };
-        checks = checks
-            .and(format!("{} ", c.name), Role::Text)
-            .and(format!("{mark}  "), role);
-    }
-    out.push(checks);
-    for c in plan
-        .checks
-        .iter()
-        .filter(|c| c.passed != Some(true) && !c.detail.is_empty())
-    {
-        out.push(Line::pair("", format!("{}: {}", c.name, c.detail)));
-    }
-    out.push(Line::pair("verify", plan.verify.text.clone()));
-    out.push(match &plan.undo {
-        Undo::By { label, valid_for_s, .. } => {
-            Line::pair("undo", format!("{label}, offered for {} min", valid_for_s / 60))
-        }
-        Undo::Nothing { why } => Line::pair_role("undo", format!("none: {why}"), Role::Warn),
-    });
-    if let Some(why) = &plan.no_op {
-        out.push(Line::new(format!("nothing to do: {why}"), Role::Info));
-    }
-    out.extend(last);
-    out
 }
 
 /// The other way that a plan offers, and its key.
@@ -259,6 +169,14 @@ fn second_person(app: &App, look: Look<'_>, asking: &Asking, break_glass: bool, 
 }
 
 fn layout(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
+    let whole = laid_out(app, look, layer, frame, frame.is_within());
+    match whole.overflow() {
+        0 => whole,
+        _ => laid_out(app, look, layer, frame, true),
+    }
+}
+
+fn laid_out(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame, tight: bool) -> Layout {
     let width = match frame {
         Frame::Floating(screen) => screen.width.min(96),
         Frame::Within(area) => area.width,
@@ -285,7 +203,7 @@ fn layout(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout 
             (format!("No plan: {}", layer.request.name()), lines)
         }
         PlanState::Ready(plan) => {
-            let mut lines = body(app, plan, look, frame.is_within());
+            let mut lines = body::body(app, plan, look, tight);
             if let Some(aside) = &layer.aside {
                 let warning = format!("{} {aside}", look.symbols.warning);
                 lines.insert(0, Line::new(warning, Role::Warn));

@@ -200,7 +200,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
                 Role::TextMuted,
             )
         }
-        (_, Freshness::Fresh | Freshness::Stale { .. }) => (panes::empty_words(app, pane).to_owned(), Role::TextMuted),
+        (_, Freshness::Fresh | Freshness::Stale { .. }) => match app.absent_namespace().filter(|_| of_cluster) {
+            Some(name) => (format!("there is no namespace {name} on this cluster"), Role::Warn),
+            None => (panes::empty_words(app, pane).to_owned(), Role::TextMuted),
+        },
     }
 }
 

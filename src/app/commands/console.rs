@@ -370,22 +370,7 @@ fn close(app: &mut App) -> Vec<Effect> {
 fn ask_quit(app: &mut App) -> Vec<Effect> {
     let live = app.activities.iter().filter(|a| a.is_live()).count();
     let runs = app.runs.iter().filter(|r| r.is_live()).count();
-    let left = app.unfinished.items.len();
-    // A demonstration's cluster is never opened again.
-    let passing = app.seat.passing;
-    let s = |n: usize| if n == 1 { "" } else { "s" };
-    let detail = match (live, runs) {
-        (0, 0) if left > 0 && !passing => format!("Nothing is under way. Left unfinished, and offered again: {left}."),
-        (0, 0) => "Nothing is under way.".to_owned(),
-        // One line of the question has 68 columns.
-        (0, n) if passing => format!("{n} runbook{} under way: the servers end with this console.", s(n)),
-        (0, n) => format!(
-            "{n} runbook{} under way: offered when this cluster is opened again.",
-            s(n)
-        ),
-        (n, _) if passing => format!("{n} change{} being verified: the servers end with this console.", s(n)),
-        (n, _) => format!("{n} change{} being verified, in the cluster: nobody will watch.", s(n)),
-    };
+    let detail = app.leaving_words(live, runs);
     app.layers.push(Layer::Question(Question {
         purpose: QuestionFor::Quit,
         text: "Quit Quarterdeck?".to_owned(),

@@ -3,8 +3,10 @@
 use crate::app::command::{Command, always};
 use crate::app::layers::{Does, QuestionFor};
 use crate::app::msg::Effect;
+use crate::app::strip::Lead;
 use crate::app::{App, Layer};
 use crate::model::Scope;
+use crate::panes;
 use crate::runbook::engine::Event;
 
 const G: &str = "Dialogs";
@@ -157,6 +159,14 @@ fn palette_run(app: &mut App) -> Vec<Effect> {
     effects.extend(match entry.does {
         Does::Command(id) => app.run_command(id),
         Does::Go(jump) => app.jump(jump),
+        Does::View(pane, view) => {
+            let at = panes::pane(pane).views.iter().position(|v| v.id == view);
+            let effects = app.pop_layers();
+            app.strip.lead = Lead::Row;
+            app.go_to_pane(pane, at.unwrap_or(0));
+            effects
+        }
+        Does::Nothing => Vec::new(),
         Does::Runbook(book) => {
             let subject = app.run_subject().unwrap_or_default();
             app.start_run(&book, subject)

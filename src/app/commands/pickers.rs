@@ -5,7 +5,7 @@ use crate::app::command::{Command, always};
 use crate::app::layers::{Choice, Picker, PickerFor};
 use crate::app::msg::{ContextRow, Effect};
 use crate::app::{App, Layer};
-use crate::model::Scope;
+use crate::model::{Scope, namespace_name};
 use crate::runbook::facts::Subject;
 
 const G: &str = "Dialogs";
@@ -121,6 +121,10 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 Some(one) => vec![one],
                 None => picker.typed(),
             };
+            if let Some(why) = names.iter().find_map(|n| no_namespace(app, n)) {
+                app.layers.push(Layer::Picker(picker));
+                return app.complain(why);
+            }
             let scope = if names.is_empty() || names.iter().any(|n| n == "*") {
                 Scope::All
             } else {
@@ -295,6 +299,17 @@ pub(crate) fn fill_namespaces(app: &mut App) {
         picker.cursor = at.unwrap_or(0);
         app.dirty = true;
     }
+}
+
+/// Why there is nothing of that name to look at. Where namespaces may not be listed, the server will say.
+fn no_namespace(app: &App, name: &str) -> Option<String> {
+    if name == "*" {
+        return None;
+    }
+    namespace_name(name).err().or_else(|| {
+        app.lacks_namespace(name)
+            .then(|| format!("there is no namespace {name} on this cluster"))
+    })
 }
 
 /// Namespaces that are known: listed, or seen on objects.

@@ -190,6 +190,73 @@ fn the_palette_goes_to_objects_by_name_and_lists_first_what_was_used() {
     assert_eq!(palette.entries[0].name, "sort.age");
 }
 
+/// What the palette offers first for it.
+fn first(hands: &mut Hands, typed: &str) -> crate::app::layers::Entry {
+    hands.press("esc :");
+    hands.types(typed);
+    match hands.app.layers.last() {
+        Some(Layer::Palette(p)) => p
+            .entries
+            .first()
+            .cloned()
+            .unwrap_or_else(|| panic!("nothing for {typed}")),
+        other => panic!("no palette but {other:?}"),
+    }
+}
+
+#[test]
+fn the_word_that_was_typed_goes_first_and_what_changes_something_is_never_found_by_accident() {
+    let mut hands = Hands::operator();
+    hands.press("2");
+    hands.select("cortex-web");
+    hands.app.used("command app.quit".to_owned());
+    for (typed, name) in [
+        ("cordon", "action.cordon"),
+        ("action.cordon", "action.cordon"),
+        ("drain", "action.drain"),
+        ("undo", "action.undo"),
+        ("explain", "statement.plan"),
+        ("restart", "action.restart"),
+        ("api", "cortex-api"),
+        ("cortex-api", "cortex-api"),
+        ("po", "pane.pods"),
+        ("dp", "pane.rollouts"),
+        ("no", "pane.nodes"),
+        ("ns", "namespace.pick"),
+        ("ctx", "context.pick"),
+        ("ev", "pane.events"),
+        ("job", "jobs"),
+        ("svc", "Services"),
+        ("secrets", "Secrets"),
+        ("ing", "Ingresses"),
+        ("q", "app.quit"),
+        ("wq", "app.quit"),
+    ] {
+        assert_eq!(first(&mut hands, typed).name, name, ":{typed}");
+    }
+    // What cannot be used says why, and nothing happens.
+    for (typed, why) in [("cordon", "no node"), ("svc", "no table")] {
+        assert!(first(&mut hands, typed).why_not.unwrap().contains(why), "{typed}");
+        assert!(hands.press("enter").is_empty());
+        assert!(hands.told().contains(why), "{}", hands.told());
+    }
+    // Of no letters that only happen to be there.
+    for letters in ["rstrt", "delpd", "scl", "odepl", "rolb"] {
+        hands.press("esc :");
+        hands.types(letters);
+        let Some(Layer::Palette(p)) = hands.app.layers.last() else {
+            panic!()
+        };
+        let changes = p.entries.iter().find(|e| e.group == crate::keys::MUTATE);
+        assert!(changes.is_none(), "{letters}: {changes:?}");
+    }
+    assert_eq!(first(&mut hands, "jobs").why_not, None);
+    hands.press("enter");
+    let views = panes::pane(PaneId::Nodes).views;
+    let at = hands.app.views[PaneId::Nodes.index()];
+    assert_eq!((hands.app.pane, views[at].id), (PaneId::Nodes, "jobs"));
+}
+
 #[test]
 fn chosen_columns_and_orders_are_kept_for_the_next_time() {
     let mut hands = Hands::operator();

@@ -109,7 +109,7 @@ fn whoever_leaves_a_demonstration_is_not_promised_that_the_run_is_offered_again(
         };
         question.detail
     };
-    assert!(detail(&mut hands).contains("offered when this cluster is opened again"));
+    assert!(detail(&mut hands).contains("this cluster offers it when opened again"));
     hands.app.seat.passing = true;
-    assert!(detail(&mut hands).contains("the servers end with this console"));
+    assert!(detail(&mut hands).contains("ends with this console and its servers"));
 }

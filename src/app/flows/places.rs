@@ -4,7 +4,7 @@ use super::{Hands, asked, batch, done, executed, fetch_token, plan, revisions, r
 use crate::action::{Class, Outcome, Request, Stage, Undo, Verdict};
 use crate::app::msg::{ContextRow, Fetched, LogBatch, LogLine};
 use crate::app::{Connection, Effect, Layer, Msg, Strip};
-use crate::model::{Scope, SourceId, SourceKind};
+use crate::model::{Batch, FeedId, Freshness, Kind, Scope, SourceId, SourceKind};
 
 #[test]
 fn a_switch_drops_rows_marks_plans_logs_and_runs_of_the_old_cluster() {
@@ -242,6 +242,35 @@ fn contexts_and_namespaces_are_picked_by_typing() {
     assert_eq!(scope(&hands.press("enter")), Some(Scope::All), "the first choice");
     hands.press("g n down");
     assert_eq!(scope(&hands.press("enter")), of(&["cortex"]));
+}
+
+#[test]
+fn a_namespace_that_cannot_be_there_is_not_gone_to() {
+    let mut hands = Hands::operator();
+    let goes = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Connect { .. }));
+    for (typed, why) in [
+        ("1:pods", "no name of a namespace"),
+        ("cortex, ../x", "no name of a namespace"),
+    ] {
+        hands.press("esc g n");
+        hands.types(typed);
+        assert!(!goes(&hands.press("enter")), "{typed}");
+        assert!(hands.told().contains(why), "{}", hands.told());
+        assert!(
+            matches!(hands.app.layers.last(), Some(Layer::Picker(_))),
+            "the line stays"
+        );
+    }
+    // Once they are listed, it is known which there are.
+    hands.tell(Msg::World(Batch {
+        feeds: vec![(FeedId::Watch(Kind::Namespace), Freshness::Fresh)],
+        ..Batch::default()
+    }));
+    hands.press("ctrl-u");
+    hands.types("nope");
+    assert!(!goes(&hands.press("enter")));
+    assert!(hands.told().contains("there is no namespace nope"), "{}", hands.told());
+    assert_eq!(hands.app.absent_namespace(), Some("cortex"));
 }
 
 #[test]

@@ -1,16 +1,17 @@
 //! The palette: everything by name. Commands with their key, their sentence and the reason when they cannot be used now;
 //! objects, runbooks, namespaces and contexts to go to. What was used lately comes first.
 
-use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
-use nucleo_matcher::{Config, Matcher, Utf32Str};
+mod aliases;
+mod fit;
 
 use crate::app::command::{Command, all};
 use crate::app::field::Field;
-use crate::app::filter::in_order;
 use crate::app::jumps::Jump;
 use crate::app::{App, ItemRef, Row};
 use crate::model::{Key, Kind, Str};
-use crate::panes::PANES;
+use crate::panes::{PANES, PaneId};
+
+use fit::{Class, Fit, Needle};
 
 /// So many of a kind are ranked a key: with fifty thousand pods all of them begin alike, and more letters tell.
 const MOST_RANKED: usize = 3000;
@@ -18,20 +19,24 @@ const MOST_RANKED: usize = 3000;
 /// So many of a kind are listed.
 const MOST_LISTED: usize = 40;
 
-/// With fewer letters, everything would match.
-const LEAST: usize = 2;
-
-/// What a name is worth more than a sentence.
-const NAMED: u32 = 12;
+/// The lead of a command that was used lately, before others that fit as well.
+const LATELY: u32 = 10;
 
 /// What an entry does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Does {
     Command(&'static str),
     Go(Jump),
+    /// A pane with one of its tables, by the table's id.
+    View(PaneId, &'static str),
+    /// It only says why not.
+    Nothing,
     Runbook(String),
     Namespace(String),
-    Context { name: String, platform: bool },
+    Context {
+        name: String,
+        platform: bool,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -57,69 +62,51 @@ pub struct Palette {
     pub cursor: usize,
 }
 
-/// An entry with its rank: usable ones first, then what fits best.
+/// An entry with its rank.
 struct Ranked {
-    score: u32,
+    fit: Fit,
     entry: Entry,
 }
 
 struct Ranking {
-    matcher: Matcher,
-    pattern: Pattern,
-    /// Lower case, without blanks.
-    letters: String,
-    buffer: Vec<char>,
+    needle: Needle,
     found: Vec<Ranked>,
 }
 
 impl Ranking {
-    fn new(needle: &str) -> Self {
-        Self {
-            matcher: Matcher::new(Config::DEFAULT),
-            pattern: Pattern::parse(needle, CaseMatching::Ignore, Normalization::Smart),
-            letters: needle.to_lowercase().split_whitespace().collect(),
-            buffer: Vec::new(),
-            found: Vec::new(),
-        }
-    }
-
-    fn score(&mut self, text: &str) -> Option<u32> {
-        self.pattern
-            .score(Utf32Str::new(text, &mut self.buffer), &mut self.matcher)
-    }
-
     /// Takes the best of many things with a name; their entries are only made for those that are listed.
     fn names<'a, T>(&mut self, all: impl Iterator<Item = (&'a str, T)>, entry: impl Fn(&str, T) -> Entry) {
-        if self.letters.len() < LEAST {
+        if self.needle.is_short() {
             return;
         }
-        // To see whether the letters are there at all costs a tenth of ranking them.
-        let one_word = !self.pattern.atoms.iter().skip(1).any(|_| true);
-        let letters = self.letters.clone();
-        let likely = all.filter(|(name, _)| !one_word || in_order(name, &letters));
-        let mut best: Vec<(u32, &str, T)> = Vec::new();
-        for (name, what) in likely.take(MOST_RANKED) {
-            if let Some(score) = self.score(name) {
-                best.push((score, name, what));
+        let likely = all.filter(|(name, _)| self.needle.may_fit(name));
+        let likely: Vec<_> = likely.take(MOST_RANKED).collect();
+        let mut best: Vec<(Fit, &str, T)> = Vec::new();
+        for (name, what) in likely {
+            if let Some(fit) = self.needle.name(name, false) {
+                best.push((fit, name, what));
             }
         }
         best.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.len().cmp(&b.1.len())));
         let best = best.into_iter().take(MOST_LISTED);
-        self.found.extend(best.map(|(score, name, what)| Ranked {
-            // What is called so goes before a sentence in which it stands.
-            score: score + NAMED,
+        self.found.extend(best.map(|(fit, name, what)| Ranked {
+            fit,
             entry: entry(name, what),
         }));
     }
 }
 
 impl Palette {
-    /// Ranks everything for what was typed: usable ones first, and of those what was used lately.
+    /// Ranks everything for what was typed: what is called so before what only holds the letters, though it cannot be
+    /// used now; among what fits alike, usable ones first, and of those what was used lately.
     pub fn refresh(&mut self, app: &App) {
-        let needle = self.field.text().trim().to_owned();
-        let mut ranking = Ranking::new(&needle);
+        let mut ranking = Ranking {
+            needle: Needle::new(self.field.text()),
+            found: Vec::new(),
+        };
         commands(app, &mut ranking);
-        if !needle.is_empty() {
+        if !ranking.needle.is_empty() {
+            others(&mut ranking);
             runbooks(app, &mut ranking);
             objects(app, &mut ranking);
             places(app, &mut ranking);
@@ -131,15 +118,11 @@ impl Palette {
         let used = |entry: &Entry| recent(entry).unwrap_or(usize::MAX);
         // The order of the tables is kept among equals.
         ranking.found.sort_by(|a, b| {
+            let class = b.fit.class.cmp(&a.fit.class);
             let usable = a.entry.why_not.is_some().cmp(&b.entry.why_not.is_some());
+            let better = b.fit.score.cmp(&a.fit.score);
             let lately = used(&a.entry).cmp(&used(&b.entry));
-            let better = b.score.cmp(&a.score);
-            // What was typed counts more than what was used; a little lead is given to what was.
-            if needle.is_empty() {
-                usable.then(lately)
-            } else {
-                usable.then(better).then(lately)
-            }
+            class.then(usable).then(better).then(lately)
         });
         self.entries = ranking.found.into_iter().map(|r| r.entry).collect();
         self.cursor = self.cursor.min(self.entries.len().saturating_sub(1));
@@ -148,17 +131,23 @@ impl Palette {
 
 fn commands(app: &App, ranking: &mut Ranking) {
     for c in all().filter(|c| listed(c)) {
-        let hay = format!("{} {}", c.id.replace(['.', '_'], " "), c.doc);
-        let Some(mut score) = ranking.score(&hay) else { continue };
-        if !ranking.letters.is_empty() && ranking.score(&c.id.replace(['.', '_'], " ")).is_some() {
-            score += NAMED;
+        let name = c.id.replace(['.', '_'], " ");
+        let needle = &mut ranking.needle;
+        // What changes something is never found by letters that happen to be there.
+        let mut fit = needle.sentence(&name, c.doc, c.mutates());
+        if aliases::of_command(c.id).any(|names| needle.is_one_of(names)) {
+            fit = Some(Fit {
+                class: Class::Name,
+                score: u32::MAX / 2,
+            });
         }
+        let Some(mut fit) = fit else { continue };
         let id = format!("command {}", c.id);
-        if app.finding.recent.contains(&id) {
-            score += 10;
+        if fit.class != Class::Any && app.finding.recent.contains(&id) {
+            fit.score += LATELY;
         }
         ranking.found.push(Ranked {
-            score,
+            fit,
             entry: Entry {
                 does: Does::Command(c.id),
                 name: c.id.to_owned(),
@@ -172,18 +161,35 @@ fn commands(app: &App, ranking: &mut Ranking) {
     }
 }
 
+/// What people of other tools type: it goes where they mean, or says that there is no such table.
+fn others(ranking: &mut Ranking) {
+    for (names, entry) in aliases::others() {
+        if ranking.needle.is_one_of(names) {
+            let singular = entry.does == Does::Nothing && ranking.needle.is_one_of(&["secret", "service", "ingress"]);
+            ranking.found.push(Ranked {
+                fit: Fit {
+                    class: if singular { Class::Words } else { Class::Name },
+                    score: 0,
+                },
+                entry,
+            });
+        }
+    }
+}
+
 fn runbooks(app: &App, ranking: &mut Ranking) {
     let why_not = app
         .run_subject()
         .is_none()
         .then(|| "select what it is for first".to_owned());
     for book in app.books.iter() {
-        let Some(score) = ranking.score(&format!("{} {}", book.id, book.title)) else {
+        let by_id = ranking.needle.name(&book.id, false);
+        let Some(fit) = by_id.max(ranking.needle.sentence(&book.id, &book.title, false)) else {
             continue;
         };
         let about_nothing = book.id == "incident-response";
         ranking.found.push(Ranked {
-            score,
+            fit,
             entry: Entry {
                 does: Does::Runbook(book.id.clone()),
                 name: book.id.clone(),

@@ -86,8 +86,8 @@ impl Metrics {
             Scope::All => self.pages(&format!("{ROOT}/pods"), &mut pods, intern).await?,
             Scope::Namespaces(list) => {
                 for ns in list {
-                    self.pages(&format!("{ROOT}/namespaces/{ns}/pods"), &mut pods, intern)
-                        .await?;
+                    let path = format!("{ROOT}/namespaces/{}/pods", wire::escape(ns));
+                    self.pages(&path, &mut pods, intern).await?;
                 }
             }
         }

@@ -28,7 +28,7 @@ pub fn collection(kind: Kind, namespace: Option<&str>) -> String {
         format!("/apis/{group}/")
     };
     match namespace {
-        Some(ns) if kind.namespaced() => format!("{root}{version}/namespaces/{ns}/{plural}"),
+        Some(ns) if kind.namespaced() => format!("{root}{version}/namespaces/{}/{plural}", escape(ns)),
         _ => format!("{root}{version}/{plural}"),
     }
 }
