@@ -172,9 +172,6 @@ pub fn fit(app: &mut App) {
             Layer::Timeline(t) => t.follow,
             _ => false,
         };
-        if let Layer::Detail(d) = layer {
-            d.to_events = false;
-        }
         let Some(scroll) = layer.scroll() else { continue };
         (scroll.page, scroll.len) = (page, len);
         if let Some(line) = jump {
@@ -193,11 +190,8 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
     let width = usize::from(body.width.saturating_sub(4));
     Some(match layer {
         Layer::Detail(d) => {
-            let lines = text::wrapped(&detail::lines(app, &d.object), width, d.scroll.wrap);
-            let jump = d
-                .to_events
-                .then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
-            (page, lines.len(), jump)
+            let lines = text::wrapped(&detail::opened(app, d), width, d.scroll.wrap);
+            (page, lines.len(), None)
         }
         Layer::Item(i) => {
             let lines = text::wrapped(&item_lines(app, i).1, width, i.scroll.wrap);
@@ -289,7 +283,7 @@ pub fn frozen(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
 fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Buffer) -> Option<Position> {
     match layer {
         Layer::Detail(d) => {
-            let lines = detail::lines(app, &d.object);
+            let lines = detail::opened(app, d);
             text::panel(look, body, &d.object.to_string(), &lines, &d.scroll, buf);
             Some(Position::new(body.x + 2, body.y + 1))
         }
