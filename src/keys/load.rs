@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(press(&map, &pods, "l"), Resolved::None);
         let (map, _) = load(
             "inherits = \"none\"\n[list]\nj = \"list.up\"\n[plan]\nesc = \"plan.cancel\"\n\
-             [global]\n\":\" = \"app.palette\"\n\"?\" = \"app.help\"",
+             [global]\n\":\" = \"app.palette\"\n\"?\" = \"app.help\"\nesc = \"app.back\"",
         )
         .unwrap();
         assert_eq!(press(&map, &pods, "j"), Resolved::Found("list.up"));
