@@ -42,13 +42,13 @@ use std::collections::BTreeSet;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 
 use crate::app::doc::Line;
 use crate::app::layers::{Content, PickerFor};
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
-use crate::theme::{Role, Symbols, Theme};
+use crate::theme::{Role, Symbols, TERMINALS_OWN, Theme};
 
 pub use page::page;
 pub use spot::spot;
@@ -337,7 +337,7 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
     }
     let room = usize::from(area.width - x);
     // Over a frame, text in the terminal's colour must not take that of the frame.
-    let style = style.fg(style.fg.unwrap_or(Color::Reset));
+    let style = style.fg(style.fg.unwrap_or(TERMINALS_OWN));
     let (end, _) = buf.set_stringn(area.x + x, area.y + y, text, room, style);
     end.saturating_sub(area.x + x)
 }
@@ -353,7 +353,7 @@ pub(crate) fn select(look: Look<'_>, buf: &mut Buffer, row: Rect, role: Role) {
         let fg = cell.fg;
         if style.add_modifier.contains(Modifier::REVERSED) {
             // A colour, or a fainter one, would be a patch in it.
-            cell.set_fg(Color::Reset);
+            cell.set_fg(TERMINALS_OWN);
             cell.modifier.remove(Modifier::DIM);
         }
         cell.set_style(style);

@@ -88,7 +88,7 @@ pub(super) const TABLE: &[Command] = &[
     Command {
         id: "step.rollback",
         doc: "take back what this run changed, newest first, each with its own plan",
-        short: "roll back",
+        short: "take back",
         group: G,
         when: |app| offered(app, OfferKind::RollBack),
         run: |app| event(app, Event::RollBack),

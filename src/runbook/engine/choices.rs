@@ -96,7 +96,7 @@ impl Run {
                 add(OfferKind::Skip, "skip");
             }
             if !self.undos.is_empty() {
-                add(OfferKind::RollBack, "roll back");
+                add(OfferKind::RollBack, "take back");
             }
             add(OfferKind::HandOver, "hand over");
         }
