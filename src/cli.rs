@@ -393,9 +393,12 @@ pub struct PaneArgs {
 
 #[derive(Debug, Clone, Default, Args)]
 pub struct ThemesArgs {
-    /// Only these
+    /// Only these, by name or file
     #[arg(value_name = "NAME")]
     pub names: Vec<String>,
+    /// Print the roles that a theme file gives colours to, and what each stands for
+    #[arg(long, conflicts_with = "names")]
+    pub roles: bool,
 }
 
 #[derive(Debug, Clone, Default, Args)]
@@ -403,6 +406,9 @@ pub struct Keys {
     /// Form of the answer
     #[arg(short, long, value_enum, default_value_t)]
     pub output: KeysForm,
+    /// Print the names that a keymap file has for contexts and commands
+    #[arg(long, conflicts_with = "output")]
+    pub ids: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

@@ -5,11 +5,14 @@
 
 #[path = "stage/access.rs"]
 mod access;
+#[path = "stage/contrast.rs"]
+mod contrast;
 #[path = "stage/golden.rs"]
 mod golden;
 #[path = "stage/mod.rs"]
 mod stage;
 
+use contrast::Faint;
 use golden::Goldens;
 use jiff::SignedDuration;
 use quarterdeck::action::{Class, Stage as Step};
@@ -24,6 +27,7 @@ struct Show {
     stage: Stage,
     theme: Theme,
     goldens: Goldens,
+    faint: Faint,
 }
 
 impl Show {
@@ -32,6 +36,7 @@ impl Show {
             stage: Stage::open(setting).await,
             theme: Theme::built_in("dark", Depth::True),
             goldens: Goldens::default(),
+            faint: Faint::default(),
         }
     }
 
@@ -39,6 +44,12 @@ impl Show {
         let drawn = self.stage.draw(&self.theme);
         access::holds(name, &mut self.stage.app, &drawn);
         self.goldens.screen(name, &drawn, &self.theme);
+        self.faint.look(name, &mut self.stage.app);
+    }
+
+    fn finish(self) {
+        self.goldens.finish();
+        self.faint.finish();
     }
 
     async fn keys(&mut self, chords: &str) {
@@ -82,7 +93,7 @@ async fn the_deck_and_what_lies_on_it() {
     s.shot("strip-80x24");
     s.keys("esc 1 w space j space q").await;
     s.shot("quit-80x24");
-    s.goldens.finish();
+    s.finish();
 }
 
 #[tokio::test]
@@ -105,7 +116,7 @@ async fn one_object_in_full() {
     s.shot("history-80x24");
     s.keys("tab").await;
     s.shot("difference-80x24");
-    s.goldens.finish();
+    s.finish();
 }
 
 #[tokio::test]
@@ -145,7 +156,7 @@ async fn a_change_from_its_plan_to_its_undo() {
     s.shot("verified-80x24");
     s.keys("A").await;
     s.shot("activity-80x24");
-    s.goldens.finish();
+    s.finish();
 }
 
 #[tokio::test]
@@ -176,7 +187,7 @@ async fn a_runbook_from_the_signal_to_its_end() {
     s.stage.pass(20).await;
     s.keys("enter").await;
     s.shot("runbook-last-80x24");
-    s.goldens.finish();
+    s.finish();
 }
 
 #[tokio::test]
@@ -248,7 +259,7 @@ async fn when_something_is_missing() {
         let drawn = picture::draw(&mut app, stage::paper(&s.theme));
         s.goldens.screen(name, &drawn, &s.theme);
     }
-    s.goldens.finish();
+    s.finish();
 }
 
 #[tokio::test]
@@ -289,7 +300,7 @@ async fn an_incident_what_it_leaves_and_what_others_are_told() {
     s.keys("esc esc").await;
     s.stage.hold(31 * 60_000).await;
     s.shot("update-due-80x24");
-    s.goldens.finish();
+    s.finish();
 }
 
 /// A change that must not stay, as the pipeline records it.

@@ -5,11 +5,14 @@
 //! `PICTURES_AT=80x24` takes that size for all of them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures)]
 
+#[path = "stage/contrast.rs"]
+mod contrast;
 #[path = "stage/golden.rs"]
 mod golden;
 #[path = "stage/mod.rs"]
 mod stage;
 
+use contrast::Faint;
 use golden::Goldens;
 use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::Class;
@@ -23,6 +26,7 @@ use stage::{Setting, Stage};
 struct Album {
     stage: Stage,
     goldens: Goldens,
+    faint: Faint,
 }
 
 impl Album {
@@ -30,11 +34,18 @@ impl Album {
         Self {
             stage: Stage::open(setting).await,
             goldens: Goldens::default(),
+            faint: Faint::default(),
         }
     }
 
     fn shot(&mut self, name: &str) {
         self.shot_as(name, "dark", Depth::True);
+        self.faint.look(name, &mut self.stage.app);
+    }
+
+    fn finish(self) {
+        self.goldens.finish();
+        self.faint.finish();
     }
 
     fn shot_as(&mut self, name: &str, theme: &str, depth: Depth) {
@@ -209,7 +220,7 @@ async fn the_pictures_show_what_the_console_draws() {
         c.stage.keys("enter").await;
     }
     c.shot("incident");
-    a.goldens.finish();
-    b.goldens.finish();
-    c.goldens.finish();
+    a.finish();
+    b.finish();
+    c.finish();
 }

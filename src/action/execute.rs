@@ -162,7 +162,7 @@ impl Run<'_> {
                 sent.push(done);
             } else if done.outcome != Outcome::NoOp {
                 failed.get_or_insert(done.outcome.clone());
-                if !together::goes_on(&self.plan.request, &done.outcome) {
+                if together::ends_at(&self.plan.request, &done.outcome) {
                     break;
                 }
             }

@@ -78,6 +78,7 @@ pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
 pub use target::{Program, Target, Thing};
 pub use together::MOST_TOGETHER;
+pub(crate) use together::ends_at;
 
 /// The name under which the API server notes our changes (`managedFields`).
 pub const FIELD_MANAGER: &str = "quarterdeck";

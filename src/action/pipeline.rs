@@ -169,7 +169,7 @@ fn confirmation(draft: &Draft, request: &Request, planner: &Planner, class: Clas
         Some(t) if several => {
             let kind = together::word(t);
             (
-                format!("{} {kind}s", together::count(draft)),
+                together::counted(together::count(draft), &kind),
                 "how many there are".to_owned(),
             )
         }

@@ -79,9 +79,12 @@ pub enum PostgresAsk {
 }
 
 impl PostgresAsk {
-    /// Whether it is about this session; what else it may be about is asked for alone.
+    /// Whether it is about this session, table or index; what else it may be about is asked for alone.
     pub(super) fn is_about(&self, thing: &Thing) -> bool {
+        let is = |kind: &str, relation: &Relation| &*thing.kind == kind && *thing.name == *relation.to_string();
         match self {
+            Self::Vacuum { table, .. } | Self::Analyze { table } => is("table", table),
+            Self::Reindex { index } => is("index", index),
             Self::CancelQuery { pid, backend_start } | Self::TerminateSession { pid, backend_start } => {
                 &*thing.kind == "session" && *thing.name == *pid.to_string() && *thing.id == **backend_start
             }

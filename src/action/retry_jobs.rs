@@ -249,12 +249,20 @@ pub(super) async fn ready(
         .cloned()
         .unwrap_or_default();
     let ids = ids.iter().filter_map(|i| i.as_str().map(str::to_owned)).collect();
-    Ok(Box::new(Retry { bull, ids, poll, watch }))
+    Ok(Box::new(Retry {
+        bull,
+        ids,
+        left: 0,
+        poll,
+        watch,
+    }))
 }
 
 struct Retry {
     bull: Bull,
     ids: Vec<String>,
+    /// Of them, those that were not failed any more when it came to it.
+    left: usize,
     poll: Duration,
     watch: Duration,
 }
@@ -272,6 +280,10 @@ impl Retry {
                 let items = value::items(answer);
                 let count = |n: usize| items.get(n).and_then(value::count).unwrap_or(0);
                 let other = items.get(4).and_then(value::text).unwrap_or_default();
+                self.left = self
+                    .ids
+                    .len()
+                    .saturating_sub(usize::try_from(count(0)).unwrap_or(usize::MAX));
                 if other.is_empty() && count(0) > 0 {
                     Outcome::Applied
                 } else if other.is_empty() {
@@ -379,6 +391,17 @@ impl Deed for Retry {
     }
 
     fn verify<'a>(&'a mut self, tell: &'a Tell) -> BoxFuture<'a, Verdict> {
-        Box::pin(self.watch(tell))
+        Box::pin(async {
+            let left = match self.left {
+                0 => return self.watch(tell).await,
+                1 => "1 was not failed any more, and was left alone".to_owned(),
+                n => format!("{n} were not failed any more, and were left alone"),
+            };
+            match self.watch(tell).await {
+                Verdict::Healthy(text) => Verdict::Healthy(format!("{text}; {left}")),
+                Verdict::Failed(text) => Verdict::Failed(format!("{text}; {left}")),
+                other => other,
+            }
+        })
     }
 }

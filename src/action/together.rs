@@ -30,19 +30,40 @@ fn may_be_together(request: &Request) -> bool {
         Request::Object { ask, .. } => matches!(ask, ObjectAsk::Cordon | ObjectAsk::Uncordon | ObjectAsk::DeleteJob),
         Request::Postgres { ask, .. } => matches!(
             ask,
-            PostgresAsk::CancelQuery { .. } | PostgresAsk::TerminateSession { .. }
+            PostgresAsk::CancelQuery { .. }
+                | PostgresAsk::TerminateSession { .. }
+                | PostgresAsk::Vacuum { .. }
+                | PostgresAsk::Analyze { .. }
+                | PostgresAsk::Reindex { .. }
         ),
         _ => false,
     }
 }
 
-/// Whether a plan of several goes on after this outcome of one of them. Who does not know what happened stops.
-pub(super) const fn goes_on(request: &Request, outcome: &Outcome) -> bool {
-    request.goes_on()
-        && matches!(
-            outcome,
-            Outcome::Refused(_) | Outcome::Conflict(_) | Outcome::Skipped(_)
-        )
+/// Whether a plan ends with this outcome of one of its steps. Who does not know what happened stops. What the server
+/// skips is one table of a database less, or one batch of a queue; of several things that were marked it is one that
+/// failed.
+pub(crate) fn ends_at(request: &Request, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Applied | Outcome::NoOp => false,
+        Outcome::Skipped(_) if is_one_source_thing(request) => false,
+        Outcome::Refused(_) | Outcome::Conflict(_) | Outcome::Skipped(_) => !request.goes_on(),
+        Outcome::Throttled(_) | Outcome::Unknown(_) | Outcome::NotRecorded(_) => true,
+    }
+}
+
+/// Whether its steps are parts of one thing of a source beside Kubernetes.
+fn is_one_source_thing(request: &Request) -> bool {
+    !matches!(request, Request::Together { .. }) && !request.is_of_cluster()
+}
+
+/// Whether this outcome of one step is the plan's, whatever the others come to.
+pub(super) fn fails(request: &Request, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Applied | Outcome::NoOp => false,
+        Outcome::Skipped(_) => !is_one_source_thing(request),
+        _ => true,
+    }
 }
 
 /// What such a target is called: `pod`, `workload`, `session`.
@@ -52,6 +73,27 @@ pub(super) fn word(target: &Target) -> String {
         Some(o) if Kind::WORKLOADS.contains(&o.kind) => "workload".to_owned(),
         Some(o) => o.kind.api().to_lowercase(),
         None => target.kind().to_owned(),
+    }
+}
+
+/// So many of them: `1 pod`, `3 sessions`, `2 indexes`.
+pub(super) fn counted(n: usize, kind: &str) -> String {
+    match (n, kind.ends_with('x')) {
+        (1, _) => format!("1 {kind}"),
+        (_, true) => format!("{n} {kind}es"),
+        (_, false) => format!("{n} {kind}s"),
+    }
+}
+
+/// What is done to so many of them, as a title.
+fn titled(first: Option<&Request>, verb: &str, what: &str) -> String {
+    match first {
+        Some(Request::RetryJobs { .. }) => format!("{verb} the failed jobs of {what}"),
+        Some(Request::Postgres {
+            ask: PostgresAsk::CancelQuery { .. },
+            ..
+        }) => format!("{verb} the statements of {what}"),
+        _ => format!("{verb} {what}"),
     }
 }
 
@@ -66,13 +108,20 @@ pub(super) async fn draft(survey: &Survey<'_>, requests: &[Request], go_on: bool
         .first()
         .ok_or_else(|| refuse("nothing was chosen", "mark what is meant"))?;
     let name = first.name();
-    if let Some(other) = requests
-        .iter()
-        .find(|r| r.name() != name || !may_be_together(r) || r.source() != first.source())
-    {
+    if let Some(other) = requests.iter().find(|r| r.name() != name || !may_be_together(r)) {
         return Err(refuse(
             format!("{} is not done to several at once", other.name()),
             "do it one by one",
+        ));
+    }
+    if let Some(other) = requests.iter().find(|r| r.source() != first.source()) {
+        let of = |r: &Request| {
+            r.source()
+                .map_or_else(String::new, |s| format!("{} {}", s.kind.word(), s.name))
+        };
+        return Err(refuse(
+            format!("what is marked is of {} and of {}", of(first), of(other)),
+            "unmark those of one of them: a plan is of one source",
         ));
     }
     let most = survey
@@ -138,11 +187,7 @@ impl Parts {
         let n = drafts.len();
         let kind = first.steps.first().map_or_else(String::new, |s| word(&s.target));
         let verb = first.verb.split(' ').next().unwrap_or_default().to_owned();
-        let what = if n == 1 {
-            format!("1 {kind}")
-        } else {
-            format!("{n} {kind}s")
-        };
+        let what = counted(n, &kind);
         let verify = VerifySpec {
             text: first.verify.text.clone(),
             deadline_s: drafts
@@ -153,7 +198,8 @@ impl Parts {
             soak_s: drafts.iter().map(|(_, d)| d.verify.soak_s).max().unwrap_or_default(),
         };
         let risk = drafts.iter().map(|(_, d)| d.risk).max().unwrap_or(Risk::R2);
-        let mut out = Draft::new(format!("{verb} {what}"), format!("{verb} {what}"), risk, verify);
+        let title = titled(requests.first(), &verb, &what);
+        let mut out = Draft::new(title, format!("{verb} {what}"), risk, verify);
         out.undo = undo(&drafts);
         out.impact = same(drafts.iter().map(|(name, d)| (name.as_str(), d.impact.clone())));
         let manner = if go_on {
@@ -325,8 +371,9 @@ mod tests {
             requests: Vec::new(),
             go_on: true,
         };
-        assert!(goes_on(&request, &Outcome::Refused(String::new())));
-        assert!(!goes_on(&request, &Outcome::Unknown(String::new())));
-        assert!(!goes_on(&request, &Outcome::NotRecorded(String::new())));
+        assert!(!ends_at(&request, &Outcome::Refused(String::new())));
+        assert!(!ends_at(&request, &Outcome::Skipped(String::new())));
+        assert!(ends_at(&request, &Outcome::Unknown(String::new())));
+        assert!(ends_at(&request, &Outcome::NotRecorded(String::new())));
     }
 }

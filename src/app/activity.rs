@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::msg::Notice;
-use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict};
+use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict, ends_at};
 use crate::model::Place;
 
 /// How long a note that is no error is on the screen; the list of activities keeps it.
@@ -59,8 +59,8 @@ pub struct Activity {
     pub verify_until: Option<Timestamp>,
     /// The run of a runbook that asked for it.
     pub run: Option<u64>,
-    /// Which of its targets answered so far, and whether it was done to them.
-    pub each: Vec<(usize, bool)>,
+    /// Which of its steps answered so far, and why it was not done where it was not.
+    pub each: Vec<(usize, Option<String>)>,
 }
 
 impl Activity {
@@ -96,22 +96,48 @@ impl Activity {
         if self.request.members() < 2 {
             return None;
         }
-        let name = |(at, _): &(usize, bool)| self.targets.get(*at).map(Target::name);
-        let failed: Vec<&str> = self.each.iter().filter(|(_, ok)| !ok).filter_map(name).collect();
-        let all = self.targets.len();
-        let done = self.each.len() - failed.len();
-        let not_tried = all.saturating_sub(self.each.len());
+        // One thing may take several steps.
+        let things = self.targets.iter().fold(Vec::<&Target>::new(), |mut things, target| {
+            if !things.contains(&target) {
+                things.push(target);
+            }
+            things
+        });
+        let all = things.len();
+        let (mut failed, mut untried) = (Vec::new(), Vec::new());
+        for thing in things {
+            match self.fate(thing) {
+                Fate::Done => {}
+                Fate::Failed(why) => failed.push(format!("{} ({why})", thing.name())),
+                Fate::Open => untried.push(thing.name().to_owned()),
+            }
+        }
+        let done = all - failed.len() - untried.len();
         let mut words = format!("{done} of {all} done");
         if !failed.is_empty() {
-            words = format!("{words}; failed: {}", failed.join(", "));
+            words = format!("{words}; not done: {}", some_of(&failed));
         }
-        if not_tried > 0 {
-            words = format!("{words}; {not_tried} not tried");
+        if !untried.is_empty() {
+            words = format!("{words}; {} not tried: {}", untried.len(), some_of(&untried));
         }
         if done < all {
             words.push_str("; what was not done stays marked");
         }
         Some(words)
+    }
+
+    /// What became of one of its targets so far.
+    pub fn fate(&self, target: &Target) -> Fate<'_> {
+        let steps = self.targets.iter().enumerate().filter(|(_, t)| *t == target);
+        let mut open = false;
+        for (at, _) in steps {
+            match self.each.iter().find(|(step, _)| *step == at) {
+                Some((_, Some(why))) => return Fate::Failed(why),
+                Some((_, None)) => {}
+                None => open = true,
+            }
+        }
+        if open { Fate::Open } else { Fate::Done }
     }
 
     pub fn is_live(&self) -> bool {
@@ -128,13 +154,12 @@ impl Activity {
                     outcome_text(outcome)
                 };
                 let all = step + 1 >= self.targets.len();
-                self.answered = all || !matches!(outcome, Outcome::Applied | Outcome::NoOp);
+                self.answered = all || ends_at(&self.request, outcome);
                 if self.answered {
                     self.verify_until = progress.at.checked_add(self.patience).ok();
                 }
                 self.outcome = Some(outcome.clone());
-                let done = matches!(outcome, Outcome::Applied | Outcome::NoOp);
-                self.each.push((*step, done));
+                self.each.push((*step, why_not(outcome)));
             }
             Stage::Verifying { text, worrying } => {
                 self.line.clone_from(text);
@@ -151,8 +176,21 @@ impl Activity {
                 self.soak_until = Some(*until);
             }
             Stage::Done { outcome, verdict, undo } => {
-                self.line = verdict.as_ref().map_or_else(|| outcome_text(outcome), verdict_text);
-                if let Some(tally) = self.tally() {
+                let tally = self.tally();
+                self.line = match (&tally, verdict) {
+                    (_, None) => outcome_text(outcome),
+                    // Why some were not done is in the tally.
+                    (Some(_), Some(verdict)) => verdict_text(verdict),
+                    (None, Some(verdict)) if why_not(outcome).is_none() => verdict_text(verdict),
+                    // Who does not know what happened says so once.
+                    (None, Some(verdict @ Verdict::Unknown(_))) if matches!(outcome, Outcome::Unknown(_)) => {
+                        verdict_text(verdict)
+                    }
+                    (None, Some(verdict)) => {
+                        format!("{}. Before that: {}", outcome_text(outcome), verdict_text(verdict))
+                    }
+                };
+                if let Some(tally) = tally {
                     self.line = format!("{tally}. {}", self.line);
                 }
                 self.outcome = Some(outcome.clone());
@@ -167,13 +205,13 @@ impl Activity {
         }
     }
 
-    /// Whether it ended as wished.
+    /// Whether it ended as wished: all of it.
     pub fn succeeded(&self) -> Option<bool> {
         self.ended?;
-        Some(match (&self.outcome, &self.verdict) {
-            (Some(Outcome::Applied | Outcome::NoOp), Some(Verdict::Healthy(_)) | None) => true,
-            _ => matches!(self.verdict, Some(Verdict::Healthy(_))),
-        })
+        Some(matches!(
+            (&self.outcome, &self.verdict),
+            (Some(Outcome::Applied | Outcome::NoOp), Some(Verdict::Healthy(_)) | None)
+        ))
     }
 
     /// The undo, while it is still offered and we are where it was done.
@@ -192,6 +230,41 @@ impl Activity {
         let ended = self.ended?;
         (now.duration_since(ended).as_secs() < *valid_for_s as i64).then_some((label.as_str(), request))
     }
+}
+
+/// What became of one of several things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate<'a> {
+    Done,
+    /// Why it was not done.
+    Failed(&'a str),
+    /// Not all of it was tried so far.
+    Open,
+}
+
+/// As many are named; the others are counted.
+const NAMED: usize = 5;
+
+fn some_of(names: &[String]) -> String {
+    let more = names.len().saturating_sub(NAMED);
+    let first: Vec<&str> = names.iter().take(NAMED).map(String::as_str).collect();
+    match more {
+        0 => first.join(", "),
+        _ => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// Why it was not done, without a word about what to do; `None`: it was.
+fn why_not(outcome: &Outcome) -> Option<String> {
+    Some(match outcome {
+        Outcome::Applied | Outcome::NoOp => return None,
+        Outcome::Skipped(why)
+        | Outcome::Refused(why)
+        | Outcome::Conflict(why)
+        | Outcome::Unknown(why)
+        | Outcome::NotRecorded(why) => why.clone(),
+        Outcome::Throttled(_) => "the server is overloaded".to_owned(),
+    })
 }
 
 /// The outcome as a sentence.

@@ -194,7 +194,7 @@ impl App {
         if let Some(effects) = self.step_not_asked(id, why) {
             return effects;
         }
-        self.complain(format!("nobody was asked: {why}"))
+        self.failed(format!("nobody was asked: {why}"))
     }
 
     /// Takes the answers to our questions in.

@@ -3,7 +3,7 @@
 //! ```text
 //! web api          both texts, somewhere in the row         !web    without it
 //! ~wbapi           the letters in this order                "a b"   with the blank
-//! /5\d\d/          a regular expression                     -l app=web,tier!=db   labels
+//! /5\d\d/          a regular expression                     -l app=web,tier in (a,b),!old   labels, as kubectl
 //! status=Running   a column: =  !=  :  <  <=  >  >=         app=web               a label, where rows have any
 //! ```
 //!
@@ -57,6 +57,11 @@ enum What {
         key: String,
         /// `None`: that it has the label at all.
         value: Option<Wanted>,
+    },
+    /// Any of these values, lower case.
+    LabelIn {
+        key: String,
+        values: Vec<String>,
     },
     Field {
         field: &'static str,
@@ -146,6 +151,20 @@ impl Filter {
         })
     }
 
+    /// It asks what is used of CPU or memory, which is read only where somebody wants to know.
+    pub fn asks_for_usage(&self) -> bool {
+        let usage = |t: &Term| {
+            matches!(
+                &t.what,
+                What::Field {
+                    field: "cpu" | "memory",
+                    ..
+                }
+            )
+        };
+        self.terms.iter().any(usage)
+    }
+
     pub const fn is_volatile(&self) -> bool {
         self.volatile
     }
@@ -186,6 +205,7 @@ impl Term {
             (What::Fuzzy(a), What::Fuzzy(b)) => a == b,
             (What::Regex(a), What::Regex(b)) => a.regex.as_str() == b.regex.as_str(),
             (What::Label { key: a, value: v }, What::Label { key: b, value: w }) => a == b && v == w,
+            (What::LabelIn { key: a, values: v }, What::LabelIn { key: b, values: w }) => a == b && v == w,
             (
                 What::Field { field, op, value },
                 What::Field {
@@ -216,6 +236,7 @@ impl What {
             },
             Self::Label { key, value: None } => row.label(key).is_some(),
             Self::Label { key, value: Some(v) } => row.label(key).is_some_and(|is| like(is, &v.text)),
+            Self::LabelIn { key, values } => row.label(key).is_some_and(|is| values.iter().any(|v| like(is, v))),
             Self::Field { field, op, value } => row.fact(field, &mut |fact| op.fits(fact, value)),
         }
     }
@@ -333,6 +354,14 @@ mod tests {
             "app=cortex-*",
             "-l app=cortex-api,app!=web",
             "-l app,!tier",
+            "-l !tier",
+            "-l app in (web, cortex-api)",
+            "-l app in (cortex-api),tier notin (db),!old cortex",
+            "-l tier notin (db)",
+            "-l app = cortex-api, app != web",
+            "-lapp==cortex-api",
+            "-l!tier",
+            "cortex -l app in(cortex-*) crash",
             "app.kubernetes.io/name=api",
             "\"x2x4p\"",
             "status= restarts>",
@@ -351,6 +380,11 @@ mod tests {
             "mem<1Gi",
             "app=api",
             "-l tier",
+            "-l !app",
+            "-l app in (web,db)",
+            "-l app notin (cortex-api)",
+            "-l app,tier",
+            "-l app web",
             "-l app!=cortex-api",
             "node=worker-1",
             "\"cortex api\"",
@@ -421,6 +455,12 @@ mod tests {
             ("nope>3", "name, status, restarts"),
             ("/(/", "/(/"),
             ("-l =x", "app=web"),
+            ("-l app in", "app in (a,b)"),
+            ("-l app notin (a,b", "app notin (a,b)"),
+            ("-l app$", "no label"),
+            ("-l !app=web", "no label"),
+            ("\"abc", "not closed"),
+            ("restarts>=x", "restarts>=x: a number"),
             ("cpu>5h", "500m"),
         ] {
             let fault = Filter::parse(text, OF).unwrap_err();

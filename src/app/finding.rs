@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::activity::Fate;
 use super::layers::{Prompt, PromptFor};
-use super::msg::Effect;
+use super::msg::{Effect, Notice};
 use super::{App, Focus, ItemRef, Layer};
 use crate::action::{Outcome, Stage, Target};
+use crate::keys::{Chord, format_sequence};
 use crate::model::{Freshness, Uid};
 use crate::panes::{self, PANES, Pane, PaneId};
 
@@ -27,6 +29,8 @@ pub struct Finding {
     /// The newest last.
     pub recent: Vec<String>,
     trail: Vec<Spot>,
+    /// It was said where keys are listed.
+    told_of_help: bool,
 }
 
 /// Which columns a table shows. One that is in neither list came later, and shows as it would by itself.
@@ -132,18 +136,35 @@ impl App {
         Effect::Remember(Box::new(self.remembered()))
     }
 
-    /// The filter follows the typing; one that is not understood leaves the last good one in force.
+    /// The filter follows the typing. While it is not understood, the one that was on before the line was opened counts:
+    /// what one passed through on the way was never meant.
     pub(crate) fn filter_typed(&mut self, text: String) {
         let pane = self.active_pane();
         let fault = panes::parse_filter(self, pane, &text).err().map(|f| f.to_string());
-        if fault.is_none() {
-            let list = self.list_mut();
-            list.filter = text;
+        let before = match self.layers.last() {
+            Some(Layer::Prompt(prompt)) if fault.is_some() => prompt.before.clone(),
+            _ => text,
+        };
+        let list = self.list_mut();
+        if list.filter != before || fault.is_none() {
+            list.filter = before;
             list.release();
             self.refresh_pane();
         }
         if let Some(Layer::Prompt(prompt)) = self.layers.last_mut() {
             prompt.complaint = fault;
+        }
+    }
+
+    /// The key runs nothing here. The first time it is said where keys are listed; after that, who types knows.
+    pub(crate) fn means_nothing(&mut self, chord: Chord) {
+        let on_deck = self.layers.is_empty() && chord.typed().is_some();
+        if on_deck && !std::mem::replace(&mut self.finding.told_of_help, true) {
+            let key = format_sequence(&[chord]);
+            self.toast(Notice::info(format!(
+                "{key} does nothing here: {} lists the keys",
+                self.keys_for("app.help")
+            )));
         }
     }
 
@@ -302,11 +323,32 @@ impl App {
         let Some(target) = activity.targets.get(*step) else {
             return;
         };
+        // Of a thing that takes several steps each must have been done.
+        if activity.fate(target) != Fate::Done {
+            return;
+        }
         for list in &mut self.lists {
             list.unmark(|mark| match (target, &mark.item) {
                 (Target::Object(object), _) => mark.object.as_ref() == Some(object),
-                (Target::Thing(thing), Some(ItemRef::Session { source, pid, .. })) => {
-                    *source == thing.source.name && &*thing.kind == "session" && *thing.name == *pid.to_string()
+                (
+                    Target::Thing(thing),
+                    Some(ItemRef::Session {
+                        source,
+                        pid,
+                        backend_start,
+                    }),
+                ) => {
+                    let began = backend_start.as_deref().is_some_and(|began| *thing.id == *began);
+                    *source == thing.source.name
+                        && &*thing.kind == "session"
+                        && *thing.name == *pid.to_string()
+                        && began
+                }
+                (Target::Thing(thing), Some(ItemRef::Table { source, schema, name })) => {
+                    *source == thing.source.name && &*thing.kind == "table" && *thing.name == format!("{schema}.{name}")
+                }
+                (Target::Thing(thing), Some(ItemRef::Index { source, schema, name })) => {
+                    *source == thing.source.name && &*thing.kind == "index" && *thing.name == format!("{schema}.{name}")
                 }
                 (Target::Thing(thing), Some(ItemRef::Queue { source, queue })) => {
                     *source == thing.source.name && &*thing.kind == "queue" && thing.name == *queue

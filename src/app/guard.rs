@@ -3,8 +3,9 @@
 
 use jiff::SignedDuration;
 
+use super::activity::Fate;
 use super::{Activity, App};
-use crate::action::{Check, Outcome, Plan, Request};
+use crate::action::{Check, Outcome, Plan, PlanStep, Request};
 use crate::journal::recent::{self, Deed};
 use crate::journal::{Entry, RecordKind, Target};
 use crate::model::Place;
@@ -132,9 +133,13 @@ impl App {
         let name = plan.request.name();
         let wait = COOLDOWNS.iter().find(|(known, _)| *known == name)?.1;
         let wait = SignedDuration::from_secs(wait);
-        let done = |a: &&Activity| matches!(a.outcome, Some(Outcome::Applied | Outcome::Unknown(_)));
-        let own = self.activities.iter().filter(done);
-        let own = own.filter(|a| a.request.name() == name && same_object(a, plan));
+        // Of several together some may have been done though the whole was not.
+        let done = |a: &Activity| {
+            let whole = matches!(a.outcome, Some(Outcome::Applied | Outcome::Unknown(_)));
+            let part = |step: &PlanStep| a.targets.contains(&step.target) && a.fate(&step.target) == Fate::Done;
+            whole && same_object(a, plan) || a.place.is_same_cluster(&plan.place) && plan.steps.iter().any(part)
+        };
+        let own = self.activities.iter().filter(|a| a.request.name() == name && done(a));
         let mut all: Vec<(jiff::Timestamp, String)> = own.map(|a| (a.started, String::new())).collect();
         let others = self
             .others_deeds(plan)

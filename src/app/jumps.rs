@@ -4,6 +4,7 @@
 mod behind;
 mod items;
 mod objects;
+mod served;
 
 use super::layers::{Detail, ItemView};
 use super::msg::{Effect, LogQuery, LogTarget};

@@ -114,11 +114,12 @@ pub struct List {
     /// `shown` stand in another order than `all`.
     held: bool,
     hidden: usize,
-    selected: Option<Uid>,
-    /// Where that stood in the whole table when it was last looked for.
-    selected_at: Option<At>,
     /// Somebody moved the cursor: the selection is theirs.
     chosen: bool,
+    /// The row that the cursor is on, by its place in the table.
+    selected: Option<At>,
+    /// A filter took that from under the cursor: where it shows again, the cursor goes back to it.
+    lost: bool,
     moved_at: Option<Timestamp>,
 }
 
@@ -154,7 +155,9 @@ impl List {
             let old = Rows::new(&before, &shown);
             self.shown = old.iter().filter_map(|r| place.get(r.uid()).copied()).collect();
         }
-        self.selected_at = None;
+        let selected = self.selected.and_then(|at| before.get(at as usize)).map(|r| r.uid());
+        let stands = selected.and_then(|uid| self.all.iter().position(|r| r.uid() == uid));
+        self.selected = stands.map(|at| at as At);
         self.placed = Some((self.sort.clone(), usage));
         self.pick(now, false, keep);
     }
@@ -181,11 +184,12 @@ impl List {
     /// Takes what the filter asks for; where it asks for more than before, only from what is there already.
     pub fn filtered(&mut self, now: Timestamp, keep: impl Fn(&Row, &str) -> bool) {
         if self.narrows() && !self.held {
+            let anew = self.asks_anew();
             let (all, texts) = (&self.all, &self.texts);
             self.shown
                 .retain(|at| all.get(*at as usize).is_some_and(|r| keep(r, texts.of(r.texts))));
             self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
-            self.settle();
+            self.settle(anew);
         } else {
             let sure = self.widens() && !self.held;
             self.pick(now, sure, keep);
@@ -236,6 +240,7 @@ impl List {
     fn pick(&mut self, now: Timestamp, sure: bool, keep: impl Fn(&Row, &str) -> bool) {
         self.total = self.all.len();
         self.held = self.holds(now);
+        let anew = self.asks_anew();
         let before = std::mem::take(&mut self.shown);
         let mut known = before.iter().filter(|_| sure).peekable();
         let kept =
@@ -253,7 +258,14 @@ impl List {
             self.shown.sort_by_key(|at| lines.get(*at as usize).copied());
         }
         self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
-        self.settle();
+        self.settle(anew);
+    }
+
+    /// Whether somebody asks for other rows than those that show.
+    fn asks_anew(&self) -> bool {
+        self.picked
+            .as_ref()
+            .is_some_and(|(before, wrong_only)| *wrong_only != self.wrong_only || !Arc::ptr_eq(before, &self.compiled))
     }
 
     /// Takes in what changed. `compare` leaves no two objects equal.
@@ -273,7 +285,7 @@ impl List {
         self.texts.drop(news.dropped);
         self.texts.tidy(&mut self.all);
         self.total = self.all.len();
-        self.selected_at = self.selected_at.and_then(|at| news.place(at));
+        self.selected = self.selected.and_then(|at| news.place(at));
         let holds = self.holds(now);
         self.follow(&news, holds, &keep);
         // Who asks for an age or for what is in use asks all rows again.
@@ -281,7 +293,7 @@ impl List {
             self.pick(now, false, keep);
             return;
         }
-        self.settle();
+        self.settle(false);
     }
 
     /// Lets the rows that show follow the news: in the table's order, or, where the order is held, in place of what each
@@ -335,40 +347,38 @@ impl List {
     }
 
     /// Puts the cursor back on the chosen object; if that is gone, it stays near where it was. Until somebody moves,
-    /// the first row, which is the worst one, is selected.
-    fn settle(&mut self) {
-        let found = if self.chosen { self.find() } else { None };
-        let cursor = match (self.chosen, found) {
-            (false, _) => 0,
-            (true, Some(i)) => i,
-            (true, None) => self.cursor.min(self.shown.len().saturating_sub(1)),
+    /// the first row, which is the worst one, is selected. With `anew`, other rows were asked for: where the chosen
+    /// object is not among them, the first of them is what was looked for.
+    fn settle(&mut self, anew: bool) {
+        let line = self.selected.and_then(|at| self.line_of(at));
+        if anew {
+            self.lost = self.chosen && line.is_none();
+        }
+        self.cursor = match line {
+            _ if !self.chosen || self.lost => 0,
+            Some(line) => line,
+            None => self.cursor.min(self.shown.len().saturating_sub(1)),
         };
-        self.put(cursor);
+        if !self.lost {
+            self.selected = self.shown.get(self.cursor).copied();
+        }
         self.count_hidden();
         self.scroll();
     }
 
-    /// Puts the cursor on a line, and selects what stands there.
-    fn put(&mut self, line: usize) {
-        self.cursor = line;
-        self.selected = self.rows().get(line).map(|r| r.uid().clone());
-        self.selected_at = self.shown.get(line).copied();
-    }
-
-    /// The line of the selected object.
-    fn find(&self) -> Option<usize> {
-        let uid = self.selected.as_ref()?;
-        let is = |at: &At| self.all.get(*at as usize).is_some_and(|r| r.uid() == uid);
-        match self.selected_at.filter(is) {
-            Some(at) if self.held => self.shown.iter().position(|shown| *shown == at),
-            Some(at) => self.shown.binary_search(&at).ok(),
-            None => self.shown.iter().position(is),
+    /// The line on which a row of the table shows.
+    fn line_of(&self, at: At) -> Option<usize> {
+        if self.held {
+            self.shown.iter().position(|shown| *shown == at)
+        } else {
+            self.shown.binary_search(&at).ok()
         }
     }
 
     /// The row that somebody moved to, not one that stands first by itself.
     pub fn chosen(&self) -> Option<&Uid> {
-        self.selected.as_ref().filter(|_| self.chosen)
+        let at = self.selected.filter(|_| self.chosen && !self.lost)?;
+        self.all.get(at as usize).map(|r| r.uid())
     }
 
     pub fn selected(&self) -> Option<&Row> {
@@ -382,9 +392,11 @@ impl List {
     }
 
     pub fn go(&mut self, to: usize, now: Timestamp) {
-        self.put(to.min(self.shown.len().saturating_sub(1)));
+        self.cursor = to.min(self.shown.len().saturating_sub(1));
+        self.selected = self.shown.get(self.cursor).copied();
         self.moved_at = Some(now);
         self.chosen = true;
+        self.lost = false;
         self.scroll();
     }
 

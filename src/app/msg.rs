@@ -169,8 +169,13 @@ pub enum Fetch {
     Offers(Offer, Str),
     /// The states of changes that must not stay, of which nobody watches the objects.
     States(Vec<crate::action::temporary_state::StateAsk>),
-    /// How a PostgreSQL, by its source's name, would run a statement.
-    Plan { source: Str, statement: String },
+    /// How a PostgreSQL, by its source's name, would run a statement; `hidden`: parameters stand where this console does
+    /// not show the values.
+    Plan {
+        source: Str,
+        statement: String,
+        hidden: bool,
+    },
     /// A value over time, of a Prometheus.
     Range(Box<RangeAsk>),
     /// What is behind an Ingress: where its Services lead.

@@ -34,6 +34,8 @@ impl App {
     /// Namespaces were listed, and it is not among them.
     pub fn lacks_namespace(&self, name: &str) -> bool {
         *self.world.feed(FeedId::Watch(Kind::Namespace)) == Freshness::Fresh
+            // Every cluster has some: where none is seen, they are not listed.
+            && !self.world.namespaces.is_empty()
             && !self.world.namespaces.contains_key(&Key::new("", name))
     }
 

@@ -54,7 +54,7 @@ impl RunEntry {
 }
 
 /// Whether two runs are about the same thing, whatever signal led there.
-fn same(a: &Subject, b: &Subject) -> bool {
+pub(super) fn same(a: &Subject, b: &Subject) -> bool {
     let known = a.workload.is_some() || a.about.is_some();
     a.about == b.about && a.workload == b.workload && (known || a.pod == b.pod)
 }
@@ -100,6 +100,9 @@ impl App {
             .map(|r| r.number);
         if let Some(number) = under_way {
             return self.show_run(number);
+        }
+        if let Some(key) = self.waiting_run(book, &subject).filter(|_| params.is_empty()) {
+            return self.resume_run(&key, None, false);
         }
         let Some(book) = self.books.get(book).cloned() else {
             return self.complain(format!("there is no runbook {book}"));

@@ -18,6 +18,9 @@ const SAID: usize = 200;
 /// Longest text that is repeated in the note that says it was sent.
 const REPEATED: usize = 200;
 
+/// What a note of a copy says.
+const CLIPBOARD: &str = " sent to the terminal's clipboard";
+
 /// A note, and when it was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -95,11 +98,13 @@ impl App {
     /// Sends a text to the terminal's clipboard, and says so: in full where it is short, because nobody knows whether
     /// the terminal took it.
     pub(crate) fn copy(&mut self, what: &str, text: String) -> Vec<Effect> {
+        // What is told of the copy before is no longer true.
+        self.toasts.retain(|t| !t.notice.text.contains(CLIPBOARD));
         let lines = text.lines().count();
         if lines == 1 && text.len() <= REPEATED {
-            self.say(format!("{what} sent to the terminal's clipboard: {}", text.trim_end()));
+            self.say(format!("{what}{CLIPBOARD}: {}", text.trim_end()));
         } else {
-            self.say(format!("{what} sent to the terminal's clipboard, {lines} lines"));
+            self.say(format!("{what}{CLIPBOARD}, {lines} lines"));
         }
         vec![Effect::Copy(text)]
     }
@@ -129,8 +134,8 @@ impl App {
                 title: object.to_string(),
                 text: text.clone(),
             })],
-            (Ok(_), _) => self.complain("another answer than was asked for"),
-            (Err(why), _) => self.complain(format!("{object} was not read: {why}")),
+            (Ok(_), _) => self.failed("another answer than was asked for"),
+            (Err(why), _) => self.failed(format!("{object} was not read: {why}")),
         })
     }
 

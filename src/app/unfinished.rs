@@ -10,11 +10,13 @@ use serde_json::json;
 
 use super::layers::{Question, QuestionFor, RunView, UnfinishedView};
 use super::msg::{Effect, Notice};
+use super::runs::same;
 use super::{Access, App, Layer, RunEntry};
 use crate::action::Undo;
 use crate::journal::replay::{Fate, Intent, Replay, RunLeft};
 use crate::journal::{Entry, News, RecordKind};
 use crate::runbook::engine::{Came, Return, Run, Saved};
+use crate::runbook::facts::Subject;
 
 /// What was left longer ago is history, and only in the record.
 const RECENT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -131,7 +133,7 @@ impl App {
         });
         let runs = replay.unfinished().into_iter().filter(|r| {
             let ours = self.runs.iter().any(|own| own.is_live() && own.run.id() == r.book.run);
-            here(&r.context, &r.server) && recent(r.last) && !ours
+            r.touched && here(&r.context, &r.server) && recent(r.last) && !ours
         });
         let run = |r: &RunLeft| Item::Run {
             key: r.key.clone(),
@@ -142,6 +144,23 @@ impl App {
             .map(|i| Item::Change(i.hash.clone()))
             .chain(runs.map(run))
             .collect()
+    }
+
+    /// Our own run of this runbook on this subject that waits for somebody to go on with it, by its key.
+    pub(super) fn waiting_run(&self, book: &str, subject: &Subject) -> Option<String> {
+        self.may_mutate().ok()?;
+        let (place, alive) = (self.place()?, self.unfinished.alive.as_ref()?);
+        let replay = &self.unfinished.replay;
+        let waits = |r: &&RunLeft| {
+            let here = (&r.context, &r.server) == (&place.context, &place.server);
+            let ours = r.who == self.unfinished.me && r.to.is_none();
+            let free = r.released || !alive.contains(&r.session);
+            let can_go_on = !self.unfinished.broken.contains(&r.key) && self.undecided_change(r).is_none();
+            let about = || serde_json::from_value::<Saved>(r.saved.clone()).is_ok_and(|s| same(&s.subject, subject));
+            let recent = self.now.duration_since(r.last) < RECENT;
+            r.book.id == book && here && ours && free && recent && can_go_on && about()
+        };
+        replay.unfinished().into_iter().find(waits).map(|r| r.key.clone())
     }
 
     /// How much of it nobody has in hand.
@@ -295,7 +314,7 @@ impl App {
         let left = self.unfinished.replay.run_of(key).cloned();
         match (answer, left) {
             (Ok(()), Some(left)) => self.go_on(&left, &taking),
-            (Err(why), _) => self.complain(why),
+            (Err(why), _) => self.failed(why),
             (Ok(()), None) => Vec::new(),
         }
     }
@@ -354,13 +373,13 @@ impl App {
     /// Another console has it now.
     pub(super) fn run_lost(&mut self, id: &str, why: &str) -> Vec<Effect> {
         let Some(at) = self.runs.iter().position(|r| r.run.id() == id) else {
-            return self.complain(why);
+            return self.failed(why);
         };
         let lost = self.runs.remove(at);
         self.layers
             .retain(|l| !matches!(l, Layer::Runbook(view) if view.run == lost.number));
         self.recount();
-        self.complain(format!("{}: {why}", lost.run.book().title))
+        self.failed(format!("{}: {why}", lost.run.book().title))
     }
 
     /// Ends a run that nobody will go on with. What it changed stays.

@@ -13,7 +13,8 @@ impl App {
         for pane in &PANES {
             if self.on_screen(pane.id) {
                 wanted.kinds.extend(pane.wants);
-                wanted.metrics |= pane.metrics && panes::shows_usage(self);
+                let asked = pane.id == PaneId::Pods && self.list(pane.id).compiled().asks_for_usage();
+                wanted.metrics |= pane.metrics && (asked || panes::shows_usage(self));
                 wanted.sources.extend(pane.sources);
             }
         }

@@ -1,5 +1,7 @@
 //! `qd keys`
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use crate::cli::KeysForm;
@@ -36,6 +38,20 @@ pub fn keys(map: &Keymap, vocabulary: Vocabulary<'_>, form: KeysForm, columns: O
             super::json(&json!({ "keys": rows }))
         }
     }
+}
+
+/// The names that a keymap file has: every context, every command.
+pub fn ids(vocabulary: Vocabulary<'_>) -> String {
+    let widest = vocabulary.commands.iter().map(|c| c.id.len()).max().unwrap_or(0);
+    let mut out = String::from("contexts\n");
+    for context in vocabulary.contexts {
+        let _ = writeln!(out, "  {:widest$}  {}", context.name, context.title);
+    }
+    out += "\ncommands\n";
+    for command in vocabulary.commands {
+        let _ = writeln!(out, "  {:widest$}  {}", command.id, command.doc);
+    }
+    out
 }
 
 /// Columns of the keys where the table does not fit.

@@ -33,7 +33,7 @@ use crate::model::{Freshness, Kind, World};
 pub use alerts::alerts;
 pub use certs::certs;
 pub use check::{check, no_cluster};
-pub use keys::keys;
+pub use keys::{ids, keys};
 pub use pods::pods;
 pub use queries::queries;
 pub use queues::queues;

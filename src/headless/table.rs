@@ -1,6 +1,10 @@
-//! Columns that line up, two blanks apart.
+//! Columns that line up, two blanks apart. One long cell does not push the others of its column to the right: it runs over,
+//! and its own row is longer.
 
 use crate::text;
+
+/// Wider cells run over.
+const WIDEST: usize = 40;
 
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
@@ -39,6 +43,7 @@ impl std::fmt::Display for Table {
                     .iter()
                     .filter_map(|r| r.get(i))
                     .map(|c| text::width(c))
+                    .filter(|width| *width <= WIDEST)
                     .max()
                     .unwrap_or(0)
             })
@@ -47,10 +52,31 @@ impl std::fmt::Display for Table {
             let line: Vec<String> = row
                 .iter()
                 .zip(&widths)
-                .map(|(cell, width)| text::pad(cell, *width))
+                .map(|(cell, width)| {
+                    let longer = text::width(cell) > *width;
+                    if longer { cell.clone() } else { text::pad(cell, *width) }
+                })
                 .collect();
             writeln!(f, "{}", line.join("  ").trim_end())?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Table, WIDEST};
+
+    #[test]
+    fn one_long_cell_widens_its_own_row_and_no_line_ends_in_blanks() {
+        let mut table = Table::new(["WHO", "OUTCOME", "REASON"]);
+        let long = "x".repeat(WIDEST + 1);
+        table.row(["kim".to_owned(), long.clone(), "late".to_owned()]);
+        table.row(["lee".to_owned(), "done".to_owned(), String::new()]);
+        let text = table.to_string();
+        assert_eq!(
+            text,
+            format!("WHO  OUTCOME  REASON\nkim  {long}  late\nlee  done     -\n")
+        );
     }
 }

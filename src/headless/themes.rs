@@ -97,6 +97,13 @@ const SAMPLE: &[&[Piece]] = &[
     ],
 ];
 
+/// Every role by its name in theme files, and what it stands for.
+pub fn roles() -> String {
+    let widest = Role::ALL.iter().map(|r| r.name().len()).max().unwrap_or(0);
+    let line = |r: &Role| format!("{:widest$}  {}\n", r.name(), r.doc().trim());
+    Role::ALL.iter().map(line).collect()
+}
+
 /// A theme's name, what is hard to read in it, and a sample of everything, for a terminal of that depth.
 pub fn preview(theme: &Theme, depth: Depth, glyphs: Glyphs) -> String {
     let mut cells = Buffer::empty(Rect::new(0, 0, WIDTH, SAMPLE.len() as u16));

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::record::{Record, RecordKind, RunbookRef, Target};
@@ -51,6 +51,9 @@ pub struct RunLeft {
     /// The last record's word: `passed`, `confirmed`, `aborted` …
     pub what: String,
     pub over: bool,
+    /// Somebody did something in it, or it went on by itself after it was begun. What is not touched was looked at and no
+    /// more: nothing is left to do for it.
+    pub touched: bool,
     /// Whose it is now, where it was handed over.
     pub to: Option<String>,
     /// Its console let it go, and lives on elsewhere.
@@ -218,6 +221,7 @@ impl Replay {
                 run.notes.push(note);
             }
         }
+        run.touched |= !came_with_the_start(record, &started);
         // What has ended stays so, whatever is read after it.
         let order = (record.ts, record.seq);
         let over = entry.data.get("over").and_then(Value::as_bool).unwrap_or_default();
@@ -247,6 +251,7 @@ impl Replay {
             last: record.ts,
             what: entry.what.clone(),
             over,
+            touched: run.touched,
             to: Some(text("/to")).filter(|to| !to.is_empty()),
             released: entry.data.get("released").and_then(Value::as_bool).unwrap_or_default(),
             change,
@@ -341,6 +346,17 @@ pub fn run_of(record: &Record) -> Option<String> {
     let started = record.entry.data.get("started").and_then(Value::as_str);
     let book = record.entry.runbook.as_ref()?;
     (record.entry.kind == RecordKind::Run).then(|| run_key(&book.run, started.unwrap_or_default()))
+}
+
+/// Whether a record of a run says no more than that it was begun: the steps that pass by themselves do so at once.
+fn came_with_the_start(record: &Record, started: &str) -> bool {
+    match record.entry.what.as_str() {
+        "started" => true,
+        "passed" => started
+            .parse::<Timestamp>()
+            .is_ok_and(|t| record.ts.duration_since(t) < SignedDuration::from_millis(250)),
+        _ => false,
+    }
 }
 
 /// Whether a result says that nobody knows.

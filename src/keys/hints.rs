@@ -251,9 +251,17 @@ pub fn reverse(keymap: &Keymap, contexts: &[&str]) -> BTreeMap<&'static str, Vec
         }
     }
     for sequences in map.values_mut() {
-        sequences.sort_by_key(|sequence| (sequence.len(), format_sequence(sequence).len()));
+        sequences.sort_by_key(|sequence| (sequence.len(), length(sequence)));
     }
     map
+}
+
+/// How long the keys are to say. A sign says less than a name: `esc` goes before `[`.
+fn length(sequence: &[Chord]) -> usize {
+    match sequence {
+        [only] if only.typed().is_some_and(|c| c.is_ascii_punctuation()) => 4,
+        _ => format_sequence(sequence).len(),
+    }
 }
 
 /// The keys that run a command here, for a sentence (`ctrl-y`, `g w`). A command that has none here is found in the

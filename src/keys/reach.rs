@@ -20,8 +20,8 @@ pub(super) struct Finding {
     pub message: String,
 }
 
-/// Without a key for these nothing else is found.
-const NEEDED: [&str; 2] = ["app.palette", "app.help"];
+/// Without a key for these nothing else is found, and there is no way out.
+const NEEDED: [&str; 3] = ["app.palette", "app.help", "app.back"];
 
 /// What the file's bindings did to `before`, which is `after` now.
 pub(super) fn findings(before: &Keymap, after: &Keymap, bound: &[Bound], vocabulary: Vocabulary<'_>) -> Vec<Finding> {
@@ -126,7 +126,9 @@ fn hidden(before: &Keymap, context: &str, chords: &[Chord]) -> Vec<String> {
 }
 
 fn has_key(map: &Keymap, id: &str) -> bool {
-    map.contexts().any(|context| {
+    // The way out of one kind of screen is none out of the others.
+    let counts = |context: &&str| id != "app.back" || *context == "global";
+    map.contexts().filter(counts).any(|context| {
         map.bindings(context)
             .iter()
             .any(|(chords, bound)| *bound == id && is_typed(map, context, chords))

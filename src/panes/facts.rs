@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Cell, Column, Pane};
+use super::{Cell, Column, Pane, PaneId};
 use crate::app::filter::{Fact, Facts, Measure, amount};
 use crate::app::{App, ItemRef, Row};
 use crate::model::{Kind, Pod, Str, Usage};
@@ -17,13 +17,25 @@ pub(super) struct RowFacts<'a> {
     pub columns: &'a [Column],
 }
 
-/// Column ids, and what can be asked beyond them.
+/// Column ids, and what can be asked beyond them: that a column does not show now is no reason not to ask for it.
 pub(super) fn fields(app: &App, pane: &Pane) -> Vec<&'static str> {
-    super::all_columns(app, pane)
+    let mut fields: Vec<&'static str> = super::all_columns(app, pane)
         .iter()
         .map(|c| c.id)
         .filter(|id| !id.is_empty() && !id.starts_with("label:"))
-        .collect()
+        .collect();
+    let view = super::item::view(app, pane).map(|v| v.id);
+    let also: &[&str] = match (pane.id, view) {
+        (PaneId::Pods, _) => &["namespace", "cpu", "memory"],
+        (PaneId::Rollouts | PaneId::Events, _) | (_, Some("jobs" | "cronjobs")) => &["namespace"],
+        _ => &[],
+    };
+    for field in also {
+        if !fields.contains(field) {
+            fields.push(field);
+        }
+    }
+    fields
 }
 
 /// Whether any row that the pane shows now has labels.
@@ -55,7 +67,21 @@ impl Facts for RowFacts<'_> {
 
     fn fact(&self, field: &str, test: &mut dyn FnMut(Fact<'_>) -> bool) -> bool {
         if let Row::Pod(p) = self.row {
-            return test(pod(self.app, p, field));
+            // By the name of its controller, or by the workload above: `deploy/web` is never `deploy/web-canary`.
+            let above = || self.app.world.top_owner(p).map(|o| o.slash());
+            return test(pod(self.app, p, field)) || field == "owner" && above().is_some_and(|o| test(Fact::Text(&o)));
+        }
+        let namespace = match self.row {
+            Row::Workload(w) => Some(&w.meta.namespace),
+            Row::Event(e) => Some(&e.meta.namespace),
+            Row::Item(item) => match &item.what {
+                ItemRef::Object(object) => Some(&object.namespace),
+                _ => None,
+            },
+            Row::Pod(_) => None,
+        };
+        if let (Some(namespace), "namespace") = (namespace, field) {
+            return test(Fact::Text(namespace));
         }
         let Some((at, column)) = self.columns.iter().enumerate().find(|(_, c)| c.id == field) else {
             return false;

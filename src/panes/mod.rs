@@ -23,7 +23,7 @@ use std::cmp::Ordering;
 use crate::app::doc::Line;
 use crate::app::filter::{Fault, Filter, Vocabulary};
 use crate::app::{App, Health, ItemRef, List, Moved, Placed, Row, Sort, Span};
-use crate::model::{Kind, PodNews, SourceKind};
+use crate::model::{FeedId, Freshness, Kind, PodNews, SourceKind};
 use crate::theme::Role;
 
 /// Which pane.
@@ -348,6 +348,15 @@ pub fn parse_filter(app: &App, pane: &Pane, text: &str) -> Result<Filter, Fault>
 
 /// What was perhaps meant by a filter that lets nothing through.
 pub fn filter_advice(app: &App, pane: &Pane, list: &List) -> Option<String> {
+    if list.compiled().asks_for_usage() && pane.id == PaneId::Pods {
+        match app.world.feed(FeedId::Metrics) {
+            Freshness::Fresh | Freshness::Stale { .. } => {}
+            Freshness::Off | Freshness::Syncing { .. } => return Some("what pods use is still being read".to_owned()),
+            Freshness::Forbidden { why } | Freshness::Absent { why } | Freshness::Failed { why, .. } => {
+                return Some(why.to_string());
+            }
+        }
+    }
     list.compiled().advice(Vocabulary {
         fields: &fields(app, pane),
         labels: facts::has_labels(app, pane),

@@ -70,10 +70,17 @@ pub(super) async fn answer(
 async fn read(cluster: Option<Cluster>, reach: &Reach, what: Fetch) -> Result<Fetched, String> {
     let none = || "not connected to a cluster".to_owned();
     match what {
-        Fetch::Plan { source, statement } => {
+        Fetch::Plan {
+            source,
+            statement,
+            hidden,
+        } => {
             let none = || format!("the configuration has no PostgreSQL called {source}");
             let server = reach.postgres.get(&source).ok_or_else(none)?;
-            let lines = postgres::explain(server, &statement).await.map_err(|e| e.to_string())?;
+            let lines = postgres::explain(server, &statement).await.map_err(|e| {
+                let why = "its values are hidden here, and with parameters in their place the server does not plan it";
+                if hidden { format!("{why}: {e}") } else { e.to_string() }
+            })?;
             Ok(Fetched::Text(lines.join("\n")))
         }
         Fetch::Range(ask) => prometheus::ask_range(&reach.ranges, &ask)

@@ -21,6 +21,10 @@ pub fn keys(options: Options, args: &Keys) -> ExitCode {
         commands: &rows,
         contexts: CONTEXTS,
     };
+    if args.ids {
+        say(headless::ids(vocabulary));
+        return ExitCode::from(u8::from(!read.is_as_asked));
+    }
     // A table whose lines break cannot be read: where it is wider than the terminal, the words are broken instead.
     let out = std::io::stdout();
     let columns = std::io::IsTerminal::is_terminal(&out).then(|| usize::from(crate::term::tty::size(&out).width));
@@ -30,13 +34,23 @@ pub fn keys(options: Options, args: &Keys) -> ExitCode {
 
 /// Shows each theme as this terminal will show it, with what is hard to read in it. Exit code 1 when a file is wrong.
 pub fn themes(options: Options, args: &ThemesArgs) -> ExitCode {
+    if args.roles {
+        say(headless::themes::roles());
+        return ExitCode::SUCCESS;
+    }
     let loaded = Config::load(&Inputs::gather(options));
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stdout());
     let (names, caps) = crate::run::looks(&loaded.config, is_terminal);
     // A file or a pager that asked for no colours gets text alone.
     let is_text = !is_terminal && caps.depth == crate::theme::Depth::Mono;
     let mut bad = false;
-    for name in names.iter().filter(|n| args.names.is_empty() || args.names.contains(n)) {
+    // A file is named by its path, as for `--theme`.
+    let files = args
+        .names
+        .iter()
+        .filter(|n| n.contains('/') || std::path::Path::new(n).extension().is_some_and(|is| is == "toml"));
+    let known = names.iter().filter(|n| args.names.is_empty() || args.names.contains(n));
+    for name in known.chain(files.clone()) {
         let (theme, notices) = crate::run::theme(&loaded.config, name, caps.depth);
         for notice in &notices {
             bad = true;
@@ -52,7 +66,11 @@ pub fn themes(options: Options, args: &ThemesArgs) -> ExitCode {
             }
         }
     }
-    for name in args.names.iter().filter(|n| !names.contains(n)) {
+    for name in args
+        .names
+        .iter()
+        .filter(|n| !names.contains(n) && !files.clone().any(|f| f == *n))
+    {
         bad = true;
         complain(&format!("there is no theme `{name}`: there are {}", names.join(", ")));
     }

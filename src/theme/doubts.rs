@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use ratatui::style::Color;
+use ratatui::buffer::Cell;
+use ratatui::style::{Color, Modifier};
 
 use super::colour::{Rgb, contrast, rgb};
 use super::vision::Vision;
@@ -20,10 +21,10 @@ const APART: f64 = 10.0;
 pub enum Doubt {
     /// A role stands out too little: it has this contrast and needs that.
     Faint {
-        /// The role; on the selected row, if so.
+        /// The role.
         role: Role,
-        /// It lies on the selection.
-        selected: bool,
+        /// What it lies on, when that is not its own background.
+        on: Option<Role>,
         /// Its contrast.
         is: f64,
         /// What it needs.
@@ -36,13 +37,13 @@ pub enum Doubt {
 impl fmt::Display for Doubt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Faint {
-                role,
-                selected,
-                is,
-                needs,
-            } => {
-                let on = if *selected { " on the selected row" } else { "" };
+            Self::Faint { role, on, is, needs } => {
+                let on = match on {
+                    Some(Role::Selection) => " on the selected row",
+                    Some(Role::SelectionQuiet) => " on the selected row of another pane",
+                    Some(Role::Header) => " in the top bar",
+                    _ => "",
+                };
                 write!(f, "`{}`{on} is faint: contrast {is:.1}, needs {needs}", role.name())
             }
             Self::Alike(a, b, Vision::Full) => write!(f, "`{}` and `{}` look alike", a.name(), b.name()),
@@ -78,23 +79,31 @@ impl Theme {
             if is < needs {
                 found.push(Doubt::Faint {
                     role: *role,
-                    selected: false,
+                    on: None,
                     is,
                     needs,
                 });
             }
         }
-        // What is bad keeps its colour under the cursor.
-        let (_, under) = self.colours(Role::Selection);
-        for role in [Role::Error, Role::Warn, Role::Mark] {
-            let is = contrast(self.colours(role).0, under);
-            if self.keeps_colours_selected() && is < TEXT {
-                found.push(Doubt::Faint {
-                    role,
-                    selected: true,
-                    is,
-                    needs: TEXT,
-                });
+        // What is bad keeps its colour under the cursor, and lights have theirs in the top bar.
+        let bad = [Role::Error, Role::Warn, Role::Mark].as_slice();
+        let lights = [Role::Ok, Role::Warn, Role::Error, Role::Info, Role::Stale].as_slice();
+        for (on, roles) in [
+            (Role::Selection, bad),
+            (Role::SelectionQuiet, bad),
+            (Role::Header, lights),
+        ] {
+            let (_, under) = self.colours(on);
+            for role in roles {
+                let is = contrast(self.colours(*role).0, under);
+                if self.lies_under(on) && is < TEXT {
+                    found.push(Doubt::Faint {
+                        role: *role,
+                        on: Some(on),
+                        is,
+                        needs: TEXT,
+                    });
+                }
             }
         }
         if self.depth > Depth::Sixteen {
@@ -112,25 +121,47 @@ impl Theme {
         found
     }
 
-    /// Where the selection is a background, and not reverse or underline.
-    fn keeps_colours_selected(&self) -> bool {
-        let style = self.style(Role::Selection);
+    /// Whether the role is a background under what has colours of its own, and not reverse or underline.
+    fn lies_under(&self, role: Role) -> bool {
+        let style = self.style(role);
         style.bg.is_some() && style.add_modifier.is_empty()
+    }
+
+    /// The contrast of what a drawn cell shows, and what it needs. None for a blank, and where there are no colours.
+    pub fn contrast_of(&self, cell: &Cell) -> Option<(f64, f64)> {
+        let glyph = cell.symbol().chars().next().filter(|c| !c.is_whitespace())?;
+        if self.depth == Depth::Mono {
+            return None;
+        }
+        let (over, under) = self.shown(Some(cell.fg), Some(cell.bg));
+        let is = if cell.modifier.contains(Modifier::REVERSED) {
+            contrast(under, over)
+        } else {
+            contrast(over, under)
+        };
+        // Frames, blocks and braille: they carry no words.
+        let is_shape = matches!(glyph, '\u{2500}'..='\u{259f}' | '\u{2800}'..='\u{28ff}');
+        Some((is, if is_shape { SEEN } else { TEXT }))
     }
 
     /// The colour of a role and of what lies under it, as they are shown.
     fn colours(&self, role: Role) -> (Rgb, Rgb) {
         let style = self.style(role);
+        self.shown(style.fg, style.bg)
+    }
+
+    /// Two colours as they are shown; none is the terminal's own.
+    fn shown(&self, over: Option<Color>, under: Option<Color>) -> (Rgb, Rgb) {
         let shown = |colour| rgb(self.depth.nearest(colour));
         // With sixteen colours the background is the terminal's black or white, whatever value that has there.
         let (r, g, b) = self.background();
-        let under = match self.depth {
+        let back = match self.depth {
             Depth::Sixteen => shown(Color::Rgb(r, g, b)).unwrap_or((r, g, b)),
             _ => (r, g, b),
         };
         (
-            style.fg.and_then(shown).unwrap_or_else(|| self.default_text()),
-            style.bg.and_then(shown).unwrap_or(under),
+            over.and_then(shown).unwrap_or_else(|| self.default_text()),
+            under.and_then(shown).unwrap_or(back),
         )
     }
 }
@@ -159,7 +190,8 @@ mod tests {
 
     #[test]
     fn a_theme_that_is_hard_to_read_is_told() {
-        let text = "[palette]\ngrey = \"#30343c\"\nmoss = \"#dcae5c\"\n[roles]\n\"border\" = \"#15181e\"";
+        let text =
+            "[palette]\ndusk = \"#dcae5c\"\ngrey = \"#30343c\"\nmoss = \"#dcae5c\"\n[roles]\n\"border\" = \"#15181e\"";
         let theme = Theme::load("mine", text, Depth::True).unwrap();
         let said: Vec<String> = theme.doubts().iter().map(ToString::to_string).collect();
         for expected in [
@@ -167,6 +199,7 @@ mod tests {
             "`border` is faint: contrast 1.0, needs 3",
             "`ok` and `warn` look alike",
             "`ok` and `warn` look alike with tritanopia",
+            "`warn` in the top bar is faint: contrast 1.0, needs 4.5",
         ] {
             assert!(said.iter().any(|s| s == expected), "{expected}: {said:?}");
         }

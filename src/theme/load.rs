@@ -50,6 +50,8 @@ impl Theme {
     pub fn load(file: &str, text: &str, depth: Depth) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut layers = Vec::new();
+        // A file that gives itself no name is called as it lies there.
+        let own_name = file.rsplit('/').next().unwrap_or(file).trim_end_matches(".toml");
         let (mut file, mut text) = (file, text);
         // A theme and its ancestors.
         for _ in 0..=BUILT_IN.len() {
@@ -81,12 +83,12 @@ impl Theme {
         let last = layers.last();
         let styles = Role::ALL
             .iter()
-            .map(|role| resolve(role.name(), &roles, &overrides))
+            .map(|role| shown(resolve(role.name(), &roles, &overrides), depth))
             .collect();
         Ok(Self {
             name: last
                 .and_then(|layer| layer.name.clone())
-                .unwrap_or_else(|| file.to_owned()),
+                .unwrap_or_else(|| own_name.to_owned()),
             background: layers
                 .iter()
                 .rev()
@@ -156,6 +158,16 @@ impl Theme {
             (0, 0, 0)
         }
     }
+}
+
+/// With the colours that there are: a theme that wants fewer than the paper has is drawn with fewer.
+fn shown(mut style: Style, depth: Depth) -> Style {
+    if depth < Depth::Indexed {
+        for slot in [&mut style.fg, &mut style.bg] {
+            *slot = slot.map(|c| depth.nearest(c)).filter(|c| *c != Color::Reset);
+        }
+    }
+    style
 }
 
 /// The style of a role: its override at this depth, its own, then its parent's in the same order.
@@ -274,7 +286,7 @@ impl<'a> Layer<'a> {
                 if !known(name) {
                     let names = Role::ALL.iter().map(|role| role.name());
                     let expected = nearest(name, names).map_or_else(
-                        || "see themes/dark.toml for all of them".to_owned(),
+                        || "`qd themes --roles` names all of them".to_owned(),
                         |name| format!("did you mean `{name}`?"),
                     );
                     problems.push(self.at(&key.span(), format!("no role `{name}`: {expected}")));
@@ -396,6 +408,8 @@ mod tests {
             theme.style(Role::Text),
             "log.info falls back to log, the same as text"
         );
+        let nameless = Theme::load("/themes/mine.toml", "inherits = \"nord\"", Depth::True).unwrap();
+        assert_eq!(nameless.name(), "mine", "not its parent's name");
         assert_eq!(
             Theme::load("mine", "inherits = \"light\"", Depth::True)
                 .unwrap()

@@ -10,6 +10,11 @@ macro_rules! roles {
             /// Every role.
             pub const ALL: &'static [Self] = &[$(Self::$role,)*];
 
+            /// What it stands for, in one sentence.
+            pub const fn doc(self) -> &'static str {
+                match self { $(Self::$role => concat!($($doc),*),)* }
+            }
+
             /// The name in theme files.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$role => $name,)* }

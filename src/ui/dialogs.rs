@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
 use super::{Look, approval, clear, field, frame, help, plan, put, runbook, select, text as draw};
+use crate::app::doc::Line;
 use crate::app::layers::{Does, Palette, Picker, Prompt, PromptFor, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
@@ -30,7 +31,7 @@ pub fn float(
         Layer::Prompt(p) => Some(prompt(look, p, screen, buf)),
         Layer::Question(q) => Some(question(look, q, screen, buf)),
         Layer::Help(h) => {
-            let lines = help::lines(app, h);
+            let lines = help::lines(app, h, usize::from(body.width.saturating_sub(4)));
             clear(buf, body, look.style(Role::Text));
             let title = if h.searching || !h.field.is_empty() {
                 format!("Help · /{}", h.field.text())
@@ -256,17 +257,23 @@ fn prompt(look: Look<'_>, p: &Prompt, screen: Rect, buf: &mut Buffer) -> Positio
 }
 
 fn question(look: Look<'_>, q: &Question, screen: Rect, buf: &mut Buffer) -> Position {
-    let area = centred(screen, 72, 5);
+    let width = 72.min(screen.width);
+    let detail = Line::new(text::clean(&q.detail), Role::Text);
+    let lines = draw::wrapped(&[detail], usize::from(width.saturating_sub(4)), true);
+    let area = centred(screen, width, (lines.len() as u16 + 4).max(5));
     let inner = boxed(look, area, &q.text, buf);
-    put(buf, inner, 0, 0, &text::clean(&q.detail), look.style(Role::Text));
+    let last = inner.height.saturating_sub(1);
+    for (y, l) in lines.iter().take(usize::from(last)).enumerate() {
+        draw::line(look, buf, inner, y as u16, l, 0);
+    }
     let (no, yes) = (format!(" {} ", q.no), format!(" {} ", q.yes));
     let style = |on: bool| look.style(if on { Role::ButtonFocus } else { Role::Button });
     let x = inner
         .width
         .saturating_sub((text::width(&no) + text::width(&yes) + 2) as u16);
-    let w = put(buf, inner, x, 2, &no, style(!q.on_yes));
-    put(buf, inner, x + w + 2, 2, &yes, style(q.on_yes));
-    Position::new(inner.x + x + if q.on_yes { w + 2 } else { 0 }, inner.y + 2)
+    let w = put(buf, inner, x, last, &no, style(!q.on_yes));
+    put(buf, inner, x + w + 2, last, &yes, style(q.on_yes));
+    Position::new(inner.x + x + if q.on_yes { w + 2 } else { 0 }, inner.y + last)
 }
 
 /// What a command does; where it cannot be used now, why, for which the sentence gives way.

@@ -15,7 +15,7 @@ const WIDE: Rect = Rect::new(0, 0, 100, 2_000);
 /// of what the screen does not show.
 pub fn page(app: &App) -> Option<(String, String)> {
     let (title, lines): (String, Vec<String>) = match app.layers.last()? {
-        Layer::Detail(d) => (d.object.to_string(), texts(&detail::lines(app, &d.object))),
+        Layer::Detail(d) => (d.object.to_string(), texts(&detail::opened(app, d))),
         Layer::Item(i) => {
             let (title, lines) = item_lines(app, i);
             (title, texts(&lines))
@@ -37,7 +37,7 @@ pub fn page(app: &App) -> Option<(String, String)> {
         }
         Layer::Incident(v) => (incident::title(app, v), texts(&incident::lines(app, measuring(), v))),
         Layer::Timeline(v) => (timeline::title(app, v), texts(&timeline::lines(app, measuring(), v))),
-        Layer::Help(h) => ("Help".to_owned(), texts(&help::lines(app, h))),
+        Layer::Help(h) => ("Help".to_owned(), texts(&help::lines(app, h, usize::from(WIDE.width)))),
         Layer::Followed(_) => {
             let (title, lines) = company::followed(app, measuring());
             (title, texts(&lines))

@@ -31,6 +31,7 @@ const deeds = {
   async paused({ queue: q }) { return queue(q).isPaused(); },
   async pause({ queue: q }) { await queue(q).pause(); return true; },
   async resume({ queue: q }) { await queue(q).resume(); return true; },
+  async retry({ queue: q, ids }) { for (const id of ids) await (await queue(q).getJob(id)).retry(); return true; },
   async processed() { return processed; },
   async state({ queue: q, id }) { return (await queue(q).getJob(id)).getState(); },
 };

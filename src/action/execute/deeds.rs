@@ -8,7 +8,7 @@ use crate::action::sources::{self, Deed};
 use crate::action::{WriteGrant, ledger, together};
 
 impl Run<'_> {
-    /// The steps of another source, one after the other, each seen to its end. What the server skips stops nobody.
+    /// The steps of another source, one after the other, each seen to its end.
     pub(super) async fn all_deeds(&self, grant: &WriteGrant) -> (Outcome, Option<Verdict>) {
         let mut verdicts: Vec<(usize, Verdict)> = Vec::new();
         let mut applied = false;
@@ -29,11 +29,15 @@ impl Run<'_> {
                     verdicts.push((n, verdict));
                     applied = true;
                 }
-                (Outcome::Skipped(why), _) => verdicts.push((n, Verdict::Failed(format!("skipped: {why}")))),
                 (Outcome::NoOp, _) => {}
                 (outcome, _) => {
-                    failed.get_or_insert(outcome.clone());
-                    if !together::goes_on(&self.plan.request, outcome) {
+                    if let Outcome::Skipped(why) = outcome {
+                        verdicts.push((n, Verdict::Failed(format!("skipped: {why}"))));
+                    }
+                    if together::fails(&self.plan.request, outcome) {
+                        failed.get_or_insert(outcome.clone());
+                    }
+                    if together::ends_at(&self.plan.request, outcome) {
                         break;
                     }
                 }

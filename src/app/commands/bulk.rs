@@ -1,10 +1,10 @@
 //! What is done to all marked rows together: one plan that lists each of them, those that the filter hides included.
 
 use super::sources;
-use crate::action::{ObjectAsk, PostgresAsk, Request};
+use crate::action::{ObjectAsk, PostgresAsk, Relation, Request};
 use crate::app::msg::Effect;
 use crate::app::{App, Focus, ItemRef, Layer, Mark};
-use crate::model::{Kind, ObjectRef, SourceId, SourceKind, Workload};
+use crate::model::{Kind, ObjectRef, SourceId, SourceKind, Str, Workload};
 
 /// The request for one of them, or why it cannot be had.
 pub(super) type Make = fn(&App, &Mark) -> Result<Request, String>;
@@ -48,7 +48,7 @@ fn is_fresh(app: &App, item: &ItemRef) -> Result<(), String> {
 const fn kind_of(item: &ItemRef) -> Option<SourceKind> {
     Some(match item {
         ItemRef::Queue { .. } => SourceKind::Queues,
-        ItemRef::Session { .. } => SourceKind::Postgres,
+        ItemRef::Session { .. } | ItemRef::Table { .. } | ItemRef::Index { .. } => SourceKind::Postgres,
         ItemRef::Certificate { .. } => SourceKind::Certificates,
         _ => return None,
     })
@@ -218,6 +218,33 @@ fn session(mark: &Mark, whole: bool) -> Result<Request, String> {
         PostgresAsk::CancelQuery { pid, backend_start }
     };
     Ok(sources::postgres(&source, ask))
+}
+
+fn marked_table(mark: &Mark) -> Result<(Str, Relation), String> {
+    match mark.item.clone() {
+        Some(ItemRef::Table { source, schema, name }) => Ok((source, Relation { schema, name })),
+        _ => Err(format!("{} is marked, and is no table: unmark it", mark.name)),
+    }
+}
+
+pub(super) fn vacuum(_: &App, mark: &Mark) -> Result<Request, String> {
+    let (source, table) = marked_table(mark)?;
+    Ok(sources::postgres(&source, PostgresAsk::Vacuum { table, analyze: true }))
+}
+
+pub(super) fn analyze(_: &App, mark: &Mark) -> Result<Request, String> {
+    let (source, table) = marked_table(mark)?;
+    Ok(sources::postgres(&source, PostgresAsk::Analyze { table }))
+}
+
+pub(super) fn reindex(_: &App, mark: &Mark) -> Result<Request, String> {
+    match mark.item.clone() {
+        Some(ItemRef::Index { source, schema, name }) => {
+            let index = Relation { schema, name };
+            Ok(sources::postgres(&source, PostgresAsk::Reindex { index }))
+        }
+        _ => Err(format!("{} is marked, and is no index: unmark it", mark.name)),
+    }
 }
 
 pub(super) fn retry_jobs(app: &App, mark: &Mark) -> Result<Request, String> {

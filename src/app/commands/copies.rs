@@ -116,7 +116,7 @@ fn cells(app: &App) -> Vec<(String, String)> {
     let columns = panes::columns_of(app, pane);
     let cells = panes::cells_of(app, pane, row, &columns);
     let titled = columns.iter().zip(cells);
-    let texts = titled.map(|(column, cell)| (column.title.to_owned(), cell.text.trim().to_owned()));
+    let texts = titled.map(|(column, cell)| (column.title.to_owned(), said(&cell.text).to_owned()));
     texts.filter(|(_, text)| !text.is_empty()).collect()
 }
 
@@ -142,7 +142,7 @@ fn row(app: &mut App) -> Vec<Effect> {
     }
     let line = |row: &&Row| {
         let cells = panes::cells_of(app, pane, row, &columns);
-        cells.iter().map(|c| c.text.trim()).collect::<Vec<_>>().join("\t")
+        cells.iter().map(|c| said(&c.text)).collect::<Vec<_>>().join("\t")
     };
     let text = rows.iter().map(line).collect::<Vec<_>>().join("\n");
     let what = if rows.len() == 1 { "row" } else { "marked rows" };
@@ -172,7 +172,7 @@ fn show(app: &mut App) -> Vec<Effect> {
     if app.seat.copied.is_empty() {
         return app.say("nothing was copied yet");
     }
-    let lines = app.seat.copied.lines().map(str::to_owned).collect();
+    let lines = in_columns(&app.seat.copied);
     app.layers.push(Layer::Text(TextView {
         title: "copied last".to_owned(),
         object: None,
@@ -181,6 +181,31 @@ fn show(app: &mut App) -> Vec<Effect> {
         yaml: false,
     }));
     Vec::new()
+}
+
+/// Lines whose tabs are blanks up to the next column, for a tab is drawn as nothing.
+fn in_columns(text: &str) -> Vec<String> {
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split('\t').collect()).collect();
+    let widest = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| crate::text::width(cell)).max().unwrap_or(0)
+    };
+    let line = |row: &Vec<&str>| {
+        let padded = row.iter().enumerate().map(|(at, cell)| {
+            if at + 1 == row.len() {
+                (*cell).to_owned()
+            } else {
+                crate::text::pad(cell, widest(at))
+            }
+        });
+        padded.collect::<Vec<_>>().join("  ")
+    };
+    rows.iter().map(line).collect()
+}
+
+/// What a cell says, without the bar that it draws beside.
+fn said(cell: &str) -> &str {
+    cell.trim_matches(|c: char| c.is_whitespace() || ('\u{2580}'..='\u{259f}').contains(&c))
 }
 
 /// A line of the list of activities in full.
@@ -208,4 +233,19 @@ fn activity(app: &mut App) -> Vec<Effect> {
         }
     };
     app.copy("line of the list", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copied_rows_are_shown_in_columns_and_a_bar_is_no_part_of_a_cell() {
+        assert_eq!(
+            in_columns("web-1\t1/1\t0\na\tRunning\t17"),
+            ["web-1  1/1      0", "a      Running  17"]
+        );
+        assert_eq!(said("████░  83 %"), "83 %");
+        assert_eq!(said(" 3/5 "), "3/5");
+    }
 }

@@ -259,6 +259,7 @@ fn filter(app: &mut App) -> Vec<Effect> {
     let hint = filter_hint(app);
     let mut prompt = Prompt::new(PromptFor::Filter, "filter", hint, "");
     prompt.field.set(&text);
+    prompt.before = text;
     app.layers.push(Layer::Prompt(prompt));
     Vec::new()
 }

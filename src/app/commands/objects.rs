@@ -163,7 +163,8 @@ fn yaml(app: &mut App) -> Vec<Effect> {
 fn events(app: &mut App) -> Vec<Effect> {
     let Some(object) = app.subject() else { return Vec::new() };
     if let Some(Layer::Detail(d)) = app.layers.last_mut() {
-        d.to_events = true;
+        d.events_first = true;
+        d.scroll.top = 0;
         return Vec::new();
     }
     app.layers.push(Layer::Detail(Detail::new(object, true)));
@@ -178,10 +179,10 @@ fn owner(app: &mut App) -> Vec<Effect> {
 }
 
 fn pods(app: &mut App) -> Vec<Effect> {
-    let Some(name) = app.subject_workload().map(|w| w.meta.name.to_string()) else {
-        return Vec::new();
-    };
-    app.jump(Jump::Pods(format!("{name}-")))
+    match app.subject_workload().map(|w| app.pods_of_workload(w)) {
+        Some(pods) => app.jump(pods),
+        None => Vec::new(),
+    }
 }
 
 /// Opens the history of a workload.

@@ -34,8 +34,12 @@ pub(super) const TABLE: &[Command] = &[
         doc: "vacuum the table, and analyze it",
         short: "vacuum",
         group: MUTATE,
-        when: table,
-        run: |app| relation(app, |table| PostgresAsk::Vacuum { table, analyze: true }),
+        when: |app| bulk::may(app, bulk::vacuum, table),
+        run: |app| {
+            bulk::run(app, bulk::vacuum, |app| {
+                relation(app, |table| PostgresAsk::Vacuum { table, analyze: true })
+            })
+        },
     },
     Command {
         id: "action.vacuum_database",
@@ -50,16 +54,24 @@ pub(super) const TABLE: &[Command] = &[
         doc: "gather the planner's statistics of the table",
         short: "analyze",
         group: MUTATE,
-        when: table,
-        run: |app| relation(app, |table| PostgresAsk::Analyze { table }),
+        when: |app| bulk::may(app, bulk::analyze, table),
+        run: |app| {
+            bulk::run(app, bulk::analyze, |app| {
+                relation(app, |table| PostgresAsk::Analyze { table })
+            })
+        },
     },
     Command {
         id: "action.reindex",
         doc: "build the index anew while it is in use",
         short: "reindex",
         group: MUTATE,
-        when: index,
-        run: |app| relation(app, |index| PostgresAsk::Reindex { index }),
+        when: |app| bulk::may(app, bulk::reindex, index),
+        run: |app| {
+            bulk::run(app, bulk::reindex, |app| {
+                relation(app, |index| PostgresAsk::Reindex { index })
+            })
+        },
     },
     Command {
         id: "action.reset_statement",

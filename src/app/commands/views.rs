@@ -116,7 +116,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "next hit",
         short: "next hit",
         group: G,
-        when: searchable,
+        when: has_hits,
         run: |app| hit(app, true),
     },
     Command {
@@ -124,7 +124,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "previous hit",
         short: "previous hit",
         group: G,
-        when: searchable,
+        when: has_hits,
         run: |app| hit(app, false),
     },
     Command {
@@ -151,6 +151,21 @@ fn has_view(app: &App) -> Result<(), String> {
             | Layer::Help(_),
         ) => Ok(()),
         _ => Err("there is no text here".to_owned()),
+    }
+}
+
+/// Something was searched for, and found.
+fn has_hits(app: &App) -> Result<(), String> {
+    let scroll = match app.layers.last() {
+        Some(Layer::Text(text)) => &text.scroll,
+        Some(Layer::Logs(logs)) => &logs.scroll,
+        _ => return searchable(app),
+    };
+    match scroll.hit {
+        _ if scroll.search.is_empty() => Err(format!("search first ({})", app.keys_for("view.search"))),
+        // Lines may have come since.
+        None if !matches!(app.layers.last(), Some(Layer::Logs(_))) => Err(format!("nothing holds “{}”", scroll.search)),
+        _ => Ok(()),
     }
 }
 

@@ -15,19 +15,24 @@ pub(super) fn terms(text: &str, of: Vocabulary<'_>) -> Result<Vec<Term>, Fault> 
     let mut terms = Vec::new();
     let mut rest = text.trim_start();
     while !rest.is_empty() {
+        if let Some(selector) = selector(rest) {
+            rest = labels(selector, &mut terms)?.trim_start();
+            continue;
+        }
         let (token, after) = next(rest);
         rest = after.trim_start();
-        if token == "-l" {
-            let (selector, after) = next(rest);
-            rest = after.trim_start();
-            labels(selector, &mut terms)?;
-        } else if let Some(selector) = token.strip_prefix("-l").filter(|s| s.contains('=')) {
-            labels(selector, &mut terms)?;
-        } else if let Some(term) = term(token, of)? {
+        if let Some(term) = term(token, of)? {
             terms.push(term);
         }
     }
     Ok(terms)
+}
+
+/// What follows `-l`; it may be written to it where that makes it no word of its own.
+fn selector(text: &str) -> Option<&str> {
+    let after = text.strip_prefix("-l")?;
+    let word = after.split(char::is_whitespace).next().unwrap_or_default();
+    (word.is_empty() || word.starts_with('!') || word.contains('=')).then_some(after)
 }
 
 /// The next word, with its marks; a quoted text or a pattern goes to its end.
@@ -58,6 +63,9 @@ fn term(token: &str, of: Vocabulary<'_>) -> Result<Option<Term>, Fault> {
     match body.chars().next() {
         None => Ok(None),
         Some('"') => {
+            if body.len() < 2 || !body.ends_with('"') {
+                return Err(Fault(format!("{body}: the quotes are not closed")));
+            }
             let text = body.trim_matches('"');
             if text.is_empty() {
                 return Ok(None);
@@ -143,6 +151,7 @@ fn field(left: &str, op: &str, right: &str, want: bool, of: Vocabulary<'_>) -> R
     if right.is_empty() {
         return Ok(None);
     }
+    let written = op;
     let op = match op {
         "<" => Op::Less,
         "<=" => Op::LessOrSame,
@@ -155,7 +164,7 @@ fn field(left: &str, op: &str, right: &str, want: bool, of: Vocabulary<'_>) -> R
     let number = amount(right, measure);
     if number.is_none() && !matches!(op, Op::Is | Op::Has) {
         return Err(Fault(format!(
-            "{field} {right}: a number is wanted: {}",
+            "{field}{written}{right}: a number is wanted: {}",
             measure.example()
         )));
     }
@@ -187,28 +196,91 @@ fn is_label(key: &str) -> bool {
     key.chars().all(fits) && key.chars().next().is_some_and(|c| c.is_ascii_alphanumeric())
 }
 
-/// A label selector as kubectl takes it: `app=web,tier!=db,canary,!old`.
-fn labels(selector: &str, terms: &mut Vec<Term>) -> Result<(), Fault> {
-    for part in selector.split(',').filter(|p| !p.is_empty()) {
-        let (key, want, value) = match operator(part) {
-            Some((key, op @ ("=" | "==" | "!="), value)) => (key, op != "!=", Some(value)),
-            _ => (part.trim_start_matches('!'), !part.starts_with('!'), None),
-        };
-        if !is_label(key) {
-            return Err(Fault(format!(
-                "{part} is no label: write app=web, tier!=db, canary or !old, with commas between them"
-            )));
+/// A label selector as kubectl takes it, from the beginning of `text`: `app=web,tier!=db,canary,!old,env in (a, b)`.
+/// Returns what follows it.
+fn labels<'a>(text: &'a str, terms: &mut Vec<Term>) -> Result<&'a str, Fault> {
+    let mut rest = text.trim_start_matches([' ', ',']);
+    while !rest.is_empty() {
+        let (term, after) = requirement(rest)?;
+        terms.push(term);
+        match after.trim_start().strip_prefix(',') {
+            Some(more) => rest = more.trim_start_matches([' ', ',']),
+            None => return Ok(after),
         }
-        terms.push(Term {
-            want,
-            what: What::Label {
-                key: key.to_owned(),
-                value: value.map(|v| Wanted {
-                    text: v.to_lowercase(),
-                    number: None,
-                }),
-            },
-        });
     }
-    Ok(())
+    Ok(rest)
+}
+
+/// One of a selector's requirements, and what follows it.
+fn requirement(text: &str) -> Result<(Term, &str), Fault> {
+    let part = text.split([' ', ',']).next().unwrap_or(text);
+    let no_label = || {
+        Fault(format!(
+            "{part} is no label: write app=web, tier!=db, env in (a,b), canary or !old, with commas between them"
+        ))
+    };
+    let body = text.strip_prefix('!');
+    let (key, after) = split_key(body.unwrap_or(text));
+    if !is_label(key) {
+        return Err(no_label());
+    }
+    let has = |want, after| {
+        let what = What::Label {
+            key: key.to_owned(),
+            value: None,
+        };
+        Ok((Term { want, what }, after))
+    };
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with([' ', ',']);
+    if body.is_some() {
+        return if ends(after) {
+            has(false, after)
+        } else {
+            Err(no_label())
+        };
+    }
+    let spaced = after.trim_start();
+    if let Some(op) = ["!=", "==", "="].into_iter().find(|op| spaced.starts_with(op)) {
+        let value = spaced.get(op.len()..).unwrap_or_default();
+        let value = if spaced.len() < after.len() {
+            value.trim_start()
+        } else {
+            value
+        };
+        let end = value.find([' ', ',']).unwrap_or(value.len());
+        let (value, rest) = value.split_at_checked(end).unwrap_or((value, ""));
+        let what = What::Label {
+            key: key.to_owned(),
+            value: Some(Wanted {
+                text: value.to_lowercase(),
+                number: None,
+            }),
+        };
+        let want = op != "!=";
+        return Ok((Term { want, what }, rest));
+    }
+    let (word, list) = split_key(spaced);
+    if spaced.len() < after.len() && matches!(word, "in" | "notin") {
+        let open = list.trim_start().strip_prefix('(');
+        let Some((values, rest)) = open.and_then(|l| l.split_once(')')) else {
+            return Err(Fault(format!(
+                "{key} {word}: values in brackets are wanted: {key} {word} (a,b)"
+            )));
+        };
+        let values = values.split(',').map(|v| v.trim().to_lowercase());
+        let what = What::LabelIn {
+            key: key.to_owned(),
+            values: values.filter(|v| !v.is_empty()).collect(),
+        };
+        let want = word == "in";
+        return Ok((Term { want, what }, rest));
+    }
+    if ends(after) { has(true, after) } else { Err(no_label()) }
+}
+
+/// The letters of a label's key, and what follows them.
+fn split_key(text: &str) -> (&str, &str) {
+    let outside = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/'));
+    let end = text.find(outside).unwrap_or(text.len());
+    text.split_at_checked(end).unwrap_or((text, ""))
 }

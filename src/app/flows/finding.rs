@@ -3,7 +3,7 @@
 use super::{Hands, asked, batch, done, rows};
 use crate::action::{Outcome, Request, Stage};
 use crate::app::{Effect, Layer, Msg};
-use crate::model::{Batch, Change};
+use crate::model::{Batch, Change, FeedId, Freshness};
 use crate::panes::{self, PaneId};
 
 fn complaint(hands: &Hands) -> Option<String> {
@@ -20,9 +20,24 @@ fn what_is_not_understood_is_told_in_place_and_the_last_good_filter_stays() {
     hands.types("restarts>0");
     let good = hands.names();
     assert!(!good.is_empty() && good.len() < hands.app.world.pods.len());
+    hands.press("enter /");
     hands.tell(Msg::Paste(" nope>3".to_owned()));
     assert!(complaint(&hands).unwrap().contains("no column nope"));
     assert_eq!(hands.names(), good);
+    // What one passes through on the way is no filter that was meant.
+    hands.press("ctrl-u");
+    hands.types("age<2");
+    assert!(hands.names().is_empty());
+    hands.types("x");
+    assert!(
+        complaint(&hands).unwrap().contains("age<2x: a number is wanted"),
+        "{:?}",
+        complaint(&hands)
+    );
+    assert_eq!(
+        (hands.names(), hands.app.list(PaneId::Pods).filter.as_str()),
+        (good.clone(), "restarts>0")
+    );
     // Enter does not take it either.
     hands.press("enter");
     assert!(complaint(&hands).is_some());
@@ -40,6 +55,159 @@ fn what_is_not_understood_is_told_in_place_and_the_last_good_filter_stays() {
     hands.types(">5");
     hands.press("enter");
     assert_eq!(hands.app.list(PaneId::Pods).filter, "restarts>5");
+}
+
+#[test]
+fn a_redis_leads_to_its_queues_and_an_alert_to_the_workload_that_its_labels_name() {
+    use crate::model::{Alert, Prometheus, Queue, Queues, Redis, RedisNode, Seen, Source, SourceId, SourceKind};
+    use std::sync::Arc;
+    let mut hands = Hands::operator();
+    let id = |kind| SourceId {
+        kind,
+        name: "main".into(),
+    };
+    let kinds = [SourceKind::Redis, SourceKind::Queues, SourceKind::Prometheus];
+    hands.app.sources = kinds.map(id).to_vec();
+    let seen = |alerts| Seen {
+        value: Some(Arc::new(alerts)),
+        at: Some(hands.now),
+        problem: None,
+    };
+    let labels: [(crate::model::Str, crate::model::Str); 2] = [
+        ("job".into(), "cortex-web".into()),
+        ("namespace".into(), "cortex".into()),
+    ];
+    let alert = Alert {
+        name: "HighErrorRate".into(),
+        severity: "critical".into(),
+        labels: Arc::new(labels),
+        summary: "errors".into(),
+        runbook: "".into(),
+        since: hands.now,
+        fingerprint: "".into(),
+        silenced_by: [].into(),
+        inhibited: false,
+    };
+    let redis = Redis {
+        nodes: vec![RedisNode {
+            address: "redis:6379".into(),
+            ..RedisNode::default()
+        }],
+        holds_queues: true,
+        ..Redis::default()
+    };
+    let queues = Queues {
+        queues: vec![Queue {
+            name: "default".into(),
+            ..Queue::default()
+        }],
+        ..Queues::default()
+    };
+    let prometheus = Prometheus {
+        alerts: seen(vec![alert]),
+        ..Prometheus::default()
+    };
+    hands.tell(Msg::World(Batch {
+        sources: vec![
+            (id(SourceKind::Redis), Source::Redis(Arc::new(redis))),
+            (id(SourceKind::Queues), Source::Queues(Arc::new(queues))),
+            (id(SourceKind::Prometheus), Source::Prometheus(Arc::new(prometheus))),
+        ],
+        reach: kinds.map(|kind| (id(kind), Freshness::Fresh)).to_vec(),
+        ..Batch::default()
+    }));
+    for (keys, word, pane) in [
+        ("5 g g J", "queue", PaneId::Queues),
+        ("8 g g J", "rollout", PaneId::Rollouts),
+    ] {
+        hands.press(keys);
+        hands.types(word);
+        hands.press("enter");
+        assert_eq!(hands.app.pane, pane, "{keys}: {}", hands.told());
+    }
+    assert_eq!(hands.selected(), "cortex-web");
+}
+
+#[test]
+fn a_key_that_means_nothing_says_once_where_keys_are_listed() {
+    let mut hands = Hands::operator();
+    let help = hands.app.keys_for("app.help");
+    hands.press("@");
+    assert!(
+        hands.told().contains(&format!("{help} lists the keys")),
+        "{}",
+        hands.told()
+    );
+    hands.app.toasts.clear();
+    hands.press("@ @");
+    assert!(hands.app.toasts.is_empty());
+}
+
+#[test]
+fn what_no_column_shows_can_be_asked_for_and_is_read_then() {
+    let mut hands = Hands::operator();
+    let pane = panes::pane(PaneId::Pods);
+    assert!(panes::columns_of(&hands.app, pane).iter().all(|c| c.id != "cpu"));
+    hands.press("/");
+    hands.types("cpu>500m mem<1Gi ns=cortex");
+    assert_eq!(complaint(&hands), None);
+    assert!(hands.names().is_empty());
+    assert!(hands.app.wanted.metrics, "it is read from now on");
+    let advice = panes::filter_advice(&hands.app, pane, hands.app.list(PaneId::Pods)).unwrap();
+    assert!(advice.contains("being read"), "{advice}");
+    let key = hands.app.world.pods.keys().next().unwrap().clone();
+    let (cpu_m, memory) = (750, 1 << 20);
+    let usage = crate::model::Usage { cpu_m, memory };
+    hands.tell(Msg::World(Batch {
+        pod_usage: Some(vec![(key.clone(), usage)]),
+        feeds: vec![(FeedId::Metrics, Freshness::Fresh)],
+        ..Batch::default()
+    }));
+    assert_eq!(hands.names(), [key.name.to_string()]);
+}
+
+#[test]
+fn the_pods_of_a_workload_are_those_that_it_controls_and_none_whose_name_begins_alike() {
+    let mut hands = Hands::operator();
+    let web = hands
+        .app
+        .world
+        .pods
+        .values()
+        .find(|p| p.meta.name.starts_with("cortex-web-"));
+    let mut pod = crate::model::Pod::clone(web.unwrap());
+    pod.meta.name = "cortex-web-canary-6d5f-x2x4p".into();
+    pod.meta.uid = "of-the-canary".into();
+    let owner = pod.meta.owner.as_mut().unwrap();
+    owner.name = "cortex-web-canary-6d5f".into();
+    owner.uid = "the-canary".into();
+    let key = pod.meta.key();
+    hands.tell(Msg::World(Batch {
+        changes: vec![Change::Pod(key, Some(std::sync::Arc::new(pod)))],
+        ..Batch::default()
+    }));
+    hands.press("2");
+    hands.select("cortex-web");
+    let workload = hands.app.subject_workload().unwrap();
+    let mut own: Vec<String> = hands
+        .app
+        .world
+        .pods_of(workload)
+        .map(|p| p.meta.name.to_string())
+        .collect();
+    own.sort();
+    assert!(own.len() > 1);
+    let sorted = |hands: &Hands| {
+        let mut names = hands.names();
+        names.sort();
+        names
+    };
+    hands.press("o");
+    assert_eq!((hands.app.pane, sorted(&hands)), (PaneId::Pods, own.clone()));
+    hands.press("backspace J");
+    hands.types("pods");
+    hands.press("enter");
+    assert_eq!((hands.app.pane, sorted(&hands)), (PaneId::Pods, own));
 }
 
 #[test]
@@ -153,7 +321,7 @@ fn a_jump_goes_to_what_is_related_and_back_to_where_one_was() {
     hands.press("J");
     hands.types("pods");
     hands.press("enter");
-    assert_eq!(hands.app.list(PaneId::Pods).filter, "owner=cortex-web*");
+    assert_eq!(hands.app.list(PaneId::Pods).filter, "owner=deploy/cortex-web");
     assert!(!hands.names().is_empty() && hands.names().iter().all(|n| n.starts_with("cortex-web")));
     hands.press("backspace");
     assert_eq!(hands.app.pane, PaneId::Rollouts);
@@ -213,7 +381,7 @@ fn the_word_that_was_typed_goes_first_and_what_changes_something_is_never_found_
     for (typed, name) in [
         ("cordon", "action.cordon"),
         ("action.cordon", "action.cordon"),
-        ("drain", "action.drain"),
+        ("drain", "node-drain"),
         ("undo", "action.undo"),
         ("explain", "statement.plan"),
         ("restart", "action.restart"),

@@ -4,7 +4,7 @@ use super::{Hands, asked, batch, done, executed, fetch_token, plan, revisions, r
 use crate::action::{Class, Outcome, Request, Stage, Undo, Verdict};
 use crate::app::msg::{ContextRow, Fetched, LogBatch, LogLine};
 use crate::app::{Connection, Effect, Layer, Msg, Strip};
-use crate::model::{Batch, FeedId, Freshness, Kind, Scope, SourceId, SourceKind};
+use crate::model::{Batch, Change, FeedId, Freshness, Kind, Scope, SourceId, SourceKind};
 
 #[test]
 fn a_switch_drops_rows_marks_plans_logs_and_runs_of_the_old_cluster() {
@@ -262,7 +262,10 @@ fn a_namespace_that_cannot_be_there_is_not_gone_to() {
         );
     }
     // Once they are listed, it is known which there are.
+    let mut meta = hands.app.world.pods.values().next().unwrap().meta.clone();
+    (meta.namespace, meta.name) = ("".into(), "default".into());
     hands.tell(Msg::World(Batch {
+        changes: vec![Change::Namespace(meta.key(), Some(std::sync::Arc::new(meta)))],
         feeds: vec![(FeedId::Watch(Kind::Namespace), Freshness::Fresh)],
         ..Batch::default()
     }));

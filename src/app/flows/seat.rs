@@ -282,6 +282,23 @@ fn a_key_that_did_nothing_is_told_and_is_not_among_what_was_done() {
     // One of a list is taken: there is nothing to mark.
     hands.press("s p tab");
     assert!(hands.told().contains("only one is taken here"), "{}", hands.told());
+    hands.press("esc");
+    // Whatever the reason: a command that cannot be used now, marks that do not fit, a paste.
+    for command in crate::app::command::rows() {
+        let before = hands.app.layers.len();
+        let refused = crate::app::command::find(command.id).is_some_and(|c| (c.when)(&hands.app).is_err());
+        if refused {
+            hands.app.run_command(command.id);
+            assert_eq!(hands.app.layers.len(), before, "{}", command.id);
+        }
+    }
+    hands.press("2 m a a p");
+    assert!(hands.told().contains("unmark it"), "{}", hands.told());
+    hands.app.run_command("no.such.command");
+    assert!(hands.app.doings().is_empty(), "{:?}", hands.app.doings());
+    // What was begun and failed is news.
+    hands.tell(Msg::NotAsked("1".to_owned(), "the spool is full".to_owned()));
+    assert_eq!(hands.app.doings().len(), 1, "{:?}", hands.app.doings());
 }
 
 #[test]

@@ -86,6 +86,8 @@ impl Desk {
     fn next(&mut self, me: &str, at: &Hands) -> Hands {
         let mut hands = Hands::operator();
         hands.now = at.now;
+        // It reads the record from its beginning.
+        self.read = 0;
         let effects = hands.tell(self.news());
         assert!(
             effects
@@ -196,6 +198,42 @@ fn a_change_that_nobody_saw_the_end_of_is_decided_by_a_person_before_its_run_goe
     assert_eq!(run.notes()[0].1, "no deploy today");
     assert!(run.states()[..run.current()].iter().all(|s| *s != StepState::Todo));
     assert!(hands.app.unfinished.items.is_empty(), "it is in our hands");
+}
+
+#[test]
+fn what_was_only_looked_at_is_not_told_and_the_same_key_goes_on_with_it_rather_than_beginning_another() {
+    let mut desk = Desk::new();
+    let mut first = Hands::operator();
+    let effects = first.press("! r");
+    desk.take(&first, &effects);
+    let id = first.app.runs[0].run.id().to_owned();
+    let mut second = desk.next("k.lind", &first);
+    assert_eq!(
+        (second.app.unfinished.items.as_slice(), second.app.unfinished_line()),
+        ([].as_slice(), None)
+    );
+    let asked = second.press("! r");
+    let effects = taken(&mut second, &asked, false);
+    let ids: Vec<&str> = second.app.runs.iter().map(|r| r.run.id()).collect();
+    assert_eq!(ids, [id.as_str()]);
+    assert!(matches!(second.app.layers.last(), Some(Layer::Runbook(_))));
+    desk.take(&second, &effects);
+    // A note is something done: from now on it is told, and gone on with all the same.
+    second.press("n");
+    second.types("no deploy today");
+    let effects = second.press("enter");
+    desk.take(&second, &effects);
+    let mut third = desk.next("k.lind", &second);
+    assert!(matches!(
+        third.app.unfinished.items.as_slice(),
+        [Item::Run { alive: false, .. }]
+    ));
+    let asked = third.press("! r");
+    taken(&mut third, &asked, false);
+    assert_eq!(third.app.runs[0].run.notes()[0].1, "no deploy today");
+    // Somebody else's is not taken so.
+    let mut other = desk.next("a.other", &second);
+    assert!(!other.press("! r").iter().any(|e| matches!(e, Effect::TakeRun { .. })));
 }
 
 #[test]

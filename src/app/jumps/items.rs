@@ -17,8 +17,7 @@ impl App {
                 if let Some(w) = worked.as_ref().and_then(|o| world.workload(o)) {
                     let to = w.meta.object(w.kind);
                     out.push(related("workers", to.slash(), Jump::Object(to)));
-                    let pods = format!("owner={}*", w.meta.name);
-                    out.push(related("pods", "of its workers", Jump::Pods(pods)));
+                    out.push(related("pods", "of its workers", self.pods_of_workload(w)));
                     if let Some(hpa) = world.hpa_of(w) {
                         let to = hpa.meta.object(Kind::Hpa);
                         out.push(related("autoscaler", to.slash(), Jump::Object(to)));
@@ -43,7 +42,11 @@ impl App {
                     let found = label(key).and_then(|name| self.find(kind, &namespace, &name));
                     out.extend(found.map(|to| related(kind.short(), to.key().to_string(), Jump::Object(to))));
                 }
+                if out.is_empty() {
+                    self.named_by(labels, &mut out);
+                }
             }
+            ItemRef::Redis { source, .. } => self.queues_on(source, &mut out),
             _ => {}
         }
         out

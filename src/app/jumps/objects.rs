@@ -21,8 +21,7 @@ impl App {
             }
             kind if Kind::WORKLOADS.contains(&kind) => {
                 if let Some(w) = world.workload(object) {
-                    let pods = format!("owner={}*", w.meta.name);
-                    out.push(related("pods", "of this rollout", Jump::Pods(pods)));
+                    out.push(related("pods", "of this rollout", self.pods_of_workload(w)));
                     self.around(w, &mut out);
                 }
             }

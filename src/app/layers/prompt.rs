@@ -107,6 +107,8 @@ pub struct Prompt {
     pub complaint: Option<String>,
     /// Which of the earlier filters stands in the line.
     pub recalled: Option<usize>,
+    /// The filter that was on when the line was opened: it counts while what is typed is not understood.
+    pub before: String,
 }
 
 impl Prompt {
@@ -118,6 +120,7 @@ impl Prompt {
             field: Field::with(text),
             complaint: None,
             recalled: None,
+            before: String::new(),
         }
     }
 

@@ -68,7 +68,7 @@ impl List {
                 self.marks.insert(Arc::clone(row.uid()), mark);
             }
         }
-        self.anchor = self.selected.clone();
+        self.anchor = self.selected().map(|r| Arc::clone(r.uid()));
         self.count_hidden();
         self.marks.len() - before
     }

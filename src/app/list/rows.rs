@@ -99,66 +99,41 @@ pub(super) fn merge(all: &mut Vec<Placed>, moved: Vec<Moved>, compare: &impl Fn(
     }
     coming.sort_by(|a, b| compare(&a.0, &b.0));
     gone.sort_unstable();
-    let mut to: Vec<At> = Vec::with_capacity(all.len());
     let places: Vec<usize> = coming
         .iter()
         .map(|(new, _)| all.partition_point(|row| compare(row, new).is_lt()))
         .collect();
-    // Where each goes: on by one for what comes before it, back by one for what is gone.
-    let (mut place, mut left) = (places.iter().peekable(), gone.iter().peekable());
-    let (mut come, mut went) = (0, 0);
-    for was in 0..all.len() {
-        while place.next_if(|at| **at <= was).is_some() {
-            come += 1;
+    let (mut gone, mut coming) = (gone.into_iter().peekable(), places.into_iter().zip(coming).peekable());
+    let mut to: Vec<At> = Vec::with_capacity(all.len());
+    let mut came: Vec<(Option<At>, At)> = Vec::with_capacity(coming.len());
+    let rows = std::mem::take(all);
+    all.reserve_exact(rows.len() + coming.len());
+    // Behind the last row there is one more place to come to.
+    for (was, row) in rows.into_iter().map(Some).chain([None]).enumerate() {
+        while let Some((_, (new, left))) = coming.next_if(|(place, _)| *place <= was) {
+            came.push((left, all.len() as At));
+            all.push(new);
         }
-        if left.next_if(|at| **at as usize == was).is_some() {
-            went += 1;
+        let Some(row) = row else { break };
+        if gone.next_if(|at| *at as usize == was).is_some() {
             to.push(GONE);
         } else {
-            to.push((was + come - went) as At);
+            to.push(all.len() as At);
+            all.push(row);
         }
     }
-    let fresh = std::mem::take(&mut news.fresh);
-    news.fresh
-        .extend(fresh.into_iter().filter_map(|at| to.get(at as usize)));
-    for (i, (place, (_, was))) in places.iter().zip(&coming).enumerate() {
-        let before = gone.partition_point(|at| (*at as usize) < *place);
-        let at = (place + i - before) as At;
+    for at in &mut news.fresh {
+        *at = to.get(*at as usize).copied().unwrap_or(GONE);
+    }
+    for (left, at) in came {
         news.fresh.push(at);
-        if let Some(slot) = was.and_then(|was| to.get_mut(was as usize)) {
+        if let Some(slot) = left.and_then(|left| to.get_mut(left as usize)) {
             *slot = at;
         }
     }
     news.fresh.sort_unstable();
     news.to = Some(to);
-    shift(all, &gone, coming, &places);
     news
-}
-
-/// Takes out what is gone, and puts what comes before the places that they have with it still there.
-fn shift(all: &mut Vec<Placed>, gone: &[At], coming: Vec<(Placed, Option<At>)>, places: &[usize]) {
-    let (mut was, mut left) = (0, gone.iter().peekable());
-    all.retain(|_| {
-        let stays = left.next_if(|at| **at as usize == was).is_none();
-        was += 1;
-        stays
-    });
-    // From the end, each row is moved once. What is pushed only makes room.
-    let mut from = all.len();
-    all.extend(coming.iter().map(|(new, _)| new.clone()));
-    let mut to = all.len();
-    for ((new, _), place) in coming.into_iter().zip(places).rev() {
-        let place = place - gone.partition_point(|at| (*at as usize) < *place);
-        while from > place {
-            from -= 1;
-            to -= 1;
-            all.swap(from, to);
-        }
-        to -= 1;
-        if let Some(slot) = all.get_mut(to) {
-            *slot = new;
-        }
-    }
 }
 
 /// Where a row stands: by the order, or else wherever it is.

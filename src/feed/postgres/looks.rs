@@ -13,7 +13,7 @@ use super::pools::{GRANT, read};
 use super::server::Server;
 use super::session::{Session, identifier, literal};
 use super::tally::{RawStatement, Tally};
-use super::{Fault, Wanted, literals, views};
+use super::{Fault, Wanted, literals, secrets, views};
 use crate::feed::Inbox;
 use crate::model::postgres::{Connections, ConnectionsBy, Holder, LockRow, LockTree, Session as Backend, TableStat};
 use crate::model::{Postgres, Problem, Seen, Source, SourceId, Str};
@@ -299,7 +299,7 @@ impl Looks {
         let shown = if self.server.masks {
             literals::hide
         } else {
-            literals::hide_secrets
+            secrets::hide
         };
         for query in rows.iter_mut().flatten().map(query) {
             *query = query.as_deref().map(shown);

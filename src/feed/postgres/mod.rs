@@ -11,6 +11,7 @@ mod literals;
 mod looks;
 mod pools;
 pub mod rights;
+mod secrets;
 mod server;
 mod session;
 mod tally;

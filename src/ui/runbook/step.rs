@@ -306,7 +306,11 @@ fn ended(app: &App, status: &Status) -> Line {
 /// The ways on and the keys: they stay in sight however long the text is.
 pub fn keys(app: &App, look: Look<'_>, entry: &RunEntry, v: &View, chosen: usize, width: usize) -> Vec<Line> {
     let mut out = Vec::new();
-    let go = format!("{} ", app.key_signs("step.go"));
+    let go = if look.symbols.ellipsis.is_ascii() {
+        format!("{} ", app.keys_for("step.go"))
+    } else {
+        format!("{} ", app.key_signs("step.go"))
+    };
     let blank = " ".repeat(text::width(&go));
     for (i, (_, label)) in crate::app::ways(entry).iter().enumerate() {
         let (mark, key, role) = if i == chosen {

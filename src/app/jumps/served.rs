@@ -1,0 +1,64 @@
+//! Who does the work, and for whom: the pods of a workload, the queues of a Redis, the workload that an alert names.
+
+use std::sync::Arc;
+
+use super::{Jump, Related, related};
+use crate::app::{App, ItemRef};
+use crate::model::{Str, Workload};
+use crate::panes::PaneId;
+
+/// Labels by which rules name what serves, the surest first.
+const NAMES: [&str; 5] = ["app", "app_kubernetes_io_name", "service", "job", "container"];
+
+impl App {
+    /// The queues that live on a Redis. Where several hold queues, nobody told which are whose.
+    pub(super) fn queues_on(&self, redis: &Str, out: &mut Vec<Related>) {
+        let sources = &self.world.sources;
+        let holders: Vec<&Str> = sources
+            .redis
+            .iter()
+            .filter(|(_, r)| r.holds_queues)
+            .map(|(name, _)| name)
+            .collect();
+        if holders != [redis] {
+            return;
+        }
+        for (source, set) in &sources.queues {
+            out.extend(set.queues.iter().map(|queue| {
+                let item = ItemRef::Queue {
+                    source: source.clone(),
+                    queue: queue.name.clone(),
+                };
+                related("queue", queue.name.to_string(), Jump::Item(PaneId::Queues, item))
+            }));
+        }
+    }
+
+    /// The workload that is called what one of an alert's labels says: in the alert's namespace, or where it names none,
+    /// the only one of that name.
+    pub(super) fn named_by(&self, labels: &[(Str, Str)], out: &mut Vec<Related>) {
+        let label = |key: &str| labels.iter().find(|(k, _)| &**k == key).map(|(_, v)| v);
+        let namespace = label("namespace");
+        for name in NAMES.iter().filter_map(|key| label(key)) {
+            let here = |w: &&Arc<Workload>| w.meta.name == *name && namespace.is_none_or(|ns| w.meta.namespace == *ns);
+            let mut found = self.world.workloads().filter(here);
+            let (Some(w), None) = (found.next(), found.next()) else {
+                continue;
+            };
+            let to = w.meta.object(w.kind);
+            out.push(related("rollout", to.slash(), Jump::Object(to)));
+            out.push(related("pods", "of this rollout", self.pods_of_workload(w)));
+            return;
+        }
+    }
+
+    /// To the pods that it controls, and no others: that of another whose name begins alike may be marked with them.
+    pub(crate) fn pods_of_workload(&self, w: &Workload) -> Jump {
+        let place = if self.many_namespaces() {
+            format!(" namespace={}", w.meta.namespace)
+        } else {
+            String::new()
+        };
+        Jump::Pods(format!("owner={}{place}", w.meta.object(w.kind).slash()))
+    }
+}
