@@ -360,10 +360,16 @@ impl List {
             None => self.cursor.min(self.shown.len().saturating_sub(1)),
         };
         if !self.lost {
-            self.selected = self.shown.get(self.cursor).copied();
+            self.select_line();
         }
         self.count_hidden();
         self.scroll();
+    }
+
+    /// What stands under the cursor is the selected one; where nothing does, nobody chose it.
+    fn select_line(&mut self) {
+        self.selected = self.shown.get(self.cursor).copied();
+        self.chosen &= self.selected.is_some();
     }
 
     /// The line on which a row of the table shows.
@@ -393,10 +399,9 @@ impl List {
 
     pub fn go(&mut self, to: usize, now: Timestamp) {
         self.cursor = to.min(self.shown.len().saturating_sub(1));
-        self.selected = self.shown.get(self.cursor).copied();
         self.moved_at = Some(now);
-        self.chosen = true;
-        self.lost = false;
+        (self.chosen, self.lost) = (true, false);
+        self.select_line();
         self.scroll();
     }
 

@@ -3,63 +3,13 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::places::places;
 use super::{Look, frame, put, select};
 use crate::app::{App, Focus, Health, List, Row};
 use crate::model::Freshness;
-use crate::panes::{self, Cell, Column, PANES, Pane, PaneId, Width};
+use crate::panes::{self, Cell, Column, PANES, Pane, Width};
 use crate::text;
 use crate::theme::Role;
-
-/// Where each pane stands; `None` for one that is folded to a line or hidden.
-pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
-    if app.zoomed {
-        return PANES.iter().map(|p| (p.id == app.pane).then_some(body)).collect();
-    }
-    let shown = panes::on_deck(app);
-    let mut places = vec![None; PANES.len()];
-    let mut put = |id: PaneId, at: Rect| {
-        if let Some(place) = places.get_mut(id.index()) {
-            *place = Some(at);
-        }
-    };
-    if !app.shows_all_panes() {
-        let before = shown.iter().take_while(|id| **id != app.pane).count() as u16;
-        let after = (shown.len() as u16).saturating_sub(before + 1);
-        let open = Rect::new(
-            body.x,
-            body.y + before,
-            body.width,
-            body.height.saturating_sub(before + after),
-        );
-        put(app.pane, open);
-        return places;
-    }
-    // Two beside each other; an odd one at the end has the whole width. With two rows the upper one is the larger: the
-    // lower one is the events.
-    let rows = shown.len().div_ceil(2) as u16;
-    let left = body.width / 2;
-    let low = match rows {
-        2 if shown.len() == 3 => (body.height / 4).max(6),
-        // Pods and rollouts have the most rows.
-        3 => body.height * 3 / 10,
-        n => body.height / n.max(1),
-    };
-    let mut y = body.y;
-    for (r, pair) in shown.chunks(2).enumerate() {
-        let r = r as u16;
-        let height = if r == 0 { body.height - low * (rows - 1) } else { low };
-        match pair {
-            [one] => put(*one, Rect::new(body.x, y, body.width, height)),
-            [one, other] => {
-                put(*one, Rect::new(body.x, y, left, height));
-                put(*other, Rect::new(body.x + left, y, body.width - left, height));
-            }
-            _ => {}
-        }
-        y += height;
-    }
-    places
-}
 
 /// Draws the deck; returns where the hardware cursor belongs.
 pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<Position> {

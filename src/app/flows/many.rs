@@ -108,6 +108,8 @@ impl Cursor {
         let list = hands.app.list(hands.app.pane);
         let uids: Vec<&Uid> = list.rows().iter().map(|r| r.uid()).collect();
         let line_of = |uid: &Option<Uid>| uids.iter().position(|u| Some(*u) == uid.as_ref());
+        // What is gone for good is nothing to go back to.
+        self.lost = self.lost.take().filter(|lost| list.uids().any(|uid| uid == lost));
         if filtered {
             if line_of(&self.lost).is_some() {
                 self.chosen = self.lost.take();
@@ -175,7 +177,15 @@ fn a_list_that_follows_random_news_filters_orders_and_moves_is_the_list_read_ane
                     if random.bool() && !text.is_empty() {
                         press(&mut hands, "backspace");
                     }
-                    press(&mut hands, "enter");
+                    // What is understood is taken, and the cursor with it.
+                    let before = hands.app.list(hands.app.pane).cursor;
+                    hands.press("enter");
+                    if hands.app.layers.is_empty() {
+                        cursor = Cursor::of(&hands, None);
+                        assert_eq!(cursor.line, before, "{did:?}");
+                    } else {
+                        press(&mut hands, "esc");
+                    }
                 }
                 _ => {
                     let changes = news(random, &all);

@@ -22,6 +22,7 @@ mod rollback;
 mod seat;
 mod sources;
 mod streams;
+mod strip;
 mod taste;
 mod unfinished;
 mod waiting;
