@@ -313,28 +313,20 @@ impl List {
                 return;
             }
         }
-        let mut seen: Vec<At> = Vec::new();
         self.shown.retain_mut(|at| {
             let Some(to) = news.place(*at) else { return false };
             *at = to;
             if news.fresh.binary_search(&to).is_err() {
                 return true;
             }
-            let stays = !in_order && coming.binary_search(&to).is_ok();
-            if stays {
-                seen.push(to);
-            }
-            stays
+            let stays = coming.binary_search(&to).ok().filter(|_| !in_order);
+            stays.map(|i| coming.remove(i)).is_some()
         });
-        if in_order {
-            self.shown.append(&mut coming);
-            self.shown.sort();
-            return;
-        }
-        seen.sort_unstable();
-        coming.retain(|at| seen.binary_search(at).is_err());
-        self.held |= news.moved() || !coming.is_empty();
+        self.held |= !in_order && (news.moved() || !coming.is_empty());
         self.shown.append(&mut coming);
+        if in_order {
+            self.shown.sort();
+        }
     }
 
     pub(crate) fn holds(&self, now: Timestamp) -> bool {
