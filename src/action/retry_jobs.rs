@@ -12,7 +12,7 @@ use serde_json::json;
 use super::bull::{Bull, by_hand, outcome, pause, seen};
 use super::draft::{Draft, change, refuse, rests_on};
 use super::plan::{Check, JobFilter, Outcome, PlanStep, Refusal, Risk, Verdict, VerifySpec};
-use super::sources::{Deed, Reach, Tell};
+use super::sources::{Batch, Deed, Reach, Tell};
 use super::{Thing, WriteGrant};
 use crate::feed::redis::command::{Read, Script, Write};
 use crate::feed::redis::connection::{Written, value};
@@ -22,7 +22,7 @@ use crate::text::clean;
 /// Jobs of one plan, and jobs that a filter looks at.
 const MOST: usize = 1000;
 const LOOKED_AT: u32 = 5000;
-/// How long a batch is watched.
+/// How long they are watched, all batches together.
 const WATCH: Duration = Duration::from_secs(30);
 
 /// The filter in words.
@@ -253,6 +253,7 @@ pub(super) async fn ready(
         bull,
         ids,
         left: 0,
+        earlier: Batch::default(),
         poll,
         watch,
     }))
@@ -263,6 +264,8 @@ struct Retry {
     ids: Vec<String>,
     /// Of them, those that were not failed any more when it came to it.
     left: usize,
+    /// What was sent before, in other batches of the same plan.
+    earlier: Batch,
     poll: Duration,
     watch: Duration,
 }
@@ -319,19 +322,24 @@ impl Retry {
 
     async fn watch(&mut self, tell: &Tell) -> Verdict {
         let began = Instant::now();
-        let all = self.ids.len();
+        let all = self.earlier.ids.len() + self.ids.len();
         let mut told = String::new();
         loop {
             let asked: Vec<Read> = self
+                .earlier
                 .ids
                 .iter()
+                .chain(&self.ids)
                 .map(|id| {
                     Read::Hmget(
                         self.bull.key(id),
                         vec!["timestamp", "processedOn", "finishedOn", "failedReason"],
                     )
                 })
-                .chain([Read::Hget(self.bull.key("meta"), "paused".into())])
+                .chain([
+                    Read::Hget(self.bull.key("meta"), "paused".into()),
+                    Read::Llen(self.bull.key("active")),
+                ])
                 .collect();
             let answers = match self.bull.ask(&asked).await {
                 Ok(answers) => answers,
@@ -343,7 +351,7 @@ impl Retry {
                     continue;
                 }
             };
-            let (jobs, meta) = answers.split_at(all.min(answers.len()));
+            let (jobs, rest) = answers.split_at(all.min(answers.len()));
             let (mut done, mut running, mut failed, mut reason) = (0, 0, 0, String::new());
             for job in jobs.iter().filter_map(|j| j.as_ref().ok()) {
                 let is = |n: usize| value::items(job).get(n).is_some_and(|v| *v != Value::Nil);
@@ -366,11 +374,22 @@ impl Retry {
                     Verdict::Failed(format!("{failed} of {all} failed again: {}", clean(&reason)))
                 };
             }
-            if matches!(meta.first(), Some(Ok(v)) if *v != Value::Nil) {
+            if matches!(rest.first(), Some(Ok(v)) if *v != Value::Nil) {
                 return Verdict::Paused;
             }
             if began.elapsed() > self.watch {
+                let busy = rest.get(1).and_then(|a| a.as_ref().ok()).and_then(value::count);
                 return match (done + running, failed) {
+                    // Who works at what came before takes these when that is done.
+                    (0, 0) if busy.is_some_and(|n| n > 0) => Verdict::Healthy(format!(
+                        "{}: the workers of the queue are at work on what came before ({} active)",
+                        if all == 1 {
+                            "it waits".to_owned()
+                        } else {
+                            format!("all {all} wait")
+                        },
+                        busy.unwrap_or_default()
+                    )),
                     (0, 0) => Verdict::Failed(format!("no worker took any of them within {} s", self.watch.as_secs())),
                     (_, 0) => Verdict::Healthy(format!("{text}; the others wait")),
                     _ => Verdict::Failed(format!("{text}: {}", clean(&reason))),
@@ -392,7 +411,7 @@ impl Deed for Retry {
 
     fn verify<'a>(&'a mut self, tell: &'a Tell) -> BoxFuture<'a, Verdict> {
         Box::pin(async {
-            let left = match self.left {
+            let left = match self.earlier.left + self.left {
                 0 => return self.watch(tell).await,
                 1 => "1 was not failed any more, and was left alone".to_owned(),
                 n => format!("{n} were not failed any more, and were left alone"),
@@ -403,5 +422,16 @@ impl Deed for Retry {
                 other => other,
             }
         })
+    }
+
+    fn batch(&self) -> Option<Batch> {
+        Some(Batch {
+            ids: self.earlier.ids.iter().chain(&self.ids).cloned().collect(),
+            left: self.earlier.left + self.left,
+        })
+    }
+
+    fn with(&mut self, earlier: Batch) {
+        self.earlier = earlier;
     }
 }
