@@ -266,6 +266,23 @@ impl Plan {
         crate::journal::sha256(bound.to_string().as_bytes())
     }
 
+    /// What it says to whoever reads it, in one word: two plans that say the same differ only in when they were made and
+    /// in what they rest on.
+    pub fn says(&self) -> String {
+        let steps = self.steps.iter();
+        let steps: Vec<_> = steps
+            .map(|s| serde_json::json!([s.target, s.changes, s.same_as, s.method, s.path]))
+            .collect();
+        let said = serde_json::json!({
+            "request": self.request, "title": self.title, "verb": self.verb, "context": self.place.context,
+            "server": self.place.server, "class": self.class.badge(), "steps": steps, "impact": self.impact,
+            "warnings": self.warnings, "alternatives": self.alternatives, "checks": self.checks,
+            "verify": self.verify, "undo": self.undo, "risk": self.risk, "confirm": self.confirm,
+            "reason_required": self.reason_required, "no_op": self.no_op, "second": self.second_person.is_some(),
+        });
+        crate::journal::sha256(said.to_string().as_bytes())
+    }
+
     /// A failed check forbids execution.
     pub fn blocked(&self) -> Option<&Check> {
         self.checks.iter().find(|c| c.passed == Some(false))
@@ -291,7 +308,7 @@ impl Plan {
             return Err(WhyNot::Blocked(format!("{}: {}", check.name, check.detail)));
         }
         if let Confirm::Typed { word, what } = &self.confirm
-            && by.typed != *word
+            && !meets(&by.typed, word)
         {
             return Err(WhyNot::WrongWord(what.clone()));
         }
@@ -308,6 +325,12 @@ impl Plan {
             run: None,
         })
     }
+}
+
+/// Whether what was typed is the word. Of a count (`3 pods`) the number alone is enough: no object's name has a blank.
+fn meets(typed: &str, word: &str) -> bool {
+    let number = word.split_once(' ').map(|(number, _)| number);
+    typed == word || number.is_some_and(|n| n == typed && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// What the operator gave.

@@ -182,6 +182,10 @@ impl Activity {
                     // Why some were not done is in the tally.
                     (Some(_), Some(verdict)) => verdict_text(verdict),
                     (None, Some(verdict)) if why_not(outcome).is_none() => verdict_text(verdict),
+                    // Who does not know what happened says so once.
+                    (None, Some(verdict @ Verdict::Unknown(_))) if matches!(outcome, Outcome::Unknown(_)) => {
+                        verdict_text(verdict)
+                    }
                     (None, Some(verdict)) => {
                         format!("{}. Before that: {}", outcome_text(outcome), verdict_text(verdict))
                     }

@@ -108,6 +108,8 @@ pub struct List {
     /// Somebody moved the cursor: the selection is theirs.
     chosen: bool,
     moved_at: Option<Timestamp>,
+    /// What a filter took from under the cursor: where it shows again, it is selected again.
+    lost: Option<Uid>,
 }
 
 impl List {
@@ -136,9 +138,10 @@ impl List {
     /// Takes what the filter asks for; where it asks for more than before, only from what is there already.
     pub fn filtered(&mut self, now: Timestamp, keep: impl Fn(&Row) -> bool) {
         if self.narrows() && !self.held {
+            let anew = self.asks_anew();
             self.rows.retain(|r| keep(r));
             self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
-            self.settle();
+            self.settle(anew);
         } else {
             let sure = self.widens() && !self.held;
             self.pick(now, sure, keep);
@@ -189,6 +192,7 @@ impl List {
     fn pick(&mut self, now: Timestamp, sure: bool, keep: impl Fn(&Row) -> bool) {
         self.total = self.all.len();
         self.held = self.holds(now);
+        let anew = self.asks_anew();
         if self.held {
             let mut rows: Vec<Placed> = self.all.iter().filter(|r| keep(r)).cloned().collect();
             let mut place: Places<&Uid> =
@@ -209,7 +213,14 @@ impl List {
             }
         }
         self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
-        self.settle();
+        self.settle(anew);
+    }
+
+    /// Whether somebody asks for other rows than those that show.
+    fn asks_anew(&self) -> bool {
+        self.picked
+            .as_ref()
+            .is_some_and(|(before, wrong_only)| *wrong_only != self.wrong_only || !Arc::ptr_eq(before, &self.compiled))
     }
 
     /// Takes in what changed. `compare` leaves no two objects equal.
@@ -231,7 +242,7 @@ impl List {
         if !merge(&mut self.rows, moved, holds, &compare, keep) {
             self.held = true;
         }
-        self.settle();
+        self.settle(false);
     }
 
     fn holds(&self, now: Timestamp) -> bool {
@@ -244,8 +255,19 @@ impl List {
     }
 
     /// Puts the cursor back on the chosen object; if that is gone, it stays near where it was. Until somebody moves,
-    /// the first row, which is the worst one, is selected.
-    fn settle(&mut self) {
+    /// the first row, which is the worst one, is selected. With `anew`, other rows were asked for: where the chosen
+    /// object is not among them, the first of them is what was looked for.
+    fn settle(&mut self, anew: bool) {
+        if anew {
+            let there = |uid: &Option<Uid>| uid.as_ref().is_some_and(|uid| self.find(uid).is_some());
+            if there(&self.lost) {
+                self.selected = self.lost.take();
+                self.chosen = true;
+            } else if self.chosen && !there(&self.selected) {
+                self.lost = self.selected.take();
+                self.chosen = false;
+            }
+        }
         let found = self
             .selected
             .as_ref()
@@ -292,6 +314,7 @@ impl List {
         self.selected = self.rows.get(self.cursor).map(|r| r.uid().clone());
         self.moved_at = Some(now);
         self.chosen = true;
+        self.lost = None;
         self.scroll();
     }
 

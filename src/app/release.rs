@@ -27,14 +27,14 @@ impl App {
                 format!("Nothing is under way. Left unfinished, and offered again: {left}.")
             }
             (0, 0) => "Nothing is under way.".to_owned(),
-            (0, n) if passing => {
-                format!("{n} runbook under way: it ends with this console and its servers.")
-            }
-            (0, n) => {
-                format!("{n} runbook under way: this cluster offers it when opened again.")
-            }
-            (n, _) if passing => format!("{n} change still being verified: the servers end with this console."),
-            (n, _) => format!("{n} change still being verified: it goes on, but nobody watches it."),
+            (0, 1) if passing => "1 runbook under way: it ends with this console and its servers.".to_owned(),
+            (0, n) if passing => format!("{n} runbooks under way: they end with this console and its servers."),
+            (0, 1) => "1 runbook under way: this cluster offers it when opened again.".to_owned(),
+            (0, n) => format!("{n} runbooks under way: this cluster offers them when opened again."),
+            (1, _) if passing => "1 change still being verified: the servers end with this console.".to_owned(),
+            (n, _) if passing => format!("{n} changes still being verified: the servers end with this console."),
+            (1, _) => "1 change still being verified: it goes on, but nobody watches it.".to_owned(),
+            (n, _) => format!("{n} changes still being verified: they go on, but nobody watches them."),
         }
     }
 

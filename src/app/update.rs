@@ -8,7 +8,7 @@ use super::msg::{Effect, Msg, Notice};
 use super::{App, Focus, Layer, Occasion, Toast, minute};
 use crate::action::{ActionId, Plan, Progress, Refusal, Stage};
 use crate::journal::RecordKind;
-use crate::keys::{Chord, Key, Resolved};
+use crate::keys::{Chord, Resolved};
 use crate::model::Freshness;
 
 /// As many files can have a fault at the start: configuration, theme, keymap, runbooks.
@@ -287,15 +287,24 @@ impl App {
         }
         match self.layers.last() {
             Some(Layer::Prompt(_) | Layer::Palette(_) | Layer::Picker(_) | Layer::Message(_)) => true,
-            // On a button that cannot be pressed yet, letters belong into the field that is empty.
+            // Who types on a button means the field that is empty; no letter of it is a command that is not on screen.
             Some(Layer::Plan(plan)) => match plan.focus {
                 PlanFocus::Reason | PlanFocus::Word => true,
-                PlanFocus::Go => plan.unfilled().is_some(),
-                PlanFocus::Cancel => false,
+                PlanFocus::Go => plan.unfilled().is_some() || chord.typed().is_some_and(char::is_alphanumeric),
+                PlanFocus::Cancel => plan.must_fill().is_some() && !self.is_bound(chord),
             },
             Some(Layer::Approval(layer)) => matches!(layer.focus, ApprovalFocus::Reason | ApprovalFocus::Word),
             Some(Layer::Help(help)) => help.searching,
             _ => false,
+        }
+    }
+
+    /// Whether the key does something here, now.
+    fn is_bound(&self, chord: Chord) -> bool {
+        match self.keys.resolve(&self.contexts(), &self.pending, chord) {
+            Resolved::Found(id) => command::find(id).is_some_and(|c| (c.when)(self).is_ok()),
+            Resolved::Pending(_) => true,
+            Resolved::None => false,
         }
     }
 
@@ -329,7 +338,12 @@ impl App {
                 help.scroll.top = 0;
             }
             Some(Layer::Plan(plan)) => {
-                if let (PlanFocus::Go, Some(empty)) = (plan.focus, plan.unfilled()) {
+                let empty = match plan.focus {
+                    PlanFocus::Go => plan.unfilled(),
+                    PlanFocus::Cancel => plan.must_fill(),
+                    PlanFocus::Reason | PlanFocus::Word => None,
+                };
+                if let Some(empty) = empty.filter(|_| chord.typed().is_some()) {
                     plan.focus_on(empty, now);
                 }
                 if let Some(field) = plan.field()
@@ -337,8 +351,6 @@ impl App {
                 {
                     plan.complaint = None;
                     plan.typed(now);
-                } else if plan.focus == PlanFocus::Cancel && chord.key == Key::Char('r') && plan.can_go() {
-                    plan.focus = PlanFocus::Reason;
                 }
             }
             _ => {}

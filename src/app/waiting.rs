@@ -47,6 +47,15 @@ impl App {
         live
     }
 
+    /// Whether there is a way on in the run that is open, or it is over: while it only waits there is none.
+    pub fn goes_on(&self) -> bool {
+        let Some(Layer::Runbook(view)) = self.layers.last() else {
+            return false;
+        };
+        let run = self.runs.iter().find(|r| r.number == view.run);
+        run.is_some_and(|r| r.run.status().is_over() || !super::ways(r).is_empty())
+    }
+
     /// What waits for the person here and is not on screen, in one line; empty where nothing does.
     pub fn waiting_line(&self) -> Option<String> {
         let on_screen = |r: &RunEntry| {

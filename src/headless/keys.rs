@@ -1,5 +1,7 @@
 //! `qd keys`
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use crate::cli::KeysForm;
@@ -43,11 +45,11 @@ pub fn ids(vocabulary: Vocabulary<'_>) -> String {
     let widest = vocabulary.commands.iter().map(|c| c.id.len()).max().unwrap_or(0);
     let mut out = String::from("contexts\n");
     for context in vocabulary.contexts {
-        out += &format!("  {:widest$}  {}\n", context.name, context.title);
+        let _ = writeln!(out, "  {:widest$}  {}", context.name, context.title);
     }
     out += "\ncommands\n";
     for command in vocabulary.commands {
-        out += &format!("  {:widest$}  {}\n", command.id, command.doc);
+        let _ = writeln!(out, "  {:widest$}  {}", command.id, command.doc);
     }
     out
 }

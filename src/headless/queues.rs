@@ -81,10 +81,9 @@ pub fn queues(world: &World, judge: &Judge, now: Timestamp, output: Output) -> A
 fn state(q: &Queue, signal: Option<String>) -> String {
     match (&q.counts.problem, q.counts.last()) {
         (Some(problem), _) => say(problem),
-        (None, Some(_)) if signal.is_some() => signal.unwrap_or_default(),
         (None, Some(c)) if c.paused == Some(true) => "paused".to_owned(),
         (None, Some(c)) if c.workers == Some(0) && c.ready > 0 => "no worker".to_owned(),
-        (None, Some(_)) => "ok".to_owned(),
+        (None, Some(_)) => signal.unwrap_or_else(|| "ok".to_owned()),
         (None, None) => "not read yet".to_owned(),
     }
 }

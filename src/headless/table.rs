@@ -52,7 +52,10 @@ impl std::fmt::Display for Table {
             let line: Vec<String> = row
                 .iter()
                 .zip(&widths)
-                .map(|(cell, width)| text::pad(cell, *width))
+                .map(|(cell, width)| {
+                    let longer = text::width(cell) > *width;
+                    if longer { cell.clone() } else { text::pad(cell, *width) }
+                })
                 .collect();
             writeln!(f, "{}", line.join("  ").trim_end())?;
         }

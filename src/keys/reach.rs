@@ -126,7 +126,9 @@ fn hidden(before: &Keymap, context: &str, chords: &[Chord]) -> Vec<String> {
 }
 
 fn has_key(map: &Keymap, id: &str) -> bool {
-    map.contexts().any(|context| {
+    // The way out of one kind of screen is none out of the others.
+    let counts = |context: &&str| id != "app.back" || *context == "global";
+    map.contexts().filter(counts).any(|context| {
         map.bindings(context)
             .iter()
             .any(|(chords, bound)| *bound == id && is_typed(map, context, chords))

@@ -45,7 +45,10 @@ pub fn themes(options: Options, args: &ThemesArgs) -> ExitCode {
     let is_text = !is_terminal && caps.depth == crate::theme::Depth::Mono;
     let mut bad = false;
     // A file is named by its path, as for `--theme`.
-    let files = args.names.iter().filter(|n| n.contains('/') || n.ends_with(".toml"));
+    let files = args
+        .names
+        .iter()
+        .filter(|n| n.contains('/') || std::path::Path::new(n).extension().is_some_and(|is| is == "toml"));
     let known = names.iter().filter(|n| args.names.is_empty() || args.names.contains(n));
     for name in known.chain(files.clone()) {
         let (theme, notices) = crate::run::theme(&loaded.config, name, caps.depth);

@@ -19,6 +19,9 @@ pub use load::Theme;
 pub use role::Role;
 pub use symbols::{Glyphs, Symbols};
 
+/// The colour that the terminal itself writes in.
+pub const TERMINALS_OWN: ratatui::style::Color = ratatui::style::Color::Reset;
+
 /// The built-in themes: name and text.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("dark", include_str!("../../themes/dark.toml")),

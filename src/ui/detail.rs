@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::app::App;
 use crate::app::doc::Line;
+use crate::app::layers::Detail;
 use crate::model::{
     Container, ContainerRole, ContainerState, IntOrPercent, Kind, ObjectRef, Pod, RolloutState, Steward, Strategy,
     Workload,
@@ -20,7 +21,25 @@ fn ago(app: &App, t: Option<Timestamp>) -> String {
 
 /// The detail of an object, from what is watched.
 pub fn lines(app: &App, object: &ObjectRef) -> Vec<Line> {
-    let mut out = match object.kind {
+    let mut out = state(app, object);
+    out.push(Line::default());
+    out.extend(events(app, object));
+    out
+}
+
+/// The same as it was asked for: who asks for the events has them on top.
+pub fn opened(app: &App, view: &Detail) -> Vec<Line> {
+    if !view.events_first {
+        return lines(app, &view.object);
+    }
+    let mut out = events(app, &view.object);
+    out.push(Line::default());
+    out.extend(state(app, &view.object));
+    out
+}
+
+fn state(app: &App, object: &ObjectRef) -> Vec<Line> {
+    match object.kind {
         Kind::Pod => match app.world.pod(object) {
             Some(p) => pod(app, p),
             None => gone(object),
@@ -49,10 +68,7 @@ pub fn lines(app: &App, object: &ObjectRef) -> Vec<Line> {
             format!("{} shows it as YAML", app.keys_for("object.yaml")),
             Role::KeyLabel,
         )],
-    };
-    out.push(Line::default());
-    out.extend(events(app, object));
-    out
+    }
 }
 
 fn gone(object: &ObjectRef) -> Vec<Line> {

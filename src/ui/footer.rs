@@ -177,6 +177,7 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         .into_iter()
         .filter(|h| h.id.and_then(command::find).is_none_or(|c| (c.when)(app).is_ok()))
         .filter(|h| h.id != Some("app.back") || app.has_way_back())
+        .filter(|h| h.id != Some("step.go") || app.goes_on())
         .map(|mut h| {
             if app.layers.last().is_some_and(|l| matches!(l, Layer::History(_))) && h.id == Some("list.open") {
                 "plan roll-back".clone_into(&mut h.label);

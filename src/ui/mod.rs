@@ -42,13 +42,13 @@ use std::collections::BTreeSet;
 use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Modifier, Style};
 
 use crate::app::doc::Line;
 use crate::app::layers::{Content, PickerFor};
 use crate::app::{App, Layer, Strip};
 use crate::panes::PANES;
-use crate::theme::{Role, Symbols, Theme};
+use crate::theme::{Role, Symbols, TERMINALS_OWN, Theme};
 
 pub use page::page;
 pub use spot::spot;
@@ -172,9 +172,6 @@ pub fn fit(app: &mut App) {
             Layer::Timeline(t) => t.follow,
             _ => false,
         };
-        if let Layer::Detail(d) = layer {
-            d.to_events = false;
-        }
         let Some(scroll) = layer.scroll() else { continue };
         (scroll.page, scroll.len) = (page, len);
         if let Some(line) = jump {
@@ -193,11 +190,8 @@ fn extent(app: &App, layer: &Layer, body: Rect) -> Option<(usize, usize, Option<
     let width = usize::from(body.width.saturating_sub(4));
     Some(match layer {
         Layer::Detail(d) => {
-            let lines = text::wrapped(&detail::lines(app, &d.object), width, d.scroll.wrap);
-            let jump = d
-                .to_events
-                .then(|| lines.iter().position(|l| l.text().starts_with("Events")).unwrap_or(0));
-            (page, lines.len(), jump)
+            let lines = text::wrapped(&detail::opened(app, d), width, d.scroll.wrap);
+            (page, lines.len(), None)
         }
         Layer::Item(i) => {
             let lines = text::wrapped(&item_lines(app, i).1, width, i.scroll.wrap);
@@ -289,7 +283,7 @@ pub fn frozen(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
 fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Buffer) -> Option<Position> {
     match layer {
         Layer::Detail(d) => {
-            let lines = detail::lines(app, &d.object);
+            let lines = detail::opened(app, d);
             text::panel(look, body, &d.object.to_string(), &lines, &d.scroll, buf);
             Some(Position::new(body.x + 2, body.y + 1))
         }
@@ -343,7 +337,7 @@ pub(crate) fn put(buf: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, styl
     }
     let room = usize::from(area.width - x);
     // Over a frame, text in the terminal's colour must not take that of the frame.
-    let style = style.fg(style.fg.unwrap_or(Color::Reset));
+    let style = style.fg(style.fg.unwrap_or(TERMINALS_OWN));
     let (end, _) = buf.set_stringn(area.x + x, area.y + y, text, room, style);
     end.saturating_sub(area.x + x)
 }
@@ -359,7 +353,7 @@ pub(crate) fn select(look: Look<'_>, buf: &mut Buffer, row: Rect, role: Role) {
         let fg = cell.fg;
         if style.add_modifier.contains(Modifier::REVERSED) {
             // A colour, or a fainter one, would be a patch in it.
-            cell.set_fg(Color::Reset);
+            cell.set_fg(TERMINALS_OWN);
             cell.modifier.remove(Modifier::DIM);
         }
         cell.set_style(style);

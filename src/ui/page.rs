@@ -15,7 +15,7 @@ const WIDE: Rect = Rect::new(0, 0, 100, 2_000);
 /// of what the screen does not show.
 pub fn page(app: &App) -> Option<(String, String)> {
     let (title, lines): (String, Vec<String>) = match app.layers.last()? {
-        Layer::Detail(d) => (d.object.to_string(), texts(&detail::lines(app, &d.object))),
+        Layer::Detail(d) => (d.object.to_string(), texts(&detail::opened(app, d))),
         Layer::Item(i) => {
             let (title, lines) = item_lines(app, i);
             (title, texts(&lines))

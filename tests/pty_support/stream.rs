@@ -3,7 +3,8 @@
 /// The first thing in the bytes that the console has no business sending, in words.
 ///
 /// Allowed are: printable text without controls or marks that turn the reading order, CR, LF, BEL, and those CSI
-/// sequences that place the cursor, clear, colour and switch modes. Strings (OSC, DCS, …) are not, but for the question
+/// sequences that place the cursor, clear, colour, set the lines that move and switch modes, and the one that moves them
+/// down. Strings (OSC, DCS, …) are not, but for the question
 /// what colour the background has.
 pub fn harm(bytes: &[u8]) -> Option<String> {
     let text = match std::str::from_utf8(bytes) {
@@ -20,12 +21,16 @@ pub fn harm(bytes: &[u8]) -> Option<String> {
         };
         match c {
             '\u{1b}' => {
+                // Lines that move down by one.
+                if chars.next_if(|(_, c)| *c == 'M').is_some() {
+                    continue;
+                }
                 if chars.next_if(|(_, c)| *c == '[').is_none() {
                     return Some(format!("an escape that is no CSI: {}", near()));
                 }
                 while chars.next_if(|(_, c)| ('\u{20}'..='\u{3f}').contains(c)).is_some() {}
                 match chars.next() {
-                    Some((_, 'H' | 'C' | 'D' | 'G' | 'B' | 'A' | 'J' | 'K' | 'm' | 'h' | 'l' | 't')) => {}
+                    Some((_, 'H' | 'C' | 'D' | 'G' | 'B' | 'A' | 'J' | 'K' | 'm' | 'h' | 'l' | 'r' | 't')) => {}
                     other => return Some(format!("a CSI that ends with {other:?}: {}", near())),
                 }
             }

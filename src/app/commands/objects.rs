@@ -163,7 +163,8 @@ fn yaml(app: &mut App) -> Vec<Effect> {
 fn events(app: &mut App) -> Vec<Effect> {
     let Some(object) = app.subject() else { return Vec::new() };
     if let Some(Layer::Detail(d)) = app.layers.last_mut() {
-        d.to_events = true;
+        d.events_first = true;
+        d.scroll.top = 0;
         return Vec::new();
     }
     app.layers.push(Layer::Detail(Detail::new(object, true)));

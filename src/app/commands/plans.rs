@@ -214,7 +214,7 @@ fn replace_plan(app: &mut App, request: Request) -> Vec<Effect> {
     let mut effects = app.open_plan(request, old.run);
     effects.extend(App::question_over(&old));
     if let Some(Layer::Plan(new)) = app.layers.last_mut() {
-        new.reason = old.reason.clone();
+        new.instead_of(&old);
         // The same rows are meant, and they are as hidden as before.
         new.aside.clone_from(&old.aside);
         let id = new.id;

@@ -31,7 +31,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "runbook.resume",
-        doc: "come back to a runbook under way (of several, choose which), or to what was left unfinished",
+        doc: "come back to a run under way (of several, choose one), or to what was left unfinished",
         short: "resume",
         group: G,
         when: under_way,

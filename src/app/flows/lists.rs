@@ -273,3 +273,33 @@ fn the_worst_leads_until_a_row_is_chosen_and_the_strip_again_once_it_is_stepped_
     hands.press("n");
     assert_eq!(at_hand(&hands), shown[1], "stepped through from the row's own");
 }
+
+#[test]
+fn a_filter_puts_the_cursor_on_its_first_hit_and_back_where_it_is_given_up() {
+    let mut hands = Hands::operator();
+    hands.press("1");
+    hands.select("cortex-worker-5455954757-7vwmz");
+    let other = hands
+        .names()
+        .into_iter()
+        .filter(|n| !n.contains("worker"))
+        .nth(3)
+        .unwrap();
+    hands.select(&other);
+    hands.press("/");
+    hands.types("worker-");
+    assert_eq!(hands.selected(), hands.names()[0], "the first hit");
+    hands.press("esc");
+    assert_eq!(hands.selected(), other, "given up: where it was");
+    hands.press("/");
+    hands.types("worker-");
+    hands.press("enter");
+    assert_eq!(hands.selected(), hands.names()[0]);
+    // What is selected and among the hits stays selected.
+    let last = hands.names().pop().unwrap();
+    hands.select(&last);
+    hands.press("/");
+    hands.press("ctrl-u");
+    hands.types("work");
+    assert_eq!(hands.selected(), last);
+}

@@ -23,6 +23,7 @@ mod sources;
 mod streams;
 mod taste;
 mod unfinished;
+mod waiting;
 
 use std::sync::OnceLock;
 

@@ -93,6 +93,46 @@ fn an_expired_plan_is_made_anew_and_its_late_answer_does_not_count() {
 }
 
 #[test]
+fn a_plan_made_anew_keeps_the_typed_word_only_if_it_says_the_very_same() {
+    for same in [true, false] {
+        let mut hands = Hands::operator();
+        let effects = restart(&mut hands);
+        let made = |effects: &[Effect], now, impact: &str| {
+            let (id, request) = asked(effects);
+            let mut made = plan(id, &request, now);
+            let what = "the object's name".to_owned();
+            let word = "cortex-web".to_owned();
+            made.confirm = Confirm::Typed { word, what };
+            made.impact = vec![impact.to_owned()];
+            Msg::Planned(id, Ok(Box::new(made)))
+        };
+        let first = made(&effects, hands.now, "at most 1 of 3 unavailable");
+        hands.tell(first);
+        hands.wait(61_000);
+        assert!(executed(&hands.confirm("cortex-web")).is_none());
+        let effects = hands.press("ctrl-r");
+        assert_eq!(
+            hands.plan_layer().word.text(),
+            "",
+            "not before it is known what it says"
+        );
+        let impact = if same {
+            "at most 1 of 3 unavailable"
+        } else {
+            "all 3 at once"
+        };
+        let second = made(&effects, hands.now, impact);
+        hands.tell(second);
+        let layer = hands.plan_layer();
+        let kept = (layer.reason.text(), layer.word.text());
+        assert_eq!(kept, ("INC-214", if same { "cortex-web" } else { "" }));
+        assert_eq!(layer.focus, PlanFocus::Cancel, "it is to be read");
+        let effects = hands.press("tab enter");
+        assert_eq!(executed(&effects).is_some(), same);
+    }
+}
+
+#[test]
 fn an_alternative_opens_its_own_plan_also_out_of_a_refusal() {
     let mut hands = Hands::operator();
     let (id, request) = asked(&restart(&mut hands));
@@ -247,6 +287,58 @@ fn letters_on_the_button_go_to_the_field_that_must_be_filled_in() {
         let typed = if needed { layer.reason.text() } else { layer.word.text() };
         assert_eq!((layer.focus, typed), (field, "ab"));
     }
+}
+
+#[test]
+fn a_word_typed_on_a_button_loses_no_letter_and_hits_no_key() {
+    for (to_button, needed, field) in [
+        (false, false, PlanFocus::Word),
+        (false, true, PlanFocus::Reason),
+        (true, false, PlanFocus::Word),
+    ] {
+        let mut hands = Hands::operator();
+        let (id, request) = asked(&restart(&mut hands));
+        let mut made = plan(id, &request, hands.now);
+        made.reason_required = needed;
+        hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+        if !needed {
+            // As a runbook proposes it.
+            let Some(Layer::Plan(layer)) = hands.app.layers.last_mut() else {
+                panic!("no plan");
+            };
+            layer.reason.set("stalled");
+        }
+        if to_button {
+            hands.press("tab");
+        }
+        hands.types("memory-core");
+        let layer = hands.plan_layer();
+        let (reason, word) = (layer.reason.text(), layer.word.text());
+        let typed = if needed { reason } else { word };
+        assert_eq!((layer.focus, typed), (field, "memory-core"), "{to_button}");
+        assert!(needed || reason == "stalled", "{reason}");
+    }
+}
+
+#[test]
+fn letters_on_a_button_that_can_be_pressed_plan_nothing_else() {
+    let mut hands = Hands::operator();
+    let (id, request) = asked(&restart(&mut hands));
+    let target = request.targets()[0].clone();
+    let mut made = plan(id, &request, hands.now);
+    made.alternatives = vec![Alternative {
+        label: "pause it instead".to_owned(),
+        request: Request::Pause { target },
+    }];
+    hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+    hands.confirm("wrong");
+    hands.press("ctrl-u");
+    hands.types(&format!("word{}", id.0));
+    hands.press("enter");
+    assert_eq!(hands.plan_layer().focus, PlanFocus::Go);
+    assert!(hands.types("m").is_empty());
+    assert_eq!(hands.plan_layer().id, id);
+    assert!(executed(&hands.press("enter")).is_some());
 }
 
 #[test]

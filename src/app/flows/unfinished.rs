@@ -86,6 +86,8 @@ impl Desk {
     fn next(&mut self, me: &str, at: &Hands) -> Hands {
         let mut hands = Hands::operator();
         hands.now = at.now;
+        // It reads the record from its beginning.
+        self.read = 0;
         let effects = hands.tell(self.news());
         assert!(
             effects

@@ -7,19 +7,19 @@ use crate::model::{Kind, ObjectRef};
 pub struct Detail {
     pub object: ObjectRef,
     pub scroll: Scroll,
-    /// Opened by "events": scrolled to them at the first drawing.
-    pub to_events: bool,
+    /// Opened by "events": they stand first.
+    pub events_first: bool,
 }
 
 impl Detail {
-    pub fn new(object: ObjectRef, to_events: bool) -> Self {
+    pub fn new(object: ObjectRef, events_first: bool) -> Self {
         Self {
             object,
             scroll: Scroll {
                 wrap: true,
                 ..Scroll::default()
             },
-            to_events,
+            events_first,
         }
     }
 

@@ -55,6 +55,8 @@ pub struct PlanLayer {
     pub asking: Asking,
     /// What is meant though the table does not show it now.
     pub aside: Option<String>,
+    /// The word that was typed under the plan in whose place this one comes, and what that plan said.
+    before: Option<(String, Field)>,
 }
 
 impl PlanLayer {
@@ -75,16 +77,33 @@ impl PlanLayer {
             run,
             asking: Asking::default(),
             aside: None,
+            before: None,
         }
     }
 
     pub fn planned(&mut self, answer: Result<Box<Plan>, Refusal>, now: Timestamp) {
+        let before = self.before.take();
         self.state = match answer {
-            Ok(plan) => PlanState::Ready(plan),
+            Ok(plan) => {
+                // The word is for what was read: anything else must be read, and the word typed, again.
+                if let Some((_, word)) = before.filter(|(said, _)| *said == plan.says()) {
+                    self.word = word;
+                }
+                PlanState::Ready(plan)
+            }
             Err(refusal) => PlanState::Refused(refusal),
         };
         self.asking = Asking::NotAsked;
         self.answered(now);
+    }
+
+    /// Comes in place of another plan: what was typed there is kept; the word only if this one says the very same.
+    pub fn instead_of(&mut self, old: &Self) {
+        self.reason = old.reason.clone();
+        self.before = match old.plan() {
+            Some(plan) => Some((plan.says(), old.word.clone())),
+            None => old.before.clone(),
+        };
     }
 
     /// Something changed under the person's hands: the focus goes to Cancel, and keys typed ahead do not count.
@@ -193,6 +212,12 @@ impl PlanLayer {
             (_, true) => Some(PlanFocus::Word),
             (_, false) => None,
         }
+    }
+
+    /// The field without which the button does not work, as long as it is empty.
+    pub fn must_fill(&self) -> Option<PlanFocus> {
+        let needed = self.plan().is_some_and(|p| p.reason_required);
+        self.unfilled().filter(|field| *field == PlanFocus::Word || needed)
     }
 
     pub fn field(&mut self) -> Option<&mut Field> {

@@ -255,7 +255,12 @@ impl Reader {
                 Ok(()) => {}
                 // A container that was never restarted has no previous log; a pod that went has none at all.
                 Err(f) if !follow || f.kind == FaultKind::Absent => {
-                    self.out.note(pod_name, &container, f.say, true).await;
+                    let say = if self.query.previous && f.say.contains("previous terminated container") {
+                        "it was not restarted, or the node has thrown its earlier log away".to_owned()
+                    } else {
+                        f.say
+                    };
+                    self.out.note(pod_name, &container, say, true).await;
                     return;
                 }
                 Err(f) => {

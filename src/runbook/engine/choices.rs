@@ -62,7 +62,10 @@ impl Run {
                         add(OfferKind::Copy, "copy");
                         add(OfferKind::Continue, "it is sent");
                     }
-                    StepKind::Note { .. } => add(OfferKind::Continue, "done"),
+                    StepKind::Note { .. } => {
+                        add(OfferKind::Copy, "copy");
+                        add(OfferKind::Continue, "done");
+                    }
                     _ => add(OfferKind::Continue, "next"),
                 }
                 for (index, label) in self.ways(step).iter().enumerate() {
@@ -93,7 +96,7 @@ impl Run {
                 add(OfferKind::Skip, "skip");
             }
             if !self.undos.is_empty() {
-                add(OfferKind::RollBack, "roll back");
+                add(OfferKind::RollBack, "take back");
             }
             add(OfferKind::HandOver, "hand over");
         }
@@ -183,7 +186,7 @@ impl Run {
                 Err(why) => self.notice = Some(why),
             },
             Event::HandOver { to, reason } => self.hand_over(&to, &reason, now, effects),
-            Event::Copy => effects.extend(self.shown.message.as_ref().map(|m| Effect::Copy(m.text.clone()))),
+            Event::Copy => effects.push(Effect::Copy(self.shown.for_others())),
             Event::Open(open) => effects.push(Effect::Open(open)),
             _ => {}
         }

@@ -64,6 +64,25 @@ pub enum Verdict {
     Unknown(String),
 }
 
+impl Shown {
+    /// What is copied for others: the message where the step has one, else what the step says, as plain text.
+    pub fn for_others(&self) -> String {
+        if let Some(message) = &self.message {
+            return message.text.clone();
+        }
+        let words = |pieces: &[(String, Style)]| pieces.iter().map(|(text, _)| text.as_str()).collect::<String>();
+        let lines = self.prose.iter().map(|block| match block {
+            TextBlock::Paragraph(pieces) | TextBlock::Heading(pieces) => words(pieces),
+            TextBlock::Item { depth, number, text } => {
+                let mark = number.map_or_else(|| "-".to_owned(), |n| format!("{n}."));
+                format!("{}{mark} {}", "  ".repeat(*depth), words(text))
+            }
+            TextBlock::Code(lines) => lines.join("\n"),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
 impl Run {
     pub(super) fn refresh_shown(&mut self) {
         let book = Arc::clone(&self.book);

@@ -1,0 +1,111 @@
+//! A run that waits for its person is marked wherever that person is.
+
+use super::{Hands, asked, done};
+use crate::action::{Outcome, Verdict};
+use crate::app::layers::PickerFor;
+use crate::app::{Effect, Layer};
+use crate::runbook::engine::Phase;
+
+/// The rows of the screen.
+fn screen(hands: &mut Hands) -> String {
+    let theme = crate::theme::Theme::built_in("dark", crate::theme::Depth::True);
+    let paper = crate::picture::Paper {
+        theme: &theme,
+        depth: crate::theme::Depth::True,
+        glyphs: crate::theme::Glyphs::Unicode,
+        title: "qd",
+    };
+    crate::picture::text(&crate::picture::draw(&mut hands.app, paper).cells)
+}
+
+fn note(hands: &mut Hands, words: &str) {
+    hands.press("n");
+    hands.types(words);
+    hands.press("enter");
+}
+
+#[test]
+fn a_run_that_was_left_at_a_decision_is_marked_until_it_is_come_back_to() {
+    let mut hands = Hands::operator();
+    hands.press("! r esc");
+    assert_eq!(hands.app.waiting_line(), None, "it was only looked at");
+    hands.press("g R");
+    note(&mut hands, "no deploy today");
+    assert_eq!(hands.app.waiting_line(), None, "it is on screen");
+    hands.press("esc");
+    let line = hands.app.waiting_line().unwrap();
+    assert!(line.starts_with("1 runbook waits for you: "), "{line}");
+    assert!(line.contains(", step 2 of 10") && line.contains("cortex-web"), "{line}");
+    let drawn = screen(&mut hands);
+    assert!(
+        drawn.contains("1 runbook waits for you: ") && drawn.contains("g R"),
+        "{drawn}"
+    );
+    // Elsewhere, too.
+    hands.press("1 enter");
+    assert!(screen(&mut hands).contains("1 runbook waits for you: "));
+    hands.press("g u");
+    assert!(screen(&mut hands).contains("1 runbook is under way in this console"));
+    hands.press("esc g R");
+    assert!(matches!(hands.app.layers.last(), Some(Layer::Runbook(_))));
+    assert!(!screen(&mut hands).contains("waits for you: "));
+}
+
+#[test]
+fn of_several_runs_under_way_one_is_chosen_those_that_wait_first() {
+    let mut hands = Hands::operator();
+    hands.press("! r");
+    note(&mut hands, "no deploy today");
+    hands.press("esc esc 1");
+    hands.select("cortex-worker-5455954757-7vwmz");
+    hands.press("r esc");
+    assert_eq!(hands.app.runs.len(), 2, "{}", hands.told());
+    hands.press("g R");
+    let Some(Layer::Picker(picker)) = hands.app.layers.last() else {
+        panic!("no list of runs: {:?}", hands.app.layers.last());
+    };
+    assert_eq!(picker.purpose, PickerFor::Resume);
+    assert_eq!(picker.choices.len(), 2);
+    assert!(picker.choices[0].label.contains("cortex-web"), "{:?}", picker.choices);
+    assert!(
+        picker.choices[0].hint.ends_with("it waits for you"),
+        "{:?}",
+        picker.choices
+    );
+    hands.press("enter");
+    let first = hands.app.runs[0].number;
+    assert!(matches!(hands.app.layers.as_slice(), [Layer::Runbook(view)] if view.run == first));
+    // From one there is only the other to go to.
+    hands.press("g R");
+    let second = hands.app.runs[1].number;
+    assert!(matches!(hands.app.layers.last(), Some(Layer::Runbook(view)) if view.run == second));
+}
+
+#[test]
+fn a_change_that_nothing_takes_back_is_not_called_no_change() {
+    let mut hands = Hands::operator();
+    hands.press("! r");
+    let effects = loop {
+        let effects = hands.press("enter");
+        if effects.iter().any(|e| matches!(e, Effect::Plan(..))) {
+            break effects;
+        }
+    };
+    assert!(!screen(&mut hands).contains("1 change"));
+    let id = hands.answer(&effects);
+    assert_eq!(asked(&effects).0, id);
+    hands.confirm(&format!("word{}", id.0));
+    let failed = Verdict::Failed("0 of 3 ready".to_owned());
+    hands.progress(id, done(Outcome::Applied, Some(failed)));
+    let run = &hands.app.runs[0].run;
+    assert_eq!(run.phase(), &Phase::Stopped);
+    assert!(run.undos().is_empty());
+    let drawn = screen(&mut hands);
+    assert!(
+        drawn.contains("none (1 change)") && !drawn.contains("nothing changed"),
+        "{drawn}"
+    );
+    hands.press("esc");
+    let line = hands.app.waiting_line().unwrap();
+    assert!(line.contains(", stopped, on "), "{line}");
+}
