@@ -203,7 +203,7 @@ impl Run<'_> {
         sent: &mut Vec<Sent>,
         verdicts: &mut Vec<(usize, Verdict)>,
     ) -> Option<String> {
-        let workload = siblings::workload(step)?;
+        let workload = siblings::workload(step).filter(|_| siblings::waits(step))?;
         let step_of = |n: usize| self.plan.steps.get(n);
         let is_of = |n: usize| step_of(n).and_then(siblings::workload) == Some(workload);
         let (before, others): (Vec<Sent>, Vec<Sent>) = std::mem::take(sent).into_iter().partition(|s| is_of(s.n));

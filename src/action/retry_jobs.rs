@@ -336,10 +336,7 @@ impl Retry {
                         vec!["timestamp", "processedOn", "finishedOn", "failedReason"],
                     )
                 })
-                .chain([
-                    Read::Hget(self.bull.key("meta"), "paused".into()),
-                    Read::Llen(self.bull.key("active")),
-                ])
+                .chain([Read::Hget(self.bull.key("meta"), "paused".into())])
                 .collect();
             let answers = match self.bull.ask(&asked).await {
                 Ok(answers) => answers,
@@ -351,7 +348,7 @@ impl Retry {
                     continue;
                 }
             };
-            let (jobs, rest) = answers.split_at(all.min(answers.len()));
+            let (jobs, meta) = answers.split_at(all.min(answers.len()));
             let (mut done, mut running, mut failed, mut reason) = (0, 0, 0, String::new());
             for job in jobs.iter().filter_map(|j| j.as_ref().ok()) {
                 let is = |n: usize| value::items(job).get(n).is_some_and(|v| *v != Value::Nil);
@@ -374,23 +371,12 @@ impl Retry {
                     Verdict::Failed(format!("{failed} of {all} failed again: {}", clean(&reason)))
                 };
             }
-            if matches!(rest.first(), Some(Ok(v)) if *v != Value::Nil) {
+            if matches!(meta.first(), Some(Ok(v)) if *v != Value::Nil) {
                 return Verdict::Paused;
             }
             if began.elapsed() > self.watch {
-                let busy = rest.get(1).and_then(|a| a.as_ref().ok()).and_then(value::count);
                 return match (done + running, failed) {
-                    // Who works at what came before takes these when that is done.
-                    (0, 0) if busy.is_some_and(|n| n > 0) => Verdict::Healthy(format!(
-                        "{}: the workers of the queue are at work on what came before ({} active)",
-                        if all == 1 {
-                            "it waits".to_owned()
-                        } else {
-                            format!("all {all} wait")
-                        },
-                        busy.unwrap_or_default()
-                    )),
-                    (0, 0) => Verdict::Failed(format!("no worker took any of them within {} s", self.watch.as_secs())),
+                    (0, 0) => self.untaken(all).await,
                     (_, 0) => Verdict::Healthy(format!("{text}; the others wait")),
                     _ => Verdict::Failed(format!("{text}: {}", clean(&reason))),
                 };
@@ -400,6 +386,47 @@ impl Retry {
                 tell.say(text, failed > 0).await;
             }
             pause(self.poll).await;
+        }
+    }
+
+    /// No worker took any of them. One that is at work takes them when it is done with what came before; it holds a lock
+    /// for as long as it lives.
+    async fn untaken(&mut self, all: usize) -> Verdict {
+        let at_work = match self.at_work().await {
+            Ok(n) => n,
+            Err(e) => {
+                return Verdict::Unknown(format!("no worker took any of them, and the queue cannot be read: {e}"));
+            }
+        };
+        if at_work == 0 {
+            return Verdict::Failed(format!("no worker took any of them within {} s", self.watch.as_secs()));
+        }
+        let who = match all {
+            1 => "it waits".to_owned(),
+            n => format!("all {n} wait"),
+        };
+        Verdict::Healthy(format!(
+            "{who}: the workers of the queue are at work on what came before ({at_work} active)"
+        ))
+    }
+
+    /// How many jobs of the queue a worker holds.
+    async fn at_work(&mut self) -> Result<u64, String> {
+        let active = Read::Lrange(self.bull.key("active"), Read::RANGE);
+        let answers = self.bull.ask(&[active]).await?;
+        let ids = match answers.first() {
+            Some(Ok(list)) => value::items(list).iter().filter_map(value::text),
+            Some(Err(e)) => return Err(e.say()),
+            None => return Ok(0),
+        };
+        let locks: Vec<String> = ids.map(|id| format!("{}:lock", self.bull.key(&id))).collect();
+        if locks.is_empty() {
+            return Ok(0);
+        }
+        match self.bull.ask(&[Read::ExistMany(locks)]).await?.first() {
+            Some(Ok(held)) => Ok(value::count(held).unwrap_or_default()),
+            Some(Err(e)) => Err(e.say()),
+            None => Ok(0),
         }
     }
 }

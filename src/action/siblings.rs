@@ -1,54 +1,57 @@
-//! Pods of one workload in one plan: whether they are all that serve, and that they go one at a time.
+//! Pods of one workload in one plan: whether they are all that serve, and that those that serve go one at a time.
 //!
-//! A disruption budget may be missing or generous. What is evicted together with its like goes only when the successor
-//! of the one before is ready.
+//! A disruption budget may be missing or generous, and a deletion does not ask it. A ready pod that goes together with its
+//! like goes only when those before it have ready successors; one that is not ready is missed by nobody, and waits for none.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::draft::Draft;
-use super::object::{collection, condition, field, owner, text};
+use super::object::{collection, field, owner, text};
 use super::plan::{PlanStep, Request};
+use super::status::is_ready;
 use super::survey::Survey;
 use crate::model::Kind;
 
-/// Where a step says which workload's pod it evicts.
+/// Where a step says which workload's pod it takes away, with others of it.
 const WORKLOAD: &str = "workload";
+/// Where it says that the pod is ready.
+const READY: &str = "ready";
 
-/// The workload whose pods go one at a time; `None`: the step waits for no other.
+/// The workload of whose pods several go.
 pub(super) fn workload(step: &PlanStep) -> Option<&str> {
-    step.rests_on
-        .get(WORKLOAD)
-        .and_then(Value::as_str)
-        .filter(|w| !w.is_empty())
+    step.rests_on.get(WORKLOAD).and_then(Value::as_str)
+}
+
+/// Whether the pod goes only when those before it have their successors.
+pub(super) fn waits(step: &PlanStep) -> bool {
+    step.rests_on.get(READY).and_then(Value::as_bool).unwrap_or_default()
 }
 
 /// What a pod belongs to in the end: its uid, its kind and its name.
 type Top = (String, String, String);
 
-/// Looks at what the pods of these drafts belong to, and marks the evictions that wait for each other. Returns what is
-/// to be said first, and whether any waits.
+/// Looks at what the pods of these drafts belong to, and marks those that go with others of their workload. Returns what
+/// is to be said first, and whether any waits of whose workload nothing is said.
 pub(super) async fn look(
     survey: &Survey<'_>,
     requests: &[Request],
     drafts: &mut [(String, Draft)],
 ) -> (Vec<String>, bool) {
-    let evicts = match requests.first() {
-        Some(Request::EvictPod { .. }) => true,
-        Some(Request::DeletePod { .. }) => false,
-        _ => return (Vec::new(), false),
-    };
-    let mut steps: Vec<&mut PlanStep> = drafts.iter_mut().flat_map(|(_, d)| &mut d.steps).collect();
-    let namespaces: BTreeSet<String> = steps.iter().map(|s| s.target.namespace()).collect();
+    if !matches!(
+        requests.first(),
+        Some(Request::EvictPod { .. } | Request::DeletePod { .. })
+    ) {
+        return (Vec::new(), false);
+    }
+    let mut by_namespace: BTreeMap<String, Vec<&mut PlanStep>> = BTreeMap::new();
+    for step in drafts.iter_mut().flat_map(|(_, d)| &mut d.steps) {
+        by_namespace.entry(step.target.namespace()).or_default().push(step);
+    }
     let mut said = Vec::new();
     let mut waits = false;
-    for namespace in namespaces {
-        let mut own: Vec<&mut PlanStep> = steps
-            .iter_mut()
-            .map(|s| &mut **s)
-            .filter(|s| s.target.namespace() == namespace)
-            .collect();
+    for (namespace, mut steps) in by_namespace {
         let pods = match survey.list(&collection(Kind::Pod, &namespace)).await {
             Ok(pods) => pods,
             Err(e) => {
@@ -57,8 +60,8 @@ pub(super) async fn look(
                     e.why
                 ));
                 // Then each may be the last one of the same workload.
-                waits |= evicts && own.len() > 1;
-                own.iter_mut().filter(|_| evicts).for_each(|s| mark(s, &namespace));
+                waits |= steps.len() > 1;
+                steps.iter_mut().for_each(|s| mark(s, &namespace, true));
                 continue;
             }
         };
@@ -72,40 +75,38 @@ pub(super) async fn look(
                 by_top.entry(top).or_default().push(pod);
             }
         }
+        let chosen: BTreeSet<String> = steps.iter().map(|s| s.target.id().to_owned()).collect();
         for ((uid, kind, name), live) in by_top {
-            let chosen: BTreeSet<String> = own.iter().map(|s| s.target.id().to_owned()).collect();
-            let is_chosen = |pod: &&&Value| chosen.contains(text(pod, "/metadata/uid"));
-            if live.iter().filter(is_chosen).count() == 0 {
-                continue;
+            let going: BTreeMap<&str, bool> = live
+                .iter()
+                .map(|p| (text(p, "/metadata/uid"), is_ready(p)))
+                .filter(|(uid, _)| chosen.contains(*uid))
+                .collect();
+            let several = going.values().filter(|ready| **ready).count() > 1;
+            for step in steps.iter_mut().filter(|_| going.len() > 1) {
+                if let Some(ready) = going.get(step.target.id()).copied() {
+                    mark(step, &uid, ready);
+                }
             }
-            if evicts && live.iter().filter(is_chosen).count() > 1 {
-                let uids: BTreeSet<&str> = live.iter().map(|p| text(p, "/metadata/uid")).collect();
-                waits = true;
-                own.iter_mut()
-                    .filter(|s| uids.contains(s.target.id()))
-                    .for_each(|s| mark(s, &uid));
-            }
-            if let Some(who) = all_of(&live, &chosen) {
-                said.push(say(&who, &format!("{} {name}", kind.to_lowercase()), evicts));
+            match all_of(&live, &chosen) {
+                Some((who, then)) => said.push(format!("{who} of {} {name}: {then}", kind.to_lowercase())),
+                None => waits |= several,
             }
         }
     }
     (said, waits)
 }
 
-fn mark(step: &mut PlanStep, workload: &str) {
+fn mark(step: &mut PlanStep, workload: &str, ready: bool) {
     if let Some(rests_on) = step.rests_on.as_object_mut() {
         rests_on.insert(WORKLOAD.to_owned(), workload.into());
+        rests_on.insert(READY.to_owned(), ready.into());
     }
 }
 
 /// Neither over nor on its way out.
 fn is_live(pod: &Value) -> bool {
     field(pod, "/metadata/deletionTimestamp").is_null() && !matches!(text(pod, "/status/phase"), "Succeeded" | "Failed")
-}
-
-fn is_ready(pod: &Value) -> bool {
-    condition(pod, "Ready").is_some_and(|c| text(c, "/status") == "True")
 }
 
 /// A ReplicaSet's pod belongs to its Deployment.
@@ -117,26 +118,27 @@ fn top(pod: &Value, sets: &[Value]) -> Option<Top> {
     Some((of("/uid"), of("/kind"), of("/name")))
 }
 
-/// Which of a workload's pods are chosen, where none that serves is left; `None`: some are.
-fn all_of(live: &[&Value], chosen: &BTreeSet<String>) -> Option<String> {
-    let is_left = |pod: &&&Value| !chosen.contains(text(pod, "/metadata/uid"));
-    let ready = live.iter().filter(|p| is_ready(p)).count();
-    match (live.len(), live.iter().filter(is_left).count()) {
-        (1, 0) => Some("this is the only pod".to_owned()),
-        (n, 0) => Some(format!("these are all {n} pods")),
-        _ if ready > 0 && !live.iter().filter(is_left).any(|p| is_ready(p)) => {
-            Some(format!("these are all ready pods ({ready} of {})", live.len()))
-        }
-        _ => None,
-    }
-}
-
-fn say(who: &str, workload: &str, evicts: bool) -> String {
-    if evicts && who.contains("all") {
-        format!("{who} of {workload}: each goes only when the successor of the one before is ready")
-    } else {
-        format!("{who} of {workload}: nothing serves until successors are ready")
-    }
+/// Which of a workload's pods are chosen, and what that means, where none that serves is left; `None`: some are.
+fn all_of(live: &[&Value], chosen: &BTreeSet<String>) -> Option<(String, &'static str)> {
+    let (going, left): (Vec<&Value>, Vec<&Value>) =
+        live.iter().partition(|p| chosen.contains(text(p, "/metadata/uid")));
+    let ready = going.iter().filter(|p| is_ready(p)).count();
+    let who = match (going.len(), left.len()) {
+        (0, _) => return None,
+        (1, 0) => "this is the only pod".to_owned(),
+        (n, 0) => format!("these are all {n} pods"),
+        _ if ready == 0 || left.iter().any(|p| is_ready(p)) => return None,
+        (_, _) if ready == 1 => format!("this is the only ready pod (1 of {})", live.len()),
+        _ => format!("these are all ready pods ({ready} of {})", live.len()),
+    };
+    let then = match (ready, going.len()) {
+        (0, 1) => "it is not ready now",
+        (0, _) => "none of them is ready now",
+        (1, _) => "nothing serves until a successor is ready",
+        (r, n) if r == n => "each goes only when the successor of the one before is ready",
+        _ => "those that are ready go one at a time, each when the successor of the one before is ready",
+    };
+    Some((who, then))
 }
 
 #[cfg(test)]
@@ -154,17 +156,37 @@ mod tests {
     fn a_workload_is_taken_whole_where_none_that_serves_is_left() {
         let all = |live: &[Value], chosen: &[&str]| {
             let chosen = chosen.iter().map(|s| (*s).to_owned()).collect();
-            all_of(&live.iter().collect::<Vec<_>>(), &chosen)
+            all_of(&live.iter().collect::<Vec<_>>(), &chosen).map(|(who, then)| format!("{who}: {then}"))
         };
+        let one_by_one = "each goes only when the successor of the one before is ready";
         let three = [pod("a", true), pod("b", true), pod("c", false)];
-        assert_eq!(all(&three, &["a", "b", "c"]).as_deref(), Some("these are all 3 pods"));
+        let said = |live, chosen| all(live, chosen).unwrap();
         assert_eq!(
-            all(&three, &["a", "b"]).as_deref(),
-            Some("these are all ready pods (2 of 3)")
+            said(&three, &["a", "b", "c"]),
+            "these are all 3 pods: those that are ready go one at a time, each when the successor of the one before is ready"
+        );
+        assert_eq!(
+            said(&three, &["a", "b"]),
+            format!("these are all ready pods (2 of 3): {one_by_one}")
+        );
+        assert_eq!(
+            said(&three[..2], &["a", "b"]),
+            format!("these are all 2 pods: {one_by_one}")
+        );
+        assert_eq!(
+            said(&three[..1], &["a"]),
+            "this is the only pod: nothing serves until a successor is ready"
+        );
+        assert_eq!(
+            said(&three[1..], &["b"]),
+            "this is the only ready pod (1 of 2): nothing serves until a successor is ready"
         );
         assert_eq!(all(&three, &["a", "c"]), None);
-        assert_eq!(all(&three[..1], &["a"]).as_deref(), Some("this is the only pod"));
         let sick = [pod("a", false), pod("b", false)];
         assert_eq!(all(&sick, &["a"]), None, "it did not serve before either");
+        assert_eq!(
+            said(&sick, &["a", "b"]),
+            "these are all 2 pods: none of them is ready now"
+        );
     }
 }

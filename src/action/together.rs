@@ -197,7 +197,12 @@ impl Parts {
         let verb = first.verb.split(' ').next().unwrap_or_default().to_owned();
         let what = counted(n, &kind);
         let verify = VerifySpec {
-            text: first.verify.text.clone(),
+            text: same(
+                drafts
+                    .iter()
+                    .map(|(name, d)| (name.as_str(), vec![d.verify.text.clone()])),
+            )
+            .join("; "),
             deadline_s: drafts
                 .iter()
                 .map(|(_, d)| d.verify.deadline_s)
