@@ -177,7 +177,11 @@ pub async fn console(loaded: Loaded, passing: bool) -> anyhow::Result<()> {
                 performer.repaint = true;
                 let (w, h) = painter.resized();
                 app.update(Msg::Resize(w, h), Timestamp::now());
-                if let Some(notice) = attached.take().and_then(|program| program.said_at_end(ended)) {
+                let said = match attached.take() {
+                    Some(program) => program.said_at_end(ended).await,
+                    None => None,
+                };
+                if let Some(notice) = said {
                     effects = app.update(Msg::Notice(notice), Timestamp::now());
                 }
             }

@@ -126,7 +126,7 @@ impl App {
             at: entry.run.current(),
             ended: match &seen.status {
                 Status::Active => String::new(),
-                Status::RollingBack => "rolling back".to_owned(),
+                Status::RollingBack => "taking back".to_owned(),
                 Status::Completed => "completed".to_owned(),
                 Status::RolledBack => "rolled back".to_owned(),
                 Status::Aborted(why) => format!("aborted: {why}"),

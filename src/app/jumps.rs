@@ -9,7 +9,7 @@ mod served;
 use super::layers::{Detail, ItemView};
 use super::msg::{Effect, LogQuery, LogTarget};
 use super::{App, Focus, ItemRef, Layer, subjects};
-use crate::model::{Kind, ObjectRef};
+use crate::model::{Kind, ObjectRef, Str};
 use crate::panes::{self, PaneId, View};
 use crate::signal;
 
@@ -45,6 +45,19 @@ fn related(role: &'static str, name: impl Into<String>, to: Jump) -> Related {
         name: name.into(),
         to,
     }
+}
+
+/// An object that one can go to, named with its kind.
+fn to_object(role: &'static str, to: ObjectRef) -> Related {
+    related(role, to.slash(), Jump::Object(to))
+}
+
+fn to_queue(source: &Str, queue: &Str) -> Related {
+    let item = ItemRef::Queue {
+        source: source.clone(),
+        queue: queue.clone(),
+    };
+    related("queue", queue.to_string(), Jump::Item(PaneId::Queues, item))
 }
 
 impl App {

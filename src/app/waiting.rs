@@ -29,7 +29,7 @@ impl RunEntry {
         let of = self.run.book().steps.len();
         let at = (self.run.current() + 1).min(of);
         match self.run.status() {
-            Status::RollingBack => format!("step {at} of {of}, rolling back"),
+            Status::RollingBack => format!("step {at} of {of}, taking back"),
             _ => format!("step {at} of {of}"),
         }
     }

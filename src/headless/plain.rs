@@ -74,10 +74,7 @@ pub fn pane(app: &App, id: PaneId) -> Answer {
 
 fn whole_row(page: &mut Page, app: &App, pane: &Pane, row: &Row, columns: &[Column], cells: &[Cell]) {
     let _ = writeln!(page.out);
-    let health = row
-        .item()
-        .and_then(|i| i.sign)
-        .unwrap_or_else(|| (pane.health)(app, row));
+    let health = pane.sign(app, row);
     page.wrong |= health <= Health::Warning;
     // An event is what happened; how its object is, other rows say.
     let how = if pane.id == PaneId::Events { "" } else { word(health) };
@@ -146,7 +143,7 @@ pub fn detail(app: &App, id: PaneId, wanted: &str) -> Option<Answer> {
         if !out.is_empty() {
             let _ = writeln!(out);
         }
-        let health = (pane.health)(app, &row);
+        let health = pane.sign(app, &row);
         page.wrong |= health <= Health::Warning;
         match (row.object(), row.item()) {
             (Some(object), _) => {

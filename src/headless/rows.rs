@@ -35,11 +35,7 @@ pub fn rows(app: &App, id: PaneId, output: Output) -> Answer {
             let of_row = |row: &crate::app::Row| {
                 let named = columns.iter().map(|c| c.id.to_owned());
                 let mut object: Map<String, Value> = named.zip(cells(row).into_iter().map(Value::String)).collect();
-                let health = row
-                    .item()
-                    .and_then(|i| i.sign)
-                    .unwrap_or_else(|| (pane.health)(app, row));
-                object.insert("health".to_owned(), word(health).into());
+                object.insert("health".to_owned(), word(pane.sign(app, row)).into());
                 Value::Object(object)
             };
             let found: Vec<_> = all.iter().map(|placed| of_row(&placed.row)).collect();

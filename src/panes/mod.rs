@@ -191,6 +191,12 @@ impl Pane {
     pub fn is_configured(&self, app: &App) -> bool {
         self.sources.is_empty() || app.sources.iter().any(|id| self.sources.contains(&id.kind))
     }
+
+    /// How well the row is: what it says of itself goes before what the pane makes of it.
+    pub fn sign(&self, app: &App, row: &Row) -> Health {
+        let own = row.item().and_then(|i| i.sign);
+        own.unwrap_or_else(|| (self.health)(app, row))
+    }
 }
 
 /// The panes on the deck, in order: the main ones that have something to show, the open one, and the events where

@@ -5,9 +5,11 @@
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
-use tokio::io::AsyncWriteExt as _;
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, ChildStderr, Command};
+use tokio::task::JoinHandle;
 
 use super::exec;
 use super::performer::Performer;
@@ -21,10 +23,16 @@ pub enum For {
     Exec(Box<exec::Opened>),
 }
 
+/// Of what a program said on its standard error, the end is kept: so many bytes of it, and one line of so many characters.
+const KEPT: usize = 4096;
+const LINE: usize = 300;
+
 /// The program that has the terminal.
 pub struct Attached {
     child: Child,
     what: For,
+    /// The last that it said on its standard error, where that goes through us: once the screen is back, nobody sees it.
+    last_words: Option<JoinHandle<String>>,
 }
 
 impl Attached {
@@ -37,27 +45,60 @@ impl Attached {
     }
 
     /// What is said when the terminal is ours again. Of a shell its end is on record by then.
-    pub fn said_at_end(self, ended: io::Result<ExitStatus>) -> Option<Notice> {
+    pub async fn said_at_end(mut self, ended: io::Result<ExitStatus>) -> Option<Notice> {
         let code = ended.as_ref().ok().and_then(ExitStatus::code);
-        let words = match (&ended, code) {
+        let mut words = match (&ended, code) {
             (_, Some(code)) => format!("exit {code}"),
             (Ok(_), None) => "ended by a signal".to_owned(),
             (Err(why), _) => format!("its end is not known: {why}"),
         };
+        let mut note: fn(String) -> Notice = Notice::info;
+        if code != Some(0)
+            && let Some(said) = self.last_words.take()
+            // Something that it started may hold the pipe open.
+            && let Ok(Ok(said)) = tokio::time::timeout(Duration::from_millis(200), said).await
+            && !said.is_empty()
+        {
+            words = format!("{words}: {said}");
+            note = Notice::error;
+        }
         match self.what {
             For::Pager if code == Some(0) => None,
             For::Pager => Some(Notice::error(format!("the pager: {words}"))),
             For::Exec(opened) => {
                 opened.ended(&words, code);
-                Some(Notice::info(format!("shell in {}: {words}, on record", opened.name())))
+                Some(note(format!("shell in {}, on record: {words}", opened.name())))
             }
         }
     }
 
     pub fn start(mut command: Command, what: For) -> io::Result<Self> {
-        let child = command.kill_on_drop(true).spawn()?;
-        Ok(Self { child, what })
+        let mut child = command.kill_on_drop(true).spawn()?;
+        let last_words = child.stderr.take().map(|pipe| tokio::spawn(overhear(pipe)));
+        Ok(Self {
+            child,
+            what,
+            last_words,
+        })
     }
+}
+
+/// Passes on what the program says on its standard error, and keeps the last line of it. That the command in the container
+/// ended badly is no news: its exit code says so.
+async fn overhear(mut pipe: ChildStderr) -> String {
+    let (mut tail, mut buffer) = (Vec::new(), [0; 1024]);
+    let mut terminal = tokio::io::stderr();
+    while let Ok(n @ 1..) = pipe.read(&mut buffer).await {
+        let piece = buffer.get(..n).unwrap_or_default();
+        let _ = terminal.write_all(piece).await;
+        let _ = terminal.flush().await;
+        tail.extend_from_slice(piece);
+        tail.drain(..tail.len().saturating_sub(KEPT));
+    }
+    let text = String::from_utf8_lossy(&tail);
+    let news = |line: &&str| !line.is_empty() && !line.starts_with("command terminated with exit code");
+    let last = text.lines().map(str::trim).rfind(news).unwrap_or_default();
+    crate::text::clean(last).chars().take(LINE).collect()
 }
 
 /// Waits for the end of the program that has the terminal; for ever where there is none.

@@ -7,6 +7,7 @@
 //! server's address, and is not started at all when the file leads elsewhere by now.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -149,7 +150,7 @@ pub async fn open(_grant: &WriteGrant, ask: ExecAsk, means: Means, suspend: impl
         intent: (ticket.seq, ticket.hash),
     };
     let mut command = Command::new("kubectl");
-    command.args(argv.get(1..).unwrap_or_default());
+    command.args(argv.get(1..).unwrap_or_default()).stderr(Stdio::piped());
     suspend();
     match Attached::start(command, For::Exec(Box::new(opened.again()))) {
         Ok(attached) => Ok(attached),

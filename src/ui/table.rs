@@ -416,10 +416,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
             &columns,
             &cells,
             Marks {
-                health: row
-                    .item()
-                    .and_then(|i| i.sign)
-                    .unwrap_or_else(|| (pane.health)(app, row)),
+                health: pane.sign(app, row),
                 stale,
                 marked: is_marked(list, row),
             },

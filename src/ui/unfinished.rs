@@ -3,7 +3,8 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
-use super::{Look, clear, frame, put, select, text as draw};
+use super::waiting::Reminder;
+use super::{Look, frame, put, select, text as draw};
 use crate::app::doc::Line;
 use crate::app::layers::UnfinishedView;
 use crate::app::live::{self, Field};
@@ -16,21 +17,13 @@ use crate::theme::Role;
 /// The line under the attention strip, while there is something that nobody has in hand.
 pub fn line(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let Some(words) = app.unfinished_line() else { return };
-    clear(buf, area, look.style(Role::Text));
-    let tail = format!(" {} {}", look.symbols.arrow, app.keys_for("unfinished.open"));
-    let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
-    put(buf, area, 1, 0, look.symbols.unknown, look.style(Role::Warn));
-    let words = format!("unfinished: {}", text::clean(&words));
-    put(
-        buf,
-        area,
-        3,
-        0,
-        &text::truncate_end(&words, room),
-        look.style(Role::Text),
-    );
-    let at = area.width.saturating_sub(text::width(&tail) as u16 + 1);
-    put(buf, area, at, 0, &tail, look.style(Role::Accent));
+    let reminder = Reminder {
+        mark: look.symbols.unknown,
+        words: &format!("unfinished: {words}"),
+        role: Role::Text,
+        key: app.keys_for("unfinished.open"),
+    };
+    reminder.draw(look, area, buf);
 }
 
 /// Whether that line is on screen.

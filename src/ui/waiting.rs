@@ -1,4 +1,4 @@
-//! The line for a run that waits for the person here while something else is on screen.
+//! The line for a run that waits for the person here while something else is on screen, and how such lines are drawn.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -9,23 +9,36 @@ use crate::text;
 use crate::theme::Role;
 
 pub fn line(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
-    if area.height == 0 {
+    let Some(words) = app.waiting_line().filter(|_| area.height > 0) else {
         return;
+    };
+    let reminder = Reminder {
+        mark: look.symbols.pointer,
+        words: &words,
+        role: Role::TextStrong,
+        key: app.keys_for("runbook.resume"),
+    };
+    reminder.draw(look, area, buf);
+}
+
+/// What is under way or was left, in one line, and the key that leads there.
+pub(super) struct Reminder<'a> {
+    pub mark: &'a str,
+    pub words: &'a str,
+    pub role: Role,
+    pub key: String,
+}
+
+impl Reminder<'_> {
+    pub fn draw(&self, look: Look<'_>, area: Rect, buf: &mut Buffer) {
+        clear(buf, area, look.style(Role::Text));
+        let tail = format!(" {} {}", look.symbols.arrow, self.key);
+        let width = text::width(&tail);
+        let room = usize::from(area.width).saturating_sub(4 + width);
+        let words = text::clean(self.words);
+        put(buf, area, 1, 0, self.mark, look.style(Role::Warn));
+        put(buf, area, 3, 0, &text::truncate_end(&words, room), look.style(self.role));
+        let at = area.width.saturating_sub(width as u16 + 1);
+        put(buf, area, at, 0, &tail, look.style(Role::Accent));
     }
-    let Some(words) = app.waiting_line() else { return };
-    clear(buf, area, look.style(Role::Text));
-    let tail = format!(" {} {}", look.symbols.arrow, app.keys_for("runbook.resume"));
-    let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
-    put(buf, area, 1, 0, look.symbols.pointer, look.style(Role::Warn));
-    let words = text::clean(&words);
-    put(
-        buf,
-        area,
-        3,
-        0,
-        &text::truncate_end(&words, room),
-        look.style(Role::TextStrong),
-    );
-    let at = area.width.saturating_sub(text::width(&tail) as u16 + 1);
-    put(buf, area, at, 0, &tail, look.style(Role::Accent));
 }

@@ -20,7 +20,7 @@ fn path(home: &Home) -> String {
 const PAGER: &str = r#"cat | head -5; echo "secure=$LESSSECURE with $1"; read -r line </dev/tty; echo "typed=$line""#;
 
 const KUBECTL: &str =
-    r#"for word in "$@"; do echo "$word"; done > "$HOME/argv"; echo IN THE POD; read -r line; exit 3"#;
+    r#"for word in "$@"; do echo "$word"; done > "$HOME/argv"; echo IN THE POD; read -r line; echo 'error: the pod is gone' >&2; echo 'command terminated with exit code 3' >&2; exit 3"#;
 
 #[test]
 fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
@@ -77,13 +77,13 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
         "{target:?}"
     );
     console.send("\n");
-    console.see("exit 3, on record");
+    console.see("on record: exit 3: error: the pod is gone");
     let results = eventually("its end is on record", || {
         Some(home.records(RecordKind::Result)).filter(|r| !r.is_empty())
     });
     assert_eq!(
         (results[0].entry.what.as_str(), results[0].entry.outcome.as_str()),
-        ("exec", "exit 3")
+        ("exec", "exit 3: error: the pod is gone")
     );
     assert_eq!(results[0].answers(), Some(intents[0].hash.as_str()));
     assert_eq!(servers.mutating(), 0, "the console itself sent nothing");

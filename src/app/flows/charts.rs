@@ -39,18 +39,6 @@ fn view(hands: &Hands) -> ChartView {
     }
 }
 
-/// The rows of the screen.
-fn screen(hands: &mut Hands) -> String {
-    let theme = crate::theme::Theme::built_in("dark", crate::theme::Depth::True);
-    let paper = crate::picture::Paper {
-        theme: &theme,
-        depth: crate::theme::Depth::True,
-        glyphs: crate::theme::Glyphs::Unicode,
-        title: "qd",
-    };
-    crate::picture::text(&crate::picture::draw(&mut hands.app, paper).cells)
-}
-
 #[test]
 fn a_chart_asks_once_for_each_value_and_time_and_again_after_half_a_minute_while_somebody_looks() {
     let mut hands = hands();
@@ -66,7 +54,7 @@ fn a_chart_asks_once_for_each_value_and_time_and_again_after_half_a_minute_while
         first.about,
         [("namespace", "cortex".into()), ("workload", "cortex-web".into())]
     );
-    assert!(screen(&mut hands).contains("asking Prometheus"));
+    assert!(hands.screen().contains("asking Prometheus"));
     let tick = |hands: &mut Hands, ms: i64| {
         hands.wait(ms);
         ask(&hands.tell(Msg::Tick))
@@ -112,7 +100,7 @@ fn a_gap_is_shown_as_a_gap_and_never_as_zero() {
         .filter(|(at, _)| !(memory.to - 2_400..memory.to - 1_200).contains(at))
         .collect();
     let bars = |hands: &mut Hands| {
-        let all = screen(hands);
+        let all = hands.screen();
         let ground = all.lines().find(|l| l.contains("0 B")).unwrap();
         ground.chars().filter(|c| "▁▂▃▄▅▆▇█".contains(*c)).count()
     };
@@ -124,7 +112,7 @@ fn a_gap_is_shown_as_a_gap_and_never_as_zero() {
     };
     answer(&mut hands, token, series(every));
     let whole = bars(&mut hands);
-    let all = screen(&mut hands);
+    let all = hands.screen();
     assert!(
         all.contains("now 200 MiB") && all.contains("limit 256 MiB") && all.contains("a point every 1m"),
         "{all}"
@@ -153,7 +141,7 @@ fn no_series_and_no_answer_are_said_with_the_question_and_what_was_seen_here_is_
             needs: "cAdvisor".into(),
         },
     );
-    let all = screen(&mut hands);
+    let all = hands.screen();
     assert!(
         all.contains("Prometheus main has no series of this") && all.contains("sum(x)"),
         "{all}"
@@ -163,13 +151,13 @@ fn no_series_and_no_answer_are_said_with_the_question_and_what_was_seen_here_is_
     let _ = (token, throttled);
     let (token, _) = ask(&hands.press("-")).unwrap();
     answer(&mut hands, token, Found::Failed("no answer within 7 s".to_owned()));
-    let all = screen(&mut hands);
+    let all = hands.screen();
     assert!(all.contains("did not answer: no answer within 7 s"), "{all}");
     // Restarts were watched: they stand, and it says since when.
     let (token, restarts) = ask(&hands.press("shift-tab")).unwrap();
     assert_eq!(restarts.id, "pod.restarts");
     answer(&mut hands, token, Found::NoSeries { needs: "".into() });
-    let all = screen(&mut hands);
+    let all = hands.screen();
     assert!(
         all.contains("now 12") && all.contains("observed for") && all.contains("no series of this"),
         "{all}"
@@ -185,7 +173,7 @@ fn without_a_prometheus_what_was_watched_is_drawn_and_a_lost_watch_ends_it() {
     let chart = |hands: &Hands| hands.app.chart_shown(&view(hands)).unwrap().chart;
     let seen = chart(&hands);
     assert_eq!((seen.name, seen.points.len()), ("ready", 1));
-    assert!(screen(&mut hands).contains("observed for"));
+    assert!(hands.screen().contains("observed for"));
     hands.wait(60_000);
     hands.tell(Msg::World(Batch {
         feeds: vec![(

@@ -225,6 +225,18 @@ impl Hands {
         rows.iter().map(|r| r.order().1.to_string()).collect()
     }
 
+    /// The rows of the screen.
+    fn screen(&mut self) -> String {
+        let theme = crate::theme::Theme::built_in("dark", crate::theme::Depth::True);
+        let paper = crate::picture::Paper {
+            theme: &theme,
+            depth: crate::theme::Depth::True,
+            glyphs: crate::theme::Glyphs::Unicode,
+            title: "qd",
+        };
+        crate::picture::text(&crate::picture::draw(&mut self.app, paper).cells)
+    }
+
     /// What the newest note says.
     fn told(&self) -> String {
         self.app

@@ -6,18 +6,6 @@ use crate::app::layers::PickerFor;
 use crate::app::{Effect, Layer};
 use crate::runbook::engine::Phase;
 
-/// The rows of the screen.
-fn screen(hands: &mut Hands) -> String {
-    let theme = crate::theme::Theme::built_in("dark", crate::theme::Depth::True);
-    let paper = crate::picture::Paper {
-        theme: &theme,
-        depth: crate::theme::Depth::True,
-        glyphs: crate::theme::Glyphs::Unicode,
-        title: "qd",
-    };
-    crate::picture::text(&crate::picture::draw(&mut hands.app, paper).cells)
-}
-
 fn note(hands: &mut Hands, words: &str) {
     hands.press("n");
     hands.types(words);
@@ -36,19 +24,19 @@ fn a_run_that_was_left_at_a_decision_is_marked_until_it_is_come_back_to() {
     let line = hands.app.waiting_line().unwrap();
     assert!(line.starts_with("1 runbook waits for you: "), "{line}");
     assert!(line.contains(", step 2 of 10") && line.contains("cortex-web"), "{line}");
-    let drawn = screen(&mut hands);
+    let drawn = hands.screen();
     assert!(
         drawn.contains("1 runbook waits for you: ") && drawn.contains("g R"),
         "{drawn}"
     );
     // Elsewhere, too.
     hands.press("1 enter");
-    assert!(screen(&mut hands).contains("1 runbook waits for you: "));
+    assert!(hands.screen().contains("1 runbook waits for you: "));
     hands.press("g u");
-    assert!(screen(&mut hands).contains("1 runbook is under way in this console"));
+    assert!(hands.screen().contains("1 runbook is under way in this console"));
     hands.press("esc g R");
     assert!(matches!(hands.app.layers.last(), Some(Layer::Runbook(_))));
-    assert!(!screen(&mut hands).contains("waits for you: "));
+    assert!(!hands.screen().contains("waits for you: "));
 }
 
 #[test]
@@ -91,7 +79,7 @@ fn a_change_that_nothing_takes_back_is_not_called_no_change() {
             break effects;
         }
     };
-    assert!(!screen(&mut hands).contains("1 change"));
+    assert!(!hands.screen().contains("1 change"));
     let id = hands.answer(&effects);
     assert_eq!(asked(&effects).0, id);
     hands.confirm(&format!("word{}", id.0));
@@ -100,7 +88,7 @@ fn a_change_that_nothing_takes_back_is_not_called_no_change() {
     let run = &hands.app.runs[0].run;
     assert_eq!(run.phase(), &Phase::Stopped);
     assert!(run.undos().is_empty());
-    let drawn = screen(&mut hands);
+    let drawn = hands.screen();
     assert!(
         drawn.contains("none (1 change)") && !drawn.contains("nothing changed"),
         "{drawn}"

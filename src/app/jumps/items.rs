@@ -1,7 +1,7 @@
 //! What is related to the row of a source: a query's blocker, a queue's workers, a certificate's Ingress, an alert's
 //! subject.
 
-use super::{Jump, Related, related};
+use super::{Jump, Related, related, to_object};
 use crate::app::{App, ItemRef};
 use crate::model::postgres::LockRow;
 use crate::model::{CertificateId, Key, Kind, ObjectRef, Str};
@@ -15,13 +15,10 @@ impl App {
             ItemRef::Queue { source, queue } => {
                 let worked = world.worked_by(source, queue).and_then(|by| by.object.clone());
                 if let Some(w) = worked.as_ref().and_then(|o| world.workload(o)) {
-                    let to = w.meta.object(w.kind);
-                    out.push(related("workers", to.slash(), Jump::Object(to)));
+                    out.push(to_object("workers", w.meta.object(w.kind)));
                     out.push(related("pods", "of its workers", self.pods_of_workload(w)));
-                    if let Some(hpa) = world.hpa_of(w) {
-                        let to = hpa.meta.object(Kind::Hpa);
-                        out.push(related("autoscaler", to.slash(), Jump::Object(to)));
-                    }
+                    let autoscaler = world.hpa_of(w);
+                    out.extend(autoscaler.map(|hpa| to_object("autoscaler", hpa.meta.object(Kind::Hpa))));
                 }
             }
             ItemRef::Session { source, pid, .. } => self.of_session(source, *pid, &mut out),

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Jump, Related, related};
-use crate::app::{App, ItemRef};
+use super::{Jump, Related, related, to_object, to_queue};
+use crate::app::App;
 use crate::model::{Key, Kind, ObjectRef, Pod, Workload, World};
-use crate::panes::PaneId;
 
 impl App {
     pub(super) fn of_object(&self, object: &ObjectRef) -> Vec<Related> {
@@ -55,8 +54,7 @@ impl App {
             Kind::Hpa => {
                 let hpa = world.hpas.get(&object.key());
                 if let Some(w) = hpa.and_then(|h| scaled(world, h)) {
-                    let to = w.meta.object(w.kind);
-                    out.push(related("rollout", to.slash(), Jump::Object(to)));
+                    out.push(to_object("rollout", w.meta.object(w.kind)));
                 }
             }
             _ => {}
@@ -73,8 +71,9 @@ impl App {
             } else {
                 owner.kind.short()
             };
-            out.push(related(role, owner.slash(), Jump::Object(owner.clone())));
-            if let Some(w) = world.workload(&owner) {
+            let workload = world.workload(&owner);
+            out.push(to_object(role, owner));
+            if let Some(w) = workload {
                 self.around(w, out);
             }
         }
@@ -101,26 +100,15 @@ impl App {
     fn around(&self, w: &Workload, out: &mut Vec<Related>) {
         let world = &self.world;
         if let Some(hpa) = world.hpa_of(w) {
-            let to = hpa.meta.object(Kind::Hpa);
-            out.push(related("autoscaler", to.slash(), Jump::Object(to)));
-            if let Some(keda) = &hpa.keda {
-                out.push(related("KEDA", keda.slash(), Jump::Object(keda.clone())));
-            }
+            out.push(to_object("autoscaler", hpa.meta.object(Kind::Hpa)));
+            out.extend(hpa.keda.clone().map(|keda| to_object("KEDA", keda)));
         }
         let me = w.meta.object(w.kind);
         for (source, set) in &world.sources.queues {
             for queue in &set.queues {
                 let worked = world.worked_by(source, &queue.name);
                 if worked.and_then(|by| by.object.as_ref()) == Some(&me) {
-                    let item = ItemRef::Queue {
-                        source: source.clone(),
-                        queue: queue.name.clone(),
-                    };
-                    out.push(related(
-                        "queue",
-                        queue.name.to_string(),
-                        Jump::Item(PaneId::Queues, item),
-                    ));
+                    out.push(to_queue(source, &queue.name));
                 }
             }
         }
@@ -139,7 +127,7 @@ impl App {
             name: e.about_name.clone(),
             uid: e.about_uid.clone(),
         };
-        let mut out = vec![related("object", about.slash(), Jump::Object(about.clone()))];
+        let mut out = vec![to_object("object", about.clone())];
         out.extend(self.of_object(&about));
         out
     }

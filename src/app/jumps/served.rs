@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Jump, Related, related};
-use crate::app::{App, ItemRef};
+use super::{Jump, Related, related, to_object, to_queue};
+use crate::app::App;
 use crate::model::{Str, Workload};
-use crate::panes::PaneId;
 
 /// Labels by which rules name what serves, the surest first.
 const NAMES: [&str; 5] = ["app", "app_kubernetes_io_name", "service", "job", "container"];
@@ -24,13 +23,7 @@ impl App {
             return;
         }
         for (source, set) in &sources.queues {
-            out.extend(set.queues.iter().map(|queue| {
-                let item = ItemRef::Queue {
-                    source: source.clone(),
-                    queue: queue.name.clone(),
-                };
-                related("queue", queue.name.to_string(), Jump::Item(PaneId::Queues, item))
-            }));
+            out.extend(set.queues.iter().map(|queue| to_queue(source, &queue.name)));
         }
     }
 
@@ -45,8 +38,7 @@ impl App {
             let (Some(w), None) = (found.next(), found.next()) else {
                 continue;
             };
-            let to = w.meta.object(w.kind);
-            out.push(related("rollout", to.slash(), Jump::Object(to)));
+            out.push(to_object("rollout", w.meta.object(w.kind)));
             out.push(related("pods", "of this rollout", self.pods_of_workload(w)));
             return;
         }

@@ -44,7 +44,7 @@ impl Run {
         }
         if self.status == Status::RollingBack {
             if self.phase == Phase::Stopped {
-                add(OfferKind::RollBack, "go on rolling back");
+                add(OfferKind::RollBack, "go on taking back");
                 add(OfferKind::Skip, "leave this change as it is");
             }
             add(OfferKind::Abort, "abort");

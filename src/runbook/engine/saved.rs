@@ -286,7 +286,7 @@ impl Run {
             StepState::Passed(text) => {
                 let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
                 self.changes = self.changes.saturating_sub(1);
-                format!("{label}: {text}. Go on rolling back, or abort")
+                format!("{label}: {text}. Go on taking back, or abort")
             }
             StepState::Failed(why) | StepState::Unknown(why) => format!("not taken back: {why}"),
             _ => "the roll-back was not finished: go on with it, or abort".to_owned(),

@@ -71,7 +71,7 @@ pub fn state(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, area: Rec
         seconds => duration_text(seconds / 60 * 60),
     };
     let rolling = if view.status == Status::RollingBack {
-        format!(" {dot} rolling back")
+        format!(" {dot} taking back")
     } else {
         String::new()
     };
