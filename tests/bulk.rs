@@ -205,7 +205,7 @@ async fn marked_sessions_are_cancelled_or_ended_and_the_one_that_ended_by_itself
     }));
     deeds.push(confirms());
     deeds.push(over(1, |a| {
-        let [_, second, third] = [&pids[0], &pids[1], &pids[2]];
+        let (second, third) = (&pids[1], &pids[2]);
         let told = format!(
             "1 of 3 done; not done: {second} (session {second} has ended meanwhile); 1 not tried: {third}; what was not \
              done stays marked. its statement has ended; the session is idle"
@@ -433,6 +433,18 @@ async fn failed_jobs_of_marked_queues_are_retried_and_those_that_a_worker_took_a
     deeds.push(confirms());
     deeds.push(over(4, |a| {
         assert!(a.title == "Resume 3 queues" && a.succeeded() == Some(true), "{a:?}")
+    }));
+    // What has no failed job is not asked for any.
+    deeds.push(Box::new(|hands| {
+        let sets = hands.app.world.sources.queues.values();
+        let counts: Vec<_> = sets.flat_map(|s| &s.queues).filter_map(|q| q.counts.last()).collect();
+        counts.len() == 3 && counts.iter().all(|c| c.failed == Some(0))
+    }));
+    deeds.push(once(|hands| {
+        hands.press("a r");
+        let told = hands.app.toasts.last().map(|t| t.notice.text.as_str());
+        assert!(told.is_some_and(|t| t.contains("no failed jobs")), "{told:?}");
+        assert!(hands.plan().is_none());
     }));
     do_all(stand.loaded(), deeds, |_| ()).await;
     for q in queues {

@@ -432,12 +432,17 @@ async fn a_read_only_console_sends_no_command_that_changes_anything() {
 async fn batches_have_one_verdict_and_waiting_behind_other_work_is_no_failure() {
     let server = Server::start(&[]);
     let mut bull = Bull::start(5, server.port);
-    bull.add("q", "bad", 101);
-    bull.work("q");
-    eventually("they failed", || failed(&mut bull) == 101);
+    for (q, n) in [("q", 101), ("dead", 1)] {
+        bull.add(q, "bad", n);
+        bull.work(q);
+        eventually("they failed", || bull.counts(q)["failed"] == n);
+    }
     bull.run(json!({"do": "mend"}));
-    bull.add("q", "slow", 1);
-    eventually("the only worker is busy", || bull.counts("q")["active"] == 1);
+    let slow = ["q", "dead"].map(|q| {
+        let ids = bull.add(q, "slow", 1);
+        eventually("the only worker is busy", || bull.counts(q)["active"] == 1);
+        ids
+    });
     let desk = Desk::new(&server.way(), "");
     let plan = desk.plan(retry(&[])).await.unwrap();
     assert_eq!(plan.steps.len(), 2);
@@ -451,4 +456,18 @@ async fn batches_have_one_verdict_and_waiting_behind_other_work_is_no_failure() 
     let journal = std::fs::read_to_string(journal.path()).unwrap();
     let count = |kind: &str| journal.matches(&format!("\"kind\":\"{kind}\"")).count();
     assert_eq!((count("intent"), count("result"), count("verify")), (2, 2, 1));
+    // A job whose worker died stays at work for ever: nothing comes behind it.
+    bull.run(json!({"do": "stop"}));
+    server.cli(&["DEL", &format!("bull:dead:{}:lock", slow[1][0])]);
+    let (outcome, verdict) = desk
+        .run(Request::RetryJobs {
+            queue: queue("dead"),
+            which: Box::default(),
+        })
+        .await;
+    let told = "no worker took any of them within 3 s";
+    assert_eq!(
+        (outcome, verdict),
+        (Outcome::Applied, Some(Verdict::Failed(told.into())))
+    );
 }
