@@ -458,7 +458,8 @@ impl Deed for Retry {
         })
     }
 
-    fn with(&mut self, earlier: Batch) {
-        self.earlier = earlier;
+    fn with(&mut self, other: Batch) {
+        self.earlier.ids.extend(other.ids);
+        self.earlier.left += other.left;
     }
 }

@@ -59,7 +59,7 @@ pub(super) trait Deed: Send {
         None
     }
 
-    /// Watches what was sent before, too.
+    /// Watches what was sent in another batch, too.
     fn with(&mut self, _: Batch) {}
 }
 

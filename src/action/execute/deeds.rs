@@ -50,12 +50,17 @@ impl Run<'_> {
                     }
                 }
                 (Outcome::NoOp, _) => {}
-                (outcome, _) => {
-                    if let Outcome::Skipped(why) = outcome {
-                        verdicts.push((n, Verdict::Failed(format!("skipped: {why}"))));
-                    }
+                (outcome, deed) => {
                     if together::fails(&self.plan.request, outcome) {
                         failed.get_or_insert(outcome.clone());
+                    } else if let Outcome::Skipped(why) = outcome {
+                        let batch = deed.as_ref().and_then(|d| d.batch());
+                        match (batch, deed, &mut open) {
+                            // A batch of which nothing was left to do is told with the others.
+                            (Some(batch), _, Some((_, _, earlier))) => earlier.with(batch),
+                            (Some(_), Some(deed), None) => open = Some((n, step, deed)),
+                            _ => verdicts.push((n, Verdict::Failed(format!("skipped: {why}")))),
+                        }
                     }
                     if together::ends_at(&self.plan.request, outcome) {
                         break;
@@ -63,16 +68,13 @@ impl Run<'_> {
                 }
             }
         }
+        if !applied {
+            return (failed.unwrap_or(last), None);
+        }
         if let Some((n, sent, mut deed)) = open {
             verdicts.push((n, self.judged(sent, &mut *deed).await));
         }
-        let last = failed.unwrap_or(last);
-        if !applied {
-            return (last, None);
-        }
-        let whole = matches!(last, Outcome::Applied | Outcome::NoOp | Outcome::Skipped(_));
-        let verdict = self.together(verdicts);
-        (if whole { Outcome::Applied } else { last }, Some(verdict))
+        (failed.unwrap_or(Outcome::Applied), Some(self.together(verdicts)))
     }
 
     async fn judged(&self, step: &PlanStep, deed: &mut dyn Deed) -> Verdict {
