@@ -61,7 +61,9 @@ pub(super) async fn look(
                 ));
                 // Then each may be the last one of the same workload.
                 waits |= steps.len() > 1;
-                steps.iter_mut().for_each(|s| mark(s, &namespace, true));
+                for step in &mut steps {
+                    mark(step, &namespace, true);
+                }
                 continue;
             }
         };

@@ -137,7 +137,12 @@ fn hostile_expressions_are_refused_or_answered_and_never_end_the_process() {
         Truth::True,
         "the evaluator still works"
     );
-    assert_eq!(RUNAWAYS.load(Ordering::SeqCst), 0, "nothing was left running");
+    // On a busy machine one of them may be late; none of them runs on.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while RUNAWAYS.load(Ordering::SeqCst) > 0 {
+        assert!(std::time::Instant::now() < end, "something was left running");
+        std::thread::yield_now();
+    }
     a_slow_thread_stops_counting_once_it_ends();
 }
 
