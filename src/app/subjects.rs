@@ -44,7 +44,9 @@ pub(super) fn about(item: &ItemRef) -> Option<About> {
         ItemRef::HttpCheck { name } => About::Http { name },
         ItemRef::Object(object) if object.kind == Kind::Node => About::Node(object),
         ItemRef::Object(object) => About::Job(object),
-        ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. } | ItemRef::Line => return None,
+        // An objective is of a service, and its signal is answered as that service's.
+        ItemRef::Slo { source, name } | ItemRef::Service { source, name } => About::Service { source, name },
+        ItemRef::Host { .. } | ItemRef::Line => return None,
     })
 }
 
@@ -127,7 +129,7 @@ fn concerns(world: &World, signal: &Signal, about: &About) -> bool {
 }
 
 /// The book that one would open on a thing of which no signal speaks.
-fn usual_book(world: &World, about: &About) -> &'static str {
+pub(super) fn usual_book(world: &World, about: &About) -> &'static str {
     match about {
         About::Queue { source, queue } => {
             let set = world.sources.queues.get(source);

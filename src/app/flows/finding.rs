@@ -325,11 +325,20 @@ fn a_jump_goes_to_what_is_related_and_back_to_where_one_was() {
     assert!(!hands.names().is_empty() && hands.names().iter().all(|n| n.starts_with("cortex-web")));
     hands.press("backspace");
     assert_eq!(hands.app.pane, PaneId::Rollouts);
+    let filter = &hands.app.list(PaneId::Pods).filter;
+    assert_eq!(filter, "cortex-web", "what the jump filtered by is not left behind");
     hands.press("backspace");
     assert_eq!((hands.app.pane, hands.selected()), (PaneId::Pods, pod));
     assert_eq!(hands.app.list(PaneId::Pods).filter, "cortex-web");
     hands.press("backspace");
     assert!(hands.told().contains("nowhere to go back"), "{}", hands.told());
+    // From what was opened over the row, too.
+    hands.press("J");
+    hands.types("logs");
+    hands.press("enter");
+    assert!(matches!(hands.app.layers.last(), Some(Layer::Logs(_))));
+    hands.press("backspace");
+    assert!(hands.app.layers.is_empty());
 }
 
 #[test]
