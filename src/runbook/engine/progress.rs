@@ -248,7 +248,7 @@ impl Run {
                     "only at the end of {limit}, too late to watch that it stays: {words}"
                 ))
             }
-            Truth::False => StepState::Failed(format!("after {limit} {}", self.missing(&wait.until))),
+            Truth::False => StepState::Failed(format!("it did not hold within {limit}; {}", self.missing(&wait.until))),
             Truth::Unknown(why) => StepState::Unknown(format!("not known after {limit}: {why}")),
         }
     }
