@@ -99,7 +99,7 @@ impl Param {
     /// What people call it: its help, else its name.
     pub fn label(&self) -> &str {
         let name = self.name.strip_prefix("out.").unwrap_or(&self.name);
-        let first = |help: &str| help.find(". ").unwrap_or(help.trim_end_matches('.').len());
+        let first = |help: &str| help.find(". ").unwrap_or(help.trim_end_matches(['.', ':']).len());
         self.help
             .as_deref()
             .map_or(name, |help| help.get(..first(help)).unwrap_or(help))

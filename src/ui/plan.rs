@@ -347,11 +347,11 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mu
         // A warning that is out of sight is not forgotten.
         let unseen = lines.iter().skip(from + page).filter(|line| warns(look, line)).count();
         let role = if unseen > 0 { Role::Warn } else { Role::Accent };
-        text.push_str(&match unseen {
-            0 => String::new(),
-            1 => ", with a warning".to_owned(),
-            n => format!(", with {n} warnings"),
-        });
+        text = match unseen {
+            0 => text,
+            1 => format!("{text}, with a warning"),
+            n => format!("{text}, with {n} warnings"),
+        };
         put(buf, inner, 0, room - 1, &text, look.style(role));
     }
     let mut y = room + u16::from(room > 0 && !within);
@@ -403,9 +403,10 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mu
     };
     let cancel = " Cancel ";
     let most = usize::from(inner.width).saturating_sub(text::width(cancel) + 3);
-    let go = match text::width(&go) > most {
-        true => format!("{} ", text::truncate_end(go.trim_end(), most.saturating_sub(1))),
-        false => go,
+    let go = if text::width(&go) > most {
+        format!("{} ", text::truncate_end(go.trim_end(), most.saturating_sub(1)))
+    } else {
+        go
     };
     let total = text::width(&go) + text::width(cancel) + 3;
     let mut x = inner.width.saturating_sub(total as u16);

@@ -209,7 +209,9 @@ impl Run {
 /// A fact that is the target of an action, as people say it.
 fn as_said(name: Option<&str>, answer: Answer) -> Answer {
     match (name, answer) {
-        (Some(name), Answer::Known(Value::Text(text))) if name.ends_with(".target") || name.ends_with(".again") => {
+        (Some(name), Answer::Known(Value::Text(text)))
+            if matches!(name.rsplit('.').next(), Some("target" | "again")) =>
+        {
             Answer::Known(Value::Text(said::target(&text)))
         }
         (_, answer) => answer,

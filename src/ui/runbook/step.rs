@@ -125,7 +125,7 @@ fn label(p: &ParamView) -> &str {
         Some(help) => help
             .split_once(". ")
             .map_or(help, |(first, _)| first)
-            .trim_end_matches('.'),
+            .trim_end_matches(['.', ':']),
         None => p.name.trim_start_matches("out."),
     }
 }
