@@ -28,13 +28,17 @@ fn done(app: &App, look: Look<'_>, a: &Activity, selected: bool, width: usize) -
         Some(true) => (look.symbols.ok, Role::Ok),
         Some(false) => (look.symbols.failed, Role::Error),
     };
-    let mut lines = vec![
-        (
-            format!("{}  {}", clock(a.started), text::clean(&a.title)),
-            Role::TextStrong,
-        ),
-        (format!("        {}", text::clean(&a.line)), role),
-    ];
+    let mut lines = vec![(
+        format!("{}  {}", clock(a.started), text::clean(&a.title)),
+        Role::TextStrong,
+    )];
+    // What became of it is never cut: the reason stands at its end.
+    let line = crate::app::doc::Line::new(text::clean(&a.line).into_owned(), role);
+    let told = super::text::wrapped(&[line], width, true);
+    lines.extend(
+        told.iter()
+            .map(|l| (format!("        {}", l.text().trim_start()), role)),
+    );
     if selected {
         lines.extend(
             a.same_as
