@@ -43,6 +43,7 @@ fn done(app: &App, look: Look<'_>, a: &Activity, selected: bool, width: usize) -
         lines.extend(
             a.same_as
                 .iter()
+                .filter(|s| !s.is_empty())
                 .map(|s| (format!("        {}", text::clean(s)), Role::TextMuted)),
         );
         if !a.reason.is_empty() {
@@ -55,6 +56,23 @@ fn done(app: &App, look: Look<'_>, a: &Activity, selected: bool, width: usize) -
             Role::Accent,
         ));
     }
+    // What is selected is read in full; of the others each line says when there is more of it.
+    let width = width + 8;
+    let lines = lines.into_iter().flat_map(|(words, role)| {
+        if text::width(&words) <= width {
+            return vec![(words, role)];
+        }
+        if !selected {
+            return vec![(text::truncate_end(&words, width).into_owned(), role)];
+        }
+        let words = crate::app::doc::Line::new(words.trim_start().to_owned(), role);
+        let wrapped = super::text::wrapped(&[words], width.saturating_sub(8), true);
+        let indented = wrapped
+            .iter()
+            .map(|line| (format!("        {}", line.text().trim_start()), role));
+        indented.collect()
+    });
+    let lines = lines.collect();
     Entry { mark, role, lines }
 }
 

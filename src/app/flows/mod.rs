@@ -20,6 +20,7 @@ mod related;
 mod release;
 mod rollback;
 mod seat;
+mod small;
 mod sources;
 mod streams;
 mod strip;
@@ -237,6 +238,12 @@ impl Hands {
             title: "qd",
         };
         crate::picture::text(&crate::picture::draw(&mut self.app, paper).cells)
+    }
+
+    /// The screen at another size.
+    fn screen_of(&mut self, width: u16, height: u16) -> String {
+        self.tell(Msg::Resize(width, height));
+        self.screen()
     }
 
     /// What the newest note says.
