@@ -83,7 +83,7 @@ fn planned<'a>(hands: &'a Hands<'_>) -> Option<(&'a Plan, Vec<String>, String)> 
 }
 
 fn shown(hands: &Hands<'_>) -> usize {
-    hands.app.list(hands.app.pane).rows.len()
+    hands.app.list(hands.app.pane).rows().len()
 }
 
 fn marked(hands: &Hands<'_>) -> Vec<String> {

@@ -385,7 +385,7 @@ fn the_word_that_is_typed_has_a_place_of_its_own_where_the_label_takes_the_line(
     hands.screen_of(60, 20);
     let (id, request) = asked(&restart(&mut hands));
     let mut made = plan(id, &request, hands.now);
-    let word = "demonstration/lab-node-01-of-the-rack".to_owned();
+    let word = "demonstration/lab-node-01-of-the-rack-in-the-cellar".to_owned();
     made.confirm = Confirm::Typed {
         word: word.clone(),
         what: "the context and the name, with slashes".to_owned(),

@@ -93,7 +93,8 @@ fn a_search_says_where_it_stands_and_offers_the_next_hit_only_then() {
     let token = super::fetch_token(&effects);
     let yaml = "a: 1\nimage: x\nb: 2\nimage: y\n".to_owned();
     hands.tell(Msg::Fetched(token, Ok(crate::app::msg::Fetched::Text(yaml))));
-    assert!(!hands.screen_of(80, 24).contains("next"), "{}", hands.screen());
+    let drawn = hands.screen_of(80, 24);
+    assert!(!drawn.lines().last().unwrap().contains("next"), "{drawn}");
     hands.press("/");
     hands.types("image");
     hands.press("enter");
