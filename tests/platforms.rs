@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck::action::Confirm;
+use quarterdeck::action::{Class, Confirm};
 use quarterdeck::app::layers::{PlanFocus, PlanState};
 use quarterdeck::app::{Connection, Effect, Layer, Msg, Strip};
 use quarterdeck::cli::Options;
@@ -281,4 +281,27 @@ async fn a_change_under_way_stays_of_the_cluster_where_it_was_begun_and_the_jour
         .collect();
     let expected = [("eu", &servers[0]), ("us", &servers[1])].map(|(c, s)| (c.to_owned(), s.clone()));
     assert_eq!(at, expected, "the journal names the cluster of each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_declared_production_is_that_by_every_context_of_the_kubeconfig() {
+    let eu = cluster("eu", true).await;
+    let text = std::fs::read_to_string(eu.config()).unwrap();
+    assert!(text.contains("classify = \"local\""), "{text}");
+    std::fs::write(
+        eu.config(),
+        text.replace("classify = \"local\"", "classify = \"production\""),
+    )
+    .unwrap();
+    let mut person = Person::at(&[&eu]).await;
+    person.arrives_at("eu").await;
+    let other = Effect::Connect {
+        context: Some("eu-operator".to_owned()),
+        scope: None,
+    };
+    person.desk.perform(vec![other]).await;
+    let arrived =
+        |d: &Desk| matches!(&d.app.connection, Connection::Connected { place, .. } if place.context == "eu-operator");
+    person.until("connected by the other context", arrived).await;
+    assert_eq!(person.desk.app.class(), Some(Class::Production));
 }
