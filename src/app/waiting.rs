@@ -19,6 +19,7 @@ impl RunEntry {
         let how = match self.run.phase() {
             Phase::Stopped => "stopped: it waits for you",
             _ if self.run.waits_for_operator() => "it waits for you",
+            Phase::Barred { .. } => "nothing can be changed from here",
             Phase::Showing | Phase::Undecided => "nothing decided yet",
             _ => "it goes on by itself",
         };

@@ -416,11 +416,20 @@ fn why_unknown(program: &Program, scope: &Scope, error: &ExecutionError) -> Stri
     if missing.is_empty() {
         return one_line(&error.to_string());
     }
-    let told = missing.iter().map(|name| match scope.unknown.get(*name) {
-        Some(why) => format!("{name} is {why}"),
-        None => format!("{name} is not known"),
+    // Several facts are often missing for one reason: it is told once.
+    let mut told: Vec<(Vec<&str>, &str)> = Vec::new();
+    for name in missing {
+        let why = scope.unknown.get(name).map_or("not known", String::as_str);
+        match told.iter_mut().find(|(_, known)| *known == why) {
+            Some((names, _)) => names.push(name),
+            None => told.push((vec![name], why)),
+        }
+    }
+    let words = told.into_iter().map(|(names, why)| match names.as_slice() {
+        [only] => format!("{only} is {why}"),
+        several => format!("{} are {why}", several.join(", ")),
     });
-    told.collect::<Vec<_>>().join("; ")
+    words.collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

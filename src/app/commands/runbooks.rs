@@ -6,7 +6,7 @@ use crate::app::msg::Effect;
 use crate::app::{App, Layer, RunEntry};
 use crate::keys::MUTATE;
 use crate::runbook::cel::Answer;
-use crate::runbook::engine::{Event, OfferKind, Status};
+use crate::runbook::engine::{Event, OfferKind, Phase, Status};
 use crate::runbook::format::Open;
 use crate::runbook::library;
 
@@ -321,16 +321,38 @@ fn go(app: &mut App) -> Vec<Effect> {
         Some(OfferKind::Choose(i)) => event(app, Event::Choose(i)),
         Some(OfferKind::Continue) => event(app, Event::Continue),
         _ => {
-            let text = match entry.run.phase() {
-                crate::runbook::engine::Phase::Stopped => {
-                    let [retry, skip, abort] = ["step.retry", "step.skip", "run.abort"].map(|id| app.keys_for(id));
-                    format!("the step failed: {retry} retries, {skip} skips with a reason, {abort} aborts")
-                }
+            let text = match (entry.run.phase(), entry.run.status()) {
+                (Phase::Stopped, Status::RollingBack) => format!("not all is taken back: {}", ways_by_key(app, entry)),
+                (Phase::Stopped, _) => format!("the step failed: {}", ways_by_key(app, entry)),
+                (Phase::Barred { why }, _) => format!("{why}: {}", ways_by_key(app, entry)),
                 _ => "nothing to decide now: it waits".to_owned(),
             };
             app.say(text)
         }
     }
+}
+
+/// `t retries, s skips with a reason, x aborts`: of what is offered at a step that stopped.
+fn ways_by_key(app: &App, entry: &RunEntry) -> String {
+    let back = *entry.run.status() == Status::RollingBack;
+    let words = |kind| {
+        Some(match (kind, back) {
+            (OfferKind::RollBack, true) => ("step.rollback", "goes on taking back"),
+            (OfferKind::Skip, true) => ("step.skip", "leaves this change as it is"),
+            (OfferKind::Retry, true) => ("step.retry", "goes back to the step"),
+            (OfferKind::Retry, false) => ("step.retry", "retries"),
+            (OfferKind::Skip, false) => ("step.skip", "skips with a reason"),
+            (OfferKind::HandOver, _) if matches!(entry.run.phase(), Phase::Barred { .. }) => {
+                ("run.hand_over", "hands it over to who may")
+            }
+            (OfferKind::Abort, _) => ("run.abort", "aborts"),
+            _ => return None,
+        })
+    };
+    let offers = entry.run.offers();
+    let ways = offers.iter().filter_map(|o| words(o.kind));
+    let ways: Vec<String> = ways.map(|(id, what)| format!("{} {what}", app.keys_for(id))).collect();
+    ways.join(", ")
 }
 
 /// The one parameter that the step speaks of, else a choice among all of the run.
@@ -376,10 +398,29 @@ pub(super) fn edit_param(app: &mut App, run: u64, name: &str) -> Vec<Effect> {
         .clone()
         .unwrap_or_else(|| name.trim_start_matches("out.").to_owned());
     if let Some(choices) = app.param_choices(&entry.run, &param.kind) {
+        let mut choices = choices;
+        let proposed = match &param.value {
+            Answer::Known(value) if !param.secret => Some(value.to_string()),
+            _ => None,
+        };
+        // What is proposed may lie outside of what is looked at.
+        if let Some(value) = proposed.clone().filter(|v| choices.iter().all(|c| c.value != *v)) {
+            choices.insert(
+                0,
+                Choice {
+                    label: value.clone(),
+                    value,
+                    hint: "proposed".to_owned(),
+                },
+            );
+        }
+        let note = match choices.len() {
+            0 => "nothing of that kind is known now; type it",
+            _ => "another one can be typed",
+        };
         let mut picker = Picker::new(&label, PickerFor::RunParam { run, name }, choices);
-        "nothing of that kind is known now; type it".clone_into(&mut picker.note);
-        if let Answer::Known(value) = &param.value {
-            let value = value.to_string();
+        note.clone_into(&mut picker.note);
+        if let Some(value) = proposed {
             picker.cursor = picker.choices.iter().position(|c| c.value == value).unwrap_or(0);
         }
         app.layers.push(Layer::Picker(picker));

@@ -129,7 +129,7 @@ fn a_redis_leads_to_its_queues_and_an_alert_to_the_workload_that_its_labels_name
 }
 
 #[test]
-fn a_key_that_means_nothing_says_once_where_keys_are_listed() {
+fn a_key_that_means_nothing_says_so_each_time_in_one_line() {
     let mut hands = Hands::operator();
     let help = hands.app.keys_for("app.help");
     hands.press("@");
@@ -140,7 +140,23 @@ fn a_key_that_means_nothing_says_once_where_keys_are_listed() {
     );
     hands.app.toasts.clear();
     hands.press("@ @");
-    assert!(hands.app.toasts.is_empty());
+    assert_eq!(hands.app.toasts.len(), 1);
+    assert!(hands.told().starts_with("@ does nothing here"), "{}", hands.told());
+}
+
+#[test]
+fn the_exact_name_of_a_command_is_that_command_whatever_else_could_be_done() {
+    let mut hands = Hands::observer();
+    hands.press("2");
+    hands.select("cortex-web");
+    for typed in ["scale", "action.scale", "action scale"] {
+        hands.press(":");
+        hands.types(typed);
+        hands.press("enter");
+        assert!(hands.app.runs.is_empty(), "{typed} begins no runbook");
+        assert!(hands.told().contains("read-only"), "{typed}: {}", hands.told());
+        hands.press("esc esc");
+    }
 }
 
 #[test]

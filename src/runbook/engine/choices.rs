@@ -46,6 +46,9 @@ impl Run {
             if self.phase == Phase::Stopped {
                 add(OfferKind::RollBack, "go on taking back");
                 add(OfferKind::Skip, "leave this change as it is");
+                if self.before_undo.is_some() {
+                    add(OfferKind::Retry, "back to the step");
+                }
             }
             add(OfferKind::Abort, "abort");
             return offers;
@@ -108,7 +111,7 @@ impl Run {
     fn is_idle(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. }
+            Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. } | Phase::Barred { .. }
         )
     }
 
@@ -167,10 +170,14 @@ impl Run {
                 }
                 self.leave(StepState::Skipped(reason.to_owned()), self.current + 1, now, effects);
             }
-            Event::Retry => self.phase = Phase::Entering,
+            Event::Retry => {
+                if !self.back_from_undo() {
+                    self.phase = Phase::Entering;
+                }
+            }
             Event::RollBack => {
-                if matches!(self.states.get(self.current), Some(StepState::Current)) {
-                    self.set_state(self.current, StepState::Skipped("the run was rolled back".to_owned()));
+                if self.status == Status::Active {
+                    self.before_undo = Some(self.phase.clone());
                 }
                 self.ask_undo(now, effects);
             }

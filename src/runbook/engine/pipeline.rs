@@ -54,16 +54,20 @@ impl Run {
         }));
     }
 
-    /// Asks for a plan that takes back the newest change; when there is none left, the run is rolled back.
+    /// Asks for a plan that takes back the newest change; when there is none left, it is over.
     pub(super) fn ask_undo(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.status = Status::RollingBack;
         let Some(undo) = self.undos.last().cloned() else {
-            self.finish(Status::RolledBack, now);
-            let text = match self.left {
-                0 => "every change was taken back".to_owned(),
-                left => format!("taken back, but for {left} that stay as they are"),
+            // Those that were left by choice, and those that nothing takes back.
+            let (status, what, text) = match self.changes.max(self.left) {
+                0 => {
+                    let text = "every change was taken back".to_owned();
+                    (Status::RolledBack, Recorded::RolledBack, text)
+                }
+                n => (Status::ChangesLeft(n), Recorded::ChangesLeft, super::left_words(n)),
             };
-            self.record(now, None, Recorded::RolledBack, text, effects);
+            self.finish(status, now);
+            self.record(now, None, what, text, effects);
             return;
         };
         let ask = self.next_ask();
@@ -91,12 +95,31 @@ impl Run {
 
     /// Leaves the newest change as it is, and goes on with the one before.
     pub(super) fn leave_change(&mut self, reason: &str, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.undo_is_on();
         if let Some(undo) = self.undos.pop() {
             self.left += 1;
             let text = format!("{}: stays as it is: {reason}", undo.label);
             self.record(now, None, Recorded::Skipped, text, effects);
         }
         self.ask_undo(now, effects);
+    }
+
+    /// From here the run takes back, whatever becomes of it.
+    fn undo_is_on(&mut self) {
+        let first = self.before_undo.take().is_some();
+        if first && matches!(self.states.get(self.current), Some(StepState::Current)) {
+            let why = "left here, to take back what the run changed";
+            self.set_state(self.current, StepState::Skipped(why.to_owned()));
+        }
+    }
+
+    /// Back to where the run stood, as long as nothing was sent to take anything back. Whether it is there now.
+    pub(super) fn back_from_undo(&mut self) -> bool {
+        let before = self.before_undo.take();
+        before.is_some_and(|phase| {
+            (self.status, self.phase) = (Status::Active, phase);
+            true
+        })
     }
 
     pub(super) fn pipeline(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -119,13 +142,28 @@ impl Run {
                 Event::PlanCancelled { ask, why },
             ) if asked == ask => {
                 self.notice = Some(why);
-                self.phase = if self.status == Status::RollingBack {
-                    Phase::Stopped
-                } else {
-                    Phase::Showing
-                };
+                if !self.back_from_undo() {
+                    self.phase = if self.status == Status::RollingBack {
+                        Phase::Stopped
+                    } else {
+                        Phase::Showing
+                    };
+                }
+            }
+            (Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. }, Event::Barred { ask, why })
+                if asked == ask =>
+            {
+                self.notice = Some(why.clone());
+                if !self.back_from_undo() {
+                    self.phase = if self.status == Status::RollingBack {
+                        Phase::Stopped
+                    } else {
+                        Phase::Barred { why }
+                    };
+                }
             }
             (Phase::Confirming { plan: shown, .. }, Event::Confirmed { plan }) if shown == plan => {
+                self.undo_is_on();
                 self.phase = Phase::Executing { plan };
             }
             (
@@ -213,7 +251,7 @@ impl Run {
             StepState::Passed(text) if rolling_back => {
                 let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
                 self.changes = self.changes.saturating_sub(1);
-                self.record(now, None, Recorded::RolledBack, format!("{label}: {text}"), effects);
+                self.record(now, None, Recorded::TakenBack, format!("{label}: {text}"), effects);
                 self.ask_undo(now, effects);
             }
             StepState::Passed(text) => self.leave(StepState::Passed(text), self.current + 1, now, effects),

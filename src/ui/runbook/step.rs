@@ -4,7 +4,7 @@ use super::super::Look;
 use crate::app::doc::Line;
 use crate::app::{Activity, App, RunEntry};
 use crate::runbook::cel::Answer;
-use crate::runbook::engine::{Evidence, Message, OfferKind, Phase, Status, StepState, TextBlock, Verdict};
+use crate::runbook::engine::{Evidence, Message, OfferKind, Phase, Status, StepState, TextBlock, Verdict, left_words};
 use crate::runbook::format::{Open, Style as Prose};
 use crate::runbook::view::{StepView, View};
 use crate::text;
@@ -295,6 +295,7 @@ fn ended(app: &App, status: &Status) -> Line {
     match status {
         Status::Aborted(why) => Line::new(format!("Ended here: {}", text::clean(why)), Role::Warn),
         Status::RolledBack => Line::new(format!("Rolled back. {key} closes it."), Role::Ok),
+        Status::ChangesLeft(n) => Line::new(format!("Over: {}. {key} closes it.", left_words(*n)), Role::Warn),
         Status::HandedOver(to) => {
             let text = format!("Handed over to {}, who takes it up from the record.", text::clean(to));
             Line::new(text, Role::Info)
