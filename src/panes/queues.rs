@@ -6,8 +6,8 @@ use super::item::{self, Build, count, rate, sparkline};
 use super::{Column, Pane, PaneId, Summary, View, Width};
 use crate::app::doc::Line;
 use crate::app::{App, Health, ItemRef, Row};
-use crate::signal::{self, Severity};
 use crate::model::{Empties, Queue, QueueCounts, SourceKind, Str};
+use crate::signal::{self, Severity};
 use crate::text;
 use crate::theme::Role;
 
