@@ -135,7 +135,13 @@ fn row(app: &App, source: &Str, queue: &Queue, named: bool) -> Row {
     } else {
         queue.name.to_string()
     };
-    let look = |health: Health| if health <= Health::Warning { health.role() } else { Role::Text };
+    let look = |health: Health| {
+        if health <= Health::Warning {
+            health.role()
+        } else {
+            Role::Text
+        }
+    };
     // Each number is marked for what is wrong with it, and for nothing else.
     let bad = look(waiting_health(app, queue));
     let failing = failing(app, queue).map_or(Role::Text, |(health, _)| look(health));
@@ -164,11 +170,7 @@ fn row(app: &App, source: &Str, queue: &Queue, named: bool) -> Row {
             per_minute(rates.and_then(|r| r.finished)),
             Role::Text,
         )
-        .number(
-            number(counts.failed),
-            maybe(counts.failed),
-            failing,
-        )
+        .number(number(counts.failed), maybe(counts.failed), failing)
         .number(number(counts.active), maybe(counts.active), Role::Text)
         .number(number(counts.delayed), maybe(counts.delayed), Role::Text)
         .number(
@@ -218,7 +220,9 @@ fn summary(app: &App) -> Summary {
         .map(|q| (queue_health(app, q), *q))
         .filter(|(h, _)| *h <= Health::Warning)
         .map(|(h, q)| {
-            let waits = q.oldest_age(app.now).filter(|_| waiting_health(app, q) <= Health::Warning);
+            let waits = q
+                .oldest_age(app.now)
+                .filter(|_| waiting_health(app, q) <= Health::Warning);
             let why = match (waits, failing(app, q)) {
                 (None, Some((_, percent))) => format!(" {percent:.0} % fail"),
                 (None, None) => String::new(),

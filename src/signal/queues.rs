@@ -34,7 +34,11 @@ pub fn failing(queue: &Queue, t: &Thresholds) -> Option<(Severity, f64)> {
         return None;
     }
     let critical = percent > f64::from(t.queue_failed_critical_percent);
-    let severity = if critical { Severity::Critical } else { Severity::Warning };
+    let severity = if critical {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
     Some((severity, percent))
 }
 

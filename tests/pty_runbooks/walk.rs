@@ -6,7 +6,6 @@ use quarterdeck::journal::{Record, RecordKind};
 
 use crate::pty_support::{Console, Home, Servers, Start, eventually};
 
-
 /// One run of one runbook at 80×24, on the demonstration platform.
 pub struct Walk {
     pub home: Home,

@@ -145,21 +145,6 @@ fn a_key_that_means_nothing_says_so_each_time_in_one_line() {
 }
 
 #[test]
-fn the_exact_name_of_a_command_is_that_command_whatever_else_could_be_done() {
-    let mut hands = Hands::observer();
-    hands.press("2");
-    hands.select("cortex-web");
-    for typed in ["scale", "action.scale", "action scale"] {
-        hands.press(":");
-        hands.types(typed);
-        hands.press("enter");
-        assert!(hands.app.runs.is_empty(), "{typed} begins no runbook");
-        assert!(hands.told().contains("read-only"), "{typed}: {}", hands.told());
-        hands.press("esc esc");
-    }
-}
-
-#[test]
 fn what_no_column_shows_can_be_asked_for_and_is_read_then() {
     let mut hands = Hands::operator();
     let pane = panes::pane(PaneId::Pods);

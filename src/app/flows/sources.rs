@@ -232,7 +232,11 @@ fn certificate(name: &str, hours: i64) -> Certificate {
 #[test]
 fn an_alert_about_certificates_leads_to_a_runbook_about_the_one_that_ends_first() {
     let mut hands = Hands::operator();
-    let managed = vec![certificate("late-tls", 90), certificate("soon-tls", 20), certificate("other-tls", 1)];
+    let managed = vec![
+        certificate("late-tls", 90),
+        certificate("soon-tls", 20),
+        certificate("other-tls", 1),
+    ];
     let certificates = Certificates {
         managed: Seen::read(managed, start()),
         ..Certificates::default()
@@ -252,8 +256,16 @@ fn an_alert_about_certificates_leads_to_a_runbook_about_the_one_that_ends_first(
         alerts: Seen::read(vec![alert("late-tls"), alert("soon-tls")], start()),
         ..Prometheus::default()
     };
-    source(&mut hands, SourceKind::Certificates, Source::Certificates(certificates.into()));
-    source(&mut hands, SourceKind::Prometheus, Source::Prometheus(prometheus.into()));
+    source(
+        &mut hands,
+        SourceKind::Certificates,
+        Source::Certificates(certificates.into()),
+    );
+    source(
+        &mut hands,
+        SourceKind::Prometheus,
+        Source::Prometheus(prometheus.into()),
+    );
     let about = About::Alert {
         source: "main".into(),
         name: "CertificateExpiringSoon".into(),

@@ -195,7 +195,10 @@ fn a_taking_back_whose_plan_is_closed_leaves_the_run_where_it_stood_and_is_offer
     // Refused: the change may be left, or the step gone on with.
     let why = "revision 14 is gone".to_owned();
     run.handle(Event::PlanRefused { ask, why }, &facts(false), at(6));
-    assert!(!run.saved().rolling_back, "nothing was sent: whoever resumes stands at the step");
+    assert!(
+        !run.saved().rolling_back,
+        "nothing was sent: whoever resumes stands at the step"
+    );
     let kinds: Vec<OfferKind> = run.offers().iter().map(|o| o.kind).collect();
     let ways = [OfferKind::RollBack, OfferKind::Skip, OfferKind::Retry, OfferKind::Abort];
     assert_eq!(kinds, ways);

@@ -52,7 +52,10 @@ fn now(app: &App, entry: &RunEntry, view: &View) -> (String, Role) {
         (Status::Aborted(_), _) => ("ended".to_owned(), Role::Warn),
         (Status::HandedOver(to), _) => (format!("handed over to {to}"), Role::Info),
         (_, Phase::Barred { why }) => (format!("stands here: {why}"), Role::Warn),
-        (Status::RollingBack, Phase::Stopped) => ("not all is taken back, and you say how it goes on".to_owned(), Role::Warn),
+        (Status::RollingBack, Phase::Stopped) => (
+            "not all is taken back, and you say how it goes on".to_owned(),
+            Role::Warn,
+        ),
         (_, Phase::Stopped) => {
             let unknown = matches!(view.step.as_ref().map(|s| &s.state), Some(StepState::Unknown(_)));
             let words = if unknown {
