@@ -173,10 +173,11 @@ pub(super) fn ask(app: &mut App, what: IncidentAsk) -> Vec<Effect> {
             .into_iter()
             .flatten()
             .collect();
-            let hint = match open.as_slice() {
-                [] => format!("goes on record; {} writes the report", app.keys_for("report.write")),
+            let stands = match open.as_slice() {
+                [] => "goes on record".to_owned(),
                 open => format!("still open: {}", open.join(", ")),
             };
+            let hint = format!("{stands}; {} writes the report", app.keys_for("report.write"));
             ("Close the incident: what resolved it?".to_owned(), hint, known)
         }
         IncidentAsk::Only => (

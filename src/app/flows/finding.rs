@@ -391,7 +391,7 @@ fn the_word_that_was_typed_goes_first_and_what_changes_something_is_never_found_
     for (typed, name) in [
         ("cordon", "action.cordon"),
         ("action.cordon", "action.cordon"),
-        ("drain", "node-drain"),
+        ("drain", "action.drain"),
         ("undo", "action.undo"),
         ("explain", "statement.plan"),
         ("restart", "action.restart"),
@@ -413,7 +413,7 @@ fn the_word_that_was_typed_goes_first_and_what_changes_something_is_never_found_
         assert_eq!(first(&mut hands, typed).name, name, ":{typed}");
     }
     // What cannot be used says why, and nothing happens.
-    for (typed, why) in [("cordon", "no node"), ("svc", "no table")] {
+    for (typed, why) in [("cordon", "no node"), ("drain", "no node"), ("svc", "no table")] {
         assert!(first(&mut hands, typed).why_not.unwrap().contains(why), "{typed}");
         assert!(hands.press("enter").is_empty());
         assert!(hands.told().contains(why), "{}", hands.told());

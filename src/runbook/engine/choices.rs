@@ -171,7 +171,8 @@ impl Run {
                 self.leave(StepState::Skipped(reason.to_owned()), self.current + 1, now, effects);
             }
             Event::Retry => {
-                if !self.back_from_undo() {
+                let is_back = self.back_from_undo();
+                if !is_back {
                     self.phase = Phase::Entering;
                 }
             }
@@ -308,7 +309,7 @@ impl Run {
             _ => None,
         };
         if let Some(state) = state
-            && self.status == Status::Active
+            && (self.status == Status::Active || self.before_undo.is_some())
         {
             self.set_state(self.current, state);
         }
