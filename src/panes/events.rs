@@ -36,7 +36,7 @@ fn columns(app: &App) -> Vec<Column> {
     columns.push(Column::new("reason", "REASON", Width::Grow(12, 18), 2));
     columns.push(Column::new("object", "OBJECT", Width::Grow(24, 30), 1));
     columns.push(Column::new("count", "COUNT", Width::Fixed(5), 4).right());
-    columns.push(Column::new("message", "MESSAGE", Width::Fill(20), 0));
+    columns.push(Column::new("message", "MESSAGE", Width::Fill(22), 0));
     columns
 }
 
