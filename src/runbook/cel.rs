@@ -42,6 +42,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scope {
     pub known: BTreeMap<String, Value>,
+    /// Each reason is a clause of its own: it is shown without the name.
     pub unknown: BTreeMap<String, String>,
 }
 
@@ -403,7 +404,7 @@ fn evaluate_here(source: &str, scope: &Scope) -> Answer {
     }
 }
 
-/// Names the facts that are missing; only when none is, the evaluator's own words.
+/// Why the facts are not known that are missing; only when none is, the evaluator's own words.
 fn why_unknown(program: &Program, scope: &Scope, error: &ExecutionError) -> String {
     let mut walk = Walk::default();
     walk.visit(program.expression(), 0);
@@ -416,20 +417,15 @@ fn why_unknown(program: &Program, scope: &Scope, error: &ExecutionError) -> Stri
     if missing.is_empty() {
         return one_line(&error.to_string());
     }
-    // Several facts are often missing for one reason: it is told once.
-    let mut told: Vec<(Vec<&str>, &str)> = Vec::new();
+    let mut told: Vec<String> = Vec::new();
     for name in missing {
-        let why = scope.unknown.get(name).map_or("not known", String::as_str);
-        match told.iter_mut().find(|(_, known)| *known == why) {
-            Some((names, _)) => names.push(name),
-            None => told.push((vec![name], why)),
+        let why = scope.unknown.get(name);
+        let why = why.map_or_else(|| format!("{name} is not known"), Clone::clone);
+        if !told.contains(&why) {
+            told.push(why);
         }
     }
-    let words = told.into_iter().map(|(names, why)| match names.as_slice() {
-        [only] => format!("{only} is {why}"),
-        several => format!("{} are {why}", several.join(", ")),
-    });
-    words.collect::<Vec<_>>().join("; ")
+    told.join("; ")
 }
 
 #[cfg(test)]

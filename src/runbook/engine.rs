@@ -366,10 +366,10 @@ impl Run {
     }
 
     /// Whether it goes on only when its operator says how: it stands at a decision, or it stopped. Not one in which
-    /// nobody decided anything yet: that was only looked at.
+    /// nobody decided anything yet: that was only looked at. What stopped did so because something went wrong.
     pub fn waits_for_operator(&self) -> bool {
         let here = matches!(self.phase, Phase::Showing | Phase::Undecided | Phase::Stopped);
-        here && self.begun && !self.status.is_over()
+        here && (self.begun || self.phase == Phase::Stopped) && !self.status.is_over()
     }
 
     /// Notes with the index of the step under which each was written.

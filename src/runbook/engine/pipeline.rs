@@ -142,7 +142,10 @@ impl Run {
                 Event::PlanCancelled { ask, why },
             ) if asked == ask => {
                 self.notice = Some(why);
-                if !self.back_from_undo() {
+                if self.back_from_undo() {
+                    let text = "nothing was taken back: its plan was closed".to_owned();
+                    self.record(now, self.step_id(), Recorded::Decided, text, effects);
+                } else {
                     self.phase = if self.status == Status::RollingBack {
                         Phase::Stopped
                     } else {
