@@ -133,11 +133,11 @@ async fn a_change_from_its_plan_to_its_undo() {
     s.stage.hold(400).await;
     s.shot("plan-80x24");
     s.shot_at("plan-120x40", 120, 40).await;
-    s.keys("shift-tab shift-tab").await;
+    s.keys("tab").await;
     s.stage.write("1.5.1 was never pushed").await;
     s.keys("tab").await;
     s.stage.write("prod-eu/cortex-api").await;
-    s.keys("tab tab").await;
+    s.keys("tab").await;
     s.shot("typed-80x24");
     s.keys("enter").await;
     s.stage.execute().await;
@@ -173,9 +173,9 @@ async fn a_runbook_from_the_signal_to_its_end() {
     s.stage.hold(400).await;
     s.shot("runbook-plan-80x24");
     s.shot_at("runbook-plan-120x40", 120, 40).await;
-    s.keys("shift-tab").await;
+    s.keys("tab tab").await;
     s.stage.write("prod-eu/cortex-api").await;
-    s.keys("tab tab enter").await;
+    s.keys("tab enter").await;
     s.stage.execute().await;
     s.stage.pass(4).await;
     let text = "3 of 5 updated, 2 not ready yet".to_owned();

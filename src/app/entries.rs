@@ -38,7 +38,7 @@ impl App {
         let saved = run.saved();
         let over = matches!(
             run.status(),
-            Status::Completed | Status::RolledBack | Status::Aborted(_)
+            Status::Completed | Status::RolledBack | Status::ChangesLeft(_) | Status::Aborted(_)
         );
         let place = entry.place.as_ref().or(self.place());
         let mut data = json!({

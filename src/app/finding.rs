@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::activity::Fate;
 use super::layers::{Prompt, PromptFor};
-use super::msg::{Effect, Notice};
+use super::msg::Effect;
 use super::{App, Focus, ItemRef, Layer};
 use crate::action::{Outcome, Stage, Target};
 use crate::keys::{Chord, format_sequence};
@@ -29,8 +29,6 @@ pub struct Finding {
     /// The newest last.
     pub recent: Vec<String>,
     trail: Vec<Left>,
-    /// It was said where keys are listed.
-    told_of_help: bool,
 }
 
 /// Which columns a table shows. One that is in neither list came later, and shows as it would by itself.
@@ -173,15 +171,11 @@ impl App {
         }
     }
 
-    /// The key runs nothing here. The first time it is said where keys are listed; after that, who types knows.
+    /// The key runs nothing here: that is said each time, for silence looks as if the console hung.
     pub(crate) fn means_nothing(&mut self, chord: Chord) {
-        let on_deck = self.layers.is_empty() && chord.typed().is_some();
-        if on_deck && !std::mem::replace(&mut self.finding.told_of_help, true) {
-            let key = format_sequence(&[chord]);
-            self.toast(Notice::info(format!(
-                "{key} does nothing here: {} lists the keys",
-                self.keys_for("app.help")
-            )));
+        if self.layers.is_empty() && chord.typed().is_some() {
+            let (key, help) = (format_sequence(&[chord]), self.keys_for("app.help"));
+            self.complain(format!("{key} does nothing here: {help} lists the keys"));
         }
     }
 

@@ -9,7 +9,7 @@ use crate::journal::spool::{
 };
 use crate::model::{Kind, ObjectRef};
 use crate::panes::PANES;
-use crate::runbook::engine::{Status, StepState};
+use crate::runbook::engine::{Status, StepState, left_words};
 use crate::runbook::view;
 use jiff::Timestamp;
 
@@ -129,6 +129,7 @@ impl App {
                 Status::RollingBack => "taking back".to_owned(),
                 Status::Completed => "completed".to_owned(),
                 Status::RolledBack => "rolled back".to_owned(),
+                Status::ChangesLeft(n) => left_words(*n),
                 Status::Aborted(why) => format!("aborted: {why}"),
                 Status::HandedOver(to) => format!("handed over to {to}"),
             },

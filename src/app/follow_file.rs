@@ -80,6 +80,10 @@ impl Recorded {
                 ended.clone_into(&mut run.ended);
                 None
             }
+            "changes-left" => {
+                run.ended.clone_from(&record.entry.outcome);
+                None
+            }
             "resumed" | "taken-over" => {
                 run.ended.clear();
                 None

@@ -6,13 +6,13 @@ use jiff::SignedDuration;
 
 use super::layers::{ItemView, PlanLayer, PlanState, RunView};
 use super::msg::Effect;
-use super::{Activity, App, Layer, commands, subjects};
+use super::{Access, Activity, App, Layer, commands, subjects};
 use crate::action::{ActionId, Plan, Progress, Refusal, Request, Stage};
 use crate::journal::{Entry, RecordKind, RunbookRef};
 use crate::model::{Kind, ObjectRef, Place};
 use crate::runbook::engine::{self, AskId, Event, Phase, Run, Start};
-use crate::runbook::facts::{self, Facts, SignalSeen, Subject};
-use crate::runbook::format::Open;
+use crate::runbook::facts::{self, About, Facts, SignalSeen, Subject};
+use crate::runbook::format::{Open, Param, ParamKind};
 use crate::signal::Signal;
 
 /// A run, and which of its questions the plan on screen answers.
@@ -93,6 +93,7 @@ impl App {
         subject: Subject,
         params: std::collections::BTreeMap<String, String>,
     ) -> Vec<Effect> {
+        let subject = self.certificate_meant(book, subject);
         let under_way = self
             .runs
             .iter()
@@ -123,6 +124,23 @@ impl App {
             ..RunView::default()
         }));
         self.perform(number, effects)
+    }
+
+    /// An alert about a certificate leads to a runbook about that certificate.
+    fn certificate_meant(&self, book: &str, subject: Subject) -> Subject {
+        let Some(About::Alert { source, name }) = &subject.about else {
+            return subject;
+        };
+        let takes = |p: &Param| p.kind == ParamKind::Thing("certificate");
+        let takes_one = self.books.get(book).is_some_and(|b| b.params.iter().any(takes));
+        let found = facts::certificate_of_alert(&self.world, source, name, self.server_now());
+        match found.filter(|_| takes_one) {
+            Some(about) => Subject {
+                about: Some(about),
+                ..subject
+            },
+            None => subject,
+        }
     }
 
     /// What a runbook is told of the signal that it answers.
@@ -172,7 +190,10 @@ impl App {
                         .map(|r| r.run.subject().clone());
                     let resolved = match (self.may_mutate(), subject) {
                         (Ok(()), Some(subject)) => crate::runbook::request::resolve(&self.world, &subject, &ask),
-                        (Err(why), _) => Err(why),
+                        (Err(why), _) => {
+                            out.extend(self.run_event(number, self.cannot(ask.ask, why)));
+                            continue;
+                        }
                         (Ok(()), None) => Err("the run is gone".to_owned()),
                     };
                     match resolved {
@@ -197,7 +218,7 @@ impl App {
                         verify_for: None,
                         soak: None,
                     })),
-                    Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask, why })),
+                    Err(why) => out.extend(self.run_event(number, self.cannot(ask, why))),
                 },
                 engine::Effect::PlanCommand(ask) => match self.may_mutate() {
                     Ok(()) => {
@@ -211,7 +232,7 @@ impl App {
                             }),
                         );
                     }
-                    Err(why) => out.extend(self.run_event(number, Event::PlanRefused { ask: ask.ask, why })),
+                    Err(why) => out.extend(self.run_event(number, self.cannot(ask.ask, why))),
                 },
                 engine::Effect::AskApproval { ask, text, plan } => out.push(Effect::AskApproval {
                     run: number,
@@ -229,6 +250,14 @@ impl App {
             }
         }
         out
+    }
+
+    /// A change that a run asks for cannot be planned: never in a read-only console, in another for now.
+    fn cannot(&self, ask: AskId, why: String) -> Event {
+        match self.access {
+            Access::ReadOnly { .. } => Event::Barred { ask, why },
+            Access::Operator => Event::PlanRefused { ask, why },
+        }
     }
 
     /// The line of the journal for what happened in a run.

@@ -172,6 +172,7 @@ impl Unattended {
             let word = match run.status() {
                 Status::Completed => "completed",
                 Status::RolledBack => "rolled-back",
+                Status::ChangesLeft(_) => "changes-left",
                 Status::HandedOver(_) => "handed-over",
                 _ => "aborted",
             };
@@ -285,6 +286,10 @@ impl Unattended {
                 let unknown = matches!(run.states().get(run.current()), Some(StepState::Unknown(_)));
                 let end = if unknown { End::Unknown } else { End::Stopped };
                 self.give_up(app, turn, end, "a step did not pass");
+            }
+            Phase::Barred { why } => {
+                let why = why.clone();
+                self.give_up(app, turn, End::Stopped, &why);
             }
             Phase::Showing => self.showing(app, turn),
             _ => {}

@@ -19,6 +19,7 @@ impl RunEntry {
         let how = match self.run.phase() {
             Phase::Stopped => "stopped",
             _ if self.run.waits_for_operator() => "waits for you",
+            Phase::Barred { .. } => "nothing can be changed from here",
             Phase::Showing | Phase::Undecided => "only looked at",
             _ => "goes on by itself",
         };

@@ -33,10 +33,10 @@ fn columns(app: &App) -> Vec<Column> {
     if app.many_namespaces() {
         columns.push(Column::new("namespace", "NAMESPACE", Width::Fixed(14), 3));
     }
-    columns.push(Column::new("reason", "REASON", Width::Fixed(18), 1));
-    columns.push(Column::new("object", "OBJECT", Width::Fixed(30), 2));
+    columns.push(Column::new("reason", "REASON", Width::Grow(12, 18), 2));
+    columns.push(Column::new("object", "OBJECT", Width::Grow(24, 30), 1));
     columns.push(Column::new("count", "COUNT", Width::Fixed(5), 4).right());
-    columns.push(Column::new("message", "MESSAGE", Width::Fill(20), 0));
+    columns.push(Column::new("message", "MESSAGE", Width::Fill(22), 0));
     columns
 }
 

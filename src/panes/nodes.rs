@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::item::{self, Build};
 use super::{Column, Pane, PaneId, Summary, View, Width};
 use crate::app::{App, Health, ItemRef, Row};
-use crate::model::{Job, Kind, Meta, Node, Str};
+use crate::model::{Job, Kind, Meta, Node, Scope, Str};
 use crate::text;
 use crate::theme::Role;
 
@@ -100,6 +100,9 @@ fn nodes(app: &App) -> Vec<Row> {
         *all += 1;
         *bad += usize::from(pod.is_bad());
     }
+    // Of other namespaces nothing is read: there may be more.
+    let some = matches!(app.place().map(|p| &p.scope), Some(Scope::Namespaces(_)));
+    let others = if some { "+" } else { "" };
     let make = |node: &Node| {
         let (health, words) = state(node);
         let (pods, bad) = on.get(&node.meta.name).copied().unwrap_or_default();
@@ -112,7 +115,7 @@ fn nodes(app: &App) -> Vec<Row> {
         row(&node.meta, Kind::Node, health)
             .text(text::clean(&node.meta.name))
             .cell(words, look)
-            .number(Some(pods as f64), pods.to_string(), Role::Text)
+            .number(Some(pods as f64), format!("{pods}{others}"), Role::Text)
             .number(
                 Some(bad as f64),
                 count(bad),

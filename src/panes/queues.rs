@@ -7,6 +7,7 @@ use super::{Column, Pane, PaneId, Summary, View, Width};
 use crate::app::doc::Line;
 use crate::app::{App, Health, ItemRef, Row};
 use crate::model::{Empties, Queue, QueueCounts, SourceKind, Str};
+use crate::signal::{self, Severity};
 use crate::text;
 use crate::theme::Role;
 
@@ -64,8 +65,24 @@ fn columns(app: &App) -> Vec<Column> {
     columns
 }
 
+/// How bad it is that jobs fail, and how many of a hundred do, by the rule queue.failures.
+fn failing(app: &App, queue: &Queue) -> Option<(Health, f64)> {
+    let (severity, percent) = signal::queue_failing(queue, app.judge.thresholds())?;
+    let health = match severity {
+        Severity::Critical => Health::Critical,
+        Severity::Warning => Health::Warning,
+    };
+    Some((health, percent))
+}
+
 /// How bad a queue is by itself, by the defaults of the rules; the signals weigh time and growth too.
 fn queue_health(app: &App, queue: &Queue) -> Health {
+    let fails = failing(app, queue).map(|(health, _)| health);
+    waiting_health(app, queue).min(fails.unwrap_or(Health::Quiet))
+}
+
+/// How bad it is that jobs wait.
+fn waiting_health(app: &App, queue: &Queue) -> Health {
     let Some(counts) = queue.counts.last() else {
         return Health::Moving;
     };
@@ -118,13 +135,17 @@ fn row(app: &App, source: &Str, queue: &Queue, named: bool) -> Row {
     } else {
         queue.name.to_string()
     };
-    let bad = if health <= Health::Warning {
-        health.role()
-    } else {
-        Role::Text
+    let look = |health: Health| {
+        if health <= Health::Warning {
+            health.role()
+        } else {
+            Role::Text
+        }
     };
+    // Each number is marked for what is wrong with it, and for nothing else.
+    let bad = look(waiting_health(app, queue));
+    let failing = failing(app, queue).map_or(Role::Text, |(health, _)| look(health));
     let rates = queue.rates;
-    let failing = queue.failure_share().is_some_and(|s| s > 0.05);
     let number = |n: Option<u64>| n.map(|n| n as f64);
     let ready = if known.is_some() {
         count(counts.ready)
@@ -149,11 +170,7 @@ fn row(app: &App, source: &Str, queue: &Queue, named: bool) -> Row {
             per_minute(rates.and_then(|r| r.finished)),
             Role::Text,
         )
-        .number(
-            number(counts.failed),
-            maybe(counts.failed),
-            if failing { Role::Warn } else { Role::Text },
-        )
+        .number(number(counts.failed), maybe(counts.failed), failing)
         .number(number(counts.active), maybe(counts.active), Role::Text)
         .number(number(counts.delayed), maybe(counts.delayed), Role::Text)
         .number(
@@ -203,10 +220,15 @@ fn summary(app: &App) -> Summary {
         .map(|q| (queue_health(app, q), *q))
         .filter(|(h, _)| *h <= Health::Warning)
         .map(|(h, q)| {
-            let age = q
+            let waits = q
                 .oldest_age(app.now)
-                .map_or_else(String::new, |a| format!(" {}", text::age(a)));
-            (h, format!("{}{age}", q.name))
+                .filter(|_| waiting_health(app, q) <= Health::Warning);
+            let why = match (waits, failing(app, q)) {
+                (None, Some((_, percent))) => format!(" {percent:.0} % fail"),
+                (None, None) => String::new(),
+                (Some(age), _) => format!(" {}", text::age(age)),
+            };
+            (h, format!("{}{why}", q.name))
         })
         .collect();
     wrong.sort_by_key(|(h, _)| *h);

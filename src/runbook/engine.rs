@@ -85,6 +85,10 @@ pub enum Phase {
     },
     /// It ended badly and the operator must say what next.
     Stopped,
+    /// This console may not do what the step asks for, now or later: another one can.
+    Barred {
+        why: String,
+    },
 }
 
 /// Where the run stands.
@@ -94,7 +98,10 @@ pub enum Status {
     /// Taking back what was changed, newest first.
     RollingBack,
     Completed,
+    /// Everything that it changed was taken back.
     RolledBack,
+    /// Its taking back is over, and so many changes stay as they are.
+    ChangesLeft(usize),
     Aborted(String),
     /// It goes on in the hands of this other operator.
     HandedOver(String),
@@ -105,8 +112,16 @@ impl Status {
     pub fn is_over(&self) -> bool {
         matches!(
             self,
-            Self::Completed | Self::RolledBack | Self::Aborted(_) | Self::HandedOver(_)
+            Self::Completed | Self::RolledBack | Self::ChangesLeft(_) | Self::Aborted(_) | Self::HandedOver(_)
         )
+    }
+}
+
+/// `1 change left as it is`, of a run whose taking back is over.
+pub fn left_words(changes: usize) -> String {
+    match changes {
+        1 => "1 change left as it is".to_owned(),
+        n => format!("{n} changes left as they are"),
     }
 }
 
@@ -153,10 +168,10 @@ pub struct Run {
     changes: usize,
     /// Somebody decided something in it: it was not only looked at.
     begun: bool,
-    /// Where it stood when taking back was asked for; nothing was taken back since.
-    before_back: Option<(Phase, StepState)>,
     /// Changes that a roll-back was told to leave as they are.
     left: usize,
+    /// Where it stood before it was to take back its changes, as long as nothing was sent for that.
+    before_undo: Option<Phase>,
     /// What steps handed on, by `out.NAME`.
     outputs: BTreeMap<String, Answer>,
     /// What the current step came to so far, by `result.NAME`.
@@ -210,8 +225,8 @@ impl Run {
             undos: Vec::new(),
             changes: 0,
             begun: false,
-            before_back: None,
             left: 0,
+            before_undo: None,
             outputs: BTreeMap::new(),
             result: BTreeMap::new(),
             output: Vec::new(),
@@ -247,6 +262,7 @@ impl Run {
             Event::PlanMade { .. }
             | Event::PlanRefused { .. }
             | Event::PlanCancelled { .. }
+            | Event::Barred { .. }
             | Event::Confirmed { .. }
             | Event::Progress(_) => self.pipeline(event, now, effects),
             Event::Approved { .. }

@@ -14,7 +14,7 @@ pub(super) use observed::tests as testing;
 pub use observed::{of, target_text};
 pub use registry::{Spec, registry};
 pub(super) use subject::session_target;
-pub use subject::{About, SignalSeen, Subject};
+pub use subject::{About, SignalSeen, Subject, certificate_of_alert};
 
 use super::cel::Scope;
 use super::value::{Type, Value, duration_text};

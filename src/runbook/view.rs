@@ -156,6 +156,6 @@ fn waiting(run: &Run) -> String {
             Some(StepState::Unknown(why)) => format!("for facts, or your decision: {why}"),
             _ => "for your decision".to_owned(),
         },
-        Phase::Entering | Phase::Showing | Phase::Stopped => String::new(),
+        Phase::Entering | Phase::Showing | Phase::Stopped | Phase::Barred { .. } => String::new(),
     }
 }

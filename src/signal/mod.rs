@@ -28,6 +28,7 @@ mod types;
 pub use certificates::limits as certificate_limits;
 pub use judge::Judge;
 pub use prometheus::budget;
+pub use queues::failing as queue_failing;
 pub use thresholds::Thresholds;
 pub use types::{Evidence, Severity, Signal, SignalKey, Snooze, Subject, Title};
 

@@ -1,7 +1,7 @@
 //! Queues: full, old, unworked, failing, paused.
 
 use super::finding::{Finding, Look, number};
-use super::{Evidence, Severity, Subject, Title};
+use super::{Evidence, Severity, Subject, Thresholds, Title};
 use crate::model::{Empties, Queue, QueueCounts};
 use crate::text::age;
 
@@ -25,6 +25,21 @@ pub(super) fn look(look: &Look<'_>, out: &mut Vec<Finding>) {
             out.extend(one.paused());
         }
     }
+}
+
+/// How bad it is that so many of a queue's jobs fail, and how many of a hundred do; none where it is not.
+pub fn failing(queue: &Queue, t: &Thresholds) -> Option<(Severity, f64)> {
+    let percent = queue.failure_share()? * 100.0;
+    if queue.rates?.failed_10m? < t.queue_failed_least || percent <= f64::from(t.queue_failed_warning_percent) {
+        return None;
+    }
+    let critical = percent > f64::from(t.queue_failed_critical_percent);
+    let severity = if critical {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    Some((severity, percent))
 }
 
 struct One<'a> {
@@ -143,17 +158,9 @@ impl One<'_> {
 
     fn failures(&self) -> Option<Finding> {
         let t = self.look.thresholds;
-        let (rates, share) = (self.queue.rates?, self.queue.failure_share()?);
+        let (severity, percent) = failing(self.queue, t)?;
+        let rates = self.queue.rates?;
         let (failed, finished) = (rates.failed_10m?, rates.finished_10m?);
-        let percent = share * 100.0;
-        if failed < t.queue_failed_least || percent <= f64::from(t.queue_failed_warning_percent) {
-            return None;
-        }
-        let severity = if percent > f64::from(t.queue_failed_critical_percent) {
-            Severity::Critical
-        } else {
-            Severity::Warning
-        };
         let mut finding = self.begin("queue.failures", severity, "failed-jobs");
         finding.title.state = format!("fails {percent:.0} % of its jobs");
         finding.title.cause = format!("{failed} of {finished} in 10m");

@@ -175,7 +175,8 @@ impl Signal {
 
     /// One line at server time `now`:
     /// `rollout cortex-api stalled 3/5 for 6m — ImagePullBackOff registry.lab/cortex/api:1.5.1`.
-    /// A time that only we saw reads `seen for 6m`. Everything in it is clean.
+    /// A time that only we saw reads `seen for 6m`. That it looks good again stands beside what it says to be wrong: the
+    /// end of the line may be cut. Everything in it is clean.
     pub fn line(&self, now: Timestamp) -> String {
         let seen = if self.observed { "seen for" } else { "for" };
         let t = &self.title;
@@ -184,7 +185,7 @@ impl Signal {
         } else {
             String::new()
         };
-        let mut line = format!("{} {}{lasted}", t.what, t.state);
+        let mut line = format!("{} {}{lasted}{}", t.what, t.state, self.again());
         for (mark, part) in [
             (" — ", &t.cause),
             (if t.cause.is_empty() { " — " } else { " " }, &t.about),
@@ -206,7 +207,7 @@ impl Signal {
         } else {
             String::new()
         };
-        let mut line = format!("{} {}{lasted}", t.what, t.state);
+        let mut line = format!("{} {}{lasted}{}", t.what, t.state, self.again());
         let cause = if t.cause.is_empty() { &t.about } else { &t.cause };
         if !cause.is_empty() {
             line.push_str(": ");
@@ -240,11 +241,15 @@ impl Signal {
         text::truncate_end(&self.short(now), columns).into_owned()
     }
 
-    fn suffix(&self) -> &'static str {
-        match (self.stale, self.good_since) {
-            (true, _) => " (stale)",
-            (false, Some(_)) => " (good now)",
-            (false, None) => "",
+    fn again(&self) -> &'static str {
+        if !self.stale && self.good_since.is_some() {
+            " (good now)"
+        } else {
+            ""
         }
+    }
+
+    const fn suffix(&self) -> &'static str {
+        if self.stale { " (stale)" } else { "" }
     }
 }

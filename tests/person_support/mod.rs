@@ -134,7 +134,8 @@ impl Hands<'_> {
             Confirm::Typed { word, .. } => word.clone(),
             Confirm::Button => String::new(),
         };
-        self.press("shift-tab");
+        // To the first field, wherever Tab begins.
+        self.press(if word.is_empty() { "shift-tab" } else { "tab" });
         for _ in 0..8 {
             let Some(layer) = self.plan() else { return true };
             match layer.focus {

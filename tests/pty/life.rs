@@ -8,7 +8,7 @@ use quarterdeck::sim::kube::{Fault, Server};
 use rustix::process::Signal;
 
 use super::pty_support::{Home, Servers, Start, eventually};
-use super::{SHIFT_TAB, to_the_plan};
+use super::to_the_plan;
 
 /// Without any cluster: it starts at once.
 fn alone(home: &Home) -> Start<'_> {
@@ -72,7 +72,7 @@ fn slow(server: &Server, by: Duration) {
 }
 
 fn confirm(console: &mut super::Console) {
-    console.send(SHIFT_TAB);
+    console.send("\t\t");
     console.type_in("cortex-api\r\r");
 }
 

@@ -6,8 +6,6 @@ use quarterdeck::journal::{Record, RecordKind};
 
 use crate::pty_support::{Console, Home, Servers, Start, eventually};
 
-const SHIFT_TAB: &str = "\x1b[Z";
-
 /// One run of one runbook at 80×24, on the demonstration platform.
 pub struct Walk {
     pub home: Home,
@@ -171,7 +169,8 @@ impl Walk {
 
     /// Types the word that the plan asks for, and presses its button.
     pub fn confirm(&mut self, word: &str) {
-        self.send(SHIFT_TAB);
+        // Past the reason, which the runbook proposes.
+        self.send("\t\t");
         self.console.type_in(word);
         self.console.type_in("\r\r");
     }

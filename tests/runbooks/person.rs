@@ -346,7 +346,9 @@ impl Person {
         };
         match word {
             Some(word) => {
-                self.key("shift-tab").await;
+                // Past the reason, which the runbook proposes.
+                self.key("tab").await;
+                self.key("tab").await;
                 self.types(&word).await;
                 self.late += SignedDuration::from_millis(400);
                 self.key("enter").await;

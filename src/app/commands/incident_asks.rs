@@ -159,10 +159,25 @@ pub(super) fn ask(app: &mut App, what: IncidentAsk) -> Vec<Effect> {
             let incident = app.incident_shown();
             let todo = incident.map_or(0, Incident::open_todos);
             let known = incident.map_or("", |i| i.fact(Fact::Resolution)).to_owned();
-            let hint = match todo {
-                0 => format!("goes on record; {} writes the report", app.keys_for("report.write")),
-                n => format!("{n} still to do: they stay on record"),
+            let unknown = incident.is_some_and(|i| i.fact(Fact::Impact).trim().is_empty());
+            let count = |n: usize, one: &str, many: &str| match n {
+                0 => None,
+                1 => Some(format!("1 {one}")),
+                n => Some(format!("{n} {many}")),
             };
+            let open: Vec<String> = [
+                count(app.judge.signals().len(), "cause stands", "causes stand"),
+                count(todo, "thing is to do", "things are to do"),
+                unknown.then(|| "the impact is not said".to_owned()),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            let stands = match open.as_slice() {
+                [] => "goes on record".to_owned(),
+                open => format!("still open: {}", open.join(", ")),
+            };
+            let hint = format!("{stands}; {} writes the report", app.keys_for("report.write"));
             ("Close the incident: what resolved it?".to_owned(), hint, known)
         }
         IncidentAsk::Only => (

@@ -138,7 +138,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "sort by age",
         short: "age",
         group: G,
-        when: on_pane,
+        when: |app| has_column(app, "age"),
         run: |app| sort(app, "age"),
     },
     Command {
@@ -146,7 +146,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "sort by restarts",
         short: "restarts",
         group: G,
-        when: on_pane,
+        when: |app| has_column(app, "restarts"),
         run: |app| sort(app, "restarts"),
     },
     Command {
@@ -154,7 +154,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "sort by CPU in use",
         short: "cpu",
         group: G,
-        when: on_pane,
+        when: |app| has_column(app, "cpu"),
         run: |app| sort(app, "cpu"),
     },
     Command {
@@ -162,7 +162,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "sort by memory in use",
         short: "memory",
         group: G,
-        when: on_pane,
+        when: |app| has_column(app, "memory"),
         run: |app| sort(app, "memory"),
     },
     Command {
@@ -170,7 +170,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "sort by node",
         short: "node",
         group: G,
-        when: on_pane,
+        when: |app| has_column(app, "node"),
         run: |app| sort(app, "node"),
     },
     Command {
@@ -289,6 +289,23 @@ fn mark(app: &mut App) -> Vec<Effect> {
     list.toggle_mark();
     list.step(1, now);
     Vec::new()
+}
+
+/// Whether the table has the column now: CPU and memory are read only where there is room for them.
+fn has_column(app: &App, column: &str) -> Result<(), String> {
+    on_pane(app)?;
+    let pane = app.active_pane();
+    if crate::panes::columns_of(app, pane).iter().any(|c| c.id == column) {
+        return Ok(());
+    }
+    let metrics = pane.metrics && matches!(column, "cpu" | "memory");
+    Err(match (metrics, column) {
+        (true, _) => {
+            let zoom = app.keys_for("pane.zoom");
+            format!("{column} is read where the table has room for it: {zoom} on a screen of 100 columns or more")
+        }
+        (false, _) => format!("this table has no column {column}"),
+    })
 }
 
 pub(super) fn sort(app: &mut App, column: &'static str) -> Vec<Effect> {

@@ -19,6 +19,7 @@ mod objects;
 mod pickers;
 mod plans;
 mod prompts;
+mod run_params;
 mod runbooks;
 mod screen;
 mod sources;

@@ -167,7 +167,7 @@ fn picked(app: &mut App) -> Vec<Effect> {
             None => Vec::new(),
         },
         PickerFor::RunParams { run } => match value {
-            Some(name) => super::runbooks::edit_param(app, run, &name),
+            Some(name) => super::run_params::edit_param(app, run, &name),
             None => Vec::new(),
         },
         PickerFor::RunParam { run, name } => {

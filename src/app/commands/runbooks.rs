@@ -5,8 +5,7 @@ use crate::app::layers::{Choice, Picker, PickerFor, Prompt, PromptFor, Question,
 use crate::app::msg::Effect;
 use crate::app::{App, Layer, RunEntry};
 use crate::keys::MUTATE;
-use crate::runbook::cel::Answer;
-use crate::runbook::engine::{Event, OfferKind, Status};
+use crate::runbook::engine::{Event, OfferKind, Phase, Status};
 use crate::runbook::format::Open;
 use crate::runbook::library;
 
@@ -67,7 +66,7 @@ pub(super) const TABLE: &[Command] = &[
         short: "change",
         group: G,
         when: |app| offered(app, OfferKind::SetParam),
-        run: edit,
+        run: super::run_params::edit,
     },
     Command {
         id: "step.retry",
@@ -198,7 +197,7 @@ fn under_way(app: &App) -> Result<(), String> {
     }
 }
 
-fn entry(app: &App) -> Option<&RunEntry> {
+pub(super) fn entry(app: &App) -> Option<&RunEntry> {
     let Some(Layer::Runbook(view)) = app.layers.last() else {
         return None;
     };
@@ -326,11 +325,10 @@ fn go(app: &mut App) -> Vec<Effect> {
         Some(OfferKind::Choose(i)) => event(app, Event::Choose(i)),
         Some(OfferKind::Continue) => event(app, Event::Continue),
         _ => {
-            let text = match entry.run.phase() {
-                crate::runbook::engine::Phase::Stopped => {
-                    let [retry, skip, abort] = ["step.retry", "step.skip", "run.abort"].map(|id| app.keys_for(id));
-                    format!("the step failed: {retry} retries, {skip} skips with a reason, {abort} aborts")
-                }
+            let text = match (entry.run.phase(), entry.run.status()) {
+                (Phase::Stopped, Status::RollingBack) => format!("not all is taken back: {}", ways_by_key(app, entry)),
+                (Phase::Stopped, _) => format!("the step failed: {}", ways_by_key(app, entry)),
+                (Phase::Barred { why }, _) => format!("{why}: {}", ways_by_key(app, entry)),
                 _ => "nothing to decide now: it waits".to_owned(),
             };
             app.say(text)
@@ -338,72 +336,27 @@ fn go(app: &mut App) -> Vec<Effect> {
     }
 }
 
-/// The one parameter that the step speaks of, else a choice among all of the run.
-fn edit(app: &mut App) -> Vec<Effect> {
-    let Some(entry) = entry(app) else { return Vec::new() };
-    let run = entry.number;
-    let mut params = entry.run.shown().params.clone();
-    if let [only] = params.as_slice() {
-        let name = only.name.clone();
-        return edit_param(app, run, &name);
-    }
-    for param in entry.run.parameters() {
-        if !params.iter().any(|known| known.name == param.name) {
-            params.push(param);
-        }
-    }
-    let choices = params.iter().map(|param| Choice {
-        value: param.name.clone(),
-        label: param.name.clone(),
-        hint: match &param.value {
-            Answer::Known(value) => value.to_string(),
-            Answer::Unknown(why) => format!("? ({why})"),
-        },
-    });
-    let picker = Picker::new("Change", PickerFor::RunParams { run }, choices.collect());
-    app.layers.push(Layer::Picker(picker));
-    Vec::new()
-}
-
-/// A list of what there is, where the type has one; else a line to type.
-pub(super) fn edit_param(app: &mut App, run: u64, name: &str) -> Vec<Effect> {
-    let Some(entry) = app.runs.iter().find(|r| r.number == run) else {
-        return Vec::new();
+/// `t retries, s skips with a reason, x aborts`: of what is offered at a step that stopped.
+fn ways_by_key(app: &App, entry: &RunEntry) -> String {
+    let back = *entry.run.status() == Status::RollingBack;
+    let words = |kind| {
+        Some(match (kind, back) {
+            (OfferKind::RollBack, true) => ("step.rollback", "goes on taking back"),
+            (OfferKind::Skip, true) => ("step.skip", "leaves this change as it is"),
+            (OfferKind::Retry, true) => ("step.retry", "goes back to the step"),
+            (OfferKind::Retry, false) => ("step.retry", "retries"),
+            (OfferKind::Skip, false) => ("step.skip", "skips with a reason"),
+            (OfferKind::HandOver, _) if matches!(entry.run.phase(), Phase::Barred { .. }) => {
+                ("run.hand_over", "hands it over to who may")
+            }
+            (OfferKind::Abort, _) => ("run.abort", "aborts"),
+            _ => return None,
+        })
     };
-    let mut all = entry.run.shown().params.clone();
-    all.extend(entry.run.parameters());
-    let Some(param) = all.into_iter().find(|param| param.name == name) else {
-        return Vec::new();
-    };
-    let name = param.name.clone();
-    let label = param
-        .help
-        .clone()
-        .unwrap_or_else(|| name.trim_start_matches("out.").to_owned());
-    if let Some(choices) = app.param_choices(&entry.run, &param.kind) {
-        let mut picker = Picker::new(&label, PickerFor::RunParam { run, name }, choices);
-        "nothing of that kind is known now; type it".clone_into(&mut picker.note);
-        if let Answer::Known(value) = &param.value {
-            let value = value.to_string();
-            picker.cursor = picker.choices.iter().position(|c| c.value == value).unwrap_or(0);
-        }
-        app.layers.push(Layer::Picker(picker));
-        return Vec::new();
-    }
-    let now = match &param.value {
-        Answer::Known(value) if !param.secret => value.to_string(),
-        _ => String::new(),
-    };
-    let hint = match (param.secret, param.min, param.max) {
-        (true, ..) => "not shown, not recorded, forgotten when the run ends".to_owned(),
-        (_, Some(a), Some(b)) => format!("from {a} to {b}"),
-        _ => String::new(),
-    };
-    let secret = param.secret;
-    let mut prompt = Prompt::new(PromptFor::RunAnswer { run, name, secret }, label, hint, "");
-    prompt.field.set(&now);
-    app.layers.push(Layer::Prompt(prompt));
-    Vec::new()
+    let offers = entry.run.offers();
+    let ways = offers.iter().filter_map(|o| words(o.kind));
+    let ways: Vec<String> = ways.map(|(id, what)| format!("{} {what}", app.keys_for(id))).collect();
+    ways.join(", ")
 }
 
 fn hand_over(app: &mut App) -> Vec<Effect> {

@@ -184,7 +184,7 @@ fn session(app: &App) -> Result<(), String> {
 
 /// What is needed, and the key that goes to the pane's table that has it.
 fn elsewhere(app: &App, what: &str) -> String {
-    format!("{what}: {}", app.keys_for("pane.view"))
+    format!("{what} ({} goes to the other tables)", app.keys_for("pane.view"))
 }
 
 fn table(app: &App) -> Result<(), String> {
@@ -278,7 +278,7 @@ fn alert(app: &App) -> Result<(), String> {
         app,
         SourceKind::Prometheus,
         |i| matches!(i, ItemRef::Alert { .. }),
-        "alert",
+        &elsewhere(app, "an alert"),
     )
 }
 

@@ -55,7 +55,7 @@ fn planned(break_glass: bool) -> (Hands, ActionId) {
 
 /// Asks for a second person by keys, and gives what was written.
 fn ask(hands: &mut Hands) -> Ask {
-    hands.press("shift-tab");
+    hands.press("tab");
     hands.types("INC-214");
     let effects = hands.press("enter enter");
     assert!(executed(&effects).is_none());
@@ -110,7 +110,7 @@ fn the_plan_goes_only_after_somebody_elses_yes_and_takes_it_along() {
             .any(|e| matches!(e, Effect::Record(r) if r.kind == RecordKind::Approval))
     );
     assert_eq!(hands.plan_layer().focus, PlanFocus::Cancel);
-    hands.press("shift-tab");
+    hands.press("tab");
     hands.types(&format!("word{}", id.0));
     let effects = hands.press("enter enter");
     let confirmed = executed(&effects).unwrap();

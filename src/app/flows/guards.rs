@@ -133,7 +133,7 @@ fn a_freeze_is_overridden_only_in_a_grave_incident_and_with_a_reason_on_record()
     assert_eq!(record.reason, "INC-1 users cannot pay");
     assert!(record.incident.starts_with("INC-P"), "{record:?}");
     assert_eq!(held(&hands), None);
-    hands.press("tab tab enter");
+    hands.press("tab enter");
     hands.types(&format!("word{}", id.0));
     assert!(executed(&hands.press("enter enter")).is_some());
 }

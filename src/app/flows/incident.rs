@@ -254,6 +254,10 @@ fn the_proposed_title_is_the_worst_cause_and_gives_way_to_what_is_typed() {
     assert_eq!(field(&hands), (String::new(), false));
 }
 
+fn causes(hands: &Hands) -> usize {
+    hands.app.judge.signals().len()
+}
+
 #[test]
 fn a_message_says_that_it_was_only_copied_what_is_open_and_takes_what_is_typed_for_it() {
     let mut book = Book::new(Hands::operator());
@@ -282,7 +286,16 @@ fn a_message_says_that_it_was_only_copied_what_is_open_and_takes_what_is_typed_f
     // The prompt that closes it names the key that its panel has.
     book.press("esc x");
     match book.hands.app.layers.last() {
-        Some(Layer::Prompt(p)) => assert!(p.hint.contains("; w writes the report"), "{}", p.hint),
+        Some(Layer::Prompt(p)) => {
+            assert!(p.hint.contains("; w writes the report"), "{}", p.hint);
+            // Nobody closes it without having read what still stands.
+            let stands = causes(&book.hands);
+            assert!(
+                p.hint.starts_with(&format!("still open: {stands} causes stand")),
+                "{}",
+                p.hint
+            );
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -271,7 +271,7 @@ impl Hands {
 
     /// Does all that the plan on screen asks for.
     fn confirm(&mut self, word: &str) -> Vec<Effect> {
-        self.press("tab tab");
+        self.press("tab");
         self.types("INC-214");
         self.press("enter");
         self.types(word);

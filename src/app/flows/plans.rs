@@ -68,7 +68,7 @@ fn a_wrong_word_and_a_missing_reason_are_told_and_nothing_is_sent() {
 
     let effects = restart(&mut hands);
     let id = hands.answer(&effects);
-    hands.press("tab tab enter");
+    hands.press("tab enter");
     hands.types(&format!("word{}", id.0));
     assert!(executed(&hands.press("enter enter")).is_none());
     assert!(matches!(hands.plan_layer().complaint, Some(WhyNot::NoReason)));
@@ -127,7 +127,7 @@ fn a_plan_made_anew_keeps_the_typed_word_only_if_it_says_the_very_same() {
         let kept = (layer.reason.text(), layer.word.text());
         assert_eq!(kept, ("INC-214", if same { "cortex-web" } else { "" }));
         assert_eq!(layer.focus, PlanFocus::Cancel, "it is to be read");
-        let effects = hands.press("tab enter");
+        let effects = hands.press("shift-tab enter");
         assert_eq!(executed(&effects).is_some(), same);
     }
 }
@@ -168,7 +168,7 @@ fn keys_typed_ahead_and_pasted_text_confirm_nothing() {
     assert_eq!(hands.plan_layer().focus, PlanFocus::Cancel);
     assert!(hands.plan_layer().reason.is_empty());
 
-    hands.press("tab tab");
+    hands.press("tab");
     hands.types("INC-214");
     hands.press("enter");
     assert_eq!(hands.plan_layer().focus, PlanFocus::Word);
@@ -193,6 +193,40 @@ fn a_button_without_a_word_still_wants_the_way_to_it() {
     assert!(hands.press("y").is_empty());
     let effects = hands.press("tab enter");
     assert_eq!(executed(&effects).unwrap().plan().id, id);
+}
+
+#[test]
+fn tab_leads_from_cancel_through_the_fields_as_they_stand_on_the_screen_to_the_button() {
+    use PlanFocus::{Cancel, Go, Reason, Word};
+    for needed in [true, false] {
+        let mut hands = Hands::operator();
+        let (id, request) = asked(&restart(&mut hands));
+        let mut made = plan(id, &request, hands.now);
+        made.reason_required = needed;
+        hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+        let mut way = vec![hands.plan_layer().focus];
+        let mut rows = Vec::new();
+        for _ in 0..4 {
+            hands.press("tab");
+            let focus = hands.plan_layer().focus;
+            way.push(focus);
+            rows.extend(matches!(focus, Reason | Word).then(|| cursor_row(&mut hands)));
+        }
+        assert_eq!(way, [Cancel, Reason, Word, Go, Cancel], "{needed}");
+        assert!(rows[0] < rows[1], "{rows:?}");
+    }
+}
+
+/// The row of the screen on which the cursor stands.
+fn cursor_row(hands: &mut Hands) -> u16 {
+    let theme = crate::theme::Theme::built_in("dark", crate::theme::Depth::True);
+    let paper = crate::picture::Paper {
+        theme: &theme,
+        depth: crate::theme::Depth::True,
+        glyphs: crate::theme::Glyphs::Unicode,
+        title: "qd",
+    };
+    crate::picture::draw(&mut hands.app, paper).cursor.expect("a cursor").y
 }
 
 #[test]
@@ -266,7 +300,7 @@ fn a_letter_that_chooses_an_alternative_is_text_in_a_field() {
     let mut hands = Hands::operator();
     let effects = restart(&mut hands);
     hands.answer(&effects);
-    hands.press("tab tab");
+    hands.press("tab");
     hands.key(Chord::plain(Key::Char('m')));
     assert_eq!(hands.plan_layer().reason.text(), "m");
     assert!(matches!(hands.app.layers.last(), Some(Layer::Plan(_))));
@@ -280,7 +314,7 @@ fn letters_on_the_button_go_to_the_field_that_must_be_filled_in() {
         let mut made = plan(id, &request, hands.now);
         made.reason_required = needed;
         hands.tell(Msg::Planned(id, Ok(Box::new(made))));
-        hands.press("tab");
+        hands.press("shift-tab");
         assert_eq!(hands.plan_layer().focus, PlanFocus::Go);
         hands.types("ab");
         let layer = hands.plan_layer();
@@ -309,7 +343,7 @@ fn a_word_typed_on_a_button_loses_no_letter_and_hits_no_key() {
             layer.reason.set("stalled");
         }
         if to_button {
-            hands.press("tab");
+            hands.press("shift-tab");
         }
         hands.types("memory-core");
         let layer = hands.plan_layer();

@@ -4,7 +4,7 @@ use super::{Hands, executed};
 use crate::app::command;
 use crate::app::layers::Palette;
 use crate::app::{Effect, Layer};
-use crate::runbook::engine::Phase;
+use crate::runbook::engine::{OfferKind, Phase};
 
 fn changes(effects: &[Effect]) -> bool {
     executed(effects).is_some() || effects.iter().any(|e| matches!(e, Effect::Plan(..)))
@@ -71,7 +71,37 @@ fn by_keys_by_the_palette_and_in_a_runbook_nothing_is_planned() {
     assert!(matches!(hands.app.layers.last(), Some(Layer::Runbook(_))));
     let run = &hands.app.runs[0].run;
     assert_eq!(run.step().unwrap().id, "roll-back");
-    assert!(matches!(run.phase(), Phase::Stopped), "{:?}", run.phase());
-    let state = format!("{:?}", run.states()[run.current()]);
-    assert!(state.contains("read-only"), "{state}");
+    let Phase::Barred { why } = run.phase() else {
+        panic!("{:?}", run.phase())
+    };
+    assert!(why.contains("read-only session (set by --read-only)"), "{why}");
+    assert!(hands.told().contains("read-only"), "{}", hands.told());
+    assert!(!hands.screen().contains("did not go well"), "nothing was tried");
+    // What can never work is not offered, and nobody here is waited for.
+    assert!(
+        run_offers(&hands)
+            .iter()
+            .all(|k| !matches!(k, OfferKind::Retry | OfferKind::Continue))
+    );
+    hands.press("esc");
+    assert_eq!(hands.app.waiting_line(), None);
+}
+
+fn run_offers(hands: &Hands) -> Vec<OfferKind> {
+    hands.app.runs[0].run.offers().iter().map(|o| o.kind).collect()
+}
+
+#[test]
+fn the_exact_name_of_a_command_is_that_command_whatever_else_could_be_done() {
+    let mut hands = Hands::observer();
+    hands.press("2");
+    hands.select("cortex-web");
+    for typed in ["scale", "action.scale", "action scale"] {
+        hands.press(":");
+        hands.types(typed);
+        hands.press("enter");
+        assert!(hands.app.runs.is_empty(), "{typed} begins no runbook");
+        assert!(hands.told().contains("read-only"), "{typed}: {}", hands.told());
+        hands.press("esc esc");
+    }
 }

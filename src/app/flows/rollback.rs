@@ -41,7 +41,7 @@ fn one_key_on_the_strip_opens_the_runbook_which_leads_to_a_verified_roll_back() 
     let id = hands.answer(&effects);
     // The runbook proposes the reason.
     assert!(hands.plan_layer().reason.text().starts_with("stalled on "));
-    hands.press("tab tab enter");
+    hands.press("tab enter");
     hands.types(&format!("word{}", id.0));
     let effects = hands.press("enter enter");
     assert_eq!(executed(&effects).unwrap().plan().id, id);

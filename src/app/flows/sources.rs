@@ -1,11 +1,14 @@
 //! From a signal or a row of a source to the runbook that answers it.
 
 use super::{Hands, start};
-use crate::app::{Layer, Msg};
+use crate::app::{Health, Layer, Msg};
 use crate::model::postgres::{LockRow, LockTree, TableStat};
-use crate::model::{Batch, Freshness, Postgres, Seen, Source, SourceId, SourceKind};
-use crate::panes::PaneId;
-use crate::runbook::facts::About;
+use crate::model::{
+    Alert, Batch, Certificate, CertificateId, Certificates, Freshness, Postgres, Prometheus, Queue, QueueCounts,
+    QueueRates, Queues, Seen, Source, SourceId, SourceKind,
+};
+use crate::panes::{self, PaneId};
+use crate::runbook::facts::{About, Subject};
 
 fn row(pid: i32, by: &[i32]) -> LockRow {
     LockRow {
@@ -151,4 +154,136 @@ fn each_view_of_a_pane_is_sorted_by_its_own_columns() {
         hands.press(key);
     }
     assert_eq!(hands.app.list(PaneId::Queries).sort.column, "dead");
+}
+
+fn source(hands: &mut Hands, kind: SourceKind, source: Source) {
+    let name = "main".into();
+    let id = SourceId { kind, name };
+    hands.tell(Msg::World(Batch {
+        sources: vec![(id.clone(), source)],
+        reach: vec![(id, Freshness::Fresh)],
+        ..Batch::default()
+    }));
+}
+
+#[test]
+fn a_queue_whose_jobs_fail_says_so_in_its_row_and_in_the_pane_s_line() {
+    let mut hands = Hands::operator();
+    for (failed, health, wrong) in [
+        (4, Health::Good, None),
+        (11, Health::Warning, Some("email 11 % fail")),
+        (60, Health::Critical, Some("email 60 % fail")),
+    ] {
+        let counts = QueueCounts {
+            workers: Some(2),
+            ..QueueCounts::default()
+        };
+        let queue = Queue {
+            name: "email".into(),
+            counts: Seen::read(counts, start()),
+            rates: Some(QueueRates {
+                over: jiff::SignedDuration::from_mins(1),
+                added: None,
+                finished: None,
+                growth: 0.0,
+                failed_10m: Some(failed),
+                finished_10m: Some(100),
+            }),
+            ..Queue::default()
+        };
+        let queues = Queues {
+            queues: vec![queue],
+            ..Queues::default()
+        };
+        source(&mut hands, SourceKind::Queues, Source::Queues(queues.into()));
+        let pane = panes::pane(PaneId::Queues);
+        let rows = (pane.rows)(&hands.app);
+        assert_eq!((pane.health)(&hands.app, &rows[0]), health, "{failed}");
+        let summary = (pane.summary)(&hands.app).wrong;
+        assert_eq!(summary.first().map(|(_, words)| words.as_str()), wrong, "{failed}");
+    }
+}
+
+fn certificate(name: &str, hours: i64) -> Certificate {
+    Certificate {
+        id: CertificateId {
+            namespace: "cortex".into(),
+            name: name.into(),
+            uid: name.into(),
+        },
+        secret: name.into(),
+        shares_secret_with: [].into(),
+        dns_names: [].into(),
+        issuer: "ClusterIssuer/le".into(),
+        ready: "True".into(),
+        reason: "".into(),
+        message: "".into(),
+        issuing: None,
+        not_before: None,
+        not_after: Some(start() + jiff::SignedDuration::from_hours(hours)),
+        renewal: None,
+        revision: 1,
+        failed_attempts: 0,
+        last_failure: None,
+        steps: [].into(),
+    }
+}
+
+#[test]
+fn an_alert_about_certificates_leads_to_a_runbook_about_the_one_that_ends_first() {
+    let mut hands = Hands::operator();
+    let managed = vec![
+        certificate("late-tls", 90),
+        certificate("soon-tls", 20),
+        certificate("other-tls", 1),
+    ];
+    let certificates = Certificates {
+        managed: Seen::read(managed, start()),
+        ..Certificates::default()
+    };
+    let alert = |name: &str| Alert {
+        name: "CertificateExpiringSoon".into(),
+        severity: "warning".into(),
+        labels: [("name".into(), name.into())].into(),
+        summary: "".into(),
+        runbook: "".into(),
+        since: start(),
+        fingerprint: name.into(),
+        silenced_by: [].into(),
+        inhibited: false,
+    };
+    let prometheus = Prometheus {
+        alerts: Seen::read(vec![alert("late-tls"), alert("soon-tls")], start()),
+        ..Prometheus::default()
+    };
+    source(
+        &mut hands,
+        SourceKind::Certificates,
+        Source::Certificates(certificates.into()),
+    );
+    source(
+        &mut hands,
+        SourceKind::Prometheus,
+        Source::Prometheus(prometheus.into()),
+    );
+    let about = About::Alert {
+        source: "main".into(),
+        name: "CertificateExpiringSoon".into(),
+    };
+    let subject = Subject::about(&hands.app.world, about);
+    hands.app.start_run("certificate-renewal", subject);
+    let run = &hands.app.runs[0].run;
+    assert_eq!(run.subject().name(), "certificate cortex/soon-tls");
+    assert!(!format!("{:?}", run.states()).contains("about no certificate"));
+
+    // What is proposed stands in the list, though nothing of its namespace is looked at.
+    hands.press("e");
+    hands.types("ingress");
+    hands.press("enter");
+    let Some(Layer::Picker(picker)) = hands.app.layers.last() else {
+        panic!("no list: {}", hands.told());
+    };
+    let proposed = &picker.choices[picker.cursor].value;
+    assert_eq!(proposed, "deployment/ingress-nginx/ingress-nginx-controller");
+    assert!(!picker.note.contains("nothing"), "{}", picker.note);
 }

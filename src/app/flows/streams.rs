@@ -234,7 +234,6 @@ fn the_way_through_a_plan_does_change_something() {
         Act::Answer,
         Act::Wait(400),
         Act::Press("tab"),
-        Act::Press("tab"),
         Act::Type('x'),
         Act::Press("enter"),
     ]);

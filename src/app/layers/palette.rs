@@ -141,6 +141,13 @@ fn commands(app: &App, ranking: &mut Ranking) {
                 score: u32::MAX / 2,
             });
         }
+        if needle.calls(c.id) {
+            let score = u32::MAX / 2;
+            fit = Some(Fit {
+                class: Class::Command,
+                score,
+            });
+        }
         let Some(mut fit) = fit else { continue };
         let id = format!("command {}", c.id);
         if fit.class != Class::Any && app.finding.recent.contains(&id) {

@@ -161,16 +161,24 @@ impl PlanLayer {
         self.plan().is_some_and(|p| p.blocked().is_none() && p.no_op.is_none())
     }
 
-    /// Where Tab goes, in order.
+    /// Where Tab goes, in order. The focus starts on Cancel: from there Tab leads through the fields, in the order of
+    /// the screen, to the button. Where no field must be filled in, it leads to the button at once.
     pub fn stops(&self) -> Vec<PlanFocus> {
         let mut stops = Vec::with_capacity(4);
+        let needed = self.wants_reason() && self.plan().is_some_and(|p| p.reason_required);
+        let fields_first = needed || self.wants_word();
+        if fields_first {
+            stops.push(PlanFocus::Cancel);
+        }
         if self.wants_reason() {
             stops.push(PlanFocus::Reason);
         }
         if self.wants_word() {
             stops.push(PlanFocus::Word);
         }
-        stops.push(PlanFocus::Cancel);
+        if !fields_first {
+            stops.push(PlanFocus::Cancel);
+        }
         if self.has_button() {
             stops.push(PlanFocus::Go);
         }

@@ -47,6 +47,9 @@ impl Run {
             if self.phase == Phase::Stopped {
                 add(OfferKind::RollBack, "go on taking back");
                 add(OfferKind::Skip, "leave this change as it is");
+                if self.before_undo.is_some() {
+                    add(OfferKind::Retry, "back to the step");
+                }
             }
             add(OfferKind::Abort, "abort");
             return offers;
@@ -114,7 +117,7 @@ impl Run {
     fn is_idle(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. }
+            Phase::Showing | Phase::Undecided | Phase::Stopped | Phase::Waiting { .. } | Phase::Barred { .. }
         )
     }
 
@@ -176,14 +179,15 @@ impl Run {
                 }
                 self.leave(StepState::Skipped(reason.to_owned()), self.current + 1, now, effects);
             }
-            Event::Retry => self.phase = Phase::Entering,
+            Event::Retry => {
+                let is_back = self.back_from_undo();
+                if !is_back {
+                    self.phase = Phase::Entering;
+                }
+            }
             Event::RollBack => {
                 if self.status == Status::Active {
-                    let state = self.states.get(self.current).cloned();
-                    self.before_back = state.map(|state| (self.phase.clone(), state));
-                }
-                if matches!(self.states.get(self.current), Some(StepState::Current)) {
-                    self.set_state(self.current, StepState::Skipped("the run was rolled back".to_owned()));
+                    self.before_undo = Some(self.phase.clone());
                 }
                 self.ask_undo(now, effects);
             }
@@ -322,7 +326,7 @@ impl Run {
             _ => None,
         };
         if let Some(state) = state
-            && self.status == Status::Active
+            && (self.status == Status::Active || self.before_undo.is_some())
         {
             self.set_state(self.current, state);
         }

@@ -47,6 +47,11 @@ pub enum Event {
         ask: AskId,
         why: String,
     },
+    /// This console may not make such a plan, now or later.
+    Barred {
+        ask: AskId,
+        why: String,
+    },
     /// The operator confirmed this very plan.
     Confirmed {
         plan: ActionId,
@@ -170,7 +175,12 @@ pub enum Recorded {
     Told,
     HandedOver,
     Aborted,
+    /// One change was taken back.
+    TakenBack,
+    /// Every change was.
     RolledBack,
+    /// The taking back is over, and some changes stay.
+    ChangesLeft,
     Completed,
 }
 
@@ -191,7 +201,9 @@ impl Recorded {
             Self::Told => "told",
             Self::HandedOver => "handed-over",
             Self::Aborted => "aborted",
+            Self::TakenBack => "taken-back",
             Self::RolledBack => "rolled-back",
+            Self::ChangesLeft => "changes-left",
             Self::Completed => "completed",
         }
     }

@@ -54,16 +54,20 @@ impl Run {
         }));
     }
 
-    /// Asks for a plan that takes back the newest change; when there is none left, the run is rolled back.
+    /// Asks for a plan that takes back the newest change; when there is none left, it is over.
     pub(super) fn ask_undo(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         self.status = Status::RollingBack;
         let Some(undo) = self.undos.last().cloned() else {
-            self.finish(Status::RolledBack, now);
-            let text = match self.left {
-                0 => "every change was taken back".to_owned(),
-                left => format!("taken back, but for {left} that stay as they are"),
+            // Those that were left by choice, and those that nothing takes back.
+            let (status, what, text) = match self.changes.max(self.left) {
+                0 => {
+                    let text = "every change was taken back".to_owned();
+                    (Status::RolledBack, Recorded::RolledBack, text)
+                }
+                n => (Status::ChangesLeft(n), Recorded::ChangesLeft, super::left_words(n)),
             };
-            self.record(now, None, Recorded::RolledBack, text, effects);
+            self.finish(status, now);
+            self.record(now, None, what, text, effects);
             return;
         };
         let ask = self.next_ask();
@@ -91,7 +95,7 @@ impl Run {
 
     /// Leaves the newest change as it is, and goes on with the one before.
     pub(super) fn leave_change(&mut self, reason: &str, now: Timestamp, effects: &mut Vec<Effect>) {
-        self.before_back = None;
+        self.undo_is_on();
         if let Some(undo) = self.undos.pop() {
             self.left += 1;
             let text = format!("{}: stays as it is: {reason}", undo.label);
@@ -100,17 +104,22 @@ impl Run {
         self.ask_undo(now, effects);
     }
 
-    /// Whoever closes the first plan of taking back goes on where the run stood.
-    fn stays_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
-        let Some((phase, state)) = self.before_back.take().filter(|_| self.status == Status::RollingBack) else {
-            return false;
-        };
-        self.status = Status::Active;
-        self.phase = phase;
-        self.set_state(self.current, state);
-        let text = "nothing was taken back: its plan was closed".to_owned();
-        self.record(now, self.step_id(), Recorded::Decided, text, effects);
-        true
+    /// From here the run takes back, whatever becomes of it.
+    fn undo_is_on(&mut self) {
+        let first = self.before_undo.take().is_some();
+        if first && matches!(self.states.get(self.current), Some(StepState::Current)) {
+            let why = "left here, to take back what the run changed";
+            self.set_state(self.current, StepState::Skipped(why.to_owned()));
+        }
+    }
+
+    /// Back to where the run stood, as long as nothing was sent to take anything back. Whether it is there now.
+    pub(super) fn back_from_undo(&mut self) -> bool {
+        let before = self.before_undo.take();
+        before.is_some_and(|phase| {
+            (self.status, self.phase) = (Status::Active, phase);
+            true
+        })
     }
 
     pub(super) fn pipeline(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -133,16 +142,31 @@ impl Run {
                 Event::PlanCancelled { ask, why },
             ) if asked == ask => {
                 self.notice = Some(why);
-                if self.stays_on(now, effects) {
-                    return;
-                }
-                self.phase = if self.status == Status::RollingBack {
-                    Phase::Stopped
+                if self.back_from_undo() {
+                    let text = "nothing was taken back: its plan was closed".to_owned();
+                    self.record(now, self.step_id(), Recorded::Decided, text, effects);
                 } else {
-                    Phase::Showing
-                };
+                    self.phase = if self.status == Status::RollingBack {
+                        Phase::Stopped
+                    } else {
+                        Phase::Showing
+                    };
+                }
+            }
+            (Phase::Planning { ask: asked } | Phase::Confirming { ask: asked, .. }, Event::Barred { ask, why })
+                if asked == ask =>
+            {
+                self.notice = Some(why.clone());
+                if !self.back_from_undo() {
+                    self.phase = if self.status == Status::RollingBack {
+                        Phase::Stopped
+                    } else {
+                        Phase::Barred { why }
+                    };
+                }
             }
             (Phase::Confirming { plan: shown, .. }, Event::Confirmed { plan }) if shown == plan => {
+                self.undo_is_on();
                 self.phase = Phase::Executing { plan };
             }
             (
@@ -229,9 +253,8 @@ impl Run {
         match state {
             StepState::Passed(text) if rolling_back => {
                 let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
-                self.before_back = None;
                 self.changes = self.changes.saturating_sub(1);
-                self.record(now, None, Recorded::RolledBack, format!("{label}: {text}"), effects);
+                self.record(now, None, Recorded::TakenBack, format!("{label}: {text}"), effects);
                 self.ask_undo(now, effects);
             }
             StepState::Passed(text) => self.leave(StepState::Passed(text), self.current + 1, now, effects),
@@ -250,7 +273,6 @@ impl Run {
             StepState::Failed(why) => (Recorded::Failed, why),
             _ => (Recorded::Failed, String::new()),
         };
-        self.before_back = None;
         self.record(now, None, what, format!("roll-back: {why}"), effects);
         self.notice = Some(format!("not taken back: {why}"));
         self.phase = Phase::Stopped;

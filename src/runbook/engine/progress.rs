@@ -317,6 +317,7 @@ impl Run {
     pub(super) fn finish(&mut self, status: Status, now: Timestamp) {
         self.status = status;
         self.forget_secrets();
+        self.before_undo = None;
         self.ended = Some(now);
         self.phase = Phase::Stopped;
     }

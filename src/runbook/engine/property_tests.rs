@@ -282,7 +282,7 @@ proptest! {
             };
             run.handle(event, &facts(bits | 1), at(now));
         }
-        let ended = matches!(run.status(), Status::Completed | Status::RolledBack);
+        let ended = matches!(run.status(), Status::Completed | Status::RolledBack | Status::ChangesLeft(_));
         prop_assert!(ended, "{:?} {:?} {:?}", run.status(), run.phase(), run.step().map(|s| &s.kind));
     }
 

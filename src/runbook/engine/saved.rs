@@ -125,6 +125,8 @@ impl Run {
         let id = |at: usize| self.book.steps.get(at).map(|step| step.id.clone());
         let params = self.book.params.iter().zip(&self.params);
         let steps = self.book.steps.iter().zip(&self.states);
+        // A taking back of which nothing was sent is as good as not begun.
+        let phase = self.before_undo.as_ref().unwrap_or(&self.phase);
         Saved {
             started: self.started,
             subject: self.subject.clone(),
@@ -141,7 +143,7 @@ impl Run {
                 })
                 .collect(),
             at: id(self.current),
-            phase: match self.phase {
+            phase: match phase {
                 Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. } => Kept::Changing,
                 // A run that was handed over stopped, its step did not.
                 Phase::Stopped if !matches!(self.states.get(self.current), Some(StepState::Current)) => Kept::Stopped,
@@ -155,7 +157,7 @@ impl Run {
                     Answer::Unknown(_) => None,
                 })
                 .collect(),
-            rolling_back: self.status == Status::RollingBack,
+            rolling_back: self.status == Status::RollingBack && self.before_undo.is_none(),
             undos: self
                 .undos
                 .iter()

@@ -173,6 +173,55 @@ fn a_run_goes_from_the_gate_over_the_plan_and_the_wait_to_its_end_and_can_be_rol
     assert_eq!(run.status(), &Status::RolledBack);
 }
 
+/// A run that changed one thing and stands behind it, and its question for the plan that takes it back.
+fn taking_back() -> (Run, AskId) {
+    let (mut run, _) = begin(&facts(true));
+    let ask = asked(&run.handle(Event::Continue, &facts(true), at(1))).unwrap();
+    carry_out(&mut run, ask, 1, &facts(false), at(2));
+    let ask = asked(&run.handle(Event::RollBack, &facts(false), at(3))).unwrap();
+    (run, ask)
+}
+
+#[test]
+fn a_taking_back_whose_plan_is_closed_leaves_the_run_where_it_stood_and_is_offered_again() {
+    let (mut run, ask) = taking_back();
+    let why = "you closed the plan".to_owned();
+    run.handle(Event::PlanCancelled { ask, why }, &facts(false), at(4));
+    assert_eq!(run.status(), &Status::Active);
+    assert!(matches!(run.phase(), Phase::Waiting { .. }), "{:?}", run.phase());
+    assert_eq!(run.states()[4], StepState::Current, "the step is not dropped");
+    assert!(!run.saved().rolling_back);
+    let ask = asked(&run.handle(Event::RollBack, &facts(false), at(5))).unwrap();
+    // Refused: the change may be left, or the step gone on with.
+    let why = "revision 14 is gone".to_owned();
+    run.handle(Event::PlanRefused { ask, why }, &facts(false), at(6));
+    assert!(
+        !run.saved().rolling_back,
+        "nothing was sent: whoever resumes stands at the step"
+    );
+    let kinds: Vec<OfferKind> = run.offers().iter().map(|o| o.kind).collect();
+    let ways = [OfferKind::RollBack, OfferKind::Skip, OfferKind::Retry, OfferKind::Abort];
+    assert_eq!(kinds, ways);
+    run.handle(Event::Retry, &facts(false), at(7));
+    assert!(matches!(run.phase(), Phase::Waiting { .. }), "{:?}", run.phase());
+    assert_eq!((run.status(), run.undos().len()), (&Status::Active, 1));
+}
+
+#[test]
+fn a_run_whose_change_was_left_is_never_called_taken_back() {
+    let (mut run, ask) = taking_back();
+    let why = "revision 14 is gone".to_owned();
+    run.handle(Event::PlanRefused { ask, why }, &facts(false), at(4));
+    let reason = "it does no harm".to_owned();
+    let effects = run.handle(Event::Skip { reason }, &facts(false), at(5));
+    assert_eq!((run.status(), run.changes()), (&Status::ChangesLeft(1), 1));
+    let last = effects.iter().rev().find_map(|effect| match effect {
+        Effect::Record(record) => Some((record.what.name(), record.text.as_str())),
+        _ => None,
+    });
+    assert_eq!(last, Some(("changes-left", "1 change left as it is")));
+}
+
 #[test]
 fn who_closes_the_plan_of_taking_back_goes_on_waiting_where_the_run_stood() {
     let (mut run, _) = begin(&facts(true));

@@ -1,6 +1,6 @@
 //! What a run is about: a workload, a pod, or something of another source.
 
-use crate::model::{Kind, ObjectRef, SourceKind, Sources, Str, World, text};
+use crate::model::{CertificateRow, Kind, ObjectRef, SourceKind, Sources, Str, World, text};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -363,6 +363,34 @@ impl Subject {
             (None, None) => String::new(),
         }
     }
+}
+
+/// The certificate that firing alerts of this name are about, by their labels; of several the one that ends first.
+pub fn certificate_of_alert(world: &World, source: &str, alert: &str, now: Timestamp) -> Option<About> {
+    let alerts = world.sources.prometheus.get(source)?.alerts.last()?;
+    let about = |row: &CertificateRow<'_>| {
+        alerts.iter().filter(|a| *a.name == *alert).any(|a| {
+            let mut names = ["name", "certificate", "secret", "secret_name"].into_iter();
+            let namespace = a.label("exported_namespace").or_else(|| a.label("namespace"));
+            namespace.is_none_or(|n| n == row.namespace()) && names.any(|label| a.label(label) == Some(row.name()))
+        })
+    };
+    let mut found: Vec<_> = Vec::new();
+    for (source, all) in &world.sources.certificates {
+        let rows = all.rows();
+        let rows = rows.iter().filter(|row| row.kind() != "endpoint" && about(row));
+        found.extend(rows.map(|row| {
+            let about = About::Certificate {
+                source: source.clone(),
+                namespace: row.namespace().into(),
+                name: row.name().into(),
+            };
+            (row.left(now), about)
+        }));
+    }
+    // One of which no end is known stands last.
+    found.sort_by_key(|(left, _)| (left.is_none(), *left));
+    found.into_iter().next().map(|(_, about)| about)
 }
 
 /// The workload that works a queue, answers for a service, or that an alert's labels name.

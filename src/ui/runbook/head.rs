@@ -8,7 +8,7 @@ use super::super::{Look, clear, put};
 use crate::app::layers::PromptFor;
 use crate::app::{App, Layer, RunEntry};
 use crate::runbook::duration_text;
-use crate::runbook::engine::{Phase, Status, StepState};
+use crate::runbook::engine::{Phase, Status, StepState, left_words};
 use crate::runbook::view::View;
 use crate::text;
 use crate::theme::Role;
@@ -50,10 +50,15 @@ fn now(app: &App, entry: &RunEntry, view: &View) -> (String, Role) {
     }
     match (&view.status, entry.run.phase()) {
         (Status::Completed, _) => ("done".to_owned(), Role::Ok),
-        (Status::RolledBack, _) if view.changes > 0 => ("ended: not all was taken back".to_owned(), Role::Warn),
         (Status::RolledBack, _) => ("rolled back".to_owned(), Role::Ok),
+        (Status::ChangesLeft(n), _) => (left_words(*n), Role::Warn),
         (Status::Aborted(_), _) => ("ended".to_owned(), Role::Warn),
         (Status::HandedOver(to), _) => (format!("handed over to {to}"), Role::Info),
+        (_, Phase::Barred { why }) => (format!("stands here: {why}"), Role::Warn),
+        (Status::RollingBack, Phase::Stopped) => (
+            "not all is taken back, and you say how it goes on".to_owned(),
+            Role::Warn,
+        ),
         (_, Phase::Stopped) => {
             let unknown = matches!(view.step.as_ref().map(|s| &s.state), Some(StepState::Unknown(_)));
             let words = if unknown {

@@ -4,7 +4,9 @@ use super::super::Look;
 use crate::app::doc::Line;
 use crate::app::{Activity, App, RunEntry};
 use crate::runbook::cel::Answer;
-use crate::runbook::engine::{Evidence, Message, OfferKind, ParamView, Phase, Status, StepState, TextBlock, Verdict};
+use crate::runbook::engine::{
+    Evidence, Message, OfferKind, ParamView, Phase, Status, StepState, TextBlock, Verdict, left_words,
+};
 use crate::runbook::format::{Open, ParamKind, Style as Prose};
 use crate::runbook::said;
 use crate::runbook::view::{StepView, View};
@@ -189,11 +191,11 @@ pub fn lines(
 ) -> Vec<Line> {
     let mut out = Vec::new();
     let Some(step) = &v.step else {
-        out.push(ended(app, &v.status, v.changes));
+        out.push(ended(app, &v.status));
         return out;
     };
     if v.status.is_over() {
-        out.push(ended(app, &v.status, v.changes));
+        out.push(ended(app, &v.status));
         out.push(Line::default());
     }
     if first == First::Text {
@@ -321,19 +323,12 @@ fn verdict<'a>(look: Look<'a>, verdict: &Verdict) -> (&'a str, Role) {
     }
 }
 
-fn ended(app: &App, status: &Status, changes: usize) -> Line {
+fn ended(app: &App, status: &Status) -> Line {
     let key = app.keys_for("step.go");
     match status {
-        Status::RolledBack if changes > 0 => {
-            let what = if changes == 1 {
-                "1 change stays".to_owned()
-            } else {
-                format!("{changes} changes stay")
-            };
-            Line::new(format!("Ended: {what} as made. {key} closes it."), Role::Warn)
-        }
         Status::Aborted(why) => Line::new(format!("Ended here: {}", text::clean(why)), Role::Warn),
         Status::RolledBack => Line::new(format!("Rolled back. {key} closes it."), Role::Ok),
+        Status::ChangesLeft(n) => Line::new(format!("Over: {}. {key} closes it.", left_words(*n)), Role::Warn),
         Status::HandedOver(to) => {
             let text = format!("Handed over to {}, who takes it up from the record.", text::clean(to));
             Line::new(text, Role::Info)

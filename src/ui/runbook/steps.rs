@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 
 use super::super::{Look, frame, put, text as draw};
 use crate::app::doc::Line;
-use crate::runbook::engine::StepState;
+use crate::runbook::engine::{Status, StepState};
 use crate::runbook::view::{StepLine, View};
 use crate::text;
 use crate::theme::Role;
@@ -153,6 +153,7 @@ pub fn draw(look: Look<'_>, view: &View, left: Rect, buf: &mut Buffer) {
         look.style(Role::TextMuted),
     );
     let undo = match (view.undos, view.changes) {
+        (_, n) if matches!(view.status, Status::ChangesLeft(_)) => format!("undo     {n} left as is"),
         _ if view.sent => "undo     a change goes on".to_owned(),
         (0, 0) => "undo     nothing changed".to_owned(),
         (0, 1) => "undo     none (1 change)".to_owned(),

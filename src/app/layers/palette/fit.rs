@@ -26,6 +26,8 @@ pub(super) enum Class {
     Words,
     /// It is the name, or what others call it.
     Name,
+    /// It is what a command is called: that command runs, or says why not, whatever else has the same name.
+    Command,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +126,14 @@ impl Needle {
             class: Class::Sentence,
             score: self.words.iter().map(worth).sum(),
         })
+    }
+
+    /// Whether a command is called so: by its whole id, or by what stands behind the dot.
+    pub fn calls(&self, id: &str) -> bool {
+        let plain = |text: &str| text.replace(['.', '_', ' '], "");
+        let own = id.split_once('.').map_or(id, |(_, own)| own);
+        let typed = plain(&self.letters);
+        !typed.is_empty() && (typed == plain(id) || typed == plain(own))
     }
 
     /// Whether it is one of these, as it stands.
