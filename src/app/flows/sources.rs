@@ -152,3 +152,25 @@ fn each_view_of_a_pane_is_sorted_by_its_own_columns() {
     }
     assert_eq!(hands.app.list(PaneId::Queries).sort.column, "dead");
 }
+
+#[test]
+fn the_help_says_of_each_key_what_holds_once_it_is_closed() {
+    use crate::app::command;
+    let mut hands = Hands::operator();
+    database(&mut hands);
+    hands.press("4");
+    let refused = |hands: &Hands| -> Vec<(&'static str, String)> {
+        let all = command::all().filter(|c| c.mutates());
+        all.filter_map(|c| Some((c.id, (c.when)(&hands.app).err()?))).collect()
+    };
+    let closed = refused(&hands);
+    hands.press("?");
+    let Some(Layer::Help(help)) = hands.app.layers.last() else {
+        panic!("{:?}", hands.app.layers.last());
+    };
+    assert_eq!(help.refused, closed);
+    assert!(
+        refused(&hands).len() > closed.len(),
+        "with the help on top nothing is at hand"
+    );
+}
