@@ -82,6 +82,9 @@ impl App {
                 Vec::new()
             }
             Msg::JournalBroken(why) => {
+                if let Some(why) = why.as_ref().filter(|_| self.journal_broken.is_none()) {
+                    self.toast(Notice::error(format!("nothing of this goes on record: {why}")));
+                }
                 self.judge.set_journal_trouble(why.clone());
                 self.journal_broken = why;
                 self.dirty = true;

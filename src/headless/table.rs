@@ -8,6 +8,7 @@ const WIDEST: usize = 40;
 
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
+    widest: usize,
 }
 
 impl Table {
@@ -16,7 +17,16 @@ impl Table {
     }
 
     pub fn of(heads: Vec<String>) -> Self {
-        Self { rows: vec![heads] }
+        Self {
+            rows: vec![heads],
+            widest: WIDEST,
+        }
+    }
+
+    /// With columns of up to so many cells that still line up.
+    pub fn widest(mut self, columns: usize) -> Self {
+        self.widest = columns;
+        self
     }
 
     /// Adds a row; its cells are made clean, and an empty one reads `-` so that fields can be counted.
@@ -43,7 +53,7 @@ impl std::fmt::Display for Table {
                     .iter()
                     .filter_map(|r| r.get(i))
                     .map(|c| text::width(c))
-                    .filter(|width| *width <= WIDEST)
+                    .filter(|width| *width <= self.widest)
                     .max()
                     .unwrap_or(0)
             })

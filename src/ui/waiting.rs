@@ -37,7 +37,14 @@ impl Reminder<'_> {
         let room = usize::from(area.width).saturating_sub(4 + width);
         let words = text::clean(self.words);
         put(buf, area, 1, 0, self.mark, look.style(Role::Warn));
-        put(buf, area, 3, 0, &text::truncate_end(&words, room), look.style(self.role));
+        put(
+            buf,
+            area,
+            3,
+            0,
+            &text::truncate_end(&words, room),
+            look.style(self.role),
+        );
         let at = area.width.saturating_sub(width as u16 + 1);
         put(buf, area, at, 0, &tail, look.style(Role::Accent));
     }

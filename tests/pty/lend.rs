@@ -19,8 +19,7 @@ fn path(home: &Home) -> String {
 /// Reads until a line is typed on the terminal, whatever its input is.
 const PAGER: &str = r#"cat | head -5; echo "secure=$LESSSECURE with $1"; read -r line </dev/tty; echo "typed=$line""#;
 
-const KUBECTL: &str =
-    r#"for word in "$@"; do echo "$word"; done > "$HOME/argv"; echo IN THE POD; read -r line; echo 'error: the pod is gone' >&2; echo 'command terminated with exit code 3' >&2; exit 3"#;
+const KUBECTL: &str = r#"for word in "$@"; do echo "$word"; done > "$HOME/argv"; echo IN THE POD; read -r line; echo 'error: the pod is gone' >&2; echo 'command terminated with exit code 3' >&2; exit 3"#;
 
 #[test]
 fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
