@@ -216,14 +216,16 @@ fn the_production_mark_is_never_lifted() {
     let config = loaded.config;
     assert_eq!(config.platforms[0].namespaces, ["a"]);
     assert_eq!(
-        config.class(Some("eu"), "prod-eu", "https://127.0.0.1"),
+        config.class(&["eu".to_owned()], "prod-eu", "https://127.0.0.1"),
         Class::Production
     );
     assert_eq!(
-        config.class(Some("mine"), "prod-eu", "https://127.0.0.1"),
+        config.class(&["mine".to_owned()], "prod-eu", "https://127.0.0.1"),
         Class::Production
     );
-    assert_eq!(config.class(None, "other", "https://10.1.1.1"), Class::Unclassified);
+    assert_eq!(config.class(&[], "other", "https://10.1.1.1"), Class::Unclassified);
+    let by_another_context = config.class(&["eu".to_owned()], "prod-eu-operator", "https://127.0.0.1");
+    assert_eq!(by_another_context, Class::Production);
 }
 
 #[test]

@@ -131,23 +131,23 @@ fn the_lines_of_the_platforms_runbooks_say_what_the_console_says() {
     assert_eq!(pids, shown.collect());
     assert!(pids.len() > 3);
 
-    // Jobs come and go while one looks: the depth is between what is counted before and after.
+    // Jobs come and go while one looks: at some look nothing did.
     let waiting = || serve.shell(WAITING).1.trim().parse::<u64>().unwrap();
-    let before = waiting();
-    let queues = qd.json(&["queues"]).1;
-    let after = waiting();
-    let queue = queues["queues"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|q| q["name"] == "default")
-        .unwrap();
-    let depth = queue["ready"].as_u64().unwrap();
-    assert!(
-        (before.min(after)..=before.max(after)).contains(&depth),
-        "{before} {depth} {after}"
-    );
-
+    let look = || {
+        let before = waiting();
+        let queues = qd.json(&["queues"]).1;
+        let after = waiting();
+        let all = queues["queues"].as_array().unwrap();
+        let queue = all.iter().find(|q| q["name"] == "default").unwrap();
+        [before, queue["ready"].as_u64().unwrap(), after]
+    };
+    let mut seen = Vec::new();
+    let agree = (0..10).any(|_| {
+        let [before, depth, after] = look();
+        seen.push([before, depth, after]);
+        (before.min(after)..=before.max(after)).contains(&depth)
+    });
+    assert!(agree, "{seen:?}");
     let memory = serve.shell("redis-cli INFO memory | grep used_memory_human").1;
     assert!(memory.starts_with("used_memory_human:"), "{memory}");
     assert!(serve.shell("redis-cli INFO keyspace").1.contains("db0:keys="));

@@ -38,9 +38,9 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// What the configuration says for this platform.
-    pub fn of(configured: &config::Policy, platform: &str) -> Self {
-        let here = |f: &&config::Freeze| f.platforms.is_empty() || f.platforms.iter().any(|p| p == platform);
+    /// What the configuration says for a server, which those of its platforms are.
+    pub fn of(configured: &config::Policy, platforms: &[String]) -> Self {
+        let here = |f: &&config::Freeze| f.platforms.is_empty() || f.platforms.iter().any(|p| platforms.contains(p));
         Self {
             read_only: configured.is_read_only(),
             two_person: configured.two_person_from().map(|from| match from {

@@ -28,7 +28,7 @@ pub struct Finding {
     pub chosen: BTreeMap<String, Chosen>,
     /// The newest last.
     pub recent: Vec<String>,
-    trail: Vec<Spot>,
+    trail: Vec<Left>,
     /// It was said where keys are listed.
     told_of_help: bool,
 }
@@ -42,6 +42,21 @@ pub struct Chosen {
     pub hidden: Vec<String>,
     /// Of the former: where room is short, the others give way to them.
     pub first: Vec<String>,
+}
+
+/// A place that somebody left by a jump.
+#[derive(Clone, Debug)]
+struct Left {
+    spot: Spot,
+    lent: Option<Lent>,
+}
+
+/// What a jump made of the filter of another pane: who goes back does not leave it there.
+#[derive(Clone, Debug)]
+struct Lent {
+    pane: PaneId,
+    before: (String, bool),
+    put: (String, bool),
 }
 
 /// Where somebody was.
@@ -237,11 +252,45 @@ impl App {
     /// Notes where one is, to come back.
     pub(crate) fn leave_a_trail(&mut self) {
         let spot = self.spot();
-        if self.finding.trail.last() != Some(&spot) {
-            self.finding.trail.push(spot);
+        if self.finding.trail.last().map(|left| &left.spot) != Some(&spot) {
+            self.finding.trail.push(Left { spot, lent: None });
         }
         if self.finding.trail.len() > TRAIL {
             self.finding.trail.remove(0);
+        }
+    }
+
+    /// What each pane lets through.
+    pub(crate) fn filters(&self) -> Vec<(String, bool)> {
+        let of = |pane: &Pane| {
+            let list = self.list(pane.id);
+            (list.filter.clone(), list.wrong_only)
+        };
+        PANES.iter().map(of).collect()
+    }
+
+    /// The jump that just left a trail changed what the pane lets through, to which it led.
+    pub(crate) fn lent_since(&mut self, before: Vec<(String, bool)>) {
+        let at = PANES.iter().position(|p| p.id == self.pane);
+        let put = at.and_then(|at| self.filters().into_iter().nth(at));
+        let before = at.and_then(|at| before.into_iter().nth(at));
+        if let (Some(before), Some(put), Some(left)) = (before, put, self.finding.trail.last_mut())
+            && before != put
+            && left.spot.pane != self.pane
+        {
+            let pane = self.pane;
+            left.lent = Some(Lent { pane, before, put });
+        }
+    }
+
+    fn give_back(&mut self, lent: Lent) {
+        self.pane = lent.pane;
+        let list = self.list_mut();
+        // Who changed it meanwhile keeps that.
+        if (&list.filter, list.wrong_only) == (&lent.put.0, lent.put.1) {
+            (list.filter, list.wrong_only) = lent.before;
+            list.release();
+            self.refresh_pane();
         }
     }
 
@@ -264,11 +313,15 @@ impl App {
     /// Goes back to where one was before the last jump. `None`: there was none.
     pub(crate) fn go_back(&mut self) -> Option<Vec<Effect>> {
         let here = self.spot();
-        let mut spot = self.finding.trail.pop()?;
-        while spot == here {
-            spot = self.finding.trail.pop()?;
+        let mut left = self.finding.trail.pop()?;
+        while left.spot == here {
+            left = self.finding.trail.pop()?;
         }
+        let Left { spot, lent } = left;
         let effects = self.pop_layers();
+        if let Some(lent) = lent {
+            self.give_back(lent);
+        }
         self.go_to_pane(spot.pane, spot.view);
         let list = self.list_mut();
         list.filter = spot.filter;

@@ -91,6 +91,13 @@ impl App {
     /// Goes there; one can come back.
     pub(crate) fn jump(&mut self, to: Jump) -> Vec<Effect> {
         self.leave_a_trail();
+        let filters = self.filters();
+        let effects = self.go(to);
+        self.lent_since(filters);
+        effects
+    }
+
+    fn go(&mut self, to: Jump) -> Vec<Effect> {
         match to {
             Jump::Object(object) => self.show_object(&object),
             Jump::Events(object) => {

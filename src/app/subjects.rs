@@ -127,7 +127,7 @@ fn concerns(world: &World, signal: &Signal, about: &About) -> bool {
 }
 
 /// The book that one would open on a thing of which no signal speaks.
-fn usual_book(world: &World, about: &About) -> &'static str {
+pub(super) fn usual_book(world: &World, about: &About) -> &'static str {
     match about {
         About::Queue { source, queue } => {
             let set = world.sources.queues.get(source);

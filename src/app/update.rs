@@ -313,6 +313,9 @@ impl App {
 
     fn type_into(&mut self, chord: Chord) -> Vec<Effect> {
         let now = self.now;
+        if chord.typed().is_some() {
+            super::commands::hide_what_is_typed(self);
+        }
         match self.layers.last_mut() {
             Some(Layer::Prompt(prompt)) => {
                 let changed = prompt.field.input(chord);
@@ -364,6 +367,7 @@ impl App {
     /// Pasted text is never keys; where something is to be typed, it must be typed.
     fn paste(&mut self, text: &str) -> Vec<Effect> {
         self.dirty = true;
+        super::commands::hide_what_is_typed(self);
         // Cut, it would be another value: of a Secret nobody would see that.
         if matches!(self.layers.last(), Some(Layer::Prompt(_))) && text.chars().nth(super::field::MOST).is_some() {
             return self.complain(format!(

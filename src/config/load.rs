@@ -127,12 +127,12 @@ impl Config {
         self.platforms.iter().find(|p| p.name == name)
     }
 
-    /// How careful to be in `context` on `server`, reached as `platform`: the most careful of what is declared for
-    /// the platform or for the context, else what [`super::Class::guess`] says.
-    pub fn class(&self, platform: Option<&str>, context: &str, server: &str) -> super::Class {
+    /// How careful to be in `context` on `server`, which those platforms are: the most careful of what is declared for
+    /// one of them or for the context, else what [`super::Class::guess`] says.
+    pub fn class(&self, platforms: &[String], context: &str, server: &str) -> super::Class {
         self.platforms
             .iter()
-            .filter(|p| Some(p.name.as_str()) == platform || p.context.as_deref() == Some(context))
+            .filter(|p| platforms.contains(&p.name) || p.context.as_deref() == Some(context))
             .filter_map(|p| p.classify)
             .max()
             .map_or_else(|| super::Class::guess(context, server), Into::into)

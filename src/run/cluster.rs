@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 use super::Event;
 use super::reads::answer;
 use super::recorder::Recorder;
+use super::same_server::platforms_at;
 use super::sources::{Means, Sources};
 use crate::action::{Actor, Class, Planner, Policy, Reach, WriteGrant};
 use crate::app::msg::{Connection, Fetch, Wanted};
@@ -35,7 +36,8 @@ pub struct LinkEvent {
 }
 
 enum What {
-    Connected(Box<Cluster>),
+    /// The cluster, and the platforms that its server is.
+    Connected(Box<Cluster>, Vec<String>),
     Refused(Box<ConnectError>),
     User(String),
     Again,
@@ -54,6 +56,8 @@ pub struct Link {
     grant: Option<Arc<WriteGrant>>,
     attempt: u64,
     cluster: Option<Cluster>,
+    /// What that cluster's server is by the configuration.
+    platforms: Vec<String>,
     feeds: Option<Feeds>,
     demand: watch::Sender<Demand>,
     sources: Option<Sources>,
@@ -72,13 +76,9 @@ pub struct Link {
     in_flight: watch::Sender<usize>,
 }
 
-fn class(config: &Config, place: &Place) -> Class {
-    let platform = config
-        .platforms
-        .iter()
-        .any(|p| p.name == place.platform)
-        .then_some(place.platform.as_str());
-    match config.class(platform, &place.context, &place.server) {
+/// `platforms`: what the place is by the configuration.
+fn class(config: &Config, place: &Place, platforms: &[String]) -> Class {
+    match config.class(platforms, &place.context, &place.server) {
         crate::config::Class::Local => Class::Local,
         crate::config::Class::Staging => Class::Staging,
         crate::config::Class::Unclassified => Class::Unclassified,
@@ -104,6 +104,7 @@ impl Link {
             grant,
             attempt: 0,
             cluster: None,
+            platforms: Vec::new(),
             feeds: None,
             demand: watch::Sender::new(Demand::default()),
             sources: None,
@@ -165,10 +166,13 @@ impl Link {
         } else {
             feed::Access::ReadOnly
         };
-        let sender = self.sender.clone();
+        let (sender, config) = (self.sender.clone(), self.config.clone());
         tokio::spawn(async move {
             let what = match feed::connect(choice, access).await {
-                Ok(cluster) => What::Connected(Box::new(cluster)),
+                Ok(cluster) => {
+                    let platforms = platforms_at(&config, &cluster).await;
+                    What::Connected(Box::new(cluster), platforms)
+                }
                 Err(why) => What::Refused(Box::new(why)),
             };
             let _ = sender.send(Event::Link(LinkEvent { attempt, what })).await;
@@ -211,7 +215,10 @@ impl Link {
             return Vec::new();
         }
         match event.what {
-            What::Connected(cluster) => self.connected(*cluster, journal_dir),
+            What::Connected(cluster, platforms) => {
+                self.platforms = platforms;
+                self.connected(*cluster, journal_dir)
+            }
             What::Refused(why) => vec![self.refused(*why)],
             What::Again => {
                 self.dial();
@@ -230,7 +237,7 @@ impl Link {
         let place = cluster.place().clone();
         self.here = Some(place.context.clone());
         self.visited.insert(place.context.clone(), self.target.platform.clone());
-        let class = class(&self.config, &place);
+        let class = class(&self.config, &place, &self.platforms);
         self.feeds = Some(Feeds::start(
             cluster.clone(),
             place.scope.clone(),
@@ -244,7 +251,7 @@ impl Link {
             place: place.clone(),
             class,
             user: cluster.user().to_owned(),
-            policy: Policy::of(&self.config.policy, &place.platform),
+            policy: Policy::of(&self.config.policy, &self.platforms),
             sources: self.reach.clone(),
         };
         let mut msgs = vec![Msg::Connection(Connection::Connected {

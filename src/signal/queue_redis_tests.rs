@@ -91,7 +91,7 @@ fn a_queue_is_judged_by_depth_growth_age_workers_failures_and_pause() {
     one(
         &queue(old(6, 3), 0.0, 9.0),
         0,
-        "warning queue.oldest: queue default has kept a job waiting 6m for 1m — 3 ready",
+        "warning queue.oldest: queue default keeps jobs waiting for 1m — the oldest 6m, 3 ready",
     );
     one(&queue(old(16, 3), 0.0, 9.0), 0, "critical queue.oldest");
     // A full queue is old for the same reason.

@@ -113,8 +113,8 @@ impl One<'_> {
             .counts
             .oldest
             .and_then(|o| o.checked_add(t.queue_oldest_warning).ok());
-        finding.title.state = format!("has kept a job waiting {}", age(waited));
-        finding.title.cause = format!("{} ready", self.counts.ready);
+        "keeps jobs waiting".clone_into(&mut finding.title.state);
+        finding.title.cause = format!("the oldest {}, {} ready", age(waited), self.counts.ready);
         Some(finding)
     }
 

@@ -11,7 +11,7 @@ use crate::headless::status::{About, fit, status as page};
 use crate::journal::{Incidents, merged};
 use crate::panes::{PANES, PaneId};
 use crate::picture::{self, Paper};
-use crate::run::{View, snapshot as take};
+use crate::run::{View, platforms_at, snapshot as take};
 use crate::theme::Glyphs;
 
 /// `qd status`
@@ -30,6 +30,10 @@ pub async fn status(mut options: Options, args: &StatusArgs) -> ExitCode {
     let mut judge = crate::signal::Judge::new(opened.config.signals.clone());
     judge.update(&world, now);
     let place = opened.cluster.as_ref().map(crate::feed::kube::Cluster::place);
+    let platforms = match &opened.cluster {
+        Some(cluster) => platforms_at(&opened.config, cluster).await,
+        None => Vec::new(),
+    };
     // What is on record here; without a record there is no incident to tell of.
     let leaves = leaves(&opened.config, &[]).unwrap_or_default();
     let incidents = Incidents::of(merged(leaves.iter().map(|l| &l.reading)));
@@ -44,10 +48,7 @@ pub async fn status(mut options: Options, args: &StatusArgs) -> ExitCode {
             _ if named.is_empty() => "no platform",
             _ => &named,
         },
-        class: place.map_or("", |p| {
-            let platform = (!named.is_empty()).then_some(named.as_str());
-            opened.config.class(platform, &p.context, &p.server).word()
-        }),
+        class: place.map_or("", |p| opened.config.class(&platforms, &p.context, &p.server).word()),
         scope: &place.map_or_else(String::new, |p| p.scope.label()),
         incident: incidents.open_in(place.map(|p| p.context.as_str())),
         cluster: place.is_some(),

@@ -1,5 +1,7 @@
 //! One object in full.
 
+mod others;
+
 use jiff::Timestamp;
 
 use crate::app::App;
@@ -64,10 +66,10 @@ fn state(app: &App, object: &ObjectRef) -> Vec<Line> {
                 out
             },
         ),
-        _ => vec![Line::new(
-            format!("{} shows it as YAML", app.keys_for("object.yaml")),
-            Role::KeyLabel,
-        )],
+        _ => others::lines(app, object).unwrap_or_else(|| {
+            let words = format!("{} shows it as YAML", app.keys_for("object.yaml"));
+            vec![Line::new(words, Role::KeyLabel)]
+        }),
     }
 }
 

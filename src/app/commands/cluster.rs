@@ -451,6 +451,21 @@ pub(super) fn value_chosen(app: &mut App, target: ObjectRef, key: String, value:
     prompt(app, target, ObjectPrompt::Secret { key }, label, hint, "")
 }
 
+/// Who begins to type or paste where a Secret's new value is chosen gives it: it goes where nothing of it is shown, and
+/// filters nothing.
+pub(crate) fn hide_what_is_typed(app: &mut App) {
+    let Some(Layer::Picker(Picker {
+        purpose: PickerFor::SecretValue { target, key },
+        ..
+    })) = app.layers.last()
+    else {
+        return;
+    };
+    let (target, key) = (target.clone(), key.clone());
+    app.layers.pop();
+    value_chosen(app, target, key, "typed");
+}
+
 /// The picker of this token, wherever it lies.
 pub(crate) fn awaits(picker: &Picker, token: Token) -> bool {
     matches!(&picker.purpose, PickerFor::Offer { token: t, .. } if *t == token)

@@ -30,7 +30,7 @@ mod views;
 
 use super::command::Command;
 
-pub(crate) use cluster::{awaits, offered};
+pub(crate) use cluster::{awaits, hide_what_is_typed, offered};
 pub(crate) use evidence::open_evidence;
 pub(crate) use logs::open as open_logs;
 pub(crate) use pickers::{fill_contexts, fill_namespaces};

@@ -7,6 +7,7 @@ use crate::app::layers::{Content, Detail, DiffAgainst, History, ItemView, TextVi
 use crate::app::msg::{Effect, Fetch};
 use crate::app::{App, ItemRef, Layer, Row};
 use crate::model::{Kind, ObjectRef};
+use crate::panes::PaneId;
 
 const G: &str = "Objects";
 
@@ -108,6 +109,11 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
         }
         app.layers.push(Layer::Item(ItemView::new(app.pane, item.what.clone())));
         return Vec::new();
+    }
+    if let Row::Event(e) = &row
+        && let Some(certificate) = app.certificate_of(e)
+    {
+        return app.jump(Jump::Item(PaneId::Certificates, certificate));
     }
     let object = match &row {
         Row::Event(e) => {

@@ -325,6 +325,8 @@ fn a_jump_goes_to_what_is_related_and_back_to_where_one_was() {
     assert!(!hands.names().is_empty() && hands.names().iter().all(|n| n.starts_with("cortex-web")));
     hands.press("backspace");
     assert_eq!(hands.app.pane, PaneId::Rollouts);
+    let filter = &hands.app.list(PaneId::Pods).filter;
+    assert_eq!(filter, "cortex-web", "what the jump filtered by is not left behind");
     hands.press("backspace");
     assert_eq!((hands.app.pane, hands.selected()), (PaneId::Pods, pod));
     assert_eq!(hands.app.list(PaneId::Pods).filter, "cortex-web");

@@ -1,10 +1,12 @@
 //! The runbook's key on a row of which nothing is wrong, what an open thing means for the strip, and the way back to a
 //! run.
 
+use std::sync::Arc;
+
 use super::Hands;
 use crate::app::layers::PickerFor;
 use crate::app::{Layer, Msg};
-use crate::model::Kind;
+use crate::model::{Batch, Freshness, Kind, Queue, QueueCounts, Queues, Seen, Source, SourceId, SourceKind};
 
 fn hands() -> Hands {
     let mut hands = Hands::operator();
@@ -60,6 +62,41 @@ fn on_a_healthy_row_the_runbook_s_key_asks_with_the_worst_cause_first() {
     assert_eq!(&*about(&hands, 0), name);
     hands.press("esc r enter");
     assert_eq!(&*about(&hands, 1), worst);
+}
+
+#[test]
+fn on_a_healthy_row_of_a_source_the_key_asks_too_and_puts_its_usual_runbook_first() {
+    let mut hands = hands();
+    let id = SourceId {
+        kind: SourceKind::Queues,
+        name: "cortex".into(),
+    };
+    hands.app.sources = vec![id.clone()];
+    let counts = Seen {
+        value: Some(Arc::new(QueueCounts::default())),
+        at: Some(hands.now),
+        problem: None,
+    };
+    let queues = Queues {
+        queues: vec![Queue {
+            name: "default".into(),
+            counts,
+            ..Queue::default()
+        }],
+        ..Queues::default()
+    };
+    hands.tell(Msg::World(Batch {
+        sources: vec![(id.clone(), Source::Queues(Arc::new(queues)))],
+        reach: vec![(id, Freshness::Fresh)],
+        ..Batch::default()
+    }));
+    hands.press("3 g g r");
+    assert!(hands.app.runs.is_empty(), "nothing runs before somebody chose");
+    let Some(Layer::Picker(picker)) = hands.app.layers.last() else {
+        panic!("no list: {}", hands.told());
+    };
+    let books: Vec<&str> = picker.shown().iter().map(|c| c.value.as_str()).collect();
+    assert_eq!(books, ["", "worker-backlog", "failed-jobs"]);
 }
 
 #[test]

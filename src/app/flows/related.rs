@@ -1,6 +1,7 @@
 //! From a certificate's Ingress to the workload behind it: by what the Ingress, the Service and the labels say.
 
 use super::{Hands, fetch_token};
+use crate::app::doc::Line;
 use crate::app::layers::{Detail, Picker};
 use crate::app::msg::{Effect, Fetch, Fetched};
 use crate::app::{Layer, Msg};
@@ -105,4 +106,24 @@ fn what_may_not_be_read_is_said_in_the_list_and_nothing_is_guessed() {
         "{lines:#?}"
     );
     assert!(!lines.iter().any(|l| l.contains("deploy")), "{lines:#?}");
+}
+
+#[test]
+fn what_no_pane_shows_says_in_its_detail_what_is_known_of_it() {
+    let hands = Hands::operator();
+    let world = &hands.app.world;
+    let said = |object: ObjectRef| {
+        let lines = crate::ui::object_lines(&hands.app, &object);
+        lines.iter().map(Line::text).collect::<Vec<_>>().join("\n")
+    };
+    let hpa = world.hpas.values().next().unwrap();
+    let text = said(hpa.meta.object(Kind::Hpa));
+    assert!(text.contains(&format!("{} to {}", hpa.min, hpa.max)), "{text}");
+    assert!(
+        text.contains(&format!("{} now, {} wanted", hpa.current, hpa.desired)),
+        "{text}"
+    );
+    let budget = world.budgets.values().next().unwrap();
+    let text = said(budget.meta.object(Kind::Pdb));
+    assert!(text.contains(&*budget.rule) && text.contains("healthy of"), "{text}");
 }

@@ -68,7 +68,11 @@ impl App {
                 } else {
                     ""
                 };
-                (note.to_owned(), rows(&self.world, &all))
+                let mut rows = rows(&self.world, &all);
+                // Where one is is nowhere to go.
+                let here = self.subject().map(|object| Jump::Object(unnumbered(&object)));
+                rows.retain(|row| Some(&row.to) != here.as_ref());
+                (note.to_owned(), rows)
             }
             Ok(_) => ("another answer than was asked for".to_owned(), Vec::new()),
             Err(why) => (format!("what is behind it is not known: {why}"), Vec::new()),
@@ -114,14 +118,18 @@ fn offer(picker: &mut Picker, rows: Vec<Related>) {
     }
 }
 
+/// As the rows of a source name it: without its uid.
+fn unnumbered(object: &ObjectRef) -> ObjectRef {
+    ObjectRef {
+        uid: "".into(),
+        ..object.clone()
+    }
+}
+
 fn rows(world: &World, all: &[Backend]) -> Vec<Related> {
     let mut out = Vec::new();
     for ingress in all.iter().filter_map(|b| b.ingress.as_ref()) {
-        // As the rows of a source name it: without its uid.
-        let to = ObjectRef {
-            uid: "".into(),
-            ..ingress.clone()
-        };
+        let to = unnumbered(ingress);
         out.push(related("ingress", to.key().to_string(), Jump::Object(to)));
     }
     for backend in all {

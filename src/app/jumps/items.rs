@@ -44,6 +44,18 @@ impl App {
                 }
             }
             ItemRef::Redis { source, .. } => self.queues_on(source, &mut out),
+            ItemRef::Service { name, .. } => out = self.called(name, None),
+            // An objective is called after its service: `cortex-api availability`.
+            ItemRef::Slo { name, .. } => {
+                out = name
+                    .split_whitespace()
+                    .flat_map(|word| self.called(word, None))
+                    .collect();
+            }
+            ItemRef::Host { name, .. } => {
+                let node = self.find(Kind::Node, "", name);
+                out.extend(node.map(|to| related("node", name.to_string(), Jump::Object(to))));
+            }
             _ => {}
         }
         out

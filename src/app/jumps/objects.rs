@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::{Jump, Related, related, to_object, to_queue};
-use crate::app::App;
-use crate::model::{Key, Kind, ObjectRef, Pod, Workload, World};
+use crate::app::{App, ItemRef};
+use crate::model::{Event, Key, Kind, ObjectRef, Pod, Workload, World};
+use crate::panes::PaneId;
 
 impl App {
     pub(super) fn of_object(&self, object: &ObjectRef) -> Vec<Related> {
@@ -118,6 +119,13 @@ impl App {
         let Some(e) = self.world.events.get(&event.key()) else {
             return Vec::new();
         };
+        if let Some(certificate) = self.certificate_of(e) {
+            let name = e.about_name.to_string();
+            let to = Jump::Item(PaneId::Certificates, certificate.clone());
+            let mut out = vec![related("certificate", name, to)];
+            out.extend(self.of_item(&certificate));
+            return out;
+        }
         let Some(kind) = Kind::from_api(&e.about_kind) else {
             return Vec::new();
         };
@@ -130,6 +138,23 @@ impl App {
         let mut out = vec![to_object("object", about.clone())];
         out.extend(self.of_object(&about));
         out
+    }
+}
+
+impl App {
+    /// The Certificate of cert-manager that an event is about, which no table of objects has.
+    pub(crate) fn certificate_of(&self, event: &Event) -> Option<ItemRef> {
+        if &*event.about_kind != "Certificate" {
+            return None;
+        }
+        self.world.sources.certificates.iter().find_map(|(source, all)| {
+            let mut managed = all.managed.last()?.iter();
+            let found = managed.find(|c| c.id.uid == event.about_uid)?;
+            Some(ItemRef::Certificate {
+                source: source.clone(),
+                id: found.id.clone(),
+            })
+        })
     }
 }
 

@@ -32,16 +32,26 @@ impl App {
     pub(super) fn named_by(&self, labels: &[(Str, Str)], out: &mut Vec<Related>) {
         let label = |key: &str| labels.iter().find(|(k, _)| &**k == key).map(|(_, v)| v);
         let namespace = label("namespace");
-        for name in NAMES.iter().filter_map(|key| label(key)) {
-            let here = |w: &&Arc<Workload>| w.meta.name == *name && namespace.is_none_or(|ns| w.meta.namespace == *ns);
-            let mut found = self.world.workloads().filter(here);
-            let (Some(w), None) = (found.next(), found.next()) else {
-                continue;
-            };
-            out.push(to_object("rollout", w.meta.object(w.kind)));
-            out.push(related("pods", "of this rollout", self.pods_of_workload(w)));
-            return;
-        }
+        let names = NAMES.iter().filter_map(|key| label(key));
+        out.extend(
+            names
+                .map(|name| self.called(name, namespace))
+                .find(|found| !found.is_empty())
+                .unwrap_or_default(),
+        );
+    }
+
+    /// The workload of that name, in the namespace where one is known, and its pods; none where several are called so.
+    pub(super) fn called(&self, name: &str, namespace: Option<&Str>) -> Vec<Related> {
+        let here = |w: &&Arc<Workload>| *w.meta.name == *name && namespace.is_none_or(|ns| w.meta.namespace == *ns);
+        let mut found = self.world.workloads().filter(here);
+        let (Some(w), None) = (found.next(), found.next()) else {
+            return Vec::new();
+        };
+        vec![
+            to_object("rollout", w.meta.object(w.kind)),
+            related("pods", "of this rollout", self.pods_of_workload(w)),
+        ]
     }
 
     /// To the pods that it controls, and no others: that of another whose name begins alike may be marked with them.

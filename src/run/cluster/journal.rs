@@ -35,7 +35,7 @@ impl Link {
         if cluster.place().context == crate::feed::kube::source::IN_CLUSTER {
             return Err("kubectl knows no context here: the console runs on the pod's own account".to_owned());
         }
-        let class = super::class(&self.config, cluster.place());
+        let class = super::class(&self.config, cluster.place(), &self.platforms);
         Ok(crate::run::exec::Means {
             kubeconfig: self.kubeconfig(),
             policy: self.config.policy.exec(),

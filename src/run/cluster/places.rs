@@ -17,7 +17,7 @@ pub(in crate::run) fn class_of(config: &Config, platform: &Platform) -> Class {
         server: String::new(),
         scope: Scope::All,
     };
-    class(config, &place)
+    class(config, &place, std::slice::from_ref(&platform.name))
 }
 
 impl Link {
