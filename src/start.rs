@@ -354,7 +354,12 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
     }
     let now = jiff::Timestamp::now();
     let app = headless::still(world, opened.config.signals.clone(), opened.platform.sources(), now);
-    answer(Ok(what.table(&app, now, output)))
+    let mut told = what.table(&app, now, output);
+    let out = std::io::stdout();
+    if output == Output::Table && std::io::IsTerminal::is_terminal(&out) {
+        told.text = headless::shrink(&told.text, usize::from(crate::term::tty::size(&out).width));
+    }
+    answer(Ok(told))
 }
 
 async fn check(options: Options, args: Check) -> ExitCode {

@@ -47,6 +47,7 @@ pub use role::{Grants, grants};
 pub use rollouts::rollouts;
 pub use signals::signals;
 pub use sources::source_rows;
+pub use table::shrink;
 
 /// What a command prints, and what it says of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -338,6 +339,7 @@ mod tests {
         info.memory.max = 100;
         info.persistence.rdb_ok = true;
         info.persistence.aof_write_ok = true;
+        info.persistence.aof_rewrite_ok = true;
         let node = RedisNode {
             address: "10.0.0.1:6379".into(),
             info: Seen::read(info, now()),
