@@ -277,7 +277,7 @@ fn draw(bencher: Bencher<'_, '_>, pods: usize) {
     });
 }
 
-/// All rules over all rows, after a change.
+/// All rules after a change: of pods only what changed is looked at.
 #[divan::bench(args = SIZES)]
 fn judge(bencher: Bencher<'_, '_>, pods: usize) {
     let deck = Deck::new(pods);
@@ -287,4 +287,11 @@ fn judge(bencher: Bencher<'_, '_>, pods: usize) {
         world.version += 1;
         judge.update(black_box(&world), deck.now)
     });
+}
+
+/// All rules over all rows.
+#[divan::bench(args = SIZES)]
+fn judge_anew(bencher: Bencher<'_, '_>, pods: usize) {
+    let deck = Deck::new(pods);
+    bencher.bench_local(|| Judge::default().update(black_box(&deck.app.world), deck.now));
 }

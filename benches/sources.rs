@@ -40,7 +40,7 @@ const NAMES: [&str; 6] = ["activity", "statements", "tables", "indexes", "queues
 fn main() {
     for (name, _) in VIEWS {
         let mut deck = Deck::at(name, &[]);
-        println!("{name}: {} rows", deck.app.list(deck.app.pane).rows.len());
+        println!("{name}: {} rows", deck.app.list(deck.app.pane).rows().len());
         let (cursor, open) = (deck.key("j"), deck.key("enter"));
         println!("{name}: {cursor} bytes for a cursor move, {open} for opening a row");
     }

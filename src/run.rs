@@ -49,6 +49,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// How often the screen is drawn while it has no rows at all: often enough that the first come at once.
 const FIRST_ROWS: Duration = Duration::from_millis(20);
 
+/// How many rows are taken in before a key is looked for again.
+const PIECE: usize = 1024;
+
 /// Something for the loop.
 #[allow(clippy::large_enum_variant)] // few are in flight
 pub(crate) enum Event {
@@ -210,8 +213,11 @@ pub async fn console(loaded: Loaded, passing: bool) -> anyhow::Result<()> {
                 }
             }
             () = async { tokio::time::sleep_until(data_due).await; inbox.ready().await; } => {
-                if let Some(batch) = inbox.drain() {
-                    last_data = tokio::time::Instant::now();
+                if let Some(batch) = inbox.drain_some(PIECE) {
+                    // The rest of many rows follows at once, but behind the keys.
+                    if batch.changes.len() < PIECE {
+                        last_data = tokio::time::Instant::now();
+                    }
                     effects = app.update(Msg::World(batch), Timestamp::now());
                 }
             }

@@ -67,7 +67,7 @@ async fn a_job_of_a_template_is_made_followed_to_its_end_and_deleted() {
         // Its row among the Jobs, and what its pod says.
         once(|hands| hands.press("9 v v")),
         Box::new(|hands| {
-            let rows = &hands.app.list(hands.app.pane).rows;
+            let rows = hands.app.list(hands.app.pane).rows();
             let at = rows.iter().position(|r| r.order().1 == name.borrow().as_str());
             if let Some(at) = at {
                 hands.press("g g");

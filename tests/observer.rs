@@ -321,7 +321,7 @@ async fn walk(stand: &Stand, read_only: bool) -> (Seen, BTreeMap<&'static str, u
             sought(hands, mark, "");
         }));
         deeds.push(once(move |hands| {
-            let rows = hands.app.list(PaneId::Queries).rows.len();
+            let rows = hands.app.list(PaneId::Queries).rows().len();
             left.borrow_mut().insert(mark, rows);
             sought(hands, "", "");
             typed.set(false);

@@ -139,7 +139,7 @@ impl Person {
         self.press("2 /").await;
         self.types("cortex-web").await;
         self.press("enter").await;
-        self.until("the row", |d| !d.app.list(PaneId::Rollouts).rows.is_empty())
+        self.until("the row", |d| !d.app.list(PaneId::Rollouts).rows().is_empty())
             .await;
         self.press("a r").await;
         self.until(
@@ -210,7 +210,7 @@ async fn rows_signals_plans_and_answers_of_one_cluster_never_reach_the_other() {
     let app = &person.desk.app;
     assert!(app.layers.is_empty() && app.world.pods.is_empty() && app.world.deployments.is_empty());
     assert!(
-        app.lists.iter().all(|l| l.rows.is_empty() && l.filter.is_empty()),
+        app.lists.iter().all(|l| l.rows().is_empty() && l.filter.is_empty()),
         "{:?}",
         app.place()
     );

@@ -60,7 +60,7 @@ fn to_the_plan(console: &mut Console) {
     console.send("\r");
     console.see("released now");
     console.send("\r");
-    console.see("roll-back deployment/cortex/");
+    console.see("Roll back deployment cortex/");
     console.send("\r");
     console.see("dry run ✓");
     // What comes sooner counts as typed for something else.

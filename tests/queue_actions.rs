@@ -427,3 +427,47 @@ async fn a_read_only_console_sends_no_command_that_changes_anything() {
     }
     assert!(WriteGrant::at_start(true).is_none());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn batches_have_one_verdict_and_waiting_behind_other_work_is_no_failure() {
+    let server = Server::start(&[]);
+    let mut bull = Bull::start(5, server.port);
+    for (q, n) in [("q", 101), ("dead", 1)] {
+        bull.add(q, "bad", n);
+        bull.work(q);
+        eventually("they failed", || bull.counts(q)["failed"] == n);
+    }
+    bull.run(json!({"do": "mend"}));
+    let slow = ["q", "dead"].map(|q| {
+        let ids = bull.add(q, "slow", 1);
+        eventually("the only worker is busy", || bull.counts(q)["active"] == 1);
+        ids
+    });
+    let desk = Desk::new(&server.way(), "");
+    let plan = desk.plan(retry(&[])).await.unwrap();
+    assert_eq!(plan.steps.len(), 2);
+    let (outcome, verdict, _) = desk.carry_out(plan).await;
+    let told = "all 101 wait: the workers of the queue are at work on what came before (1 active)";
+    assert_eq!(
+        (outcome, verdict),
+        (Outcome::Applied, Some(Verdict::Healthy(told.into())))
+    );
+    let journal = std::fs::read_dir(desk.folder.path()).unwrap().flatten().next().unwrap();
+    let journal = std::fs::read_to_string(journal.path()).unwrap();
+    let count = |kind: &str| journal.matches(&format!("\"kind\":\"{kind}\"")).count();
+    assert_eq!((count("intent"), count("result"), count("verify")), (2, 2, 1));
+    // A job whose worker died stays at work for ever: nothing comes behind it.
+    bull.run(json!({"do": "stop"}));
+    server.cli(&["DEL", &format!("bull:dead:{}:lock", slow[1][0])]);
+    let (outcome, verdict) = desk
+        .run(Request::RetryJobs {
+            queue: queue("dead"),
+            which: Box::default(),
+        })
+        .await;
+    let told = "no worker took any of them within 3 s";
+    assert_eq!(
+        (outcome, verdict),
+        (Outcome::Applied, Some(Verdict::Failed(told.into())))
+    );
+}

@@ -52,9 +52,7 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef) -> Result<Dra
     pods::describe(&mut draft, &pod);
     if let Some(budgets) = pods::budgets(survey, &mut draft, &pod, &target.namespace).await {
         if budgets.is_empty() {
-            draft
-                .impact
-                .push("no disruption budget covers it: this is a plain deletion".to_owned());
+            draft.warn("no disruption budget covers it: this is a plain deletion");
         }
         let verdict = pods::budget_verdict(&pod, &budgets);
         if verdict.is_err() {
@@ -66,11 +64,14 @@ pub(super) async fn draft(survey: &Survey<'_>, target: &ObjectRef) -> Result<Dra
                 },
             );
         }
-        draft.checks.push(Check {
-            name: "budget".into(),
-            passed: Some(verdict.is_ok()),
-            detail: verdict.err().unwrap_or_default(),
-        });
+        // Where none covers it there is nothing that it could have passed.
+        if !budgets.is_empty() {
+            draft.checks.push(Check {
+                name: "budget".into(),
+                passed: Some(verdict.is_ok()),
+                detail: verdict.err().unwrap_or_default(),
+            });
+        }
     }
     draft.no_undo("a pod that was evicted does not come back; its owner makes another one");
     Ok(draft)

@@ -16,6 +16,7 @@ use super::object::{field, text};
 use super::outcome::{classify, outcome_text, response_seen, took_effect, verdict_text};
 use super::plan::{Confirmed, Outcome, PLAN_LIFE, Plan, PlanStep, Progress, Stage, Undo, Verdict};
 use super::sealed;
+use super::siblings;
 use super::sources::Tell;
 use super::together;
 use super::verify::{Goal, Observation};
@@ -116,6 +117,18 @@ struct Sent {
     answer: Value,
 }
 
+impl Sent {
+    /// It was not sent, or it is not known that it was.
+    fn none(n: usize, outcome: Outcome) -> Self {
+        Self {
+            n,
+            outcome,
+            before: Observation::default(),
+            answer: Value::Null,
+        }
+    }
+}
+
 impl Run<'_> {
     async fn tell(&self, stage: Stage) {
         self.tell.stage(stage).await;
@@ -148,10 +161,14 @@ impl Run<'_> {
 
     async fn all_steps(&self, grant: &WriteGrant) -> (Outcome, Option<Verdict>) {
         let mut sent: Vec<Sent> = Vec::new();
+        let mut verdicts: Vec<(usize, Verdict)> = Vec::new();
         let mut last = Outcome::NoOp;
         let mut failed = None;
         for (n, step) in self.plan.steps.iter().enumerate() {
-            let done = self.step(grant, n, step).await;
+            let done = match self.stays(step, &mut sent, &mut verdicts).await {
+                Some(why) => Sent::none(n, Outcome::Refused(why)),
+                None => self.step(grant, n, step).await,
+            };
             self.tell(Stage::Executed {
                 step: n,
                 outcome: done.outcome.clone(),
@@ -168,22 +185,42 @@ impl Run<'_> {
             }
         }
         let last = failed.unwrap_or(last);
-        if sent.is_empty() {
+        verdicts.extend(self.watch(sent).await);
+        if verdicts.is_empty() {
             return (last, None);
         }
         let whole = matches!(last, Outcome::Applied | Outcome::NoOp);
-        let verdict = self.watch(sent).await;
+        verdicts.sort_by_key(|(n, _)| *n);
+        let verdict = self.together(verdicts);
         (if whole { Outcome::Applied } else { last }, Some(verdict))
+    }
+
+    /// Waits until the pods of the same workload that went before have their successors; why this one stays where they
+    /// have not.
+    async fn stays(
+        &self,
+        step: &PlanStep,
+        sent: &mut Vec<Sent>,
+        verdicts: &mut Vec<(usize, Verdict)>,
+    ) -> Option<String> {
+        let workload = siblings::workload(step).filter(|_| siblings::waits(step))?;
+        let step_of = |n: usize| self.plan.steps.get(n);
+        let is_of = |n: usize| step_of(n).and_then(siblings::workload) == Some(workload);
+        let (before, others): (Vec<Sent>, Vec<Sent>) = std::mem::take(sent).into_iter().partition(|s| is_of(s.n));
+        *sent = others;
+        verdicts.extend(self.watch(before).await);
+        let is_bad = |(n, v): &&(usize, Verdict)| is_of(*n) && !matches!(v, Verdict::Healthy(_));
+        let (n, verdict) = verdicts.iter().find(is_bad)?;
+        let name = step_of(*n).map_or("", |s| s.target.name());
+        Some(format!(
+            "it stays, because {name} has no ready successor: {}",
+            verdict_text(verdict)
+        ))
     }
 
     /// One request, between two records.
     async fn step(&self, grant: &WriteGrant, n: usize, step: &PlanStep) -> Sent {
-        let mut sent = Sent {
-            n,
-            outcome: Outcome::NoOp,
-            before: Observation::default(),
-            answer: Value::Null,
-        };
+        let mut sent = Sent::none(n, Outcome::NoOp);
         let mut body = step.body.clone();
         match self.still_so(step).await {
             Ok(now) => renew(&mut body, &now),
@@ -192,15 +229,7 @@ impl Run<'_> {
                 return sent;
             }
         }
-        let stop = |outcome| Sent {
-            outcome,
-            ..Sent {
-                n,
-                outcome: Outcome::NoOp,
-                before: Observation::default(),
-                answer: Value::Null,
-            }
-        };
+        let stop = |outcome| Sent::none(n, outcome);
         sent.before = match self.look(step, None).await {
             Ok(seen) => seen,
             Err(e) => {

@@ -48,6 +48,7 @@ mod scalers;
 mod sealed;
 mod second;
 mod set_image;
+mod siblings;
 mod silence;
 mod sources;
 mod status;

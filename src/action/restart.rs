@@ -105,8 +105,11 @@ pub(super) fn rollout_verify(object: &Value) -> VerifySpec {
     let deadline_s = u64::from(count(object, "/spec/progressDeadlineSeconds", 600)) + 30;
     VerifySpec {
         text: format!(
-            "all {} pods new and available within {} min, then 60 s without a restart",
-            pods_wanted(object),
+            "{} new and available within {} min, then 60 s without a restart",
+            match pods_wanted(object) {
+                1 => "its pod".to_owned(),
+                n => format!("all {n} pods"),
+            },
             deadline_s.div_ceil(60)
         ),
         deadline_s,
@@ -149,9 +152,14 @@ pub(super) fn rollout_impact(draft: &mut Draft, object: &Value, target: &ObjectR
             "its strategy is OnDelete: the template changes, but no pod is replaced until you delete it",
         ),
         (_, "Recreate") => {
-            draft
-                .impact
-                .push(format!("all {pods} pods stop before the first new one starts"));
+            draft.impact.push(format!(
+                "{} before the first new one starts",
+                if pods == 1 {
+                    "its pod stops".to_owned()
+                } else {
+                    format!("all {pods} pods stop")
+                }
+            ));
             draft.warn_seriously("its strategy is Recreate: there is an outage until the new pods are ready");
         }
         (Kind::StatefulSet, _) => {
@@ -189,11 +197,20 @@ pub(super) fn rollout_impact(draft: &mut Draft, object: &Value, target: &ObjectR
     let (updated, ready) = progress(object, target.kind);
     if updated < pods || int(object, "/status/observedGeneration") < int(object, "/metadata/generation") {
         draft.warn(format!(
-            "a rollout is under way already: {updated} of {pods} pods are of the newest revision"
+            "a rollout is under way already: {updated} of {} of the newest revision",
+            are(pods)
         ));
     }
     if ready < pods {
-        draft.warn(format!("{} of {pods} pods are not ready now", pods - ready));
+        draft.warn(format!("{} of {} not ready now", pods - ready, are(pods)));
+    }
+}
+
+/// Of how many pods something is said: `1 pod is`, `5 pods are`.
+fn are(pods: u32) -> String {
+    match pods {
+        1 => "1 pod is".to_owned(),
+        n => format!("{n} pods are"),
     }
 }
 

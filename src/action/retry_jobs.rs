@@ -12,7 +12,7 @@ use serde_json::json;
 use super::bull::{Bull, by_hand, outcome, pause, seen};
 use super::draft::{Draft, change, refuse, rests_on};
 use super::plan::{Check, JobFilter, Outcome, PlanStep, Refusal, Risk, Verdict, VerifySpec};
-use super::sources::{Deed, Reach, Tell};
+use super::sources::{Batch, Deed, Reach, Tell};
 use super::{Thing, WriteGrant};
 use crate::feed::redis::command::{Read, Script, Write};
 use crate::feed::redis::connection::{Written, value};
@@ -22,7 +22,7 @@ use crate::text::clean;
 /// Jobs of one plan, and jobs that a filter looks at.
 const MOST: usize = 1000;
 const LOOKED_AT: u32 = 5000;
-/// How long a batch is watched.
+/// How long they are watched, all batches together.
 const WATCH: Duration = Duration::from_secs(30);
 
 /// The filter in words.
@@ -253,6 +253,7 @@ pub(super) async fn ready(
         bull,
         ids,
         left: 0,
+        earlier: Batch::default(),
         poll,
         watch,
     }))
@@ -263,6 +264,8 @@ struct Retry {
     ids: Vec<String>,
     /// Of them, those that were not failed any more when it came to it.
     left: usize,
+    /// What was sent before, in other batches of the same plan.
+    earlier: Batch,
     poll: Duration,
     watch: Duration,
 }
@@ -319,12 +322,14 @@ impl Retry {
 
     async fn watch(&mut self, tell: &Tell) -> Verdict {
         let began = Instant::now();
-        let all = self.ids.len();
+        let all = self.earlier.ids.len() + self.ids.len();
         let mut told = String::new();
         loop {
             let asked: Vec<Read> = self
+                .earlier
                 .ids
                 .iter()
+                .chain(&self.ids)
                 .map(|id| {
                     Read::Hmget(
                         self.bull.key(id),
@@ -371,7 +376,7 @@ impl Retry {
             }
             if began.elapsed() > self.watch {
                 return match (done + running, failed) {
-                    (0, 0) => Verdict::Failed(format!("no worker took any of them within {} s", self.watch.as_secs())),
+                    (0, 0) => self.untaken(all).await,
                     (_, 0) => Verdict::Healthy(format!("{text}; the others wait")),
                     _ => Verdict::Failed(format!("{text}: {}", clean(&reason))),
                 };
@@ -383,6 +388,47 @@ impl Retry {
             pause(self.poll).await;
         }
     }
+
+    /// No worker took any of them. One that is at work takes them when it is done with what came before; it holds a lock
+    /// for as long as it lives.
+    async fn untaken(&mut self, all: usize) -> Verdict {
+        let at_work = match self.at_work().await {
+            Ok(n) => n,
+            Err(e) => {
+                return Verdict::Unknown(format!("no worker took any of them, and the queue cannot be read: {e}"));
+            }
+        };
+        if at_work == 0 {
+            return Verdict::Failed(format!("no worker took any of them within {} s", self.watch.as_secs()));
+        }
+        let who = match all {
+            1 => "it waits".to_owned(),
+            n => format!("all {n} wait"),
+        };
+        Verdict::Healthy(format!(
+            "{who}: the workers of the queue are at work on what came before ({at_work} active)"
+        ))
+    }
+
+    /// How many jobs of the queue a worker holds.
+    async fn at_work(&mut self) -> Result<u64, String> {
+        let active = Read::Lrange(self.bull.key("active"), Read::RANGE);
+        let answers = self.bull.ask(&[active]).await?;
+        let ids = match answers.first() {
+            Some(Ok(list)) => value::items(list).iter().filter_map(value::text),
+            Some(Err(e)) => return Err(e.say()),
+            None => return Ok(0),
+        };
+        let locks: Vec<String> = ids.map(|id| format!("{}:lock", self.bull.key(&id))).collect();
+        if locks.is_empty() {
+            return Ok(0);
+        }
+        match self.bull.ask(&[Read::ExistMany(locks)]).await?.first() {
+            Some(Ok(held)) => Ok(value::count(held).unwrap_or_default()),
+            Some(Err(e)) => Err(e.say()),
+            None => Ok(0),
+        }
+    }
 }
 
 impl Deed for Retry {
@@ -392,7 +438,7 @@ impl Deed for Retry {
 
     fn verify<'a>(&'a mut self, tell: &'a Tell) -> BoxFuture<'a, Verdict> {
         Box::pin(async {
-            let left = match self.left {
+            let left = match self.earlier.left + self.left {
                 0 => return self.watch(tell).await,
                 1 => "1 was not failed any more, and was left alone".to_owned(),
                 n => format!("{n} were not failed any more, and were left alone"),
@@ -403,5 +449,17 @@ impl Deed for Retry {
                 other => other,
             }
         })
+    }
+
+    fn batch(&self) -> Option<Batch> {
+        Some(Batch {
+            ids: self.earlier.ids.iter().chain(&self.ids).cloned().collect(),
+            left: self.earlier.left + self.left,
+        })
+    }
+
+    fn with(&mut self, other: Batch) {
+        self.earlier.ids.extend(other.ids);
+        self.earlier.left += other.left;
     }
 }

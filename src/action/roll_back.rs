@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::draft::{Draft, change, refuse};
 use super::object::{annotation, collection, field, flag, last_set, owned_by, text};
 use super::plan::{Alternative, FieldChange, PlanStep, Refusal, Request, Risk, RollbackTo, VerifySpec};
-use super::restart::{patch_need, pods_wanted, rollout_impact, rollout_verify, rolls_out, spec_rests_on};
+use super::restart::{patch_need, pods_wanted, progress, rollout_impact, rollout_verify, rolls_out, spec_rests_on};
 use super::revisions::{
     CHANGE_CAUSE, annotation_differences, is_stuck, ordinal, revision_of, template_changes, template_of,
 };
@@ -55,12 +55,9 @@ pub(super) async fn draft(survey: &Survey<'_>, to: &[RollbackTo]) -> Result<Draf
         if spec.deadline_s > draft.verify.deadline_s {
             draft.verify = spec;
         }
-        let pods = pods_wanted(&found.object);
-        draft.impact.push(format!(
-            "{}: {pods} pods go back to revision {}",
-            one.target.slash(),
-            one.revision
-        ));
+        draft
+            .impact
+            .push(format!("{}: {}", one.target.slash(), found.goes_back(one)));
         let step = found.step(survey, one);
         if step.changes.is_empty() {
             same.push(format!(
@@ -121,6 +118,18 @@ struct Found {
 }
 
 impl Found {
+    /// How many pods change, where all of them are of the newest revision; else how many of them are.
+    fn goes_back(&self, one: &RollbackTo) -> String {
+        let pods = pods_wanted(&self.object);
+        let (newest, _) = progress(&self.object, one.target.kind);
+        let (to, from) = (one.revision, self.current);
+        match pods {
+            1 if newest >= 1 => format!("its pod goes back to revision {to}"),
+            n if newest >= n => format!("{n} pods go back to revision {to}"),
+            n => format!("{newest} of {n} run revision {from} now; all are to run revision {to}"),
+        }
+    }
+
     async fn read(survey: &Survey<'_>, one: &RollbackTo) -> Result<Self, Refusal> {
         let target = &one.target;
         rolls_out(target)?;

@@ -53,6 +53,22 @@ pub(super) trait Deed: Send {
 
     /// Looks what became of it, after [`Outcome::Applied`] only.
     fn verify<'a>(&'a mut self, tell: &'a Tell) -> BoxFuture<'a, Verdict>;
+
+    /// What is to be watched together with the next batch of the same thing; `None`: each step has its own verdict.
+    fn batch(&self) -> Option<Batch> {
+        None
+    }
+
+    /// Watches what was sent in another batch, too.
+    fn with(&mut self, _: Batch) {}
+}
+
+/// What was sent in one of several steps that get one verdict.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Batch {
+    pub ids: Vec<String>,
+    /// Of them, those that were left alone.
+    pub left: usize,
 }
 
 /// What one action of a source contributes to a plan. It reads; a read-only console makes such plans too.

@@ -9,7 +9,7 @@ use super::draft::{Draft, refuse};
 use super::pipeline::drafted;
 use super::plan::{Alternative, Check, Outcome, Refusal, Request, Risk, Undo, VerifySpec, Warning};
 use super::survey::Survey;
-use super::{ObjectAsk, PostgresAsk, Target};
+use super::{ObjectAsk, PostgresAsk, Target, siblings};
 
 /// More than this nobody reads before saying yes. Policy may set less.
 pub const MOST_TOGETHER: usize = 50;
@@ -145,7 +145,15 @@ pub(super) async fn draft(survey: &Survey<'_>, requests: &[Request], go_on: bool
             Err(refusal) => parts.left_out.push(refusal.what),
         }
     }
-    parts.whole(go_on)
+    let (said, waits) = siblings::look(survey, &parts.requests, &mut parts.drafts).await;
+    let mut whole = parts.whole(go_on)?;
+    if waits {
+        let line = "of one workload the next pod goes only when the successor of the last is ready";
+        whole.impact.insert(1, line.to_owned());
+    }
+    let first = said.into_iter().map(|text| Warning { serious: true, text });
+    whole.warnings.splice(0..0, first);
+    Ok(whole)
 }
 
 fn subject(request: &Request, draft: &Draft) -> String {
@@ -189,7 +197,12 @@ impl Parts {
         let verb = first.verb.split(' ').next().unwrap_or_default().to_owned();
         let what = counted(n, &kind);
         let verify = VerifySpec {
-            text: first.verify.text.clone(),
+            text: same(
+                drafts
+                    .iter()
+                    .map(|(name, d)| (name.as_str(), vec![d.verify.text.clone()])),
+            )
+            .join("; "),
             deadline_s: drafts
                 .iter()
                 .map(|(_, d)| d.verify.deadline_s)

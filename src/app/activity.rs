@@ -214,9 +214,12 @@ impl Activity {
         ))
     }
 
-    /// The undo, while it is still offered and we are where it was done.
+    /// The undo, while it is still offered and we are where it was done. What somebody else took back needs none.
     pub fn offered_undo(&self, here: Option<&Place>, now: Timestamp) -> Option<(&str, &Request)> {
         if !here.is_some_and(|here| here.is_same_cluster(&self.place)) {
+            return None;
+        }
+        if matches!(self.verdict, Some(Verdict::Superseded(_))) {
             return None;
         }
         let Some(Undo::By {

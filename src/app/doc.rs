@@ -81,6 +81,14 @@ impl Scroll {
         self.top = self.last_top();
     }
 
+    /// The place of the line that the search stands on among all that it found, and how many those are.
+    pub fn hits<'a>(&self, lines: impl Iterator<Item = &'a str>) -> Option<(usize, usize)> {
+        let (at, needle) = (self.hit?, self.search.to_lowercase());
+        let holds = |(i, line): (usize, &str)| line.to_lowercase().contains(&needle).then_some(i);
+        let all: Vec<usize> = lines.enumerate().filter_map(holds).collect();
+        Some((all.iter().position(|i| *i == at)? + 1, all.len()))
+    }
+
     /// Finds the next (or previous) line that holds the search text; comes round at the end.
     pub fn find(&mut self, lines: &[String], forward: bool) -> bool {
         let needle = self.search.to_lowercase();

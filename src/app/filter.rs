@@ -11,10 +11,13 @@
 
 mod measure;
 mod parse;
+mod text;
 
-use regex::Regex;
+use super::BETWEEN;
 
 pub use measure::{Measure, amount};
+use text::{Pattern, Word, like};
+pub use text::{contains, in_order};
 
 /// A filter that was understood. The empty one lets everything through.
 #[derive(Clone, Debug, Default)]
@@ -46,10 +49,10 @@ struct Term {
 
 #[derive(Clone, Debug)]
 enum What {
+    Word(Box<Word>),
     /// Lower case.
-    Word(String),
     Fuzzy(String),
-    Regex(Regex),
+    Regex(Pattern),
     Label {
         key: String,
         /// `None`: that it has the label at all.
@@ -97,6 +100,10 @@ pub enum Fact<'a> {
 pub trait Facts {
     /// Whether any of the texts that one searches passes.
     fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool;
+    /// The same texts in small letters, with [`BETWEEN`] between them, where they were prepared: one look instead of many.
+    fn words(&self) -> Option<&str> {
+        None
+    }
     /// Hands over what stands in a column.
     fn fact(&self, field: &str, test: &mut dyn FnMut(Fact<'_>) -> bool) -> bool;
     fn label(&self, key: &str) -> Option<&str>;
@@ -131,7 +138,7 @@ impl Filter {
                 fields()
             )),
             What::Word(word) => {
-                let (left, _) = word.split_once(':')?;
+                let (left, _) = word.text.split_once(':')?;
                 let is_name = left.len() > 1 && left.chars().all(|c| c.is_ascii_alphabetic());
                 is_name.then(|| {
                     format!(
@@ -190,14 +197,15 @@ impl Term {
             // What lacks a part lacks the whole.
             (What::Word(a), What::Word(b)) => {
                 if self.want {
-                    a.contains(b)
+                    a.text.contains(&b.text)
                 } else {
-                    b.contains(a)
+                    b.text.contains(&a.text)
                 }
             }
             (What::Fuzzy(a), What::Fuzzy(b)) => a == b,
-            (What::Regex(a), What::Regex(b)) => a.as_str() == b.as_str(),
+            (What::Regex(a), What::Regex(b)) => a.regex.as_str() == b.regex.as_str(),
             (What::Label { key: a, value: v }, What::Label { key: b, value: w }) => a == b && v == w,
+            (What::LabelIn { key: a, values: v }, What::LabelIn { key: b, values: w }) => a == b && v == w,
             (
                 What::Field { field, op, value },
                 What::Field {
@@ -214,9 +222,18 @@ impl Term {
 impl What {
     fn fits(&self, row: &impl Facts) -> bool {
         match self {
-            Self::Word(word) => row.any_text(&mut |text| contains(text, word)),
-            Self::Fuzzy(letters) => row.any_text(&mut |text| in_order(text, letters)),
-            Self::Regex(regex) => row.any_text(&mut |text| regex.is_match(text)),
+            Self::Word(word) => match row.words() {
+                Some(words) => word.is_in(words),
+                None => row.any_text(&mut |text| contains(text, &word.text)),
+            },
+            Self::Fuzzy(letters) => match row.words() {
+                Some(words) => words.split(BETWEEN).any(|text| in_order(text, letters)),
+                None => row.any_text(&mut |text| in_order(text, letters)),
+            },
+            Self::Regex(pattern) => match row.words().filter(|_| pattern.small) {
+                Some(words) => words.split(BETWEEN).any(|text| pattern.regex.is_match(text)),
+                None => row.any_text(&mut |text| pattern.regex.is_match(text)),
+            },
             Self::Label { key, value: None } => row.label(key).is_some(),
             Self::Label { key, value: Some(v) } => row.label(key).is_some_and(|is| like(is, &v.text)),
             Self::LabelIn { key, values } => row.label(key).is_some_and(|is| values.iter().any(|v| like(is, v))),
@@ -243,58 +260,6 @@ impl Op {
             (Self::MoreOrSame, _) => by(|is, want| is >= want),
         }
     }
-}
-
-/// Case-insensitive search for `term` (already lower case) in `text`.
-pub fn contains(text: &str, term: &str) -> bool {
-    let (text, term) = (text.as_bytes(), term.as_bytes());
-    let Some(first) = term.first() else { return true };
-    memchr::memchr2_iter(*first, first.to_ascii_uppercase(), text).any(|at| {
-        text.get(at..at + term.len())
-            .is_some_and(|part| part.eq_ignore_ascii_case(term))
-    })
-}
-
-/// Whether the letters (lower case) stand in the text in this order.
-pub fn in_order(text: &str, letters: &str) -> bool {
-    let mut rest = text.as_bytes();
-    letters.bytes().all(|letter| {
-        let found = memchr::memchr2(letter, letter.to_ascii_uppercase(), rest);
-        rest = found.and_then(|at| rest.get(at + 1..)).unwrap_or_default();
-        found.is_some()
-    })
-}
-
-/// Equal but for case; `*` in `pattern` (lower case) stands for anything.
-fn like(text: &str, pattern: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let first = parts.next().unwrap_or_default();
-    let begins = text.get(..first.len()).is_some_and(|t| t.eq_ignore_ascii_case(first));
-    let mut rest = match text.get(first.len()..) {
-        Some(rest) if begins => rest,
-        _ => return false,
-    };
-    let mut parts = parts.peekable();
-    if parts.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(part) = parts.next() {
-        if parts.peek().is_none() {
-            let from = rest.len().checked_sub(part.len());
-            return from
-                .and_then(|from| rest.get(from..))
-                .is_some_and(|end| end.eq_ignore_ascii_case(part));
-        }
-        let found = (0..=rest.len().saturating_sub(part.len())).find(|at| {
-            rest.get(*at..at + part.len())
-                .is_some_and(|t| t.eq_ignore_ascii_case(part))
-        });
-        match found.and_then(|at| rest.get(at + part.len()..)) {
-            Some(after) => rest = after,
-            None => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]
@@ -426,6 +391,61 @@ mod tests {
         ] {
             assert!(!parse(no).lets_through(&Row), "{no}");
         }
+    }
+
+    /// Texts as they stand in a row, and again as they were prepared.
+    struct Prepared(Vec<String>, String);
+
+    impl Facts for Prepared {
+        fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
+            self.0.iter().any(|text| test(text))
+        }
+
+        fn words(&self) -> Option<&str> {
+            Some(&self.1).filter(|w| !w.is_empty()).map(String::as_str)
+        }
+
+        fn fact(&self, _: &str, _: &mut dyn FnMut(Fact<'_>) -> bool) -> bool {
+            false
+        }
+
+        fn label(&self, _: &str) -> Option<&str> {
+            None
+        }
+    }
+
+    #[test]
+    fn prepared_texts_are_answered_as_those_of_the_row() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut some = |most| -> String {
+            let count = random.usize(0..=most);
+            (0..count)
+                .filter_map(|_| random.choice(['a', 'A', 'b', 'B', '-', 'Ä', 'ä', 'ı', 'K']))
+                .collect()
+        };
+        let mut passed = [0, 0];
+        for _ in 0..600 {
+            let texts: Vec<String> = (0..3).map(|_| some(4)).collect();
+            let words = texts.join("\0").to_ascii_lowercase();
+            let (word, mark) = (some(2), some(1));
+            for filter in [
+                word.clone(),
+                format!("~{word}"),
+                format!("!{word} {mark}"),
+                format!("/{word}.?{mark}/"),
+                format!("/^{word}$/"),
+                format!("/(?-i:{mark}){word}/"),
+            ] {
+                let Ok(filter) = Filter::parse(&filter, OF) else {
+                    continue;
+                };
+                let plain = filter.lets_through(&Prepared(texts.clone(), String::new()));
+                let prepared = filter.lets_through(&Prepared(texts.clone(), words.clone()));
+                assert_eq!(plain, prepared, "{filter:?} of {texts:?}");
+                passed[usize::from(plain)] += 1;
+            }
+        }
+        assert!(passed.iter().all(|n| *n > 300), "{passed:?}");
     }
 
     #[test]

@@ -74,6 +74,8 @@ struct Spot {
 enum OpenedLayer {
     Object(crate::model::ObjectRef),
     Item(super::ItemRef),
+    /// It is not opened again; what lies beneath it is another place.
+    Other,
 }
 
 /// What is kept between two sessions, in a file of the state folder. Nothing of a platform is in it but label keys.
@@ -305,7 +307,8 @@ impl App {
             layer: match self.layers.last() {
                 Some(Layer::Detail(d)) => Some(Box::new(OpenedLayer::Object(d.object.clone()))),
                 Some(Layer::Item(i)) => Some(Box::new(OpenedLayer::Item(i.what.clone()))),
-                _ => None,
+                Some(_) => Some(Box::new(OpenedLayer::Other)),
+                None => None,
             },
         }
     }
@@ -341,7 +344,7 @@ impl App {
                 self.layers
                     .push(Layer::Item(super::layers::ItemView::new(spot.pane, item)));
             }
-            None => {}
+            Some(OpenedLayer::Other) | None => {}
         }
         Some(effects)
     }

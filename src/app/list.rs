@@ -2,6 +2,8 @@
 //! never on an index, and the order holds while the cursor is moving.
 
 mod marks;
+mod rows;
+mod texts;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +18,10 @@ use super::row::Row;
 use crate::model::Uid;
 
 pub use marks::Mark;
+pub use rows::Rows;
+use rows::{At, News, merge};
+use texts::Texts;
+pub use texts::{BETWEEN, Span};
 
 /// How long the order holds after the cursor moved.
 const HOLD: SignedDuration = SignedDuration::from_secs(5);
@@ -24,7 +30,7 @@ const HOLD: SignedDuration = SignedDuration::from_secs(5);
 #[derive(Default)]
 struct UidHasher(u64);
 
-type Places<K> = HashMap<K, usize, BuildHasherDefault<UidHasher>>;
+type Places<K, V> = HashMap<K, V, BuildHasherDefault<UidHasher>>;
 
 impl Hasher for UidHasher {
     fn write(&mut self, bytes: &[u8]) {
@@ -55,6 +61,8 @@ pub struct Sort {
 pub struct Placed {
     pub rank: i64,
     pub row: Row,
+    /// Where the list keeps what a filter searches in it.
+    pub texts: Span,
 }
 
 impl Deref for Placed {
@@ -68,15 +76,13 @@ impl Deref for Placed {
 /// A row that came, changed or went.
 #[derive(Debug)]
 pub struct Moved {
-    /// [`Row::address`] of the row that it was.
-    pub old: Option<usize>,
+    /// As it stands in the table.
+    pub old: Option<Placed>,
     pub new: Option<Placed>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct List {
-    /// Sorted and filtered.
-    pub rows: Vec<Placed>,
     /// Before the filter.
     pub total: usize,
     pub cursor: usize,
@@ -92,24 +98,29 @@ pub struct List {
     pub fault: Option<Fault>,
     /// The whole table, sorted: a filter picks from it, and news are put in their places.
     all: Vec<Placed>,
+    /// What a filter searches in it.
+    texts: Texts,
+    /// The rows that the filter picked, by their places in the table: in its order, but while that is held.
+    shown: Vec<At>,
     /// What `all` is sorted by, and of which reading of what is in use.
     placed: Option<(Sort, u64)>,
     /// The filter as it was understood, of what text, for which of the pane's tables.
     compiled: Arc<Filter>,
     compiled_of: Option<(String, usize)>,
-    /// The filter that `rows` were picked by.
+    /// The filter that `shown` were picked by.
     picked: Option<(Arc<Filter>, bool)>,
     /// The row from which a range is marked.
     anchor: Option<Uid>,
-    /// `rows` stand in another order than `all`.
+    /// `shown` stand in another order than `all`.
     held: bool,
     hidden: usize,
-    selected: Option<Uid>,
     /// Somebody moved the cursor: the selection is theirs.
     chosen: bool,
+    /// The row that the cursor is on, by its place in the table.
+    selected: Option<At>,
+    /// A filter took that from under the cursor: where it shows again, the cursor goes back to it.
+    lost: bool,
     moved_at: Option<Timestamp>,
-    /// What a filter took from under the cursor: where it shows again, it is selected again.
-    lost: Option<Uid>,
 }
 
 impl List {
@@ -120,6 +131,11 @@ impl List {
             .is_some_and(|(s, u)| *s == self.sort && *u == usage)
     }
 
+    /// The rows that show: sorted and filtered.
+    pub fn rows(&self) -> Rows<'_> {
+        Rows::new(&self.all, &self.shown)
+    }
+
     /// Takes the whole table, in any order.
     pub fn place(
         &mut self,
@@ -127,19 +143,51 @@ impl List {
         usage: u64,
         now: Timestamp,
         compare: impl Fn(&Placed, &Placed) -> Ordering,
-        keep: impl Fn(&Row) -> bool,
+        keep: impl Fn(&Row, &str) -> bool,
     ) {
         rows.sort_by(compare);
-        self.all = rows;
+        self.read_texts(&mut rows);
+        let before = std::mem::replace(&mut self.all, rows);
+        let shown = std::mem::take(&mut self.shown);
+        if self.holds(now) {
+            let mut place: Places<&Uid, At> = HashMap::default();
+            place.extend(self.all.iter().enumerate().map(|(i, r)| (r.uid(), i as At)));
+            let old = Rows::new(&before, &shown);
+            self.shown = old.iter().filter_map(|r| place.get(r.uid()).copied()).collect();
+        }
+        let selected = self.selected.and_then(|at| before.get(at as usize)).map(|r| r.uid());
+        let stands = selected.and_then(|uid| self.all.iter().position(|r| r.uid() == uid));
+        self.selected = stands.map(|at| at as At);
         self.placed = Some((self.sort.clone(), usage));
         self.pick(now, false, keep);
     }
 
+    /// Keeps the texts of rows that are there already, and takes in those of the others.
+    fn read_texts(&mut self, rows: &mut [Placed]) {
+        let mut known: Places<usize, Span> = HashMap::default();
+        known.extend(
+            self.all
+                .iter()
+                .filter(|r| !r.texts.is_empty())
+                .map(|r| (r.address(), r.texts)),
+        );
+        let mut used = 0;
+        for placed in &mut *rows {
+            let Some(texts) = placed.row.texts() else { continue };
+            let old = known.get(&placed.row.address()).copied();
+            placed.texts = old.unwrap_or_else(|| self.texts.add(texts));
+            used += placed.texts.len();
+        }
+        self.texts.only(used, rows);
+    }
+
     /// Takes what the filter asks for; where it asks for more than before, only from what is there already.
-    pub fn filtered(&mut self, now: Timestamp, keep: impl Fn(&Row) -> bool) {
+    pub fn filtered(&mut self, now: Timestamp, keep: impl Fn(&Row, &str) -> bool) {
         if self.narrows() && !self.held {
             let anew = self.asks_anew();
-            self.rows.retain(|r| keep(r));
+            let (all, texts) = (&self.all, &self.texts);
+            self.shown
+                .retain(|at| all.get(*at as usize).is_some_and(|r| keep(r, texts.of(r.texts))));
             self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
             self.settle(anew);
         } else {
@@ -189,28 +237,25 @@ impl List {
     }
 
     /// Picks the rows from the whole table. With `sure`, those that show are among the wanted and need no look.
-    fn pick(&mut self, now: Timestamp, sure: bool, keep: impl Fn(&Row) -> bool) {
+    fn pick(&mut self, now: Timestamp, sure: bool, keep: impl Fn(&Row, &str) -> bool) {
         self.total = self.all.len();
         self.held = self.holds(now);
         let anew = self.asks_anew();
+        let before = std::mem::take(&mut self.shown);
+        let mut known = before.iter().filter(|_| sure).peekable();
+        let kept =
+            self.all.iter().zip(0..).filter(|(row, at)| {
+                known.next_if(|known| **known == *at).is_some() || keep(row, self.texts.of(row.texts))
+            });
+        self.shown = kept.map(|(_, at)| at).collect();
         if self.held {
-            let mut rows: Vec<Placed> = self.all.iter().filter(|r| keep(r)).cloned().collect();
-            let mut place: Places<&Uid> =
-                HashMap::with_capacity_and_hasher(self.rows.len(), BuildHasherDefault::default());
-            place.extend(self.rows.iter().enumerate().map(|(i, r)| (r.uid(), i)));
-            rows.sort_by_cached_key(|r| place.get(r.uid()).copied().unwrap_or(usize::MAX));
-            self.rows = rows;
-        } else {
-            // What shows is most often in the table's order, and is moved over: to count its owners would be to fetch
-            // every row from memory.
-            let mut shown = std::mem::take(&mut self.rows).into_iter().peekable();
-            for row in &self.all {
-                match shown.next_if(|s| s.address() == row.address()) {
-                    Some(same) if sure || keep(&same) => self.rows.push(same),
-                    None if keep(row) => self.rows.push(row.clone()),
-                    _ => {}
+            let mut lines = vec![At::MAX; self.all.len()];
+            for (line, at) in before.iter().enumerate() {
+                if let Some(slot) = lines.get_mut(*at as usize) {
+                    *slot = line as At;
                 }
             }
+            self.shown.sort_by_key(|at| lines.get(*at as usize).copied());
         }
         self.picked = Some((Arc::clone(&self.compiled), self.wrong_only));
         self.settle(anew);
@@ -226,26 +271,65 @@ impl List {
     /// Takes in what changed. `compare` leaves no two objects equal.
     pub fn take(
         &mut self,
-        moved: &[Moved],
+        mut moved: Vec<Moved>,
         now: Timestamp,
         compare: impl Fn(&Placed, &Placed) -> Ordering,
-        keep: impl Fn(&Row) -> bool,
+        keep: impl Fn(&Row, &str) -> bool,
     ) {
-        merge(&mut self.all, moved, false, &compare, |_| true);
+        for new in moved.iter_mut().filter_map(|m| m.new.as_mut()) {
+            if let Some(texts) = new.row.texts() {
+                new.texts = self.texts.add(texts);
+            }
+        }
+        let news = merge(&mut self.all, moved, &compare);
+        self.texts.drop(news.dropped);
+        self.texts.tidy(&mut self.all);
         self.total = self.all.len();
+        self.selected = self.selected.and_then(|at| news.place(at));
         let holds = self.holds(now);
+        self.follow(&news, holds, &keep);
         // Who asks for an age or for what is in use asks all rows again.
         if self.held && !holds || self.compiled.is_volatile() {
             self.pick(now, false, keep);
             return;
         }
-        if !merge(&mut self.rows, moved, holds, &compare, keep) {
-            self.held = true;
-        }
         self.settle(false);
     }
 
-    fn holds(&self, now: Timestamp) -> bool {
+    /// Lets the rows that show follow the news: in the table's order, or, where the order is held, in place of what each
+    /// was, or at the end.
+    #[allow(clippy::stable_sort_primitive)] // the stable one sees two sorted runs, and merges them
+    fn follow(&mut self, news: &News, holds: bool, keep: impl Fn(&Row, &str) -> bool) {
+        let wanted = |at: &At| {
+            let row = self.all.get(*at as usize);
+            row.is_some_and(|row| keep(row, self.texts.of(row.texts)))
+        };
+        let mut coming: Vec<At> = news.fresh.iter().copied().filter(wanted).collect();
+        let in_order = !self.held && !holds;
+        if in_order && !news.moved() {
+            // Most often all stand where they stood, and whoever was wanted is wanted still.
+            let same = |at: &At| self.shown.binary_search(at).is_ok() == coming.binary_search(at).is_ok();
+            if news.fresh.iter().all(same) {
+                return;
+            }
+        }
+        self.shown.retain_mut(|at| {
+            let Some(to) = news.place(*at) else { return false };
+            *at = to;
+            if news.fresh.binary_search(&to).is_err() {
+                return true;
+            }
+            let stays = coming.binary_search(&to).ok().filter(|_| !in_order);
+            stays.map(|i| coming.remove(i)).is_some()
+        });
+        self.held |= !in_order && (news.moved() || !coming.is_empty());
+        self.shown.append(&mut coming);
+        if in_order {
+            self.shown.sort();
+        }
+    }
+
+    pub(crate) fn holds(&self, now: Timestamp) -> bool {
         self.moved_at.is_some_and(|t| now.duration_since(t) < HOLD)
     }
 
@@ -258,69 +342,65 @@ impl List {
     /// the first row, which is the worst one, is selected. With `anew`, other rows were asked for: where the chosen
     /// object is not among them, the first of them is what was looked for.
     fn settle(&mut self, anew: bool) {
+        let line = self.selected.and_then(|at| self.line_of(at));
         if anew {
-            let there = |uid: &Option<Uid>| uid.as_ref().is_some_and(|uid| self.find(uid).is_some());
-            if there(&self.lost) {
-                self.selected = self.lost.take();
-                self.chosen = true;
-            } else if self.chosen && !there(&self.selected) {
-                self.lost = self.selected.take();
-                self.chosen = false;
-            }
+            self.lost = self.chosen && line.is_none();
         }
-        let found = self
-            .selected
-            .as_ref()
-            .filter(|_| self.chosen)
-            .and_then(|uid| self.find(uid));
-        self.cursor = match (self.chosen, found) {
-            (false, _) => 0,
-            (true, Some(i)) => i,
-            (true, None) => self.cursor.min(self.rows.len().saturating_sub(1)),
+        self.cursor = match line {
+            _ if !self.chosen || self.lost => 0,
+            Some(line) => line,
+            None => self.cursor.min(self.shown.len().saturating_sub(1)),
         };
-        self.selected = self.rows.get(self.cursor).map(|r| r.uid().clone());
+        if !self.lost {
+            self.select_line();
+        }
         self.count_hidden();
         self.scroll();
     }
 
-    /// Where the object stands: most often near to where the cursor is.
-    fn find(&self, uid: &Uid) -> Option<usize> {
-        let is = |i: &usize| self.rows.get(*i).is_some_and(|r| r.uid() == uid);
-        let (down, up) = (
-            self.cursor..self.rows.len(),
-            (0..self.cursor.min(self.rows.len())).rev(),
-        );
-        let near = down.clone().take(64).find(is).or_else(|| up.clone().take(64).find(is));
-        near.or_else(|| down.skip(64).find(is)).or_else(|| up.skip(64).find(is))
+    /// What stands under the cursor is the selected one; where nothing does, nobody chose it.
+    fn select_line(&mut self) {
+        self.selected = self.shown.get(self.cursor).copied();
+        self.chosen &= self.selected.is_some();
+    }
+
+    /// The line on which a row of the table shows.
+    fn line_of(&self, at: At) -> Option<usize> {
+        if self.held {
+            self.shown.iter().position(|shown| *shown == at)
+        } else {
+            self.shown.binary_search(&at).ok()
+        }
     }
 
     /// The row that somebody moved to, not one that stands first by itself.
     pub fn chosen(&self) -> Option<&Uid> {
-        self.selected.as_ref().filter(|_| self.chosen)
+        let at = self.selected.filter(|_| self.chosen && !self.lost)?;
+        self.all.get(at as usize).map(|r| r.uid())
     }
 
     pub fn selected(&self) -> Option<&Row> {
-        self.rows.get(self.cursor).map(|r| &r.row)
+        self.rows().get(self.cursor).map(|r| &r.row)
     }
 
     /// Moves by `by` rows.
     pub fn step(&mut self, by: isize, now: Timestamp) {
-        let last = self.rows.len().saturating_sub(1);
+        let last = self.shown.len().saturating_sub(1);
         self.go(self.cursor.saturating_add_signed(by).min(last), now);
     }
 
     pub fn go(&mut self, to: usize, now: Timestamp) {
-        self.cursor = to.min(self.rows.len().saturating_sub(1));
-        self.selected = self.rows.get(self.cursor).map(|r| r.uid().clone());
+        self.cursor = to.min(self.shown.len().saturating_sub(1));
         self.moved_at = Some(now);
-        self.chosen = true;
-        self.lost = None;
+        (self.chosen, self.lost) = (true, false);
+        self.select_line();
         self.scroll();
     }
 
     /// Selects the object if it is on the list.
     pub fn select(&mut self, uid: &str, now: Timestamp) -> bool {
-        match self.rows.iter().position(|r| &**r.uid() == uid) {
+        let line = self.rows().iter().position(|r| &**r.uid() == uid);
+        match line {
             Some(i) => {
                 self.go(i, now);
                 true
@@ -339,7 +419,7 @@ impl List {
         }
         self.offset = self
             .offset
-            .min(self.rows.len().saturating_sub(page.min(self.rows.len())));
+            .min(self.shown.len().saturating_sub(page.min(self.shown.len())));
     }
 
     pub fn clear(&mut self) {
@@ -350,60 +430,4 @@ impl List {
             ..Self::default()
         };
     }
-}
-
-/// Puts what changed into sorted rows; where the order is held, in place of what it was, or at the end. Returns
-/// whether the rows are still sorted, given that they were.
-fn merge(
-    rows: &mut Vec<Placed>,
-    moved: &[Moved],
-    hold: bool,
-    compare: &impl Fn(&Placed, &Placed) -> Ordering,
-    keep: impl Fn(&Row) -> bool,
-) -> bool {
-    if moved.is_empty() {
-        return true;
-    }
-    let mut sorted = true;
-    let mut old: Places<usize> = HashMap::default();
-    old.extend(moved.iter().enumerate().filter_map(|(i, m)| Some((m.old?, i))));
-    let mut coming: Vec<Option<&Placed>> = moved
-        .iter()
-        .map(|m| m.new.as_ref().filter(|new| keep(&new.row)))
-        .collect();
-    rows.retain_mut(|row| {
-        let Some(i) = old.get(&row.address()) else { return true };
-        let Some(slot) = coming.get_mut(*i) else { return true };
-        let Some(new) = *slot else { return false };
-        let same_place = compare(row, new).is_eq();
-        sorted &= same_place || !hold;
-        if same_place || hold {
-            *row = new.clone();
-            *slot = None;
-        }
-        same_place || hold
-    });
-    let mut coming: Vec<Placed> = coming.into_iter().flatten().cloned().collect();
-    if coming.is_empty() {
-        return sorted;
-    }
-    coming.sort_by(compare);
-    if hold {
-        rows.extend(coming);
-        return false;
-    }
-    let rest = std::mem::take(rows);
-    rows.reserve_exact(rest.len() + coming.len());
-    let places: Vec<usize> = coming
-        .iter()
-        .map(|new| rest.partition_point(|r| compare(r, new).is_lt()))
-        .collect();
-    let (mut rest, mut taken) = (rest.into_iter(), 0);
-    for (place, new) in places.into_iter().zip(coming) {
-        rows.extend(rest.by_ref().take(place - taken));
-        taken = place;
-        rows.push(new);
-    }
-    rows.extend(rest);
-    sorted
 }

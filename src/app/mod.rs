@@ -66,7 +66,7 @@ pub use approval::{Asking, may_answer};
 pub use bastion::ToSpool;
 pub(crate) use commands::ways;
 pub use layer::Layer;
-pub use list::{List, Mark, Moved, Placed, Sort};
+pub use list::{BETWEEN, List, Mark, Moved, Placed, Rows, Sort, Span};
 pub use msg::{Connection, Effect, Msg, Notice, Token, Wanted};
 pub use recorded::Recorded;
 pub use row::{Health, Item, ItemRef, Row};

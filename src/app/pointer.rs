@@ -115,7 +115,7 @@ impl App {
                 if let Spot::Row(pane, _) | Spot::Pane(pane) = spot
                     && let Some(list) = self.lists.get_mut(pane.index())
                 {
-                    let last = list.rows.len().saturating_sub(1);
+                    let last = list.rows().len().saturating_sub(1);
                     list.go(list.cursor.saturating_add_signed(by).min(last), now);
                 }
             }

@@ -138,6 +138,14 @@ impl Row {
         }
     }
 
+    /// What a filter for a text searches, of rows that may be many.
+    pub fn texts(&self) -> Option<[&str; 4]> {
+        match self {
+            Self::Pod(p) => Some([&p.meta.name, &p.status, &p.node, &p.meta.namespace]),
+            _ => None,
+        }
+    }
+
     pub fn item(&self) -> Option<&Item> {
         match self {
             Self::Item(item) => Some(item),

@@ -9,7 +9,7 @@ use super::fleet::Sister;
 use super::msg::{Effect, Fetched, Notice, PagerOf, Token};
 use super::observed::Observed;
 use super::pointer::Spot;
-use super::{Activity, App};
+use super::{Activity, App, Layer};
 use crate::model::ObjectRef;
 
 /// Notes that the list of activities keeps.
@@ -81,6 +81,17 @@ impl App {
         // Newest first; what came in the same moment stays in its order, the change before what was said of it.
         all.sort_by_key(|d| std::cmp::Reverse(d.at()));
         all
+    }
+
+    /// Whether Enter does something on the selected line: of what was done, only a change that can still be undone.
+    pub fn opens_something(&self) -> bool {
+        let Some(Layer::Activity(list)) = self.layers.last() else {
+            return true;
+        };
+        match self.doings().get(list.cursor) {
+            Some(Doing::Activity(a)) => a.offered_undo(self.place(), self.now).is_some(),
+            _ => false,
+        }
     }
 
     pub(super) fn keep_said(&mut self, notice: &Notice) {

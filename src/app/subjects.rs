@@ -44,7 +44,9 @@ pub(super) fn about(item: &ItemRef) -> Option<About> {
         ItemRef::HttpCheck { name } => About::Http { name },
         ItemRef::Object(object) if object.kind == Kind::Node => About::Node(object),
         ItemRef::Object(object) => About::Job(object),
-        ItemRef::Slo { .. } | ItemRef::Service { .. } | ItemRef::Host { .. } | ItemRef::Line => return None,
+        // An objective is of a service, and its signal is answered as that service's.
+        ItemRef::Slo { source, name } | ItemRef::Service { source, name } => About::Service { source, name },
+        ItemRef::Host { .. } | ItemRef::Line => return None,
     })
 }
 

@@ -14,13 +14,13 @@ impl RunEntry {
         }
     }
 
-    /// `step 7 of 10, stopped: it waits for you`.
+    /// `step 7 of 10, stopped`: it waits for you.
     pub fn stands(&self) -> String {
         let how = match self.run.phase() {
-            Phase::Stopped => "stopped: it waits for you",
-            _ if self.run.waits_for_operator() => "it waits for you",
-            Phase::Showing | Phase::Undecided => "nothing decided yet",
-            _ => "it goes on by itself",
+            Phase::Stopped => "stopped",
+            _ if self.run.waits_for_operator() => "waits for you",
+            Phase::Showing | Phase::Undecided => "only looked at",
+            _ => "goes on by itself",
         };
         format!("{}, {how}", self.at())
     }
@@ -47,6 +47,15 @@ impl App {
         live
     }
 
+    /// Whether the run that is open is over.
+    pub fn is_run_over(&self) -> bool {
+        let Some(Layer::Runbook(view)) = self.layers.last() else {
+            return false;
+        };
+        let run = self.runs.iter().find(|r| r.number == view.run);
+        run.is_some_and(|r| r.run.status().is_over())
+    }
+
     /// Whether there is a way on in the run that is open, or it is over: while it only waits there is none.
     pub fn goes_on(&self) -> bool {
         let Some(Layer::Runbook(view)) = self.layers.last() else {
@@ -56,8 +65,17 @@ impl App {
         run.is_some_and(|r| r.run.status().is_over() || !super::ways(r).is_empty())
     }
 
-    /// What waits for the person here and is not on screen, in one line; empty where nothing does.
-    pub fn waiting_line(&self) -> Option<String> {
+    /// How many of the runs here wait for the person who sits here.
+    pub fn waiting_runs(&self) -> usize {
+        self.runs
+            .iter()
+            .filter(|r| r.is_live() && r.run.waits_for_operator())
+            .count()
+    }
+
+    /// What waits for the person here and is not on screen, in one line, in full and in short; none where nothing does.
+    /// Where the first one stands comes before what it is: that may be cut.
+    pub fn waiting_line(&self) -> Option<[String; 2]> {
         let on_screen = |r: &RunEntry| {
             let is_it = |l: &Layer| matches!(l, Layer::Runbook(view) if view.run == r.number);
             self.layers.iter().any(is_it)
@@ -73,12 +91,18 @@ impl App {
         } else {
             ""
         };
-        let what = format!("{}, {}{stopped}", first.run.book().title, first.at());
         let subject = Some(first.run.subject().name()).filter(|s| !s.is_empty());
         let on = subject.map(|s| format!(", on {s}")).unwrap_or_default();
+        let what = format!("{}{stopped}: {}{on}", first.at(), first.run.book().title);
         Some(match waiting.len() {
-            1 => format!("1 runbook waits for you: {what}{on}"),
-            n => format!("{n} runbooks wait for you: first {what}{on}"),
+            1 => [
+                format!("1 runbook waits for you: at {what}"),
+                format!("a runbook waits: {what}"),
+            ],
+            n => [
+                format!("{n} runbooks wait for you: first at {what}"),
+                format!("{n} runbooks wait: first {what}"),
+            ],
         })
     }
 }

@@ -199,9 +199,22 @@ impl Inbox {
 
     /// Takes all that arrived; `None` when nothing did.
     pub fn drain(&self) -> Option<Batch> {
+        self.drain_some(usize::MAX)
+    }
+
+    /// The same, but at most so many rows, so that whoever takes them is soon free again. Everything else waits for the
+    /// last of them: no feed is said to be fresh whose rows are not all there.
+    pub fn drain_some(&self, most: usize) -> Option<Batch> {
         let mut inner = self.state();
         if inner.is_empty() {
             return None;
+        }
+        if inner.changes.len() > most {
+            let some = inner.changes.extract_if(|_, _| true).take(most);
+            return Some(Batch {
+                changes: some.map(|(_, change)| change).collect(),
+                ..Batch::default()
+            });
         }
         Some(Batch {
             changes: std::mem::take(&mut inner.changes).into_values().collect(),
@@ -258,6 +271,28 @@ mod tests {
         inbox.publish(gone("b"));
         assert_eq!(inbox.drain().unwrap().changes.len(), 2);
         assert!(inbox.drain().is_none());
+    }
+
+    #[tokio::test]
+    async fn many_rows_are_taken_in_pieces_each_once_and_a_feed_is_fresh_with_the_last_of_them() {
+        let inbox = Inbox::new();
+        let id = FeedId::Watch(Kind::Pod);
+        let names: Vec<String> = (0..250).map(|n| format!("p-{n:03}")).collect();
+        for name in &names {
+            inbox.publish(gone(name));
+        }
+        inbox.feed_state(id, Freshness::Fresh);
+        let (mut taken, mut pieces) = (Vec::new(), Vec::new());
+        while pieces.iter().sum::<usize>() < names.len() {
+            inbox.ready().await;
+            let batch = inbox.drain_some(100).unwrap();
+            pieces.push(batch.changes.len());
+            taken.extend(batch.changes.iter().map(|c| slot(c).1.name.to_string()));
+            assert_eq!(batch.feeds.len(), usize::from(taken.len() == names.len()));
+        }
+        taken.sort();
+        assert_eq!((pieces, taken), (vec![100, 100, 50], names));
+        assert!(inbox.drain_some(100).is_none());
     }
 
     #[tokio::test]

@@ -46,12 +46,12 @@ pub fn pane(app: &App, id: PaneId) -> Answer {
         let state = ui::feed_words(app, pane);
         say(&mut page.out, "data", &state);
     }
-    let rows = &app.list(id).rows;
+    let rows = app.list(id).rows();
     if rows.is_empty() {
         say(&mut page.out, "nothing", panes::empty_words(app, pane));
     }
     let columns = panes::columns_of(app, pane);
-    for row in rows {
+    for row in rows.iter() {
         let cells = panes::cells_of(app, pane, row, &columns);
         whole_row(&mut page, app, pane, row, &columns, &cells);
     }
@@ -136,7 +136,7 @@ pub fn detail(app: &App, id: PaneId, wanted: &str) -> Option<Answer> {
     let out = &mut page.out;
     let views = pane.views.iter().flat_map(|view| (view.rows)(app));
     let mut seen = Vec::new();
-    for row in app.list(id).rows.iter().map(|p| p.row.clone()).chain(views) {
+    for row in app.list(id).rows().iter().map(|p| p.row.clone()).chain(views) {
         let (group, name) = row.order();
         let called = name == wanted || wanted.split_once('/').is_some_and(|(g, n)| g == group && n == name);
         if !called || seen.contains(row.uid()) {

@@ -22,11 +22,11 @@ pub fn rows(app: &App, id: PaneId, output: Output) -> Answer {
             .map(|cell| text::clean(&cell.text).trim().to_owned())
             .collect()
     };
-    let all = &app.list(id).rows;
+    let all = app.list(id).rows();
     let text = match output {
         Output::Table => {
             let mut table = Table::of(columns.iter().map(|c| c.title.to_uppercase()).collect());
-            for placed in all {
+            for placed in all.iter() {
                 table.push(cells(&placed.row));
             }
             table.to_string()

@@ -130,14 +130,22 @@ impl World {
                     Kind::DaemonSet => put(&mut self.daemon_sets, key, row),
                     _ => put(&mut self.deployments, key, row),
                 },
-                Change::Revision(Kind::ReplicaSet, key, row) => put(&mut self.replica_sets, key, row),
+                Change::Revision(Kind::ReplicaSet, key, row) => {
+                    let before = self.replica_sets.get(&key).cloned();
+                    self.tell_of_owned(before.as_ref().map(|r| &r.meta), row.as_ref().map(|r| &r.meta));
+                    put(&mut self.replica_sets, key, row);
+                }
                 Change::Revision(_, key, row) => put(&mut self.controller_revisions, key, row),
                 Change::Hpa(key, row) => put(&mut self.hpas, key, row),
                 Change::Budget(key, row) => put(&mut self.budgets, key, row),
                 Change::Event(key, row) => put(&mut self.events, key, row),
                 Change::Node(key, row) => put(&mut self.nodes, key, row),
                 Change::Quota(key, row) => put(&mut self.quotas, key, row),
-                Change::Job(key, row) => put(&mut self.jobs, key, row),
+                Change::Job(key, row) => {
+                    let before = self.jobs.get(&key).cloned();
+                    self.tell_of_owned(before.as_ref().map(|j| &j.meta), row.as_ref().map(|j| &j.meta));
+                    put(&mut self.jobs, key, row);
+                }
                 Change::CronJob(key, row) => put(&mut self.cron_jobs, key, row),
                 Change::Namespace(key, row) => put(&mut self.namespaces, key, row),
             }
@@ -177,6 +185,28 @@ impl World {
         known.then(|| self.pod_log.range(from..).map(|(_, key)| key))
     }
 
+    /// A pod is this from now on.
+    fn tell(&mut self, key: &Key, row: Option<&Arc<Pod>>) {
+        let Some(news) = &mut self.pod_news else { return };
+        let was = || (self.pods.get(key).cloned(), None);
+        news.entry(key.clone()).or_insert_with(was).1 = row.cloned();
+        if news.len() > MOST_NEWS {
+            self.pod_news = None;
+        }
+    }
+
+    /// The pods of a controller that came or went belong to another workload than before, though they are the same.
+    fn tell_of_owned(&mut self, before: Option<&Meta>, after: Option<&Meta>) {
+        let above = |meta: Option<&Meta>| meta.and_then(|m| m.owner.clone());
+        let Some(meta) = after.or(before).filter(|_| above(before) != above(after)) else {
+            return;
+        };
+        for key in self.by_owner.get(&meta.uid).cloned().unwrap_or_default() {
+            let row = self.pods.get(&key).cloned();
+            self.tell(&key, row.as_ref());
+        }
+    }
+
     fn put_pod(&mut self, key: Key, row: Option<Arc<Pod>>) {
         self.pod_log.push_back((self.version, key.clone()));
         if self.pod_log.len() > MOST_NEWS
@@ -184,17 +214,7 @@ impl World {
         {
             self.logged_from = version;
         }
-        if let Some(news) = &mut self.pod_news {
-            match news.get_mut(&key) {
-                Some((_, now)) => now.clone_from(&row),
-                None => {
-                    news.insert(key.clone(), (self.pods.get(&key).cloned(), row.clone()));
-                }
-            }
-            if news.len() > MOST_NEWS {
-                self.pod_news = None;
-            }
-        }
+        self.tell(&key, row.as_ref());
         let before = match row {
             Some(row) => {
                 let owner = row.meta.owner.as_ref().map(|o| Arc::clone(&o.uid));

@@ -11,6 +11,8 @@ pub(super) struct RowFacts<'a> {
     pub app: &'a App,
     pub pane: &'a Pane,
     pub row: &'a Row,
+    /// The same as [`Facts::words`]; empty where the row is not one of many.
+    pub words: &'a str,
     /// All columns of the table, in the order of an item's cells.
     pub columns: &'a [Column],
 }
@@ -45,10 +47,7 @@ pub(super) fn has_labels(app: &App, pane: &Pane) -> bool {
 impl Facts for RowFacts<'_> {
     fn any_text(&self, test: &mut dyn FnMut(&str) -> bool) -> bool {
         match self.row {
-            Row::Pod(p) => {
-                let texts = [&*p.meta.name, &*p.status, &*p.node, &*p.meta.namespace];
-                texts.into_iter().any(test)
-            }
+            Row::Pod(_) => self.row.texts().is_some_and(|texts| texts.into_iter().any(test)),
             Row::Workload(w) => {
                 let texts = [&*w.meta.name, w.image(), &*w.meta.namespace, w.kind.api()];
                 texts.into_iter().any(test)
@@ -60,6 +59,10 @@ impl Facts for RowFacts<'_> {
             }
             Row::Item(i) => test(&i.group) || i.cells.iter().any(|c| test(&c.text)),
         }
+    }
+
+    fn words(&self) -> Option<&str> {
+        Some(self.words).filter(|words| !words.is_empty())
     }
 
     fn fact(&self, field: &str, test: &mut dyn FnMut(Fact<'_>) -> bool) -> bool {
@@ -151,7 +154,7 @@ fn labels<'a>(app: &'a App, row: &'a Row) -> &'a [(Str, Str)] {
 /// The keys of labels that the pane's rows have, the most usual first. The first rows speak for the others.
 pub(super) fn label_keys(app: &App, pane: &Pane) -> Vec<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for row in app.list(pane.id).rows.iter().take(300) {
+    for row in app.list(pane.id).rows().iter().take(300) {
         for (key, _) in labels(app, row) {
             *counts.entry(key.to_string()).or_default() += 1;
         }

@@ -22,7 +22,7 @@ use std::cmp::Ordering;
 
 use crate::app::doc::Line;
 use crate::app::filter::{Fault, Filter, Vocabulary};
-use crate::app::{App, Health, ItemRef, List, Moved, Placed, Row, Sort};
+use crate::app::{App, Health, ItemRef, List, Moved, Placed, Row, Sort, Span};
 use crate::model::{FeedId, Freshness, Kind, PodNews, SourceKind};
 use crate::theme::Role;
 
@@ -252,13 +252,13 @@ pub fn renew(app: &App, pane: &Pane, list: &mut List, news: Option<&PodNews>) {
     let moved: Vec<Moved> = news
         .values()
         .map(|(before, after)| Moved {
-            old: before.clone().map(|p| Row::Pod(p).address()),
+            old: before.clone().map(|p| placed(app, pane, &sort, Row::Pod(p))),
             new: after.clone().map(|p| placed(app, pane, &sort, Row::Pod(p))),
         })
         .collect();
     compile(app, pane, list);
     let keep = keep(app, pane, list);
-    list.take(&moved, app.now, |a, b| order(app, pane, &sort, a, b), keep);
+    list.take(moved, app.now, |a, b| order(app, pane, &sort, a, b), keep);
 }
 
 /// The same after another order, filter or view was asked for.
@@ -303,24 +303,29 @@ fn placed(app: &App, pane: &Pane, sort: &Sort, row: Row) -> Placed {
         row if sort.column.is_empty() => (pane.health)(app, row) as i64,
         _ => 0,
     };
-    Placed { rank, row }
+    Placed {
+        rank,
+        row,
+        texts: Span::default(),
+    }
 }
 
 /// What the list's filter lets through.
-fn keep<'a>(app: &'a App, pane: &'a Pane, list: &List) -> impl Fn(&Row) -> bool + use<'a> {
+fn keep<'a>(app: &'a App, pane: &'a Pane, list: &List) -> impl Fn(&Row, &str) -> bool + use<'a> {
     let filter = list.compiled();
     let wrong_only = list.wrong_only;
     let columns = columns::own_columns(app, pane);
-    let fits = move |row: &Row| {
+    let fits = move |row: &Row, words: &str| {
         filter.lets_through(&facts::RowFacts {
             app,
             pane,
             row,
+            words,
             columns: &columns,
         })
     };
     let all = list.compiled().is_empty();
-    move |row| (all || fits(row)) && (!wrong_only || (pane.health)(app, row) <= Health::Moving)
+    move |row, words| (all || fits(row, words)) && (!wrong_only || (pane.health)(app, row) <= Health::Moving)
 }
 
 /// What the pane's filter may ask for now.

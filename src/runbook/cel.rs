@@ -42,6 +42,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Scope {
     pub known: BTreeMap<String, Value>,
+    /// Each reason is a clause of its own: it is shown without the name.
     pub unknown: BTreeMap<String, String>,
 }
 
@@ -403,7 +404,7 @@ fn evaluate_here(source: &str, scope: &Scope) -> Answer {
     }
 }
 
-/// Names the facts that are missing; only when none is, the evaluator's own words.
+/// Why the facts are not known that are missing; only when none is, the evaluator's own words.
 fn why_unknown(program: &Program, scope: &Scope, error: &ExecutionError) -> String {
     let mut walk = Walk::default();
     walk.visit(program.expression(), 0);
@@ -416,11 +417,15 @@ fn why_unknown(program: &Program, scope: &Scope, error: &ExecutionError) -> Stri
     if missing.is_empty() {
         return one_line(&error.to_string());
     }
-    let told = missing.iter().map(|name| match scope.unknown.get(*name) {
-        Some(why) => format!("{name} is {why}"),
-        None => format!("{name} is not known"),
-    });
-    told.collect::<Vec<_>>().join("; ")
+    let mut told: Vec<String> = Vec::new();
+    for name in missing {
+        let why = scope.unknown.get(name);
+        let why = why.map_or_else(|| format!("{name} is not known"), Clone::clone);
+        if !told.contains(&why) {
+            told.push(why);
+        }
+    }
+    told.join("; ")
 }
 
 #[cfg(test)]

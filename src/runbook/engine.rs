@@ -153,6 +153,8 @@ pub struct Run {
     changes: usize,
     /// Somebody decided something in it: it was not only looked at.
     begun: bool,
+    /// Where it stood when taking back was asked for; nothing was taken back since.
+    before_back: Option<(Phase, StepState)>,
     /// Changes that a roll-back was told to leave as they are.
     left: usize,
     /// What steps handed on, by `out.NAME`.
@@ -208,6 +210,7 @@ impl Run {
             undos: Vec::new(),
             changes: 0,
             begun: false,
+            before_back: None,
             left: 0,
             outputs: BTreeMap::new(),
             result: BTreeMap::new(),
@@ -347,10 +350,10 @@ impl Run {
     }
 
     /// Whether it goes on only when its operator says how: it stands at a decision, or it stopped. Not one in which
-    /// nobody decided anything yet: that was only looked at.
+    /// nobody decided anything yet: that was only looked at. What stopped did so because something went wrong.
     pub fn waits_for_operator(&self) -> bool {
         let here = matches!(self.phase, Phase::Showing | Phase::Undecided | Phase::Stopped);
-        here && self.begun && !self.status.is_over()
+        here && (self.begun || self.phase == Phase::Stopped) && !self.status.is_over()
     }
 
     /// Notes with the index of the step under which each was written.

@@ -37,12 +37,14 @@ pub enum Fact {
 }
 
 impl Fact {
-    /// Why it is not known, as it completes "`name` is …".
+    /// Why it is not known, for people.
     pub fn why_unknown(&self) -> Option<String> {
         match self {
             Self::Known(_) => None,
-            Self::Absent(what) => Some(format!("absent: {what}")),
-            Self::Stale { seconds, .. } => Some(format!("stale, {} old", duration_text(*seconds))),
+            Self::Absent(what) if what.is_empty() => Some("there is none".to_owned()),
+            Self::Absent(what) => Some(what.clone()),
+            Self::Stale { seconds, .. } => Some(format!("what was seen is {} old", duration_text(*seconds))),
+            Self::Denied(why) if why.contains("still being") => Some(why.clone()),
             Self::Denied(why) => Some(format!("not readable: {why}")),
         }
     }

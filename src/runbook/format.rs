@@ -95,6 +95,17 @@ pub struct Param {
     pub answer: bool,
 }
 
+impl Param {
+    /// What people call it: its help, else its name.
+    pub fn label(&self) -> &str {
+        let name = self.name.strip_prefix("out.").unwrap_or(&self.name);
+        let first = |help: &str| help.find(". ").unwrap_or(help.trim_end_matches(['.', ':']).len());
+        self.help
+            .as_deref()
+            .map_or(name, |help| help.get(..first(help)).unwrap_or(help))
+    }
+}
+
 /// What a parameter holds, and so which picker the panel offers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParamKind {

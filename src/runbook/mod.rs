@@ -13,6 +13,7 @@ pub mod format;
 pub mod library;
 pub mod lint;
 pub mod request;
+pub mod said;
 pub mod template;
 pub mod value;
 pub mod view;

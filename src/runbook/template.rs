@@ -74,6 +74,14 @@ impl Template {
         }
     }
 
+    /// The text of a template that holds no expression.
+    pub fn as_plain(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Text(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Puts answers, one for each of [`Template::expressions`], in their places.
     pub fn fill<'a>(&self, answers: &mut impl Iterator<Item = &'a Answer>) -> Answer {
         if self.only_expression().is_some() {
@@ -89,6 +97,7 @@ impl Template {
                 Part::Text(plain) => text.push_str(plain),
                 Part::Expression(..) => match answers.next() {
                     Some(Answer::Known(value)) => text.push_str(&value.to_string()),
+                    Some(Answer::Unknown(why)) if unknown.contains(why) => {}
                     Some(Answer::Unknown(why)) => unknown.push(why.clone()),
                     None => unknown.push("not evaluated".to_owned()),
                 },
@@ -135,7 +144,7 @@ mod tests {
     fn scope() -> Arc<Scope> {
         let mut scope = Scope::default();
         scope.known.insert("ready".to_owned(), Value::Int(3));
-        scope.unknown.insert("image".to_owned(), "absent".to_owned());
+        scope.unknown.insert("image".to_owned(), "no image is set".to_owned());
         Arc::new(scope)
     }
 
@@ -147,7 +156,7 @@ mod tests {
         assert_eq!(answer("plain } text"), Answer::Known(Value::text("plain } text")));
         assert_eq!(
             answer("{{ready}} {{ image }}"),
-            Answer::Unknown("image is absent".to_owned())
+            Answer::Unknown("no image is set".to_owned())
         );
         assert_eq!(Template::parse("{{ready}} {{ image }}").unwrap().text(&scope()), "3 ?");
         assert_eq!(Template::parse("one {{ two").unwrap_err().offset, 4);

@@ -161,6 +161,22 @@ pub fn duration_text(seconds: i64) -> String {
     }
 }
 
+/// A share of 1 as `92 %`, `1.3 %`, `0.04 %`: two digits where there are few.
+pub fn percent_text(share: f64) -> String {
+    let percent = share * 100.0;
+    let places = match percent.abs() {
+        p if p >= 9.95 || p == 0.0 => 0,
+        p if p >= 0.095 => 1,
+        _ => 2,
+    };
+    let text = format!("{percent:.places$}");
+    let text = match text.split_once('.') {
+        Some(_) => text.trim_end_matches('0').trim_end_matches('.'),
+        None => &text,
+    };
+    format!("{text} %")
+}
+
 /// Seconds of `90s`, `2m`, `1h 30m`, `1d`. Nothing without a unit: a bare number is a guess.
 pub fn parse_duration(text: &str) -> Option<i64> {
     let mut total: i64 = 0;

@@ -22,23 +22,28 @@ fn clock(at: Timestamp) -> String {
     format!("{:02}:{:02}Z", s / 3600, s % 3600 / 60)
 }
 
-fn done(app: &App, look: Look<'_>, a: &Activity, selected: bool) -> Entry {
+fn done(app: &App, look: Look<'_>, a: &Activity, selected: bool, width: usize) -> Entry {
     let (mark, role) = match a.succeeded() {
         None => (look.symbols.waiting, Role::Info),
         Some(true) => (look.symbols.ok, Role::Ok),
         Some(false) => (look.symbols.failed, Role::Error),
     };
-    let mut lines = vec![
-        (
-            format!("{}  {}", clock(a.started), text::clean(&a.title)),
-            Role::TextStrong,
-        ),
-        (format!("        {}", text::clean(&a.line)), role),
-    ];
+    let mut lines = vec![(
+        format!("{}  {}", clock(a.started), text::clean(&a.title)),
+        Role::TextStrong,
+    )];
+    // What became of it is never cut: the reason stands at its end.
+    let line = crate::app::doc::Line::new(text::clean(&a.line).into_owned(), role);
+    let told = super::text::wrapped(&[line], width, true);
+    lines.extend(
+        told.iter()
+            .map(|l| (format!("        {}", l.text().trim_start()), role)),
+    );
     if selected {
         lines.extend(
             a.same_as
                 .iter()
+                .filter(|s| !s.is_empty())
                 .map(|s| (format!("        {}", text::clean(s)), Role::TextMuted)),
         );
         if !a.reason.is_empty() {
@@ -51,12 +56,29 @@ fn done(app: &App, look: Look<'_>, a: &Activity, selected: bool) -> Entry {
             Role::Accent,
         ));
     }
+    // What is selected is read in full; of the others each line says when there is more of it.
+    let width = width + 8;
+    let lines = lines.into_iter().flat_map(|(words, role)| {
+        if text::width(&words) <= width {
+            return vec![(words, role)];
+        }
+        if !selected {
+            return vec![(text::truncate_end(&words, width).into_owned(), role)];
+        }
+        let words = crate::app::doc::Line::new(words.trim_start().to_owned(), role);
+        let wrapped = super::text::wrapped(&[words], width.saturating_sub(8), true);
+        let indented = wrapped
+            .iter()
+            .map(|line| (format!("        {}", line.text().trim_start()), role));
+        indented.collect()
+    });
+    let lines = lines.collect();
     Entry { mark, role, lines }
 }
 
 fn entry(app: &App, look: Look<'_>, doing: &Doing<'_>, selected: bool, width: usize) -> Entry {
     match doing {
-        Doing::Activity(a) => done(app, look, a, selected),
+        Doing::Activity(a) => done(app, look, a, selected, width),
         Doing::Said(said) => {
             let (mark, role) = if said.notice.error {
                 (look.symbols.failed, Role::Error)

@@ -23,14 +23,19 @@ fn strip_window(app: &App, rows: usize) -> (usize, usize) {
     (first, position)
 }
 
+/// Whether the keys are the strip's: then it is the list of all causes.
+pub const fn holds_keys(app: &App) -> bool {
+    matches!(app.focus, Focus::Strip) && app.layers.is_empty()
+}
+
 /// Which signal stands on a line of the strip, by its place among those shown.
 pub fn strip_line(app: &App, height: u16, line: usize) -> Option<usize> {
     let at = strip_window(app, usize::from(height)).0 + line;
     (at < Strip::shown(&app.judge).count()).then_some(at)
 }
 
-/// One line a cause, worst first; the current one says which key opens its runbook. Where it is the selected row, that is
-/// where the cursor belongs.
+/// One line a cause, worst first; the current one says which key opens its runbook, and the last how many more there are.
+/// Where the current one is the selected row, that is where the cursor belongs.
 pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<Position> {
     let n = Strip::shown(&app.judge).count();
     if n == 0 {
@@ -62,6 +67,7 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<
     }
     let rows = usize::from(area.height);
     let (first, position) = strip_window(app, rows);
+    let focused = holds_keys(app);
     let now = app.server_now();
     let mut selected = None;
     for (y, (i, signal)) in Strip::shown(&app.judge).enumerate().skip(first).take(rows).enumerate() {
@@ -81,9 +87,14 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<
                     format!(" {} {key}", look.symbols.arrow)
                 };
             }
-            if rows < n {
+            if focused {
+                tail = format!("{tail}  {} of {n}", i + 1);
+            } else if rows == 1 && n > 1 {
                 tail = format!("{tail}  {} of {n}  {} next", i + 1, app.keys_for("signal.next"));
             }
+        }
+        if y as usize == rows - 1 && 1 < rows && rows < n && !focused {
+            tail = format!("{tail}  {} more  {} all", n - rows, app.keys_for("focus.strip"));
         }
         let room = usize::from(area.width).saturating_sub(4 + text::width(&tail));
         let style = look.style(if signal.severity == Severity::Critical {
@@ -94,7 +105,7 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<
         put(buf, area, 3, y, &signal.fit(now, room), style);
         let at = area.width.saturating_sub(text::width(&tail) as u16 + 1);
         put(buf, area, at, y, &tail, look.style(Role::Accent));
-        if i == position && app.focus == Focus::Strip && app.layers.is_empty() {
+        if i == position && focused {
             select(look, buf, Rect::new(area.x, area.y + y, area.width, 1), Role::Selection);
             selected = Some(Position::new(area.x + 1, area.y + y));
         }

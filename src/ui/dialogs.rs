@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 
 use super::{Look, approval, clear, field, frame, help, plan, put, runbook, select, text as draw};
 use crate::app::doc::Line;
-use crate::app::layers::{Does, Palette, Picker, Prompt, PromptFor, Question};
+use crate::app::layers::{Choice, Does, Palette, Picker, PickerFor, Prompt, PromptFor, Question};
 use crate::app::{App, Layer, WHICH_KEY, command};
 use crate::keys::{CONTEXTS, Vocabulary, format_sequence, hints};
 use crate::text;
@@ -93,8 +93,33 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
     }
     let page = usize::from(inner.height.saturating_sub(2)).max(1);
     let from = (p.cursor + 1).saturating_sub(page);
-    let widest = shown.iter().map(|c| text::width(&text::clean(&c.label))).max();
-    let column = widest.unwrap_or(0).min(usize::from(inner.width) / 2);
+    let widest = |of: fn(&Choice) -> &str| {
+        shown
+            .iter()
+            .map(|c| text::width(&text::clean(of(c))))
+            .max()
+            .unwrap_or(0)
+    };
+    // Names give way to what is said of them only where that is how a run stands; descriptions begin in one column.
+    let inside = usize::from(inner.width).saturating_sub(6);
+    let beside = inside.saturating_sub(widest(|c| &c.hint));
+    let most = match p.purpose {
+        PickerFor::Resume => beside.max(12),
+        _ => beside.max(inside * 3 / 5),
+    };
+    let column = widest(|c| &c.label).min(most);
+    if shown.len() > page {
+        let text = format!(" {}–{} of {} ", from + 1, (from + page).min(shown.len()), shown.len());
+        let x = area.width.saturating_sub(text::width(&text) as u16 + 2);
+        put(
+            buf,
+            area,
+            x,
+            area.height.saturating_sub(1),
+            &text,
+            look.style(Role::TextMuted),
+        );
+    }
     for (y, (i, c)) in shown.iter().enumerate().skip(from).take(page).enumerate() {
         let y = y as u16 + 2;
         let mark = if p.marked.contains(&c.value) {
@@ -109,7 +134,7 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
             inner,
             2,
             y,
-            &text::pad(&label, column.max(text::width(&label))),
+            &text::pad(&text::truncate_end(&label, column), column),
             look.style(Role::Text),
         );
         let room = inner.width.saturating_sub(x);
@@ -242,17 +267,21 @@ fn line(app: &App, look: Look<'_>, p: &Prompt, footer: Rect, buf: &mut Buffer) -
 }
 
 fn prompt(look: Look<'_>, p: &Prompt, screen: Rect, buf: &mut Buffer) -> Position {
-    let area = centred(screen, 72, 5);
+    let (words, role) = match &p.complaint {
+        Some(why) => (why.as_str(), Role::Error),
+        None => (p.hint.as_str(), Role::TextMuted),
+    };
+    let said = Line::new(text::clean(words), role);
+    let lines = draw::wrapped(&[said], usize::from(screen.width.min(72).saturating_sub(4)), true);
+    let area = centred(screen, 72, (lines.len() as u16 + 4).max(5));
     let inner = boxed(look, area, &p.label, buf);
     for x in 0..inner.width {
         put(buf, inner, x, 0, "_", look.style(Role::PromptHint));
     }
     let cursor = field::draw(look, &p.field, p.is_masked(), inner, buf);
-    let (words, role) = match &p.complaint {
-        Some(why) => (why.as_str(), Role::Error),
-        None => (p.hint.as_str(), Role::TextMuted),
-    };
-    put(buf, inner, 0, 2, &text::clean(words), look.style(role));
+    for (y, line) in lines.iter().enumerate() {
+        draw::line(look, buf, inner, y as u16 + 2, line, 0);
+    }
     cursor
 }
 
@@ -276,7 +305,10 @@ fn question(look: Look<'_>, q: &Question, screen: Rect, buf: &mut Buffer) -> Pos
     Position::new(inner.x + x + if q.on_yes { w + 2 } else { 0 }, inner.y + last)
 }
 
-/// What a command does; where it cannot be used now, why, for which the sentence gives way.
+/// A reason of fewer columns than these says nothing.
+const LEAST_REASON: usize = 12;
+
+/// What a command does; where it cannot be used now, why.
 fn explain(look: Look<'_>, buf: &mut Buffer, area: Rect, at: (u16, u16), doc: &str, why: Option<&str>) {
     let (x, y) = at;
     let room = usize::from(area.width.saturating_sub(x));
@@ -284,17 +316,14 @@ fn explain(look: Look<'_>, buf: &mut Buffer, area: Rect, at: (u16, u16), doc: &s
         put(buf, area, x, y, &text::truncate_end(doc, room), look.style(Role::Text));
         return;
     };
-    let why = text::truncate_end(why, room.saturating_sub(16)).into_owned();
-    let left = room.saturating_sub(text::width(&why) + 2);
-    let used = put(
-        buf,
-        area,
-        x,
-        y,
-        &text::truncate_end(doc, left),
-        look.style(Role::TextMuted),
-    );
-    put(buf, area, x + used + 2, y, &why, look.style(Role::Stale));
+    // What it is stands whole; of the reason as much as there is room for, and none of it rather than a scrap.
+    let doc = text::truncate_end(doc, room);
+    let used = put(buf, area, x, y, &doc, look.style(Role::TextMuted));
+    let left = room.saturating_sub(usize::from(used) + 2);
+    if left >= LEAST_REASON.min(text::width(why)) {
+        let why = text::truncate_end(why, left);
+        put(buf, area, x + used + 2, y, &why, look.style(Role::Stale));
+    }
 }
 
 /// What may follow a prefix, once one hesitates.
@@ -330,12 +359,27 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
         .cloned()
         .flatten()
         .filter(|first| why_not.iter().all(|w| w.as_ref() == Some(first)));
-    let height = (found.len() as u16 + 2 + u16::from(common.is_some())).min(body.height);
     let width = if body.width < 90 { body.width } else { 78 };
+    let fits = |doc: &str, why: &str| text::width(doc) + text::width(why) + 13 <= usize::from(width);
+    let both = |(row, why): (&hints::Row, &Option<String>)| {
+        common.is_some() || why.as_ref().is_none_or(|why| fits(&row.doc, why))
+    };
+    let more = found.iter().zip(&why_not).filter(|pair| !both(*pair)).count();
+    // Where there is room, a reason that does not fit beside stands below.
+    let below = found.len() + more + 2 <= usize::from(body.height);
+    let common_lines = common.as_ref().map_or_else(Vec::new, |why| {
+        let words = Line::new(format!("none of these now: {}", text::clean(why)), Role::Warn);
+        draw::wrapped(&[words], usize::from(width.saturating_sub(4)), true)
+    });
+    let rows = found.len() + common_lines.len() + if below { more } else { 0 };
+    let height = (rows as u16 + 2).min(body.height);
     let area = Rect::new(body.right() - width, body.bottom() - height, width, height);
     let inner = boxed(look, area, &title, buf);
-    for (y, (row, why)) in found.iter().zip(&why_not).take(usize::from(inner.height)).enumerate() {
-        let y = y as u16;
+    let mut y = 0;
+    for (row, why) in found.iter().zip(&why_not) {
+        if y >= inner.height {
+            break;
+        }
         let role = if why.is_some() { Role::KeyDisabled } else { Role::Key };
         put(buf, inner, 0, y, &row.keys.join(" "), look.style(role));
         if common.is_some() {
@@ -348,20 +392,28 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
                 &text::truncate_end(&row.doc, room),
                 look.style(Role::TextMuted),
             );
+        } else if let (Some(why), true, false) = (why, below, both((row, why))) {
+            put(buf, inner, 7, y, &row.doc, look.style(Role::TextMuted));
+            y += 1;
+            let room = usize::from(inner.width.saturating_sub(9));
+            put(
+                buf,
+                inner,
+                9,
+                y,
+                &text::truncate_end(why, room),
+                look.style(Role::Stale),
+            );
         } else {
             explain(look, buf, inner, (7, y), &row.doc, why.as_deref());
         }
+        y += 1;
     }
-    if let Some(why) = common {
-        let text = format!("none of these now: {}", text::clean(&why));
-        put(
-            buf,
-            inner,
-            0,
-            inner.height.saturating_sub(1),
-            &text,
-            look.style(Role::Warn),
-        );
+    let last = inner.height.saturating_sub(common_lines.len() as u16);
+    for (y, line) in common_lines.iter().enumerate() {
+        let row = Rect::new(inner.x, inner.y + last + y as u16, inner.width, 1);
+        clear(buf, row, look.style(Role::Text));
+        draw::line(look, buf, inner, last + y as u16, line, 0);
     }
 }
 

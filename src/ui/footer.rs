@@ -178,7 +178,17 @@ pub fn footer(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         .filter(|h| h.id.and_then(command::find).is_none_or(|c| (c.when)(app).is_ok()))
         .filter(|h| h.id != Some("app.back") || app.has_way_back())
         .filter(|h| h.id != Some("step.go") || app.goes_on())
+        .filter(|h| h.id != Some("list.open") || app.opens_something())
+        .filter(|h| h.id != Some("search.next") || app.looks_for_something())
         .map(|mut h| {
+            if h.id == Some("step.go") && app.is_run_over() {
+                "close".clone_into(&mut h.label);
+            }
+            if h.id == Some("search.next")
+                && let Some(hits) = app.hits()
+            {
+                h.label = format!("next, {hits}");
+            }
             if app.layers.last().is_some_and(|l| matches!(l, Layer::History(_))) && h.id == Some("list.open") {
                 "plan roll-back".clone_into(&mut h.label);
             }

@@ -24,6 +24,7 @@ mod history;
 mod incident;
 mod logs;
 mod page;
+mod places;
 mod plan;
 mod runbook;
 mod spot;
@@ -96,9 +97,10 @@ struct Areas {
 fn areas(app: &App, area: Rect) -> Areas {
     let signals = Strip::shown(&app.judge).count() as u16;
     let room = match app.size.1 {
+        height if chrome::holds_keys(app) => height / 2,
         _ if !app.shows_all_panes() => 1,
         0..38 => 4,
-        _ => 8,
+        height => (height / 5).max(8),
     };
     let strip = signals.clamp(1, room).min(area.height.saturating_sub(6));
     let waiting = u16::from(app.waiting_line().is_some()).min(area.height.saturating_sub(6 + strip));
@@ -124,7 +126,7 @@ pub fn fit(app: &mut App) {
         return;
     }
     let body = areas(app, area).body;
-    let places = table::places(app, body);
+    let places = places::places(app, body);
     for (pane, place) in PANES.iter().zip(places) {
         if let (Some(list), Some(place)) = (app.lists.get_mut(pane.id.index()), place) {
             list.page = usize::from(place.height.saturating_sub(3)).max(1);

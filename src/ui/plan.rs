@@ -2,6 +2,8 @@
 
 mod body;
 
+use body::Order;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
@@ -65,6 +67,36 @@ pub(super) fn field(
     focused.then_some(cursor)
 }
 
+/// What is to be typed, and the word; beside the field where there is room for both, else on a line above it.
+fn word_label(word: &str, what: &str, width: usize) -> (String, bool) {
+    let (short, long) = (format!("type {word}"), format!("type {word} ({what})"));
+    // A few columns show where one is in a long word; the field scrolls.
+    let field = (text::width(word) + 2).min(12);
+    let beside = |label: &String| text::width(label) + 1 + field <= width;
+    match (beside(&long), beside(&short)) {
+        (true, _) => (long, false),
+        (_, true) => (short, false),
+        _ => (text::truncate_middle(&short, width).into_owned(), true),
+    }
+}
+
+/// Whether the word that is typed has a line of its own.
+fn word_below(layer: &PlanLayer, width: usize) -> bool {
+    match layer.plan().map(|p| &p.confirm) {
+        Some(Confirm::Typed { word, what }) => word_label(&text::clean(word), &text::clean(what), width).1,
+        _ => false,
+    }
+}
+
+/// Whether a line is one of the warnings.
+fn warns(look: Look<'_>, line: &Line) -> bool {
+    let marks = [look.symbols.critical, look.symbols.warning];
+    let first = line.0.first().map_or("", |(piece, _)| piece.as_str());
+    marks
+        .iter()
+        .any(|mark| first.strip_prefix(mark).is_some_and(|rest| rest.starts_with(' ')))
+}
+
 /// What the dialog says, and where its parts stand.
 struct Layout {
     title: String,
@@ -116,11 +148,15 @@ fn holds(app: &App, plan: &Plan, room: usize) -> (String, Role) {
         let long = format!("expired at {until}: {key} plans anew");
         (
             [long, format!("expired: {key} plans anew"), format!("expired: {key}")],
-            Role::Warn,
+            Role::Error,
         )
     } else {
         (
-            [format!("holds until {until}"), format!("until {until}"), String::new()],
+            [
+                format!("holds until {until}"),
+                format!("until {until}"),
+                format!("till {until}"),
+            ],
             Role::TextMuted,
         )
     };
@@ -169,21 +205,26 @@ fn second_person(app: &App, look: Look<'_>, asking: &Asking, break_glass: bool, 
 }
 
 fn layout(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame) -> Layout {
-    let whole = laid_out(app, look, layer, frame, frame.is_within());
+    let order = if frame.is_within() {
+        Order::Decisive
+    } else {
+        Order::Natural
+    };
+    let whole = laid_out(app, look, layer, frame, order);
     match whole.overflow() {
         0 => whole,
-        _ => laid_out(app, look, layer, frame, true),
+        _ => laid_out(app, look, layer, frame, Order::Urgent),
     }
 }
 
-fn laid_out(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame, tight: bool) -> Layout {
+fn laid_out(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame, order: Order) -> Layout {
     let width = match frame {
         Frame::Floating(screen) => screen.width.min(96),
         Frame::Within(area) => area.width,
     };
     let (title, mut lines) = match &layer.state {
         PlanState::Planning => (
-            format!("Planning: {}", layer.request.name()),
+            format!("Planning: {}", layer.request.name().replace('-', " ")),
             vec![Line::new(
                 "reading the object afresh, checking rights, dry run",
                 Role::Info,
@@ -200,10 +241,10 @@ fn laid_out(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame, tight: b
                     .take(1)
                     .map(|a| Line::new(another(app, look, &a.label), Role::Accent)),
             );
-            (format!("No plan: {}", layer.request.name()), lines)
+            (format!("No plan: {}", layer.request.name().replace('-', " ")), lines)
         }
         PlanState::Ready(plan) => {
-            let mut lines = body::body(app, plan, look, tight);
+            let mut lines = body::body(app, plan, look, order);
             if let Some(aside) = &layer.aside {
                 let warning = format!("{} {aside}", look.symbols.warning);
                 lines.insert(0, Line::new(warning, Role::Warn));
@@ -224,7 +265,8 @@ fn laid_out(app: &App, look: Look<'_>, layer: &PlanLayer, frame: Frame, tight: b
     let form = match (layer.can_go(), frame.is_within()) {
         (true, within) => {
             let blank = u16::from(!within);
-            let fields = u16::from(layer.wants_reason()) + u16::from(layer.wants_word());
+            let below = layer.wants_word() && word_below(layer, inner_width);
+            let fields = u16::from(layer.wants_reason()) + u16::from(layer.wants_word()) + u16::from(below);
             1 + blank + fields + u16::from(layer.complaint.is_some())
         }
         (false, within) => 2 - u16::from(within),
@@ -297,12 +339,20 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mu
         draw::line(look, buf, inner, y as u16, line, 0);
     }
     if overflow > 0 && room > 0 {
-        let text = match overflow - from {
+        let mut text = match overflow - from {
             0 => format!("{} the beginning", look.symbols.ascending),
             1 => format!("{} 1 more line", look.symbols.descending),
             n => format!("{} {n} more lines", look.symbols.descending),
         };
-        put(buf, inner, 0, room - 1, &text, look.style(Role::Accent));
+        // A warning that is out of sight is not forgotten.
+        let unseen = lines.iter().skip(from + page).filter(|line| warns(look, line)).count();
+        let role = if unseen > 0 { Role::Warn } else { Role::Accent };
+        text = match unseen {
+            0 => text,
+            1 => format!("{text}, with a warning"),
+            n => format!("{text}, with {n} warnings"),
+        };
+        put(buf, inner, 0, room - 1, &text, look.style(role));
     }
     let mut y = room + u16::from(room > 0 && !within);
     let mut cursor = None;
@@ -319,17 +369,15 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mu
             y += 1;
         }
         if let (true, Some(Confirm::Typed { word, what })) = (layer.wants_word(), layer.plan().map(|p| &p.confirm)) {
-            let label = format!("type {word} ({what})");
-            cursor = field(
-                look,
-                buf,
-                inner,
-                y,
-                &text::clean(&label),
-                &layer.word,
-                layer.focus == PlanFocus::Word,
-            )
-            .or(cursor);
+            let (label, below) = word_label(&text::clean(word), &text::clean(what), usize::from(inner.width));
+            let focused = layer.focus == PlanFocus::Word;
+            if below {
+                let role = if focused { Role::Prompt } else { Role::TextMuted };
+                put(buf, inner, 0, y, &label, look.style(role));
+                y += 1;
+            }
+            let label = if below { ">" } else { &label };
+            cursor = field(look, buf, inner, y, label, &layer.word, focused).or(cursor);
             y += 1;
         }
         if let Some(why) = &layer.complaint {
@@ -354,12 +402,30 @@ pub fn draw(app: &App, look: Look<'_>, layer: &PlanLayer, place: Frame, buf: &mu
         _ => String::new(),
     };
     let cancel = " Cancel ";
+    let most = usize::from(inner.width).saturating_sub(text::width(cancel) + 3);
+    let go = if text::width(&go) > most {
+        format!("{} ", text::truncate_end(go.trim_end(), most.saturating_sub(1)))
+    } else {
+        go
+    };
     let total = text::width(&go) + text::width(cancel) + 3;
     let mut x = inner.width.saturating_sub(total as u16);
     if layer.has_button()
         && let Some(plan) = layer.plan()
     {
         let (text, role) = holds(app, plan, usize::from(x.saturating_sub(1)));
+        if text.is_empty() {
+            // Beside a long button there is no room for it: it stands in the frame.
+            let (text, role) = holds(app, plan, usize::from(inner.width));
+            put(
+                buf,
+                area,
+                2,
+                area.height.saturating_sub(1),
+                &format!(" {text} "),
+                look.style(role),
+            );
+        }
         put(buf, inner, 0, y, &text, look.style(role));
     }
     let on_cancel = layer.focus == PlanFocus::Cancel;

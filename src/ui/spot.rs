@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
-use super::{SMALLEST, areas, chrome, table};
+use super::{SMALLEST, areas, chrome, places};
 use crate::app::pointer::Spot;
 use crate::app::{App, Layer};
 use crate::panes::{self, PANES};
@@ -27,7 +27,7 @@ pub fn spot(app: &App, column: u16, row: u16) -> Spot {
     }
     let shown = panes::on_deck(app);
     let mut folded = parts.body.y;
-    for (pane, place) in PANES.iter().zip(table::places(app, parts.body)) {
+    for (pane, place) in PANES.iter().zip(places::places(app, parts.body)) {
         match place {
             Some(place) => {
                 folded = place.bottom();
@@ -39,7 +39,7 @@ pub fn spot(app: &App, column: u16, row: u16) -> Spot {
                 let first = place.y + 2;
                 let inside = row >= first && row + 1 < place.bottom();
                 let line = list.offset + usize::from(row.saturating_sub(first));
-                return if inside && line < list.rows.len() {
+                return if inside && line < list.rows().len() {
                     Spot::Row(pane.id, line)
                 } else {
                     Spot::Pane(pane.id)

@@ -3,63 +3,13 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 
+use super::places::places;
 use super::{Look, frame, put, select};
 use crate::app::{App, Focus, Health, List, Row};
 use crate::model::Freshness;
-use crate::panes::{self, Cell, Column, PANES, Pane, PaneId, Width};
+use crate::panes::{self, Cell, Column, PANES, Pane, Width};
 use crate::text;
 use crate::theme::Role;
-
-/// Where each pane stands; `None` for one that is folded to a line or hidden.
-pub fn places(app: &App, body: Rect) -> Vec<Option<Rect>> {
-    if app.zoomed {
-        return PANES.iter().map(|p| (p.id == app.pane).then_some(body)).collect();
-    }
-    let shown = panes::on_deck(app);
-    let mut places = vec![None; PANES.len()];
-    let mut put = |id: PaneId, at: Rect| {
-        if let Some(place) = places.get_mut(id.index()) {
-            *place = Some(at);
-        }
-    };
-    if !app.shows_all_panes() {
-        let before = shown.iter().take_while(|id| **id != app.pane).count() as u16;
-        let after = (shown.len() as u16).saturating_sub(before + 1);
-        let open = Rect::new(
-            body.x,
-            body.y + before,
-            body.width,
-            body.height.saturating_sub(before + after),
-        );
-        put(app.pane, open);
-        return places;
-    }
-    // Two beside each other; an odd one at the end has the whole width. With two rows the upper one is the larger: the
-    // lower one is the events.
-    let rows = shown.len().div_ceil(2) as u16;
-    let left = body.width / 2;
-    let low = match rows {
-        2 if shown.len() == 3 => (body.height / 4).max(6),
-        // Pods and rollouts have the most rows.
-        3 => body.height * 3 / 10,
-        n => body.height / n.max(1),
-    };
-    let mut y = body.y;
-    for (r, pair) in shown.chunks(2).enumerate() {
-        let r = r as u16;
-        let height = if r == 0 { body.height - low * (rows - 1) } else { low };
-        match pair {
-            [one] => put(*one, Rect::new(body.x, y, body.width, height)),
-            [one, other] => {
-                put(*one, Rect::new(body.x, y, left, height));
-                put(*other, Rect::new(body.x + left, y, body.width - left, height));
-            }
-            _ => {}
-        }
-        y += height;
-    }
-    places
-}
 
 /// Draws the deck; returns where the hardware cursor belongs.
 pub fn deck(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) -> Option<Position> {
@@ -303,11 +253,11 @@ fn longest_name(app: &App, pane: &Pane, list: &List, columns: &[Column]) -> u16 
         .copied()
         .filter(|c| matches!(c.width, Width::Fill(_)))
         .collect();
-    if list.rows.len() > 200 || name.len() != 1 {
+    if list.rows().len() > 200 || name.len() != 1 {
         return NAME;
     }
     let cells = list
-        .rows
+        .rows()
         .iter()
         .filter_map(|row| panes::cells_of(app, pane, row, &name).pop());
     let widest = cells.map(|c| text::width(&c.text)).max().unwrap_or(0);
@@ -331,7 +281,12 @@ fn title(app: &App, look: Look<'_>, pane: &Pane, list: &List, focused: bool) -> 
         title.push((mark, look.style(if focused { Role::Accent } else { Role::TextMuted })));
     }
     if !list.filter.is_empty() {
-        let text = format!("  /{} {} of {}", text::clean(&list.filter), list.rows.len(), list.total);
+        let text = format!(
+            "  /{} {} of {}",
+            text::clean(&list.filter),
+            list.rows().len(),
+            list.total
+        );
         title.push((text, look.style(Role::Accent)));
     }
     if let Some(fault) = &list.fault {
@@ -363,7 +318,7 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
     if inner.width < 8 || inner.height < 2 {
         return None;
     }
-    if list.rows.is_empty() {
+    if list.rows().is_empty() {
         let (text, role) = nothing(app, pane, list);
         let area = Rect::new(inner.x + 2, inner.y + 1, inner.width - 3, inner.height - 1);
         let lines = super::text::wrapped(
@@ -408,8 +363,8 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
     let plain: Vec<Column> = columns.iter().map(|(c, _)| *c).collect();
     let page = usize::from(inner.height - 1);
     let mut cursor = None;
-    for (y, (i, row)) in list.rows.iter().enumerate().skip(list.offset).take(page).enumerate() {
-        let y = y as u16 + 1;
+    let on_page = list.offset..(list.offset + page).min(list.rows().len());
+    for ((y, i), row) in (1..).zip(on_page.clone()).zip(list.rows().within(on_page)) {
         let cells = panes::cells_of(app, pane, row, &plain);
         draw_row(
             look,
@@ -430,12 +385,12 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
     }
-    if list.rows.len() > page {
+    if list.rows().len() > page {
         let text = format!(
             " {}–{} of {} ",
             list.offset + 1,
-            (list.offset + page).min(list.rows.len()),
-            list.rows.len()
+            (list.offset + page).min(list.rows().len()),
+            list.rows().len()
         );
         let at = area.width.saturating_sub(text::width(&text) as u16 + 2);
         put(buf, area, at, area.height - 1, &text, look.style(Role::TextMuted));

@@ -12,11 +12,15 @@ pub fn line(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let Some(words) = app.waiting_line().filter(|_| area.height > 0) else {
         return;
     };
+    let key = app.keys_for("runbook.resume");
+    let [long, short] = &words;
+    let room = usize::from(area.width).saturating_sub(Reminder::taken(&key));
+    let words = if text::width(long) <= room { long } else { short };
     let reminder = Reminder {
         mark: look.symbols.pointer,
-        words: &words,
+        words,
         role: Role::TextStrong,
-        key: app.keys_for("runbook.resume"),
+        key,
     };
     reminder.draw(look, area, buf);
 }
@@ -30,11 +34,16 @@ pub(super) struct Reminder<'a> {
 }
 
 impl Reminder<'_> {
+    /// Columns beside the words.
+    fn taken(key: &str) -> usize {
+        7 + text::width(key)
+    }
+
     pub fn draw(&self, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         clear(buf, area, look.style(Role::Text));
         let tail = format!(" {} {}", look.symbols.arrow, self.key);
         let width = text::width(&tail);
-        let room = usize::from(area.width).saturating_sub(4 + width);
+        let room = usize::from(area.width).saturating_sub(Self::taken(&self.key));
         let words = text::clean(self.words);
         put(buf, area, 1, 0, self.mark, look.style(Role::Warn));
         put(

@@ -119,3 +119,61 @@ async fn policy_and_common_sense_limit_how_many_and_what() {
     let nested = together(vec![together(vec![restart("cortex-web")], false)], false);
     assert!(stage.plan(nested).await.is_err());
 }
+
+/// The pods of cortex-web, and no canary of it.
+fn web_pods(store: &Store) -> Vec<Value> {
+    let pods = store.list(resource("", "pods").unwrap(), Some("cortex"));
+    let mut own: Vec<Value> = pods.iter().map(|p| p.value()).collect();
+    own.retain(|p| {
+        let set = p["metadata"]["ownerReferences"][0]["name"].as_str().unwrap_or_default();
+        set.starts_with("cortex-web-") && !set.starts_with("cortex-web-canary")
+    });
+    own
+}
+
+fn ready(store: &Store) -> usize {
+    let is_ready = |p: &&Value| {
+        let conditions = p["status"]["conditions"].as_array();
+        p["metadata"]["deletionTimestamp"].is_null()
+            && conditions.is_some_and(|all| all.iter().any(|c| c["type"] == "Ready" && c["status"] == "True"))
+    };
+    web_pods(store).iter().filter(is_ready).count()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_pods_of_one_workload_go_one_at_a_time_and_the_plan_says_so_first() {
+    for evicts in [true, false] {
+        let stage = Stage::begin(true).await;
+        let name = |p: &Value| p["metadata"]["name"].as_str().unwrap().to_owned();
+        let names: Vec<String> = web_pods(&stage.store).iter().map(name).collect();
+        let n = names.len();
+        assert!(n > 2 && ready(&stage.store) == n, "{names:?}");
+        let requests = names.iter().map(|name| match stage.target(Kind::Pod, name) {
+            target if evicts => Request::EvictPod { target },
+            target => Request::DeletePod { target, force: false },
+        });
+        let plan = stage.plan(together(requests.collect(), false)).await.unwrap();
+        let first = &plan.warnings[0];
+        let told = format!(
+            "these are all {n} pods of deployment cortex-web: each goes only when the successor of the one before is ready"
+        );
+        assert_eq!((first.serious, &first.text), (true, &told), "{:?}", plan.warnings);
+        let store = stage.store.clone();
+        let over = Arc::new(AtomicBool::new(false));
+        let done = Arc::clone(&over);
+        let fewest = std::thread::spawn(move || {
+            let mut fewest = n;
+            while !done.load(Ordering::Relaxed) {
+                fewest = fewest.min(ready(&store));
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            fewest
+        });
+        let (outcome, verdict) = stage.carry_out(plan).await;
+        over.store(true, Ordering::Relaxed);
+        assert_eq!(outcome, Outcome::Applied);
+        assert!(matches!(verdict, Some(Verdict::Healthy(_))), "{verdict:?}");
+        assert_eq!(fewest.join().unwrap(), n - 1, "never more than one is missed");
+        assert!(web_pods(&stage.store).iter().all(|p| !names.contains(&name(p))));
+    }
+}

@@ -8,13 +8,21 @@ use crate::action::sources::{self, Deed};
 use crate::action::{WriteGrant, ledger, together};
 
 impl Run<'_> {
-    /// The steps of another source, one after the other, each seen to its end.
+    /// The steps of another source, one after the other, each seen to its end. Batches of one thing are sent before any
+    /// of them is judged: they get one verdict, that of the last one.
     pub(super) async fn all_deeds(&self, grant: &WriteGrant) -> (Outcome, Option<Verdict>) {
         let mut verdicts: Vec<(usize, Verdict)> = Vec::new();
         let mut applied = false;
         let mut last = Outcome::NoOp;
         let mut failed = None;
+        // Sent, and judged with the next batch of the same thing.
+        let mut open: Option<(usize, &PlanStep, Box<dyn Deed>)> = None;
         for (n, step) in self.plan.steps.iter().enumerate() {
+            if open.as_ref().is_some_and(|(_, sent, _)| sent.target != step.target)
+                && let Some((n, sent, mut deed)) = open.take()
+            {
+                verdicts.push((n, self.judged(sent, &mut *deed).await));
+            }
             let (outcome, deed) = self.deed(grant, n, step).await;
             self.tell(Stage::Executed {
                 step: n,
@@ -24,18 +32,35 @@ impl Run<'_> {
             last = outcome;
             match (&last, deed) {
                 (Outcome::Applied, Some(mut deed)) => {
-                    let verdict = deed.verify(&self.tell).await;
-                    self.record_verdict(step, &verdict).await;
-                    verdicts.push((n, verdict));
                     applied = true;
+                    if let Some((_, _, earlier)) = open.take()
+                        && let Some(batch) = earlier.batch()
+                    {
+                        deed.with(batch);
+                    }
+                    let more = self
+                        .plan
+                        .steps
+                        .get(n + 1)
+                        .is_some_and(|next| next.target == step.target);
+                    if more && deed.batch().is_some() {
+                        open = Some((n, step, deed));
+                    } else {
+                        verdicts.push((n, self.judged(step, &mut *deed).await));
+                    }
                 }
                 (Outcome::NoOp, _) => {}
-                (outcome, _) => {
-                    if let Outcome::Skipped(why) = outcome {
-                        verdicts.push((n, Verdict::Failed(format!("skipped: {why}"))));
-                    }
+                (outcome, deed) => {
                     if together::fails(&self.plan.request, outcome) {
                         failed.get_or_insert(outcome.clone());
+                    } else if let Outcome::Skipped(why) = outcome {
+                        let batch = deed.as_ref().and_then(|d| d.batch());
+                        match (batch, deed, &mut open) {
+                            // A batch of which nothing was left to do is told with the others.
+                            (Some(batch), _, Some((_, _, earlier))) => earlier.with(batch),
+                            (Some(_), Some(deed), None) => open = Some((n, step, deed)),
+                            _ => verdicts.push((n, Verdict::Failed(format!("skipped: {why}")))),
+                        }
                     }
                     if together::ends_at(&self.plan.request, outcome) {
                         break;
@@ -43,13 +68,19 @@ impl Run<'_> {
                 }
             }
         }
-        let last = failed.unwrap_or(last);
         if !applied {
-            return (last, None);
+            return (failed.unwrap_or(last), None);
         }
-        let whole = matches!(last, Outcome::Applied | Outcome::NoOp | Outcome::Skipped(_));
-        let verdict = self.together(verdicts);
-        (if whole { Outcome::Applied } else { last }, Some(verdict))
+        if let Some((n, sent, mut deed)) = open {
+            verdicts.push((n, self.judged(sent, &mut *deed).await));
+        }
+        (failed.unwrap_or(Outcome::Applied), Some(self.together(verdicts)))
+    }
+
+    async fn judged(&self, step: &PlanStep, deed: &mut dyn Deed) -> Verdict {
+        let verdict = deed.verify(&self.tell).await;
+        self.record_verdict(step, &verdict).await;
+        verdict
     }
 
     /// One deed, between two records.

@@ -61,7 +61,7 @@ impl Run<'_> {
     }
 
     /// Verifies every step that was sent, until each has its verdict.
-    pub(super) async fn watch(&self, sent: Vec<Sent>) -> Verdict {
+    pub(super) async fn watch(&self, sent: Vec<Sent>) -> Vec<(usize, Verdict)> {
         let mut open: Vec<(Sent, Verifier)> = sent
             .into_iter()
             .filter_map(|s| {
@@ -78,7 +78,7 @@ impl Run<'_> {
                 Some((s, verifier))
             })
             .collect();
-        let several = open.len() > 1;
+        let several = self.plan.steps.len() > 1;
         let mut verdicts: Vec<(usize, Verdict)> = Vec::new();
         let mut told = None;
         while !open.is_empty() {
@@ -127,7 +127,7 @@ impl Run<'_> {
             }
             tokio::time::sleep(self.actor.pace().poll).await;
         }
-        self.together(verdicts)
+        verdicts
     }
 
     /// One verdict of several: the worst, with the name before each.

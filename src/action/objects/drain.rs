@@ -14,6 +14,7 @@ use crate::action::object::{annotation, collection, count, field, flag, items, o
 use crate::action::plan::{Alternative, PlanStep, Refusal, Request, Risk, VerifySpec};
 use crate::action::pods::budget_verdict;
 use crate::action::survey::Survey;
+use crate::action::together::counted;
 use crate::action::wire::encode;
 use crate::model::{Kind, ObjectRef};
 
@@ -132,13 +133,18 @@ pub(super) async fn draft(
     let n = leaving.len();
     let verify = VerifySpec {
         text: format!(
-            "all {n} pods gone within {} min; the node stays cordoned",
+            "{} gone within {} min; the node stays cordoned",
+            if n == 1 {
+                "its pod".to_owned()
+            } else {
+                format!("all {n} pods")
+            },
             within_s.div_ceil(60)
         ),
         deadline_s: within_s,
         soak_s: 0,
     };
-    let verb = format!("Drain {n} pod{} off {}", if n == 1 { "" } else { "s" }, target.name);
+    let verb = format!("Drain {} off {}", counted(n, "pod"), target.name);
     let mut draft = Draft::new(format!("Drain {target}"), verb, Risk::R3, verify);
     let mut line = format!("drain {} --ignore-daemonsets --timeout={within_s}s", target.name);
     if empty_dirs && !of(Fate::EmptyDir).is_empty() {
@@ -230,11 +236,11 @@ fn stops(
     let mut offer = Vec::new();
     if !empty.is_empty() && !with_empty {
         why.push(format!("emptyDir data of {} would be lost", names(empty)));
-        offer.push(format!("lose emptyDir data of {} pods", empty.len()));
+        offer.push(format!("lose emptyDir data of {}", counted(empty.len(), "pod")));
     }
     if !unmanaged.is_empty() && !with_unmanaged {
         why.push(format!("nobody owns {}, so it would not come back", names(unmanaged)));
-        offer.push(format!("lose {} pods for good", unmanaged.len()));
+        offer.push(format!("lose {} for good", counted(unmanaged.len(), "pod")));
     }
     if why.is_empty() {
         return Ok(());

@@ -220,7 +220,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "focus.strip",
-        doc: "go to the attention strip",
+        doc: "list all causes: go to the attention strip",
         short: "signals",
         group: G,
         when: has_signals,

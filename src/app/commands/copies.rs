@@ -135,7 +135,7 @@ fn row(app: &mut App) -> Vec<Effect> {
     let pane = app.active_pane();
     let columns = panes::columns_of(app, pane);
     let list = app.list(app.pane);
-    let marked = list.rows.iter().filter(|r| list.marks.contains_key(r.uid()));
+    let marked = list.rows().iter().filter(|r| list.marks.contains_key(r.uid()));
     let mut rows: Vec<&Row> = marked.map(|r| &**r).collect();
     if rows.is_empty() {
         rows.extend(list.selected());

@@ -221,7 +221,7 @@ fn move_to(app: &mut App, to: impl Fn(usize, usize, usize) -> usize) -> Vec<Effe
         Some(_) => {}
         None => {
             let list = app.list_mut();
-            let target = to(list.cursor, list.rows.len(), list.page.max(2));
+            let target = to(list.cursor, list.rows().len(), list.page.max(2));
             list.go(target, now);
         }
     }

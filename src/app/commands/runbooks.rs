@@ -266,7 +266,12 @@ fn resume(app: &mut App) -> Vec<Effect> {
                 label: r.line(),
                 hint: r.stands(),
             });
-            let picker = Picker::new("Runbooks under way", PickerFor::Resume, choices.collect());
+            let title = match app.waiting_runs() {
+                0 => "Runbooks under way".to_owned(),
+                1 => "Runbooks under way, 1 waits for you".to_owned(),
+                n => format!("Runbooks under way, {n} wait for you"),
+            };
+            let picker = Picker::new(&title, PickerFor::Resume, choices.collect());
             app.layers.push(Layer::Picker(picker));
             Vec::new()
         }

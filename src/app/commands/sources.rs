@@ -7,7 +7,7 @@ use crate::app::layers::{Prompt, PromptFor};
 use crate::app::msg::Effect;
 use crate::app::{App, ItemRef, Layer};
 use crate::keys::MUTATE;
-use crate::model::{CertificateId, QueueSystem, SourceId, SourceKind, Str};
+use crate::model::{CertificateId, QueueCounts, QueueSystem, SourceId, SourceKind, Str};
 
 /// How long a silence lasts when nothing else is said, in minutes.
 const SILENCE: u32 = 60;
@@ -86,7 +86,7 @@ pub(super) const TABLE: &[Command] = &[
         doc: "give failed jobs of the queue back to its workers, all or those whose reason holds a text",
         short: "retry jobs",
         group: MUTATE,
-        when: |app| bulk::may(app, bulk::retry_jobs, bull_queue),
+        when: |app| bulk::may(app, bulk::retry_jobs, failed_jobs),
         run: |app| bulk::run(app, bulk::retry_jobs, ask_retry),
     },
     Command {
@@ -224,6 +224,16 @@ fn bull_queue(app: &App) -> Result<(), String> {
     writable_queue(app, app.item_at_hand()).map(|_| ())
 }
 
+/// A queue that can be changed and has failed jobs, as far as is known.
+fn failed_jobs(app: &App) -> Result<(), String> {
+    bull_queue(app)?;
+    let counts = app.item_at_hand().and_then(|item| counts(app, item));
+    match counts.and_then(|c| c.failed) {
+        Some(0) => Err("the queue has no failed jobs: there is nothing to retry".to_owned()),
+        _ => Ok(()),
+    }
+}
+
 /// The queue, if it is one that can be changed.
 pub(super) fn writable_queue(app: &App, item: Option<&ItemRef>) -> Result<Thing, String> {
     let Some(ItemRef::Queue { source, queue }) = item else {
@@ -347,13 +357,16 @@ fn pause_queue(app: &mut App) -> Vec<Effect> {
 
 /// Whether the queue hands out no jobs.
 pub(super) fn is_paused(app: &App, item: &ItemRef) -> bool {
+    counts(app, item).is_some_and(|c| c.paused == Some(true))
+}
+
+/// How many jobs the queue holds, as it was read last.
+fn counts<'a>(app: &'a App, item: &ItemRef) -> Option<&'a QueueCounts> {
     let ItemRef::Queue { source, queue } = item else {
-        return false;
+        return None;
     };
-    let set = app.world.sources.queues.get(source);
-    let found = set.and_then(|s| s.queues.iter().find(|q| q.name == *queue));
-    let counts = found.and_then(|q| q.counts.last());
-    counts.is_some_and(|c| c.paused == Some(true))
+    let set = app.world.sources.queues.get(source)?;
+    set.queues.iter().find(|q| q.name == *queue)?.counts.last()
 }
 
 /// A Certificate of cert-manager, for a request.

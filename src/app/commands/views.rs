@@ -212,6 +212,30 @@ fn plain(layer: &Layer) -> Vec<String> {
     }
 }
 
+impl App {
+    fn searched(&self) -> Option<&Scroll> {
+        match self.layers.last()? {
+            Layer::Text(text) => Some(&text.scroll),
+            Layer::Logs(logs) => Some(&logs.scroll),
+            _ => None,
+        }
+    }
+
+    /// Whether something was searched for in the text that is open.
+    pub fn looks_for_something(&self) -> bool {
+        self.searched().is_some_and(|scroll| !scroll.search.is_empty())
+    }
+
+    /// `hit 3 of 12`, where the search of the text that is open stands on one.
+    pub fn hits(&self) -> Option<String> {
+        let (layer, scroll) = (self.layers.last()?, self.searched()?);
+        scroll.hit?;
+        let lines = plain(layer);
+        let (at, of) = scroll.hits(lines.iter().map(String::as_str))?;
+        Some(format!("hit {at} of {of}"))
+    }
+}
+
 /// Goes to the next hit; says when there is none.
 pub(super) fn hit(app: &mut App, forward: bool) -> Vec<Effect> {
     let Some(layer) = app.layers.last_mut() else {

@@ -3,7 +3,7 @@
 use regex::RegexBuilder;
 
 use super::measure::{Measure, amount};
-use super::{Fault, Op, Term, Vocabulary, Wanted, What};
+use super::{Fault, Op, Pattern, Term, Vocabulary, Wanted, What, Word};
 
 /// No filter is longer; a pattern that grows too large is refused by the engine besides.
 const LONGEST: usize = 400;
@@ -66,11 +66,11 @@ fn term(token: &str, of: Vocabulary<'_>) -> Result<Option<Term>, Fault> {
             if body.len() < 2 || !body.ends_with('"') {
                 return Err(Fault(format!("{body}: the quotes are not closed")));
             }
-            let text = body.trim_matches('"').to_lowercase();
+            let text = body.trim_matches('"');
             if text.is_empty() {
                 return Ok(None);
             }
-            plain(What::Word(text))
+            plain(What::Word(Word::new(text)))
         }
         Some('/') => {
             let inner = body.strip_prefix('/').unwrap_or(body);
@@ -84,18 +84,23 @@ fn term(token: &str, of: Vocabulary<'_>) -> Result<Option<Term>, Fault> {
         Some('~') => plain(What::Fuzzy(body.trim_start_matches('~').to_lowercase())),
         Some(_) => match operator(body) {
             Some((left, op, right)) => field(left, op, right, want, of),
-            None => plain(What::Word(body.to_lowercase())),
+            None => plain(What::Word(Word::new(body))),
         },
     }
 }
 
-fn pattern(text: &str) -> Result<regex::Regex, Fault> {
+fn pattern(text: &str) -> Result<Pattern, Fault> {
     let small = !text.chars().any(char::is_uppercase);
     let built = RegexBuilder::new(text)
         .case_insensitive(small)
         .size_limit(1 << 18)
         .dfa_size_limit(1 << 20)
         .build();
+    let built = built.map(|regex| Pattern {
+        regex,
+        // A part may say otherwise for itself.
+        small: small && !text.contains("(?"),
+    });
     built.map_err(|e| {
         let why = match &e {
             regex::Error::Syntax(text) => text.lines().last().unwrap_or_default().replace("error: ", ""),
@@ -125,7 +130,7 @@ fn field(left: &str, op: &str, right: &str, want: bool, of: Vocabulary<'_>) -> R
             // An address, a time, an image: no column is meant.
             ":" => Ok(Some(Term {
                 want,
-                what: What::Word(format!("{left}:{right}").to_lowercase()),
+                what: What::Word(Word::new(&format!("{left}:{right}"))),
             })),
             "=" | "==" | "!=" if of.labels && is_label(left) => Ok(Some(Term {
                 want,

@@ -332,6 +332,13 @@ fn a_jump_goes_to_what_is_related_and_back_to_where_one_was() {
     assert_eq!(hands.app.list(PaneId::Pods).filter, "cortex-web");
     hands.press("backspace");
     assert!(hands.told().contains("nowhere to go back"), "{}", hands.told());
+    // From what was opened over the row, too.
+    hands.press("J");
+    hands.types("logs");
+    hands.press("enter");
+    assert!(matches!(hands.app.layers.last(), Some(Layer::Logs(_))));
+    hands.press("backspace");
+    assert!(hands.app.layers.is_empty());
 }
 
 #[test]

@@ -63,7 +63,7 @@ fn news_put_in_their_places_give_the_list_that_reading_anew_gives() {
         list.sort.clone_from(&shown.sort);
         list.filter.clone_from(&shown.filter);
         crate::panes::refresh(&hands.app, hands.app.active_pane(), &mut list);
-        let names = list.rows.iter().map(|r| r.order().1.to_string());
+        let names = list.rows().iter().map(|r| r.order().1.to_string());
         (names.collect::<Vec<_>>(), list.total)
     };
     for (keys, filter) in [

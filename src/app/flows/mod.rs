@@ -10,6 +10,7 @@ mod guards;
 mod healthy;
 mod incident;
 mod lists;
+mod many;
 mod objects;
 mod panel;
 mod places;
@@ -19,8 +20,10 @@ mod related;
 mod release;
 mod rollback;
 mod seat;
+mod small;
 mod sources;
 mod streams;
+mod strip;
 mod taste;
 mod unfinished;
 mod waiting;
@@ -210,7 +213,7 @@ impl Hands {
 
     /// Puts the cursor of the pane on the object of that name.
     fn select(&mut self, name: &str) {
-        let uid = self.app.list(self.app.pane).rows.iter().find(|r| r.order().1 == name);
+        let uid = self.app.list(self.app.pane).rows().iter().find(|r| r.order().1 == name);
         let uid = uid.unwrap_or_else(|| panic!("no row {name}")).uid().clone();
         let now = self.now;
         assert!(self.app.list_mut().select(&uid, now));
@@ -221,7 +224,7 @@ impl Hands {
     }
 
     fn names(&self) -> Vec<String> {
-        let rows = &self.app.list(self.app.pane).rows;
+        let rows = self.app.list(self.app.pane).rows();
         rows.iter().map(|r| r.order().1.to_string()).collect()
     }
 
@@ -235,6 +238,12 @@ impl Hands {
             title: "qd",
         };
         crate::picture::text(&crate::picture::draw(&mut self.app, paper).cells)
+    }
+
+    /// The screen at another size.
+    fn screen_of(&mut self, width: u16, height: u16) -> String {
+        self.tell(Msg::Resize(width, height));
+        self.screen()
     }
 
     /// What the newest note says.

@@ -150,3 +150,43 @@ fn a_run_is_let_go_for_another_operator_by_name() {
     assert!(recorded(&effects).contains("to r.roe: end of shift"), "{effects:?}");
     assert!(hands.now > start());
 }
+
+#[test]
+fn what_enter_takes_is_written_beside_it_and_nothing_is_offered_where_nothing_is_proposed() {
+    let mut hands = Hands::operator();
+    hands.app.start_run("redis-memory", Subject::default());
+    while hands.app.runs[0]
+        .run
+        .step()
+        .is_some_and(|s| !matches!(s.kind, crate::runbook::format::StepKind::Ask(_)))
+    {
+        hands.press("s");
+        hands.types("not now");
+        hands.press("enter");
+    }
+    for (width, height) in [(60, 20), (80, 24)] {
+        let drawn = hands.screen_of(width, height);
+        assert!(drawn.contains("What to do: [ not chosen"), "{drawn}");
+        assert!(!drawn.contains("take it") && !drawn.contains("proposed"), "{drawn}");
+        assert!(!drawn.contains("no default"), "{drawn}");
+    }
+    let asked = step(&hands);
+    hands.press("enter");
+    assert_ne!(step(&hands), asked, "the way that is marked is taken");
+}
+
+#[test]
+fn the_steps_that_have_no_room_are_counted() {
+    let mut hands = Hands::operator();
+    hands.app.start_run("redis-memory", Subject::default());
+    let steps = hands.app.runs[0].run.book().steps.len();
+    let drawn = hands.screen_of(60, 16);
+    let shown = (1..=steps)
+        .filter(|n| {
+            drawn
+                .lines()
+                .any(|l| l.contains(&format!(" {n} ")) && l.starts_with('│'))
+        })
+        .count();
+    assert!(shown < steps && drawn.contains(" more"), "{drawn}");
+}

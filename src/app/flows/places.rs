@@ -24,7 +24,7 @@ fn a_switch_drops_rows_marks_plans_logs_and_runs_of_the_old_cluster() {
     );
     let app = &hands.app;
     assert!(app.layers.is_empty() && app.runs.is_empty() && app.world.pods.is_empty());
-    assert!(app.lists.iter().all(|l| l.rows.is_empty() && l.marks.is_empty()));
+    assert!(app.lists.iter().all(|l| l.rows().is_empty() && l.marks.is_empty()));
     assert_eq!(Strip::shown(&app.judge).count(), 0);
 }
 

@@ -352,3 +352,47 @@ fn what_a_terminal_is_too_small_to_show_is_not_confirmed_there() {
     hands.tell(Msg::Resize(60, 18));
     assert!(executed(&hands.press("enter")).is_some());
 }
+
+#[test]
+fn warnings_undo_and_how_long_a_plan_holds_are_in_sight_on_a_small_screen() {
+    for (width, height) in [(60, 20), (80, 24)] {
+        let mut hands = Hands::operator();
+        hands.screen_of(width, height);
+        let (id, request) = asked(&restart(&mut hands));
+        let mut made = plan(id, &request, hands.now);
+        made.verb = "Restart 5 pods of cortex-web on the demonstration".to_owned();
+        made.impact = (0..20).map(|n| format!("pod number {n} is replaced")).collect();
+        made.warnings.push(crate::action::Warning {
+            text: "budget cortex-web allows none".to_owned(),
+            serious: true,
+        });
+        let until = made.expires_at.strftime("%H:%MZ").to_string();
+        hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+        let drawn = hands.screen();
+        assert!(drawn.contains("budget cortex-web allows none"), "{drawn}");
+        assert!(drawn.contains("undo "), "{drawn}");
+        assert!(drawn.contains(&until) && drawn.contains("more lines"), "{drawn}");
+        hands.wait(20 * 60_000);
+        hands.press("tab");
+        let drawn = hands.screen();
+        assert!(drawn.contains("expired"), "{drawn}");
+    }
+}
+
+#[test]
+fn the_word_that_is_typed_has_a_place_of_its_own_where_the_label_takes_the_line() {
+    let mut hands = Hands::operator();
+    hands.screen_of(60, 20);
+    let (id, request) = asked(&restart(&mut hands));
+    let mut made = plan(id, &request, hands.now);
+    let word = "demonstration/lab-node-01-of-the-rack-in-the-cellar".to_owned();
+    made.confirm = Confirm::Typed {
+        word: word.clone(),
+        what: "the context and the name, with slashes".to_owned(),
+    };
+    hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+    hands.press("tab tab enter");
+    hands.types(&word);
+    let drawn = hands.screen();
+    assert!(drawn.contains(&format!("> {word}")), "{drawn}");
+}

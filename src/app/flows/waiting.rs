@@ -21,9 +21,10 @@ fn a_run_that_was_left_at_a_decision_is_marked_until_it_is_come_back_to() {
     note(&mut hands, "no deploy today");
     assert_eq!(hands.app.waiting_line(), None, "it is on screen");
     hands.press("esc");
-    let line = hands.app.waiting_line().unwrap();
-    assert!(line.starts_with("1 runbook waits for you: "), "{line}");
-    assert!(line.contains(", step 2 of 10") && line.contains("cortex-web"), "{line}");
+    let [line, short] = hands.app.waiting_line().unwrap();
+    assert!(line.starts_with("1 runbook waits for you: at step 2 of 10: "), "{line}");
+    assert!(line.contains("cortex-web"), "{line}");
+    assert!(short.starts_with("a runbook waits: step 2 of 10: "), "{short}");
     let drawn = hands.screen();
     assert!(
         drawn.contains("1 runbook waits for you: ") && drawn.contains("g R"),
@@ -56,13 +57,23 @@ fn of_several_runs_under_way_one_is_chosen_those_that_wait_first() {
     assert_eq!(picker.choices.len(), 2);
     assert!(picker.choices[0].label.contains("cortex-web"), "{:?}", picker.choices);
     assert!(
-        picker.choices[0].hint.ends_with("it waits for you"),
+        picker.choices[0].hint.ends_with(", waits for you"),
         "{:?}",
         picker.choices
     );
     hands.press("enter");
     let first = hands.app.runs[0].number;
     assert!(matches!(hands.app.layers.as_slice(), [Layer::Runbook(view)] if view.run == first));
+    // Where it stands is read whatever the width.
+    hands.press("esc g R");
+    for width in [60, 80, 120] {
+        let drawn = hands.screen_of(width, 20);
+        assert!(drawn.contains("Runbooks under way, 1 waits for you"), "{drawn}");
+        for stands in ["step 2 of 10, waits for you", "only looked at"] {
+            assert!(drawn.contains(stands), "{width}: {drawn}");
+        }
+    }
+    hands.press("enter");
     // From one there is only the other to go to.
     hands.press("g R");
     let second = hands.app.runs[1].number;
@@ -94,6 +105,21 @@ fn a_change_that_nothing_takes_back_is_not_called_no_change() {
         "{drawn}"
     );
     hands.press("esc");
-    let line = hands.app.waiting_line().unwrap();
-    assert!(line.contains(", stopped, on "), "{line}");
+    let [line, _] = hands.app.waiting_line().unwrap();
+    assert!(line.contains(" of 10, stopped: "), "{line}");
+}
+
+#[test]
+fn a_run_that_stopped_by_itself_counts_as_waiting_though_nobody_decided_anything() {
+    const BOOK: &str = "+++\nid = \"gate\"\ntitle = \"Gate\"\nowner = \"us\"\nuse_when = \"Always.\"\n+++\n\
+        ## Never\n```step\nkind = \"gate\"\nexpect = \"1 > 2\"\nwhy = \"No.\"\n```\n";
+    let mut hands = Hands::operator();
+    assert_eq!(hands.app.books.add("/u/gate.md", BOOK), []);
+    hands.app.start_run("gate", crate::runbook::facts::Subject::default());
+    hands.press("esc");
+    let [line, short] = hands.app.waiting_line().unwrap();
+    assert_eq!(line, "1 runbook waits for you: at step 1 of 1, stopped: Gate");
+    assert_eq!(hands.app.runs[0].stands(), "step 1 of 1, stopped");
+    assert_eq!(hands.app.waiting_runs(), 1);
+    assert!(hands.screen_of(60, 20).contains(short.get(..40).unwrap()));
 }

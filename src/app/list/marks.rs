@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::List;
+use super::{List, Rows};
 use crate::app::row::{ItemRef, Row};
 use crate::model::{ObjectRef, Uid};
 
@@ -34,7 +34,9 @@ impl Mark {
 impl List {
     /// Marks the selected row, or unmarks it.
     pub fn toggle_mark(&mut self) {
-        let Some(row) = self.rows.get(self.cursor) else { return };
+        let Some(row) = self.rows().get(self.cursor) else {
+            return;
+        };
         let Some(mark) = Mark::of(row) else { return };
         let uid = Arc::clone(row.uid());
         self.anchor = Some(Arc::clone(&uid));
@@ -49,31 +51,31 @@ impl List {
         let from = self
             .anchor
             .as_ref()
-            .and_then(|uid| self.rows.iter().position(|r| r.uid() == uid));
+            .and_then(|uid| self.rows().iter().position(|r| r.uid() == uid));
         let (a, b) = (from.unwrap_or(self.cursor), self.cursor);
         self.mark(a.min(b)..a.max(b) + 1)
     }
 
     /// Marks all rows that show. How many there are.
     pub fn mark_all(&mut self) -> usize {
-        self.mark(0..self.rows.len())
+        self.mark(0..self.shown.len())
     }
 
     fn mark(&mut self, places: std::ops::Range<usize>) -> usize {
         let before = self.marks.len();
-        for row in self.rows.get(places).into_iter().flatten() {
+        for row in Rows::new(&self.all, &self.shown).within(places) {
             if let Some(mark) = Mark::of(row) {
                 self.marks.insert(Arc::clone(row.uid()), mark);
             }
         }
-        self.anchor = self.selected.clone();
+        self.anchor = self.selected().map(|r| Arc::clone(r.uid()));
         self.count_hidden();
         self.marks.len() - before
     }
 
     /// Of the rows that show, marks those that are not marked, and unmarks the others.
     pub fn invert_marks(&mut self) {
-        for row in &self.rows {
+        for row in Rows::new(&self.all, &self.shown).iter() {
             if self.marks.remove(row.uid()).is_none()
                 && let Some(mark) = Mark::of(row)
             {
@@ -119,7 +121,7 @@ impl List {
     /// Names of marked rows that do not show now.
     pub fn hidden_names(&self) -> Vec<&str> {
         let shown: BTreeSet<&Uid> = self
-            .rows
+            .rows()
             .iter()
             .map(|r| r.uid())
             .filter(|uid| self.marks.contains_key(*uid))
@@ -129,10 +131,10 @@ impl List {
     }
 
     pub(super) fn count_hidden(&mut self) {
-        self.hidden = if self.marks.is_empty() || self.rows.len() == self.total {
+        self.hidden = if self.marks.is_empty() || self.shown.len() == self.total {
             0
         } else {
-            let seen = self.rows.iter().filter(|r| self.marks.contains_key(r.uid()));
+            let seen = self.rows().iter().filter(|r| self.marks.contains_key(r.uid()));
             self.marks.len().saturating_sub(seen.count())
         };
     }

@@ -1,6 +1,7 @@
-//! The functions that expressions have beside CEL's own: `ceil`, `floor`, `min`, `max`, `seconds`, `duration`.
+//! The functions that expressions have beside CEL's own: `ceil`, `floor`, `min`, `max`, `seconds`, `duration`,
+//! `memory`, `percent`.
 
-use crate::runbook::value::{duration_text, parse_duration};
+use crate::runbook::value::{duration_text, parse_duration, percent_text};
 use cel::extractors::Arguments;
 use cel::{Context, ExecutionError, Value};
 
@@ -20,6 +21,8 @@ pub(super) fn add(context: &mut Context<'_, '_>) {
     });
     let _ = context.add_function("seconds", |Arguments(args): Arguments| seconds(args.as_slice()));
     let _ = context.add_function("duration", |Arguments(args): Arguments| duration(args.as_slice()));
+    let _ = context.add_function("memory", |Arguments(args): Arguments| memory(args.as_slice()));
+    let _ = context.add_function("percent", |Arguments(args): Arguments| percent(args.as_slice()));
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -77,4 +80,20 @@ fn duration(args: &[Value]) -> Result<Value, ExecutionError> {
         return Err(wants("duration", "seconds"));
     };
     Ok(Value::from(duration_text(*seconds)))
+}
+
+fn memory(args: &[Value]) -> Result<Value, ExecutionError> {
+    let [value] = args else {
+        return Err(ExecutionError::invalid_argument_count(1, args.len()));
+    };
+    let count = number(value).ok_or_else(|| wants("memory", "a number"))?;
+    Ok(Value::from(crate::text::bytes(count.max(0.0) as u64)))
+}
+
+fn percent(args: &[Value]) -> Result<Value, ExecutionError> {
+    let [value] = args else {
+        return Err(ExecutionError::invalid_argument_count(1, args.len()));
+    };
+    let share = number(value).ok_or_else(|| wants("percent", "a share of 1"))?;
+    Ok(Value::from(percent_text(share)))
 }

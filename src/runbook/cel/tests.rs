@@ -16,7 +16,10 @@ fn scope() -> Arc<Scope> {
         ("rate", Value::Float(8.8)),
         ("rollout.hpa.min", Value::Int(2)),
     ];
-    let unknown = [("rollout.image", "stale, 4m old"), ("pod.restarts", "absent")];
+    let unknown = [
+        ("rollout.image", "what was seen is 4m old"),
+        ("pod.restarts", "there is no such pod"),
+    ];
     Arc::new(Scope {
         known: known
             .into_iter()
@@ -52,6 +55,7 @@ fn conditions_over_known_facts_are_true_or_false() {
         "size(rollout.bad_pods) == 2 && rollout.bad_pods.exists(name, name == 'b')",
         "ceil(rate / 2.0) == 5 && floor(rate) == 8 && max(1, rollout.ready) == 3 && min(1, 2) == 1",
         "seconds('2m') == 120 && duration(370) == '6m 10s'",
+        "memory(220100885) == '210 MiB' && percent(0.92) == '92 %' && percent(0.013) == '1.3 %' && percent(1) == '100 %'",
         "rollout.hpa.min == 2",
     ] {
         assert_eq!(truth(source, &scope()), Truth::True, "{source}");
@@ -62,16 +66,16 @@ fn conditions_over_known_facts_are_true_or_false() {
 #[test]
 fn what_is_not_known_never_makes_a_condition_true_or_false_by_itself() {
     for (source, why) in [
-        ("rollout.image == 'api:1'", "rollout.image is stale, 4m old"),
-        ("rollout.image != 'api:1'", "rollout.image is stale, 4m old"),
-        ("pod.restarts > 3", "pod.restarts is absent"),
-        ("!(pod.restarts > 3)", "pod.restarts is absent"),
-        ("rollout.stalled && pod.restarts > 3", "pod.restarts is absent"),
-        ("pod.restarts > 3 || rollout.ready > 4", "pod.restarts is absent"),
-        ("pod.restarts > 3 ? true : false", "pod.restarts is absent"),
+        ("rollout.image == 'api:1'", "what was seen is 4m old"),
+        ("rollout.image != 'api:1'", "what was seen is 4m old"),
+        ("pod.restarts > 3", "there is no such pod"),
+        ("!(pod.restarts > 3)", "there is no such pod"),
+        ("rollout.stalled && pod.restarts > 3", "there is no such pod"),
+        ("pod.restarts > 3 || rollout.ready > 4", "there is no such pod"),
+        ("pod.restarts > 3 ? true : false", "there is no such pod"),
         (
             "rollout.bad_pods.all(name, name == rollout.image)",
-            "rollout.image is stale, 4m old",
+            "what was seen is 4m old",
         ),
         ("nonsense.here", "nonsense.here is not known"),
         ("rollout.ready", "the condition gave an integer, not true or false"),
@@ -137,7 +141,12 @@ fn hostile_expressions_are_refused_or_answered_and_never_end_the_process() {
         Truth::True,
         "the evaluator still works"
     );
-    assert_eq!(RUNAWAYS.load(Ordering::SeqCst), 0, "nothing was left running");
+    // On a busy machine one of them may be late; none of them runs on.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while RUNAWAYS.load(Ordering::SeqCst) > 0 {
+        assert!(std::time::Instant::now() < end, "something was left running");
+        std::thread::yield_now();
+    }
     a_slow_thread_stops_counting_once_it_ends();
 }
 

@@ -2,7 +2,8 @@
 
 use super::{Effect, Event, Phase, Recorded, Run, Status, StepState};
 use crate::runbook::cel::Answer;
-use crate::runbook::format::{Ask, ParamKind, Step, StepKind};
+use crate::runbook::format::{Ask, Param, ParamKind, Step, StepKind};
+use crate::runbook::said;
 use jiff::Timestamp;
 
 /// Something that the operator may do now.
@@ -55,7 +56,12 @@ impl Run {
             Phase::Showing => {
                 match &step.kind {
                     StepKind::Action(_) | StepKind::Run(_) => add(OfferKind::Continue, "plan"),
-                    StepKind::Ask(Ask::Param(_)) => add(OfferKind::Continue, "take it"),
+                    StepKind::Ask(Ask::Param(name)) => match self.proposal_of(name) {
+                        Some(value) => add(OfferKind::Continue, &format!("take it: {value}")),
+                        // There is nothing to take: one of the ways is.
+                        None if !self.ways(step).is_empty() => {}
+                        None => add(OfferKind::Continue, "take it"),
+                    },
                     StepKind::Ask(Ask::Choices { .. }) => {}
                     StepKind::Approve { .. } => add(OfferKind::Continue, "ask for approval"),
                     StepKind::Notify(_) => {
@@ -121,8 +127,11 @@ impl Run {
                 _ => Vec::new(),
             },
             StepKind::Branch { cases, .. } if self.phase == Phase::Undecided => {
-                let label =
-                    |case: &crate::runbook::format::Case| case.label.clone().unwrap_or_else(|| case.condition.clone());
+                let label = |case: &crate::runbook::format::Case| {
+                    case.label
+                        .clone()
+                        .unwrap_or_else(|| said::condition(&case.condition, &step.look))
+                };
                 cases.iter().map(label).chain(["none of these".to_owned()]).collect()
             }
             _ => Vec::new(),
@@ -169,6 +178,10 @@ impl Run {
             }
             Event::Retry => self.phase = Phase::Entering,
             Event::RollBack => {
+                if self.status == Status::Active {
+                    let state = self.states.get(self.current).cloned();
+                    self.before_back = state.map(|state| (self.phase.clone(), state));
+                }
                 if matches!(self.states.get(self.current), Some(StepState::Current)) {
                     self.set_state(self.current, StepState::Skipped("the run was rolled back".to_owned()));
                 }
@@ -219,11 +232,11 @@ impl Run {
     fn take_param(&mut self, name: &str, now: Timestamp, effects: &mut Vec<Effect>) {
         if self.book.param(name).is_some_and(|param| param.secret) {
             if self.secret(name).is_none() {
-                self.notice = Some(format!("{name} is not typed yet"));
+                self.notice = Some(format!("{} is not typed yet", self.label_of(name)));
                 return;
             }
             self.leave(
-                StepState::Passed(format!("{name} is given")),
+                StepState::Passed(format!("{} is given", self.label_of(name))),
                 self.current + 1,
                 now,
                 effects,
@@ -234,18 +247,26 @@ impl Run {
         self.fix_params(&[name]);
         self.refresh_scope();
         let Some(value) = self.scope.known.get(name).cloned() else {
-            let why = self
-                .scope
-                .unknown
-                .get(name)
-                .cloned()
-                .unwrap_or_else(|| "not set".to_owned());
-            self.notice = Some(format!("{name} is {why}; choose a value"));
+            let why = self.scope.unknown.get(name).cloned();
+            self.notice = Some(why.unwrap_or_else(|| format!("{}: not chosen yet", self.label_of(name))));
             return;
         };
         let told = format!("{name} = {value}");
         self.record(now, self.step_id(), Recorded::Decided, told.clone(), effects);
         self.leave(StepState::Passed(told), self.current + 1, now, effects);
+    }
+
+    /// What a parameter holds now, as people say it; of a secret one nothing.
+    fn proposal_of(&self, name: &str) -> Option<String> {
+        let param = self.param_view(name).filter(|param| !param.secret)?;
+        match param.value {
+            Answer::Known(value) => Some(said::target(&value.to_string())),
+            Answer::Unknown(_) => None,
+        }
+    }
+
+    fn label_of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.book.param(name).map_or(name, Param::label)
     }
 
     fn take_way(&mut self, index: usize, now: Timestamp, effects: &mut Vec<Effect>) {

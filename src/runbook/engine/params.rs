@@ -10,6 +10,9 @@ use crate::runbook::value::{Value, parse_duration};
 use jiff::Timestamp;
 use std::sync::Arc;
 
+/// What is said of a parameter without a default.
+const NOT_GIVEN: &str = "not chosen yet";
+
 /// A parameter's value. What was not set follows its default, and so the facts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct ParamState {
@@ -81,7 +84,7 @@ impl Run {
                     Some(value) => scope.known.insert(param.name.clone(), value.clone()).map(drop),
                     None => scope
                         .unknown
-                        .insert(param.name.clone(), "not answered".to_owned())
+                        .insert(param.name.clone(), format!("{} is not answered", param.label()))
                         .map(drop),
                 };
                 continue;
@@ -92,10 +95,9 @@ impl Run {
                     scope.known.insert(param.name.clone(), value);
                 }
                 Answer::Unknown(why) => {
-                    scope
-                        .unknown
-                        .insert(format!("params.{}", param.name), format!("not set ({why})"));
-                    scope.unknown.insert(param.name.clone(), format!("not set ({why})"));
+                    let why = format!("{}: {why}", param.label());
+                    scope.unknown.insert(format!("params.{}", param.name), why.clone());
+                    scope.unknown.insert(param.name.clone(), why);
                 }
             }
         }
@@ -105,7 +107,7 @@ impl Run {
                 Some(Answer::Unknown(why)) => scope.unknown.insert(output.name.clone(), why.clone()).map(drop),
                 None => scope
                     .unknown
-                    .insert(output.name.clone(), "absent: its step has not passed".to_owned())
+                    .insert(output.name.clone(), "the step that gives it has not passed".to_owned())
                     .map(drop),
             };
         }
@@ -174,7 +176,7 @@ impl Run {
         }
         let value = coerce(param, &Value::text(text.trim()))?;
         if clamp(param, value.clone()) != value {
-            return Err(format!("{name} is {value}; expected {}", bounds(param)));
+            return Err(format!("{} is {value}; expected {}", param.label(), bounds(param)));
         }
         state.set = Some(value);
         Ok(())
@@ -225,7 +227,7 @@ impl ParamState {
         match (&self.set, &self.proposed) {
             (Some(value), _) => Answer::Known(value.clone()),
             (None, Some(proposed)) => proposed.clone(),
-            (None, None) => Answer::Unknown("it has no default".to_owned()),
+            (None, None) => Answer::Unknown(NOT_GIVEN.to_owned()),
         }
     }
 }
@@ -264,7 +266,7 @@ fn from_subject(param: &Param, subject: &crate::runbook::facts::Subject) -> Answ
                 |object| Answer::Known(Value::text(&*object.namespace)),
             );
         }
-        _ => return Answer::Unknown("it has no default".to_owned()),
+        _ => return Answer::Unknown(NOT_GIVEN.to_owned()),
     };
     object.map_or_else(
         || Answer::Unknown("the run is about no such object".to_owned()),
@@ -282,7 +284,7 @@ fn is_thing(kind: &str, target: &str) -> bool {
 
 /// A value as the parameter's type, or why not.
 fn coerce(param: &Param, value: &Value) -> Result<Value, String> {
-    let wrong = |expected: &str| Err(format!("{} is {value}; expected {expected}", param.name));
+    let wrong = |expected: &str| Err(format!("{} is {value}; expected {expected}", param.label()));
     match (&param.kind, value) {
         (ParamKind::Int | ParamKind::Revision | ParamKind::Duration, Value::Int(_))
         | (ParamKind::Bool, Value::Bool(_)) => Ok(value.clone()),

@@ -91,12 +91,26 @@ impl Run {
 
     /// Leaves the newest change as it is, and goes on with the one before.
     pub(super) fn leave_change(&mut self, reason: &str, now: Timestamp, effects: &mut Vec<Effect>) {
+        self.before_back = None;
         if let Some(undo) = self.undos.pop() {
             self.left += 1;
             let text = format!("{}: stays as it is: {reason}", undo.label);
             self.record(now, None, Recorded::Skipped, text, effects);
         }
         self.ask_undo(now, effects);
+    }
+
+    /// Whoever closes the first plan of taking back goes on where the run stood.
+    fn stays_on(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
+        let Some((phase, state)) = self.before_back.take().filter(|_| self.status == Status::RollingBack) else {
+            return false;
+        };
+        self.status = Status::Active;
+        self.phase = phase;
+        self.set_state(self.current, state);
+        let text = "nothing was taken back: its plan was closed".to_owned();
+        self.record(now, self.step_id(), Recorded::Decided, text, effects);
+        true
     }
 
     pub(super) fn pipeline(&mut self, event: Event, now: Timestamp, effects: &mut Vec<Effect>) {
@@ -119,6 +133,9 @@ impl Run {
                 Event::PlanCancelled { ask, why },
             ) if asked == ask => {
                 self.notice = Some(why);
+                if self.stays_on(now, effects) {
+                    return;
+                }
                 self.phase = if self.status == Status::RollingBack {
                     Phase::Stopped
                 } else {
@@ -212,6 +229,7 @@ impl Run {
         match state {
             StepState::Passed(text) if rolling_back => {
                 let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
+                self.before_back = None;
                 self.changes = self.changes.saturating_sub(1);
                 self.record(now, None, Recorded::RolledBack, format!("{label}: {text}"), effects);
                 self.ask_undo(now, effects);
@@ -232,6 +250,7 @@ impl Run {
             StepState::Failed(why) => (Recorded::Failed, why),
             _ => (Recorded::Failed, String::new()),
         };
+        self.before_back = None;
         self.record(now, None, what, format!("roll-back: {why}"), effects);
         self.notice = Some(format!("not taken back: {why}"));
         self.phase = Phase::Stopped;

@@ -2,7 +2,8 @@
 
 use super::{Effect, Phase, Recorded, Run, Status, StepState};
 use crate::runbook::cel::{self, Truth};
-use crate::runbook::format::{Case, OnFail, StepKind, Threshold, WaitStep};
+use crate::runbook::format::{Case, Look, OnFail, StepKind, Threshold, WaitStep};
+use crate::runbook::said;
 use crate::runbook::template::Template;
 use crate::runbook::value::duration_text;
 use jiff::{SignedDuration, Timestamp};
@@ -33,7 +34,7 @@ impl Run {
         if let Some(when) = &step.when
             && cel::truth(when, &self.scope) == Truth::False
         {
-            let why = format!("not needed here: {when} does not hold");
+            let why = format!("not needed here: only where {}", said::condition(when, &step.look));
             self.leave(StepState::Skipped(why), self.current + 1, now, effects);
             return true;
         }
@@ -48,7 +49,7 @@ impl Run {
             }
             StepKind::Wait(wait) => {
                 let deadline = later(now, wait.deadline);
-                let missing = format!("{} is not judged yet", wait.until);
+                let missing = format!("until it is judged: {}", self.in_words(&wait.until));
                 self.breaches = vec![(0, None); wait.abort_if.len()];
                 self.phase = Phase::Waiting {
                     since: now,
@@ -94,12 +95,16 @@ impl Run {
     ) -> bool {
         match cel::truth(expect, &self.scope) {
             Truth::True => {
-                self.leave(StepState::Passed(expect.to_owned()), self.current + 1, now, effects);
+                let told = self.in_words(expect);
+                self.leave(StepState::Passed(told), self.current + 1, now, effects);
                 true
             }
             Truth::Unknown(why) => self.undecided(why, now, effects),
             Truth::False => {
-                let why = why.map_or_else(|| format!("{expect} does not hold"), |text| text.text(&self.scope));
+                let why = match why {
+                    Some(text) => text.text(&self.scope),
+                    None => said::refuted(expect, self.look()),
+                };
                 match on_fail {
                     OnFail::Stop => {
                         self.fail(StepState::Failed(why), now, effects);
@@ -127,7 +132,7 @@ impl Run {
             match Truth::from(answer) {
                 Truth::True => {
                     let next = self.book.step_index(&case.goto).unwrap_or(self.current + 1);
-                    let why = case.label.clone().unwrap_or_else(|| case.condition.clone());
+                    let why = case.label.clone().unwrap_or_else(|| self.in_words(&case.condition));
                     self.leave(StepState::Passed(why), next, now, effects);
                     return true;
                 }
@@ -174,7 +179,7 @@ impl Run {
         if let Some(threshold) = passed {
             let words = match &threshold.text {
                 Some(text) => text.text(&self.scope),
-                None => threshold.when.clone(),
+                None => self.in_words(&threshold.when),
             };
             let often = match threshold.times {
                 1 => String::new(),
@@ -194,7 +199,7 @@ impl Run {
         {
             let waited = duration_text(now.duration_since(since).as_secs());
             self.leave(
-                StepState::Passed(format!("{} after {waited}", wait.until)),
+                StepState::Passed(format!("{} after {waited}", self.in_words(&wait.until))),
                 self.current + 1,
                 now,
                 effects,
@@ -202,12 +207,13 @@ impl Run {
             return true;
         }
         if now >= deadline {
-            self.fail(too_late(&wait, &until), now, effects);
+            let state = self.too_late(&wait, &until);
+            self.fail(state, now, effects);
             return false;
         }
         let missing = match until {
             Truth::True => format!("until that has held for {}", duration_text(wait.hold)),
-            Truth::False => format!("{} does not hold yet", wait.until),
+            Truth::False => self.missing(&wait.until),
             Truth::Unknown(why) => why,
         };
         self.phase = Phase::Waiting {
@@ -217,6 +223,34 @@ impl Run {
             missing,
         };
         false
+    }
+
+    fn look(&self) -> &[Look] {
+        self.step().map_or(&[], |step| &step.look)
+    }
+
+    fn in_words(&self, condition: &str) -> String {
+        said::condition(condition, self.look())
+    }
+
+    fn missing(&self, condition: &str) -> String {
+        let holds = |part: &str| cel::truth(part, &self.scope) == Truth::True;
+        said::missing(condition, self.look(), holds)
+    }
+
+    /// How a wait ends at its deadline: as failed when the condition is known not to hold, else as unknown.
+    fn too_late(&self, wait: &WaitStep, until: &Truth) -> StepState {
+        let limit = duration_text(wait.deadline);
+        match until {
+            Truth::True => {
+                let words = self.in_words(&wait.until);
+                StepState::Failed(format!(
+                    "only at the end of {limit}, too late to watch that it stays: {words}"
+                ))
+            }
+            Truth::False => StepState::Failed(format!("it did not hold within {limit}; {}", self.missing(&wait.until))),
+            Truth::Unknown(why) => StepState::Unknown(format!("not known after {limit}: {why}")),
+        }
     }
 
     /// Counts looks at the thresholds of a wait. Gives the first that was passed often enough without a break; a look
@@ -285,16 +319,6 @@ impl Run {
         self.forget_secrets();
         self.ended = Some(now);
         self.phase = Phase::Stopped;
-    }
-}
-
-/// How a wait ends at its deadline: as failed when the condition is known not to hold, else as unknown.
-fn too_late(wait: &WaitStep, until: &Truth) -> StepState {
-    let limit = duration_text(wait.deadline);
-    match until {
-        Truth::True => StepState::Failed(format!("{} began to hold too late for {limit}", wait.until)),
-        Truth::False => StepState::Failed(format!("{} did not hold within {limit}", wait.until)),
-        Truth::Unknown(why) => StepState::Unknown(format!("not known after {limit}: {why}")),
     }
 }
 

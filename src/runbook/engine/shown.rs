@@ -3,7 +3,9 @@
 use super::{ParamView, Run};
 use crate::runbook::cel::{self, Answer, Truth};
 use crate::runbook::format::{Ask, Block, EnvValue, Notify, Span, StepKind, Style};
+use crate::runbook::said;
 use crate::runbook::template::Template;
+use crate::runbook::value::Value;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -14,7 +16,7 @@ pub struct Shown {
     pub evidence: Vec<Evidence>,
     /// The parameters that the step asks for or acts with.
     pub params: Vec<ParamView>,
-    /// What an action step would do: `roll-back deployment/cortex/cortex-api  revision 13`.
+    /// What an action step would do: `Roll back deployment cortex/cortex-api  revision 13`.
     pub proposal: Option<String>,
     /// What a second person is to agree to, or others are told.
     pub message: Option<Message>,
@@ -122,11 +124,11 @@ impl Run {
         let prose = step.prose.iter().map(|block| fill_block(block, &mut answers)).collect();
         let mut evidence: Vec<Evidence> = Vec::new();
         for look in &step.look {
-            let value = look.value.fill(&mut answers);
+            let value = as_said(look.value.only_expression(), look.value.fill(&mut answers));
             let verdict = look.expect.as_ref().map_or(Verdict::Plain, |_| verdict(answers.next()));
             let expected = match (&look.expected, &look.expect) {
                 (Some(words), _) => words.fill_text(&mut answers),
-                (None, Some(condition)) => condition.clone(),
+                (None, Some(condition)) => said::condition(condition, &[]),
                 (None, None) => String::new(),
             };
             evidence.push(Evidence {
@@ -140,7 +142,7 @@ impl Run {
             let value = answer
                 .cloned()
                 .unwrap_or_else(|| Answer::Unknown("not judged".to_owned()));
-            let (label, expected) = ("holds".to_owned(), condition.clone());
+            let (label, expected) = ("holds".to_owned(), said::condition(condition, &step.look));
             evidence.push(Evidence {
                 label,
                 verdict: verdict(answer),
@@ -155,9 +157,14 @@ impl Run {
                     Answer::Known(value) => value.to_string(),
                     Answer::Unknown(_) => "?".to_owned(),
                 };
-                let mut text = format!("{} {}", action.action.name(), words(action.target.fill(&mut answers)));
+                let mut text = said::change(action.action, &words(action.target.fill(&mut answers)));
                 for (name, template) in &action.args {
-                    let _ = write!(text, "  {name} {}", words(template.fill(&mut answers)));
+                    let _ = write!(
+                        text,
+                        "  {} {}",
+                        name.replace('_', " "),
+                        words(template.fill(&mut answers))
+                    );
                 }
                 proposal = Some(text);
                 let templates = std::iter::once(&action.target).chain(action.args.iter().map(|(_, template)| template));
@@ -196,6 +203,18 @@ impl Run {
             proposal,
             message,
         };
+    }
+}
+
+/// A fact that is the target of an action, as people say it.
+fn as_said(name: Option<&str>, answer: Answer) -> Answer {
+    match (name, answer) {
+        (Some(name), Answer::Known(Value::Text(text)))
+            if matches!(name.rsplit('.').next(), Some("target" | "again")) =>
+        {
+            Answer::Known(Value::Text(said::target(&text)))
+        }
+        (_, answer) => answer,
     }
 }
 

@@ -89,7 +89,7 @@ fn the_output_of_a_step_that_was_passed_over_is_unknown_and_passes_no_gate() {
     let StepState::Unknown(why) = &run.states()[1] else {
         panic!("{:?}", run.states())
     };
-    assert_eq!(why, "out.n is absent: its step has not passed");
+    assert_eq!(why, "the step that gives it has not passed");
 }
 
 #[test]

@@ -174,6 +174,21 @@ fn a_run_goes_from_the_gate_over_the_plan_and_the_wait_to_its_end_and_can_be_rol
 }
 
 #[test]
+fn who_closes_the_plan_of_taking_back_goes_on_waiting_where_the_run_stood() {
+    let (mut run, _) = begin(&facts(true));
+    let effects = run.handle(Event::Continue, &facts(true), at(1));
+    carry_out(&mut run, asked(&effects).unwrap(), 1, &facts(true), at(2));
+    let before = run.phase().clone();
+    assert!(matches!(before, Phase::Waiting { .. }));
+    let effects = run.handle(Event::RollBack, &facts(true), at(3));
+    let ask = asked(&effects).unwrap();
+    let why = "you closed the plan".to_owned();
+    run.handle(Event::PlanCancelled { ask, why }, &facts(true), at(4));
+    assert_eq!((run.status(), run.phase()), (&Status::Active, &before));
+    assert_eq!((run.undos().len(), &run.states()[4]), (1, &StepState::Current));
+}
+
+#[test]
 fn a_gate_over_an_unknown_fact_asks_and_passes_only_once_the_fact_is_known() {
     let mut stale = facts(true);
     stale.set(
@@ -186,13 +201,16 @@ fn a_gate_over_an_unknown_fact_asks_and_passes_only_once_the_fact_is_known() {
     let (mut run, _) = begin(&stale);
     assert_eq!(
         run.states()[0],
-        StepState::Unknown("rollout.stalled is stale, 4m old".to_owned())
+        StepState::Unknown("what was seen is 4m old".to_owned())
     );
     run.handle(Event::Continue, &stale, at(1));
     run.handle(Event::Skip { reason: " ".to_owned() }, &stale, at(1));
     assert_eq!(run.current(), 0, "neither a plain yes nor an empty reason passes it");
     run.handle(Event::Tick, &facts(true), at(2));
-    assert_eq!(run.states()[0], StepState::Passed("rollout.stalled".to_owned()));
+    assert_eq!(
+        run.states()[0],
+        StepState::Passed("the rollout makes no progress and will not by itself".to_owned())
+    );
 }
 
 #[test]

@@ -336,12 +336,15 @@ impl Maker<'_> {
         let pods: Vec<&Arc<Pod>> = self.world.pods_of(w).collect();
         let mut bad: Vec<&Arc<Pod>> = pods.iter().copied().filter(|pod| pod.is_bad()).collect();
         bad.sort_by(|a, b| a.meta.name.cmp(&b.meta.name));
-        let new = bad.iter().filter(|pod| is_newest(self.world, w, pod)).count();
+        let new: Vec<_> = pods.iter().filter(|p| is_newest(self.world, w, p)).collect();
+        let new_ready = new.iter().filter(|p| p.is_ready && p.meta.deleting.is_none()).count();
+        let new = new.iter().filter(|p| p.is_bad()).count();
         let crashing = pods.iter().filter(|pod| pod.crash_looping().is_some()).count();
         let names = bad.iter().take(5).map(|pod| Value::text(&*pod.meta.name)).collect();
         let quiet = pods.iter().map(|pod| seconds(self.now, last_stir(pod))).min();
         for (name, count) in [
             ("rollout.pods", pods.len()),
+            ("rollout.new_ready", new_ready),
             ("rollout.bad_pods", bad.len()),
             ("rollout.bad_new_pods", new),
             ("rollout.bad_old_pods", bad.len() - new),

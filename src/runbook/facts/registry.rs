@@ -142,6 +142,12 @@ const KUBERNETES: &[Spec] = &[
     ),
     fact("rollout.pods", Type::Int, "pods that exist", "pods"),
     fact(
+        "rollout.new_ready",
+        Type::Int,
+        "pods of the newest revision that are ready",
+        "pods",
+    ),
+    fact(
         "rollout.bad_pods",
         Type::Int,
         "pods that are not ready or in trouble",

@@ -111,7 +111,8 @@ pub fn draw(app: &App, look: Look<'_>, view: &ChartView, body: Rect, buf: &mut B
         } else {
             format!(" {} ", other.name)
         };
-        x += put(buf, inner, x, 0, &text, look.style(role)) + 1;
+        let room = usize::from(inner.width.saturating_sub(x + 1));
+        x += put(buf, inner, x, 0, &text::truncate_end(&text, room), look.style(role)) + 1;
     }
     let (_, seconds) = view.range();
     let span = Span {
@@ -239,6 +240,8 @@ fn foot(app: &App, look: Look<'_>, view: &ChartView, shown: &Shown, inner: Rect,
         x += put(buf, inner, x, foot, &text, look.style(role));
     }
     let said = source(app, shown);
+    let room = usize::from(inner.width.saturating_sub(x + 3));
+    let said = text::truncate_end(&said, room);
     let left = inner.width.saturating_sub(text::width(&said) as u16 + 1);
     put(buf, inner, left.max(x + 2), foot, &said, look.style(Role::TextMuted));
 }
@@ -248,11 +251,8 @@ fn numbers(app: &App, look: Look<'_>, chart: &Chart, known: &[(Timestamp, f64)],
     let Some((at, last)) = known.last() else { return };
     let least = known.iter().map(|(_, v)| *v).fold(f64::INFINITY, f64::min);
     let most = known.iter().map(|(_, v)| *v).fold(f64::NEG_INFINITY, f64::max);
-    let mut x = 1;
-    let mut pair = |label: &str, value: &str| {
-        x += put(buf, inner, x, 1, &format!("{label} "), look.style(Role::TextMuted));
-        x += put(buf, inner, x, 1, value, look.style(Role::TextStrong)) + 3;
-    };
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let mut pair = |label: &str, value: &str| pairs.push((format!("{label} "), value.to_owned()));
     // What ended a while ago is not how it is now.
     let ago = app.now.duration_since(*at);
     let lost = chart.stands && chart.points.last().is_some_and(|(_, v)| v.is_nan());
@@ -270,9 +270,34 @@ fn numbers(app: &App, look: Look<'_>, chart: &Chart, known: &[(Timestamp, f64)],
     {
         pair(bound.words, &written(chart.unit, *value));
     }
-    if let Some((value, words)) = chart.threshold {
-        let text = format!("{words} at {}", written(chart.unit, value));
-        put(buf, inner, x, 1, &text, look.style(Role::Warn));
+    let held = chart
+        .threshold
+        .map(|(value, words)| format!("{words} at {}", written(chart.unit, value)));
+    // A number is never cut: the least goes first, then the most.
+    let room = usize::from(inner.width.saturating_sub(2));
+    let of_held = held.as_ref().map_or(0, |words| text::width(words));
+    while pairs.len() > 1 {
+        let taken: usize = pairs.iter().map(|(a, b)| text::width(a) + text::width(b) + 3).sum();
+        if taken + of_held <= room + if held.is_some() { 0 } else { 3 } {
+            break;
+        }
+        pairs.remove(1);
+    }
+    let mut x = 1;
+    for (label, value) in &pairs {
+        x += put(buf, inner, x, 1, label, look.style(Role::TextMuted));
+        x += put(buf, inner, x, 1, value, look.style(Role::TextStrong)) + 3;
+    }
+    if let Some(words) = held {
+        let room = usize::from(inner.width.saturating_sub(x + 1));
+        put(
+            buf,
+            inner,
+            x,
+            1,
+            &text::truncate_end(&words, room),
+            look.style(Role::Warn),
+        );
     }
 }
 
@@ -294,5 +319,12 @@ fn bar(look: Look<'_>, plot: Rect, x: u16, eighths: u32, style: ratatui::style::
 
 /// Whether half of the scale can be written as truly as the whole.
 fn has_half(unit: Unit, top: f64) -> bool {
-    !matches!(unit, Unit::Count) || top >= 20.0 || (top / 2.0).fract() == 0.0
+    let half = top / 2.0;
+    match unit {
+        Unit::Count => top >= 20.0 || half.fract() == 0.0,
+        Unit::Milliseconds => half.fract() == 0.0,
+        // Below one percent it is written with two places.
+        Unit::Share => half >= 0.1 || (half * 10_000.0 - (half * 10_000.0).round()).abs() < 1e-6,
+        _ => true,
+    }
 }

@@ -40,7 +40,8 @@ pub fn roof(unit: Unit, most: f64) -> f64 {
         return (most / step).ceil() * step;
     }
     let power = 10_f64.powf(most.log10().floor());
-    let found = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0].map(|m| m * power);
+    // Half of each, which is written beside the chart, is round, too.
+    let found = [1.0, 1.2, 1.6, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0].map(|m| m * power);
     let roof = found.into_iter().find(|r| *r >= most).unwrap_or(most);
     // Half a thing is none.
     if matches!(unit, Unit::Count) { roof.ceil() } else { roof }
@@ -74,6 +75,13 @@ mod tests {
         for most in [0.3, 1.0, 7.0, 92.0, 4812.0, 10_000.0] {
             let roof = roof(Unit::PerSecond, most);
             assert!(roof >= most && roof <= most * 1.7, "{most}: {roof}");
+        }
+        // Half of the top is written, too: 25 % would have 12 % there.
+        for percent in [0.4, 3.0, 11.0, 21.0, 24.0, 57.0] {
+            let top = roof(Unit::Share, percent / 100.0);
+            let [all, half] = [top, top / 2.0].map(|share| written(Unit::Share, share));
+            let number = |text: &str| text.trim_end_matches(" %").parse::<f64>().unwrap();
+            assert!((number(&all) - 2.0 * number(&half)).abs() < 1e-9, "{all} {half}");
         }
         let three = 3.3 * 1024.0 * 1024.0 * 1024.0;
         assert!(roof(Unit::Bytes, three) >= three);

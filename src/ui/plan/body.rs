@@ -7,13 +7,25 @@ use crate::app::doc::Line;
 use crate::theme::Role;
 use crate::ui::Look;
 
-/// All that a plan says. `tight`: where not all of it is in sight at once, what decides stands first: what changes, what it
-/// does to whom, what speaks against it, how it is undone; then what proves it, and last the line to copy.
-pub(super) fn body(app: &App, plan: &Plan, look: Look<'_>, tight: bool) -> Vec<Line> {
-    let (changes, same_as) = changes(app, plan, look);
+/// What comes before what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// As one reads it.
+    Natural,
+    /// What decides stands first: what changes, what it does to whom, what speaks against it, how it is undone; then what
+    /// proves it, and last the line to copy.
+    Decisive,
+    /// Not all of it is in sight at once: what speaks against it and how it is undone come before every detail.
+    Urgent,
+}
+
+/// All that a plan says.
+pub(super) fn body(app: &App, plan: &Plan, look: Look<'_>, order: Order) -> Vec<Line> {
+    let (mut changes, same_as) = changes(app, plan, look);
     let impact = labelled("impact", &plan.impact);
     let last_set = labelled("last set", &plan.last_set);
-    let warnings = warnings(app, plan, look);
+    let warnings = warnings(plan, look);
+    let others = alternatives(app, plan, look);
     let checks = checks(plan, look);
     let verify = vec![Line::pair("verify", plan.verify.text.clone())];
     let undo = vec![match &plan.undo {
@@ -27,14 +39,34 @@ pub(super) fn body(app: &App, plan: &Plan, look: Look<'_>, tight: bool) -> Vec<L
         .iter()
         .map(|why| Line::new(format!("nothing to do: {why}"), Role::Info))
         .collect();
-    let parts = if tight {
-        [
-            changes, no_op, impact, warnings, undo, checks, verify, last_set, same_as,
-        ]
-    } else {
-        [
-            changes, same_as, impact, last_set, warnings, checks, verify, undo, no_op,
-        ]
+    let parts = match order {
+        Order::Urgent => {
+            // The first stands for the others: what is said of all of them comes before they are listed.
+            let listed = changes.split_off(changes.len().min(1));
+            let more = plan.steps.len().saturating_sub(1);
+            if let Some(first) = changes.last_mut().filter(|_| more > 0) {
+                first.0.push((format!("  and {more} more, below"), Role::TextMuted));
+            }
+            let refused = plan.checks.iter().any(|check| check.passed == Some(false));
+            let (refused, checks) = if refused {
+                (checks, Vec::new())
+            } else {
+                (Vec::new(), checks)
+            };
+            vec![
+                changes, no_op, refused, warnings, others, undo, impact, listed, checks, verify, last_set, same_as,
+            ]
+        }
+        // Of many things the list is long, and what speaks against it stands above it.
+        _ if plan.request.members() > 1 => vec![
+            warnings, changes, no_op, impact, others, undo, checks, verify, last_set, same_as,
+        ],
+        Order::Decisive => vec![
+            changes, no_op, impact, warnings, others, undo, checks, verify, last_set, same_as,
+        ],
+        Order::Natural => vec![
+            changes, same_as, impact, last_set, warnings, others, checks, verify, undo, no_op,
+        ],
     };
     parts.concat()
 }
@@ -91,7 +123,7 @@ fn labelled(label: &str, lines: &[String]) -> Vec<Line> {
         .collect()
 }
 
-fn warnings(app: &App, plan: &Plan, look: Look<'_>) -> Vec<Line> {
+fn warnings(plan: &Plan, look: Look<'_>) -> Vec<Line> {
     let mut out = Vec::new();
     for w in &plan.warnings {
         let (mark, role) = if w.serious {
@@ -101,10 +133,14 @@ fn warnings(app: &App, plan: &Plan, look: Look<'_>) -> Vec<Line> {
         };
         out.push(Line::new(format!("{mark} {}", w.text), role));
     }
-    for a in plan.alternatives.iter().take(1) {
-        out.push(Line::new(format!("  {}", another(app, look, &a.label)), Role::Accent));
-    }
     out
+}
+
+fn alternatives(app: &App, plan: &Plan, look: Look<'_>) -> Vec<Line> {
+    let first = plan.alternatives.first().into_iter();
+    first
+        .map(|a| Line::new(format!("  {}", another(app, look, &a.label)), Role::Accent))
+        .collect()
 }
 
 fn checks(plan: &Plan, look: Look<'_>) -> Vec<Line> {

@@ -33,6 +33,9 @@ pub fn title(app: &App, look: Look<'_>, view: &View, area: Rect, buf: &mut Buffe
     put(buf, area, at, 0, &watching, look.style(Role::Info));
 }
 
+/// Said of a run that stopped, where there is room.
+const GOES_ON: &str = ", and you say how it goes on";
+
 /// What the run waits for; empty where it is over.
 fn now(app: &App, entry: &RunEntry, view: &View) -> (String, Role) {
     if !view.waiting.is_empty() {
@@ -47,6 +50,7 @@ fn now(app: &App, entry: &RunEntry, view: &View) -> (String, Role) {
     }
     match (&view.status, entry.run.phase()) {
         (Status::Completed, _) => ("done".to_owned(), Role::Ok),
+        (Status::RolledBack, _) if view.changes > 0 => ("ended: not all was taken back".to_owned(), Role::Warn),
         (Status::RolledBack, _) => ("rolled back".to_owned(), Role::Ok),
         (Status::Aborted(_), _) => ("ended".to_owned(), Role::Warn),
         (Status::HandedOver(to), _) => (format!("handed over to {to}"), Role::Info),
@@ -57,7 +61,7 @@ fn now(app: &App, entry: &RunEntry, view: &View) -> (String, Role) {
             } else {
                 "stopped: it did not go well"
             };
-            (format!("{words}, and you say how it goes on"), Role::Warn)
+            (format!("{words}{GOES_ON}"), Role::Warn)
         }
         _ => ("waits for you".to_owned(), Role::Text),
     }
@@ -77,8 +81,13 @@ pub fn state(app: &App, look: Look<'_>, entry: &RunEntry, view: &View, area: Rec
     };
     let start = format!("run {} {dot} {age}{rolling} {dot} ", view.run);
     let x = 1 + put(buf, area, 1, 0, &start, look.style(Role::TextMuted));
-    let (words, role) = now(app, entry, view);
+    let (mut words, role) = now(app, entry, view);
     let room = usize::from(area.width.saturating_sub(x + 1));
+    if text::width(&words) > room
+        && let Some(short) = words.strip_suffix(GOES_ON)
+    {
+        words.truncate(short.len());
+    }
     put(
         buf,
         area,

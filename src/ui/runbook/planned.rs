@@ -10,6 +10,8 @@ use crate::app::{App, Layer};
 const STEP_KEPT: u16 = 6;
 /// The same where the steps are one line: that line, and one of what was seen.
 const NARROW_KEPT: u16 = 2;
+/// Below so many rows only the line of the steps is kept.
+const NARROW_ROWS: u16 = 18;
 const NARROW_MOST: u16 = 4;
 
 /// The plan that stands in this panel.
@@ -57,7 +59,8 @@ pub fn areas(app: &App, plan: &PlanLayer, left: u16, below: Rect) -> Areas {
         };
     }
     let kept = below.height.saturating_sub(natural(below.width));
-    let above = kept.clamp(NARROW_KEPT, NARROW_MOST).min(below.height);
+    let least = if below.height < NARROW_ROWS { 1 } else { NARROW_KEPT };
+    let above = kept.clamp(least, NARROW_MOST).min(below.height);
     Areas {
         steps: None,
         step: Rect::new(below.x, below.y, below.width, above),

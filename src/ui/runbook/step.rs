@@ -4,8 +4,9 @@ use super::super::Look;
 use crate::app::doc::Line;
 use crate::app::{Activity, App, RunEntry};
 use crate::runbook::cel::Answer;
-use crate::runbook::engine::{Evidence, Message, OfferKind, Phase, Status, StepState, TextBlock, Verdict};
-use crate::runbook::format::{Open, Style as Prose};
+use crate::runbook::engine::{Evidence, Message, OfferKind, ParamView, Phase, Status, StepState, TextBlock, Verdict};
+use crate::runbook::format::{Open, ParamKind, Style as Prose};
+use crate::runbook::said;
 use crate::runbook::view::{StepView, View};
 use crate::text;
 use crate::theme::Role;
@@ -32,7 +33,7 @@ fn spans(pieces: &[(String, Prose)]) -> Line {
 fn answer(a: &Answer) -> String {
     match a {
         Answer::Known(v) => text::clean(&v.to_string()).into_owned(),
-        Answer::Unknown(why) => format!("? ({})", text::clean(why)),
+        Answer::Unknown(why) => text::clean(why).into_owned(),
     }
 }
 
@@ -40,7 +41,10 @@ fn prose(look: Look<'_>, blocks: &[TextBlock], out: &mut Vec<Line>) {
     for block in blocks {
         match block {
             TextBlock::Paragraph(p) => {
-                out.push(spans(p));
+                // It begins with no label, below whose value the rest would stand.
+                let mut line = Line::new(String::new(), Role::Text);
+                line.0.extend(spans(p).0);
+                out.push(line);
                 out.push(Line::default());
             }
             TextBlock::Heading(p) => out.push(Line(spans(p).0.into_iter().map(|(t, _)| (t, Role::Heading)).collect())),
@@ -62,7 +66,7 @@ fn prose(look: Look<'_>, blocks: &[TextBlock], out: &mut Vec<Line>) {
 /// A row a fact: its mark, what it is, what is seen, and what should be seen.
 fn evidence(look: Look<'_>, rows: &[Evidence], shows_condition: bool, width: usize, out: &mut Vec<Line>) {
     let labels = rows.iter().map(|e| text::width(&text::clean(&e.label))).max();
-    let labels = labels.unwrap_or(0).clamp(6, 18);
+    let labels = labels.unwrap_or(0).clamp(6, if width >= 64 { 28 } else { 18 });
     // Values stand below one another where every row then still fits; else each takes what it needs.
     let widest = |of: fn(&Evidence) -> String| {
         let rows = rows.iter().filter(|e| e.label != "holds");
@@ -115,15 +119,38 @@ fn message(message: &Message, out: &mut Vec<Line>) {
     }
 }
 
+/// What a parameter is called: the first sentence of its help, else its name.
+fn label(p: &ParamView) -> &str {
+    match p.help.as_deref() {
+        Some(help) => help
+            .split_once(". ")
+            .map_or(help, |(first, _)| first)
+            .trim_end_matches(['.', ':']),
+        None => p.name.trim_start_matches("out."),
+    }
+}
+
+/// What a parameter holds; of a target, as people say it.
+fn given(p: &ParamView) -> String {
+    let is_target = matches!(
+        p.kind,
+        ParamKind::Workload | ParamKind::Pod | ParamKind::Node | ParamKind::Thing(_)
+    );
+    match &p.value {
+        Answer::Known(value) if is_target => text::clean(&said::target(&value.to_string())).into_owned(),
+        value => answer(value),
+    }
+}
+
 fn params(look: Look<'_>, step: &StepView, out: &mut Vec<Line>) {
     for p in &step.params {
-        let label = p.help.as_deref().unwrap_or(&p.name).trim_end_matches('.');
-        let label = label.trim_start_matches("out.");
+        let label = label(p);
+        let known = matches!(p.value, Answer::Known(_));
         out.push(
             Line::new(format!("{} ", look.symbols.pointer), Role::Accent)
                 .and(format!("{}: ", text::clean(label)), Role::TextMuted)
-                .and(format!("[ {} ]", answer(&p.value)), Role::TextStrong)
-                .and(if p.set { "" } else { "  proposed" }, Role::TextMuted),
+                .and(format!("[ {} ]", given(p)), Role::TextStrong)
+                .and(if p.set || !known { "" } else { "  proposed" }, Role::TextMuted),
         );
     }
 }
@@ -162,11 +189,11 @@ pub fn lines(
 ) -> Vec<Line> {
     let mut out = Vec::new();
     let Some(step) = &v.step else {
-        out.push(ended(app, &v.status));
+        out.push(ended(app, &v.status, v.changes));
         return out;
     };
     if v.status.is_over() {
-        out.push(ended(app, &v.status));
+        out.push(ended(app, &v.status, v.changes));
         out.push(Line::default());
     }
     if first == First::Text {
@@ -174,12 +201,19 @@ pub fn lines(
     }
     // Where the file says in words what is wrong, the condition itself adds nothing.
     let shows_condition = !matches!(step.state, StepState::Failed(_));
+    // Where not all of it is in sight, what Enter takes is.
+    if first == First::Seen {
+        out.extend(step.proposal.as_ref().map(|p| proposal(look, p)));
+        params(look, step, &mut out);
+    }
     evidence(look, &step.evidence, shows_condition, width, &mut out);
     if let Some(m) = &step.message {
         message(m, &mut out);
     }
-    params(look, step, &mut out);
-    out.extend(step.proposal.as_ref().map(|p| proposal(look, p)));
+    if first == First::Text {
+        params(look, step, &mut out);
+        out.extend(step.proposal.as_ref().map(|p| proposal(look, p)));
+    }
     change(look, entry, activities, &mut out);
     let hidden = step.output.len().saturating_sub(OUTPUT);
     if hidden > 0 {
@@ -244,15 +278,12 @@ pub fn seen_packed(look: Look<'_>, v: &View, width: usize) -> Vec<Line> {
             want if want.is_empty() => String::new(),
             want => format!(" want {}", text::clean(want)),
         };
-        let words = format!("{mark}{} {}{wanted}", text::clean(&e.label), answer(&e.value));
+        let words = format!("{mark} {} {}{wanted}", text::clean(&e.label), answer(&e.value));
         pieces.push((words.trim().to_owned(), role));
     }
     for p in &step.params {
-        let name = p.name.trim_start_matches("out.");
-        pieces.push((
-            format!("{} [ {} ]", text::clean(name), answer(&p.value)),
-            Role::TextStrong,
-        ));
+        let name = label(p);
+        pieces.push((format!("{} [ {} ]", text::clean(name), given(p)), Role::TextStrong));
     }
     if pieces.is_empty() {
         pieces.extend(
@@ -290,9 +321,17 @@ fn verdict<'a>(look: Look<'a>, verdict: &Verdict) -> (&'a str, Role) {
     }
 }
 
-fn ended(app: &App, status: &Status) -> Line {
+fn ended(app: &App, status: &Status, changes: usize) -> Line {
     let key = app.keys_for("step.go");
     match status {
+        Status::RolledBack if changes > 0 => {
+            let what = if changes == 1 {
+                "1 change stays".to_owned()
+            } else {
+                format!("{changes} changes stay")
+            };
+            Line::new(format!("Ended: {what} as made. {key} closes it."), Role::Warn)
+        }
         Status::Aborted(why) => Line::new(format!("Ended here: {}", text::clean(why)), Role::Warn),
         Status::RolledBack => Line::new(format!("Rolled back. {key} closes it."), Role::Ok),
         Status::HandedOver(to) => {

@@ -103,7 +103,25 @@ pub fn draw(look: Look<'_>, view: &View, left: Rect, buf: &mut Buffer) {
         &[("Steps".to_owned(), look.style(Role::Title))],
     );
     let room = usize::from(inner.height.saturating_sub(3));
-    for (y, s, words) in step_list(&view.steps, usize::from(inner.width.saturating_sub(4)), room) {
+    let list = step_list(&view.steps, usize::from(inner.width.saturating_sub(4)), room);
+    let (mut above, mut below) = (0, 0);
+    if let (Some((_, first, _)), Some((_, last, _))) = (list.first(), list.last()) {
+        above = first.number - 1;
+        below = view.steps.len() - last.number;
+    }
+    let last = list.len().saturating_sub(1);
+    for (i, (y, s, words)) in list.into_iter().enumerate() {
+        // A row is given up to say that there are more.
+        let more = match i {
+            0 if above > 0 => Some((look.symbols.ascending, above + 1)),
+            _ if i == last && below > 0 => Some((look.symbols.descending, below + 1)),
+            _ => None,
+        };
+        if let Some((sign, n)) = more.filter(|_| !s.current) {
+            put(buf, inner, 1, y, sign, look.style(Role::Accent));
+            put(buf, inner, 3, y, &format!("{n} more"), look.style(Role::TextMuted));
+            continue;
+        }
         let (sign, role) = mark(look, &s.state);
         put(buf, inner, 1, y, sign, look.style(role));
         let role = if s.current {
@@ -135,7 +153,7 @@ pub fn draw(look: Look<'_>, view: &View, left: Rect, buf: &mut Buffer) {
         look.style(Role::TextMuted),
     );
     let undo = match (view.undos, view.changes) {
-        _ if view.sent => "undo     a change is under way".to_owned(),
+        _ if view.sent => "undo     a change goes on".to_owned(),
         (0, 0) => "undo     nothing changed".to_owned(),
         (0, 1) => "undo     none (1 change)".to_owned(),
         (0, n) => format!("undo     none ({n} changes)"),

@@ -185,6 +185,7 @@ fn a_stalled_rollout_is_told_by_its_facts() {
         ("rollout.revision", Value::Int(14)),
         ("rollout.previous_revision", Value::Int(13)),
         ("rollout.previous_image", Value::text("api:13")),
+        ("rollout.new_ready", Value::Int(0)),
         ("rollout.bad_new_pods", Value::Int(1)),
         ("rollout.bad_old_pods", Value::Int(0)),
         ("rollout.gitops", Value::Bool(true)),

@@ -112,7 +112,12 @@ pub(super) const FACTS: &[Spec] = &[
         "tries in a row that were not good",
         "HTTP check",
     ),
-    fact("http.down", Type::Bool, "three or more of them", "HTTP check"),
+    fact(
+        "http.down",
+        Type::Bool,
+        "three or more checks in a row failed",
+        "HTTP check",
+    ),
     fact(
         "http.slow",
         Type::Bool,

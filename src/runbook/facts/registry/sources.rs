@@ -401,7 +401,12 @@ pub(super) const FACTS: &[Spec] = &[
         "cert-manager",
     ),
     fact("cert.issuing", Type::Bool, "it is being issued", "cert-manager"),
-    fact("cert.issuing_for", Type::Seconds, "how long", "cert-manager"),
+    fact(
+        "cert.issuing_for",
+        Type::Seconds,
+        "how long it is being issued",
+        "cert-manager",
+    ),
     fact(
         "cert.failed_attempts",
         Type::Int,
