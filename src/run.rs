@@ -75,9 +75,12 @@ pub async fn console(loaded: Loaded, passing: bool) -> anyhow::Result<()> {
         notices: key_notices,
         ..
     } = keymap(&config);
-    let mut notices = in_one(loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect());
-    notices.extend(in_one(theme_problems));
-    notices.extend(in_one(key_notices));
+    let mut notices = in_one(
+        loaded.problems.iter().map(|p| Notice::error(p.to_string())).collect(),
+        &config,
+    );
+    notices.extend(in_one(theme_problems, &config));
+    notices.extend(in_one(key_notices, &config));
     let target = config.target();
     let (context, scope) = match &target {
         Ok(t) => (t.context.clone(), t.scope.clone()),
@@ -309,7 +312,10 @@ fn runbooks(config: &crate::config::Config) -> (crate::runbook::Library, Vec<Not
         match file.text {
             Ok(text) => {
                 let problems = books.add(&name, &text.unwrap_or_default());
-                notices.extend(in_one(problems.iter().map(|p| Notice::error(p.to_string())).collect()));
+                notices.extend(in_one(
+                    problems.iter().map(|p| Notice::error(p.to_string())).collect(),
+                    config,
+                ));
             }
             Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
         }
@@ -318,14 +324,18 @@ fn runbooks(config: &crate::config::Config) -> (crate::runbook::Library, Vec<Not
 }
 
 /// One note of what is wrong with a file, so that the next file's has room too; the log has them all.
-fn in_one(notices: Vec<Notice>) -> Vec<Notice> {
+fn in_one(notices: Vec<Notice>, config: &crate::config::Config) -> Vec<Notice> {
     for notice in &notices {
         tracing::warn!("{}", notice.text);
     }
     let more = notices.len().saturating_sub(1);
     let mut first: Vec<Notice> = notices.into_iter().take(1).collect();
     if let Some(notice) = first.first_mut().filter(|_| more > 0) {
-        notice.text = format!("{} (and {more} more: see the log)", notice.text);
+        let log = config
+            .paths
+            .log()
+            .map_or_else(String::new, |path| format!(": see {}", path.display()));
+        notice.text = format!("{} (and {more} more{log})", notice.text);
     }
     first
 }

@@ -262,6 +262,40 @@ impl What {
         }
     }
 
+    /// What the pane's command prints.
+    fn of(pane: PaneId) -> Option<Self> {
+        let all = [
+            Self::Pods,
+            Self::Rollouts,
+            Self::Queues,
+            Self::Queries,
+            Self::Redis,
+            Self::Certs,
+            Self::Alerts,
+        ];
+        all.into_iter().find(|what| what.pane() == Some(pane))
+    }
+
+    /// As a table or as JSON, with one verdict for these and for the sentences of `--plain`.
+    fn table(self, app: &crate::app::App, now: jiff::Timestamp, output: Output) -> headless::Answer {
+        let (world, judge) = (&app.world, &app.judge);
+        let given = match self {
+            Self::Pods => headless::pods(world, now, output),
+            Self::Rollouts => headless::rollouts(world, now, output),
+            Self::Signals => headless::signals(world, judge, now, output),
+            Self::Queues => headless::queues(app, now, output),
+            Self::Queries => headless::queries(world, output),
+            Self::Redis => headless::redis(world, judge, output),
+            Self::Certs => headless::certs(world, judge.thresholds(), now, output),
+            Self::Alerts => headless::alerts(world, judge.thresholds(), now, output),
+        };
+        let given = given.judged(judge, self.rules());
+        match self.pane() {
+            Some(pane) => given.also(headless::plain::pane(app, pane).verdict),
+            None => given,
+        }
+    }
+
     /// Whether it rests on the cluster's objects.
     const fn objects(self) -> bool {
         matches!(self, Self::Pods | Self::Rollouts | Self::Signals)
@@ -319,19 +353,13 @@ async fn print(options: Options, what: What, output: Output) -> ExitCode {
         }
     }
     let now = jiff::Timestamp::now();
-    let mut judge = crate::signal::Judge::new(opened.config.signals.clone());
-    judge.update(&world, now);
-    let given = match what {
-        What::Pods => headless::pods(&world, now, output),
-        What::Rollouts => headless::rollouts(&world, now, output),
-        What::Signals => headless::signals(&world, &judge, now, output),
-        What::Queues => headless::queues(&world, &judge, now, output),
-        What::Queries => headless::queries(&world, output),
-        What::Redis => headless::redis(&world, &judge, output),
-        What::Certs => headless::certs(&world, &opened.config.signals, now, output),
-        What::Alerts => headless::alerts(&world, &opened.config.signals, now, output),
-    };
-    answer(Ok(given.judged(&judge, what.rules())))
+    let app = headless::still(world, opened.config.signals.clone(), opened.platform.sources(), now);
+    let mut told = what.table(&app, now, output);
+    let out = std::io::stdout();
+    if output == Output::Table && std::io::IsTerminal::is_terminal(&out) {
+        told.text = headless::shrink(&told.text, usize::from(crate::term::tty::size(&out).width));
+    }
+    answer(Ok(told))
 }
 
 async fn check(options: Options, args: Check) -> ExitCode {

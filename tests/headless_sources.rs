@@ -32,9 +32,14 @@ async fn every_source_prints_without_a_cluster() {
         (0, Some("postgres")),
         "{said}"
     );
+    // Queues live in a server without a limit of its memory: every form of the answer says so.
     let (code, json, said) = qd.json(&["redis"]);
-    assert_eq!((code, json["redis"][0]["role"].as_str()), (0, Some("master")), "{said}");
+    assert_eq!((code, json["redis"][0]["role"].as_str()), (1, Some("master")), "{said}");
     assert_eq!(json["redis"][0]["keys"], 3);
+    for form in [&["redis"][..], &["redis", "--plain"]] {
+        let (code, text, said) = qd.run(form);
+        assert!(code == 1 && text.contains("no memory limit"), "{text}{said}");
+    }
     // A job waits and nobody works.
     let (code, json, said) = qd.json(&["queues"]);
     assert_eq!(code, 1, "{said}");
@@ -101,7 +106,8 @@ async fn the_demonstration_prints_its_alerts_certificates_and_signals() {
     assert_eq!(qd.json(&["queues"]).0, 1);
     let text = std::fs::read_to_string(demo.config()).unwrap();
     let later = Qd::new(&format!(
-        "[signals]\nqueue_oldest_warning = '9h'\nqueue_oldest_critical = '9h'\n{text}"
+        "[signals]\nqueue_oldest_warning = '9h'\nqueue_oldest_critical = '9h'\n\
+         queue_failed_warning_percent = 98\nqueue_failed_critical_percent = 99\n{text}"
     ));
     let (code, json, said) = later.json(&["queues"]);
     assert_eq!(code, 0, "{json:#} {said}");

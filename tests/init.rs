@@ -115,17 +115,31 @@ async fn a_kubeconfig_alone_becomes_a_configuration_that_loads() {
     }
     assert_eq!(qd.typed(&["init", "--kubeconfig", kubeconfig], "y\n").0, 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
-    // What is there is replaced after a question only, and kept beside.
+    // What is there is left alone without a question.
     std::fs::write(&file, "# mine\n").unwrap();
     let (code, _, said) = qd.run(&["init", "--kubeconfig", kubeconfig, "--yes"]);
     assert!(code == 2 && said.contains("is there already"), "{said}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "# mine\n");
+    // After one the platform is added below, and nothing that stood there is lost: least of all a tighter policy.
+    let mine =
+        "# mine\n[policy]\nread_only = true\n[[platform]]\nname = \"eu\"\ncontext = \"eu\"\nkubeconfig = \"/eu\"";
+    std::fs::write(&file, mine).unwrap();
     let (code, _, said) = qd.typed(&["init", "--kubeconfig", kubeconfig], "yes\n");
-    assert!(code == 0 && said.contains("Replace it"), "{said}");
-    assert_eq!(
-        std::fs::read_to_string(file.with_file_name("config.toml.old")).unwrap(),
-        "# mine\n"
-    );
+    assert!(code == 0 && said.contains("below all that stands there"), "{said}");
+    let both = std::fs::read_to_string(&file).unwrap();
+    assert!(both.starts_with(mine), "{both}");
+    let loaded = load(both.clone());
+    assert_eq!(loaded.problems, []);
+    assert!(loaded.config.policy.is_read_only());
+    let names: Vec<&str> = loaded.config.platforms.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["eu", "demo"]);
+    // A platform that is declared already is never written over, nor a file that does not load.
+    for old in [both, format!("{mine}\nkubconfig = 1\n")] {
+        std::fs::write(&file, &old).unwrap();
+        let (code, _, said) = qd.typed(&["init", "--kubeconfig", kubeconfig], "yes\n");
+        assert!(code == 2 && !said.contains("is written;"), "{said}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), old);
+    }
     std::fs::remove_file(&file).unwrap();
     assert_eq!(qd.run(&["init", "--kubeconfig", kubeconfig, "--yes"]).0, 0);
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
@@ -137,4 +151,16 @@ async fn a_kubeconfig_alone_becomes_a_configuration_that_loads() {
     let asked = server.requests().all();
     assert!(asked.len() > 3 && !asked.iter().any(|r| r.path.contains("secrets")));
     assert!(load(text).config.platforms[0].cluster_secrets().is_empty());
+
+    // Where nobody answers nothing was found out, so nothing is written.
+    std::fs::remove_file(&file).unwrap();
+    server.stop().await;
+    for how in ["--yes", "--print"] {
+        let (code, text, said) = qd.run(&["init", "--kubeconfig", kubeconfig, how]);
+        assert!(code == 2 && text.is_empty() && !file.exists(), "{text}{said}");
+        assert!(
+            said.contains("nothing is written") && said.contains(&server.address().to_string()),
+            "{said}"
+        );
+    }
 }

@@ -42,7 +42,7 @@ async fn a_bloated_table_is_vacuumed_and_its_counters_prove_it() {
         );
         let (outcome, verdict, _) = desk.carry_out(plan).await;
         assert_eq!(outcome, Outcome::Applied, "{version}");
-        assert!(healthy(verdict).contains("85000 dead rows before, 0 now"), "{version}");
+        assert!(healthy(verdict).contains("85,000 dead rows before, 0 now"), "{version}");
         let (outcome, verdict, _) = desk.run(ask(PostgresAsk::Analyze { table: table("u") })).await;
         assert_eq!(
             (outcome, healthy(verdict).as_str()),

@@ -138,3 +138,59 @@ pub(super) fn budget_message(answer: &Answer) -> String {
         .map(|(_, m)| m);
     clean(&cause.filter(|m| !m.is_empty()).unwrap_or_else(|| answer.message()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::report::{Report, Scope};
+    use crate::journal::{Actor, Entry, Mode, Record, RecordKind, Target};
+
+    /// A scale and its verdict, as they are recorded.
+    fn records(verdict: &Verdict) -> Vec<Record> {
+        let write = |seq, kind, outcome| {
+            let mut entry = Entry::new(kind, "scale");
+            entry.target = Some(Target::default());
+            entry.after = serde_json::json!({"replicas": 2});
+            entry.plan_hash = "plan".into();
+            entry.outcome = outcome;
+            Record {
+                v: 1,
+                seq,
+                ts: jiff::Timestamp::UNIX_EPOCH,
+                host: "bastion".into(),
+                pid: 7,
+                session: "s".into(),
+                build: "b".into(),
+                actor: Actor::default(),
+                mode: Mode::Live,
+                entry,
+                prev_hash: String::new(),
+                hash: format!("hash{seq}"),
+            }
+        };
+        vec![
+            write(1, RecordKind::Intent, String::new()),
+            write(2, RecordKind::Verify, verdict_text(verdict)),
+        ]
+    }
+
+    #[test]
+    fn a_report_calls_no_verdict_good_but_healthy() {
+        let why = || "gone; no new pod yet".to_owned();
+        for (verdict, came) in [
+            (Verdict::Healthy(why()), "good"),
+            (Verdict::Failed(why()), "bad"),
+            (Verdict::Superseded(why()), "bad"),
+            (Verdict::Lost(why()), "bad"),
+            (Verdict::Paused, "bad"),
+            (Verdict::Unknown(why()), "unknown"),
+        ] {
+            let records = records(&verdict);
+            let report = Report::of(&records.iter().collect::<Vec<_>>(), &Scope::All, Vec::new()).unwrap();
+            let told: Vec<&str> = report.actions.iter().map(|a| a.came).collect();
+            assert_eq!(told, [came], "{verdict:?}");
+            let without = format!("Changes: 1, of which {} without", usize::from(came != "good"));
+            assert!(report.markdown().contains(&without), "{verdict:?}");
+        }
+    }
+}

@@ -104,7 +104,7 @@ pub(super) async fn draft(
         changes: vec![change(
             "silence",
             "none",
-            format!("{{{}}} until {}", selector.join(", "), new.ends_at),
+            format!("{{{}}} until {}", selector.join(", "), minute(new.ends_at)),
         )],
         same_as: format!(
             "amtool --alertmanager.url={} silence add --duration={minutes}m --comment={comment:?} {}",
@@ -143,6 +143,11 @@ pub(super) async fn draft(
         },
     );
     Ok(draft)
+}
+
+/// `2026-11-22 09:52Z`
+fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
 }
 
 /// As the API server names us.
@@ -215,7 +220,7 @@ pub(super) async fn draft_expire(planner: &Planner, silence: &Thing) -> Result<D
     let mut draft = Draft::new(title, "End the silence".to_owned(), Risk::R1, verify);
     draft.steps.push(PlanStep {
         target: Target::Thing(target),
-        changes: vec![change("silence", format!("until {}", found.to), "ended")],
+        changes: vec![change("silence", format!("until {}", minute(found.to)), "ended")],
         same_as: format!("amtool --alertmanager.url={} silence expire {}", way.url(), found.id),
         method: "DELETE".to_owned(),
         path: format!("{}/api/v2/silence/{}", way.url(), found.id),
@@ -331,7 +336,7 @@ impl Deed for Silencing {
                 match api.silence(id).await {
                     Ok(found) if found.is_some() == wanted => {
                         return Verdict::Healthy(match found {
-                            Some(s) => format!("silence {id} holds until {}", s.to),
+                            Some(s) => format!("silence {id} holds until {}", minute(s.to)),
                             None => format!("silence {id} has ended"),
                         });
                     }

@@ -60,7 +60,7 @@ impl SisterState {
     pub fn words(&self) -> String {
         match self {
             Self::Looking => "looking".to_owned(),
-            Self::Seen { worst: None, .. } => "nothing calls for attention".to_owned(),
+            Self::Seen { worst: None, .. } => "Kubernetes is well, no more is looked at from here".to_owned(),
             Self::Seen {
                 worst: Some((_, line)),
                 critical,

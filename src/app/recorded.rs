@@ -54,6 +54,16 @@ impl Recorded {
 }
 
 impl App {
+    /// The journal can be written, or why it cannot: that is told once, and stands until it can.
+    pub(super) fn journal_stands(&mut self, why: Option<String>) {
+        if let Some(why) = why.as_ref().filter(|_| self.journal_broken.is_none()) {
+            self.toast(Notice::error(format!("nothing of this goes on record: {why}")));
+        }
+        self.judge.set_journal_trouble(why.clone());
+        self.journal_broken = why;
+        self.dirty = true;
+    }
+
     /// Records came in.
     pub(super) fn recorded(&mut self, news: &News) -> Vec<Effect> {
         self.recorded.take(news);

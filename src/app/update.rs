@@ -82,9 +82,7 @@ impl App {
                 Vec::new()
             }
             Msg::JournalBroken(why) => {
-                self.judge.set_journal_trouble(why.clone());
-                self.journal_broken = why;
-                self.dirty = true;
+                self.journal_stands(why);
                 Vec::new()
             }
             Msg::Alive { me, sessions } => self.alive(me, sessions),

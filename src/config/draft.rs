@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::{Config, File, Inputs, Problem};
+use super::{Config, File, Inputs, Loaded, Problem};
 
 /// What was seen in the namespaces of a platform.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -340,6 +340,15 @@ fn web(text: &mut Text, found: &Findings) {
 
 /// What a file with this text would be told.
 pub fn problems(text: &str) -> Vec<Problem> {
+    load(text).problems
+}
+
+/// The platforms that a file with this text declares, by their names.
+pub fn platforms(text: &str) -> Vec<String> {
+    load(text).config.platforms.into_iter().map(|p| p.name).collect()
+}
+
+fn load(text: &str) -> Loaded {
     let file = File {
         path: PathBuf::from("config.toml"),
         text: Ok(Some(text.to_owned())),
@@ -348,7 +357,7 @@ pub fn problems(text: &str) -> Vec<Problem> {
         user: Some(file),
         ..Inputs::default()
     };
-    Config::load(&inputs).problems
+    Config::load(&inputs)
 }
 
 #[cfg(test)]

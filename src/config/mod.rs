@@ -28,7 +28,10 @@ use crate::journal::Levels;
 use crate::model::Scope;
 use crate::signal::Thresholds;
 
-pub use draft::{Findings, FoundKind, FoundQueues, FoundService, FoundUrl, Home, draft, problems as draft_problems};
+pub use draft::{
+    Findings, FoundKind, FoundQueues, FoundService, FoundUrl, Home, draft, platforms as draft_platforms,
+    problems as draft_problems,
+};
 pub use inputs::{File, Inputs, Layer, Problem, runbooks};
 pub use paths::Paths;
 pub use platform::{Class, Declared, Platform};

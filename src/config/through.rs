@@ -12,9 +12,17 @@ impl Platform {
         }
         let has = |kind| kinds.contains(&kind);
         let queues = has(SourceKind::Queues);
+        let mut redis = some(&self.redis, queues || has(SourceKind::Redis));
+        // What is no trouble for a cache is one where queues live, whether these are looked at or not.
+        for source in &mut redis {
+            source.holds_queues |= self
+                .queues
+                .iter()
+                .any(|q| q.redis.as_deref() == Some(source.name.as_str()));
+        }
         Self {
             postgres: some(&self.postgres, has(SourceKind::Postgres)),
-            redis: some(&self.redis, queues || has(SourceKind::Redis)),
+            redis,
             queues: some(&self.queues, queues),
             prometheus: some(&self.prometheus, queues || has(SourceKind::Prometheus)),
             certificates: some(&self.certificates, has(SourceKind::Certificates)),

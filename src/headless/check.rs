@@ -26,7 +26,7 @@ pub fn check(rows: &[CheckRow], output: Output) -> Answer {
     let verdict = Verdict::of(rows.iter().any(wrong), &doubts);
     let text = match output {
         Output::Table => {
-            let mut table = Table::new(["SOURCE", "WHAT", "STATE", "DETAIL"]);
+            let mut table = Table::new(["SOURCE", "WHAT", "STATE", "DETAIL"]).widest(72);
             for r in rows {
                 let (state, detail) = parts(&r.state);
                 let detail = match &r.state {

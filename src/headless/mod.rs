@@ -28,7 +28,12 @@ pub mod themes;
 
 use std::process::ExitCode;
 
-use crate::model::{Freshness, Kind, World};
+use jiff::Timestamp;
+
+use crate::app::{Access, App, Health, ItemRef, Msg, Start};
+use crate::keys::{CONTEXTS, Keymap, Vocabulary};
+use crate::model::{Freshness, Kind, SourceId, World};
+use crate::panes::PaneId;
 
 pub use alerts::alerts;
 pub use certs::certs;
@@ -42,6 +47,7 @@ pub use role::{Grants, grants};
 pub use rollouts::rollouts;
 pub use signals::signals;
 pub use sources::source_rows;
+pub use table::shrink;
 
 /// What a command prints, and what it says of the platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +60,15 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Something is wrong, too, when another form of the same says so.
+    #[must_use]
+    pub fn also(mut self, other: Verdict) -> Self {
+        if other == Verdict::Wrong {
+            self.verdict = other;
+        }
+        self
+    }
+
     /// Something is wrong, too, when the rules whose ids begin so say it: with the configuration's thresholds, so that
     /// a script hears what the screen shows.
     #[must_use]
@@ -64,6 +79,40 @@ impl Answer {
         }
         self
     }
+}
+
+/// A console that was shown one look at a platform: a table and the sentences of a pane say the same of it.
+pub fn still(world: World, signals: crate::signal::Thresholds, sources: Vec<SourceId>, now: Timestamp) -> App {
+    let rows = crate::app::command::rows();
+    let vocabulary = Vocabulary {
+        commands: &rows,
+        contexts: CONTEXTS,
+    };
+    let (mut app, _) = App::new(Start {
+        now,
+        // Wide enough that nothing is left out for want of room.
+        size: (240, 100),
+        access: Access::ReadOnly {
+            why: "one look".to_owned(),
+        },
+        keys: Keymap::load(&[], vocabulary).map(|(map, _)| map).unwrap_or_default(),
+        thresholds: signals,
+        books: crate::runbook::library::Library::built_in(),
+        sources,
+        context: None,
+        scope: None,
+    });
+    app.world = world;
+    let _ = app.update(Msg::Tick, now);
+    app
+}
+
+/// What the pane says of each thing of a source.
+fn signs(app: &App, id: PaneId) -> Vec<(ItemRef, Health)> {
+    let pane = crate::panes::pane(id);
+    let rows = (pane.rows)(app);
+    let of = |row: &crate::app::Row| Some((row.item()?.what.clone(), pane.sign(app, row)));
+    rows.iter().filter_map(of).collect()
 }
 
 /// What the console says of the thing that a line stands for: `critical: oldest job waits 17m`; none when it calls for
@@ -110,24 +159,27 @@ impl From<Verdict> for ExitCode {
     }
 }
 
-/// Why `kinds` are not fully known, a sentence each.
+/// Why `kinds` are not fully known: a sentence for each reason, with all that it concerns.
 fn doubts(world: &World, kinds: &[Kind]) -> Vec<String> {
     use crate::model::FeedId;
-    kinds
-        .iter()
-        .filter_map(|kind| {
-            let why = match world.feed(FeedId::Watch(*kind)) {
-                Freshness::Fresh => return None,
-                Freshness::Off => "not asked for yet".to_owned(),
-                Freshness::Syncing { rows } => format!("{rows} so far, the list is not complete"),
-                Freshness::Stale { since, why, .. } => format!("not seen since {since}: {why}"),
-                Freshness::Failed { why, .. } => why.to_string(),
-                Freshness::Forbidden { why } => format!("not permitted: {why}"),
-                Freshness::Absent { why } => format!("the server does not have them: {why}"),
-            };
-            Some(crate::text::clean(&format!("{}: {why}", kind.plural())).into_owned())
-        })
-        .collect()
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for kind in kinds {
+        let why = match world.feed(FeedId::Watch(*kind)) {
+            Freshness::Fresh => continue,
+            Freshness::Off => "not asked for yet".to_owned(),
+            Freshness::Syncing { rows } => format!("{rows} so far, the list is not complete"),
+            Freshness::Stale { since, why, .. } => format!("not seen since {since}: {why}"),
+            Freshness::Failed { why, .. } => why.to_string(),
+            Freshness::Forbidden { why } => format!("not permitted: {why}"),
+            Freshness::Absent { why } => format!("the server does not have them: {why}"),
+        };
+        match reasons.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, of)) => of.push(kind.plural()),
+            None => reasons.push((why, vec![kind.plural()])),
+        }
+    }
+    let said = reasons.iter().map(|(why, of)| format!("{}: {why}", of.join(", ")));
+    said.map(|s| crate::text::clean(&s).into_owned()).collect()
 }
 
 /// Everything that is not fully known: of the cluster, where one is connected, and of the sources.
@@ -147,8 +199,6 @@ fn json(value: &serde_json::Value) -> String {
 
 #[cfg(test)]
 mod tests {
-    use jiff::Timestamp;
-
     use super::*;
     use crate::cli::Output;
     use crate::feed::kube::access::{CheckRow, CheckState};
@@ -279,5 +329,69 @@ mod tests {
                 .text
                 .ends_with("missing  grant {verbs: [\"watch\"]}\n")
         );
+    }
+
+    /// One Redis with so much of its 100 bytes used.
+    fn redis_world(used: u64) -> World {
+        use crate::model::{Redis, RedisInfo, RedisNode, Seen, Source, SourceKind};
+        let mut info = RedisInfo::default();
+        info.memory.used = used;
+        info.memory.max = 100;
+        info.persistence.rdb_ok = true;
+        info.persistence.aof_write_ok = true;
+        info.persistence.aof_rewrite_ok = true;
+        let node = RedisNode {
+            address: "10.0.0.1:6379".into(),
+            info: Seen::read(info, now()),
+            ..RedisNode::default()
+        };
+        let id = SourceId {
+            kind: SourceKind::Redis,
+            name: "cache".into(),
+        };
+        let redis = Redis {
+            nodes: vec![node],
+            ..Redis::default()
+        };
+        let mut world = World::default();
+        world.apply(Batch {
+            sources: vec![(id.clone(), Source::Redis(redis.into()))],
+            reach: vec![(id, Freshness::Fresh)],
+            ..Batch::default()
+        });
+        world
+    }
+
+    #[test]
+    fn table_json_and_sentences_of_redis_agree_on_what_is_wrong() {
+        for (used, verdict, word) in [
+            (50, Verdict::Fine, "ok"),
+            (85, Verdict::Wrong, "warning: memory fills up"),
+            (95, Verdict::Wrong, "critical: memory nearly full"),
+        ] {
+            let app = still(redis_world(used), Thresholds::default(), Vec::new(), now());
+            let table = redis(&app.world, &app.judge, Output::Table);
+            assert!(table.text.trim_end().ends_with(word), "{}", table.text);
+            let json = redis(&app.world, &app.judge, Output::Json);
+            let sentences = plain::pane(&app, PaneId::Redis);
+            assert_eq!([table.verdict, json.verdict, sentences.verdict], [verdict; 3], "{used}");
+        }
+    }
+
+    #[test]
+    fn one_reason_is_told_once_with_all_that_it_concerns() {
+        let failed = Freshness::Failed {
+            why: "no connection".into(),
+            retry_at: now(),
+        };
+        let mut world = World::default();
+        world.apply(Batch {
+            feeds: Kind::ALL
+                .into_iter()
+                .map(|k| (FeedId::Watch(k), failed.clone()))
+                .collect(),
+            ..Batch::default()
+        });
+        assert_eq!(doubts(&world, &[Kind::Pod, Kind::Node]), ["pods, nodes: no connection"]);
     }
 }

@@ -35,7 +35,8 @@ pub fn pane(app: &App, id: PaneId) -> Answer {
     let pane = panes::pane(id);
     let mut page = Page::default();
     let summary = app.summary(pane);
-    let wrong: Vec<&str> = summary.wrong.iter().map(|(_, what)| what.as_str()).collect();
+    let bad = summary.wrong.iter().filter(|(health, _)| *health <= Health::Warning);
+    let wrong: Vec<&str> = bad.map(|(_, what)| what.as_str()).collect();
     say(&mut page.out, pane.title, &summary.count);
     if !wrong.is_empty() {
         page.wrong = true;
@@ -54,7 +55,8 @@ pub fn pane(app: &App, id: PaneId) -> Answer {
         let cells = panes::cells_of(app, pane, row, &columns);
         whole_row(&mut page, app, pane, row, &columns, &cells);
     }
-    // The pane's other tables, as far as they were read.
+    let wrong = page.wrong;
+    // The pane's other tables, as far as they were read: what is wrong in there the rules tell.
     for (at, view) in pane.views.iter().enumerate() {
         if app.views.get(id.index()) == Some(&at) {
             continue;
@@ -69,6 +71,7 @@ pub fn pane(app: &App, id: PaneId) -> Answer {
             whole_row(&mut page, app, pane, row, &columns, &cells);
         }
     }
+    page.wrong = wrong;
     page.end()
 }
 

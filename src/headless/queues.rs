@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::table::Table;
 use super::{Answer, Verdict, source_doubts};
+use crate::app::{App, Health, ItemRef};
 use crate::cli::Output;
 use crate::model::{Empties, Problem, Queue, QueueSystem, SourceKind, WorkedBy, World};
-use crate::signal::Judge;
+use crate::panes::PaneId;
 use crate::text::{age, clean};
 
 /// All queues at our time `now`, worst first. Wrong when one waits and has no worker, or is paused.
@@ -16,7 +17,8 @@ use crate::text::{age, clean};
 /// overdue, failed, completed, paused, workers, stalled, oldest, oldest_seconds, added_per_minute,
 /// finished_per_minute, growth_per_minute, failed_10m, finished_10m, empties_seconds, read, problem, missing}]}`;
 /// `empties_seconds` is `null` when it is not known and -1 when nothing finishes; `missing` names fields and why.
-pub fn queues(world: &World, judge: &Judge, now: Timestamp, output: Output) -> Answer {
+pub fn queues(app: &App, now: Timestamp, output: Output) -> Answer {
+    let (world, judge) = (&app.world, &app.judge);
     let mut doubts = source_doubts::doubts(world, SourceKind::Queues);
     let mut all: Vec<(&str, &Queue)> = world
         .sources
@@ -45,6 +47,11 @@ pub fn queues(world: &World, judge: &Judge, now: Timestamp, output: Output) -> A
                 "STATE",
             ];
             let mut table = Table::new(heads);
+            let signs = super::signs(app, PaneId::Queues);
+            let sign = |set: &str, name: &str| {
+                let is = |what: &ItemRef| matches!(what, ItemRef::Queue { source, queue } if **source == *set && **queue == *name);
+                signs.iter().find(|(what, _)| is(what)).map(|(_, health)| *health)
+            };
             for (set, q) in &all {
                 let c = q.counts.last().cloned().unwrap_or_default();
                 let count = |n: Option<u64>| n.map_or_else(String::new, |n| n.to_string());
@@ -65,7 +72,11 @@ pub fn queues(world: &World, judge: &Judge, now: Timestamp, output: Output) -> A
                         Some(Empties::Now) | None => String::new(),
                     },
                     count(c.workers),
-                    state(q, super::worst(judge, "queue", &format!("{set}/{}", q.name))),
+                    state(
+                        q,
+                        super::worst(judge, "queue", &format!("{set}/{}", q.name)),
+                        sign(set, &q.name),
+                    ),
                 ]);
             }
             table.to_string()
@@ -78,12 +89,20 @@ pub fn queues(world: &World, judge: &Judge, now: Timestamp, output: Output) -> A
     Answer { text, doubts, verdict }
 }
 
-fn state(q: &Queue, signal: Option<String>) -> String {
+/// The worst thing about it; where no rule names it, how bad the pane calls it.
+fn state(q: &Queue, signal: Option<String>, sign: Option<Health>) -> String {
     match (&q.counts.problem, q.counts.last()) {
         (Some(problem), _) => say(problem),
         (None, Some(c)) if c.paused == Some(true) => "paused".to_owned(),
         (None, Some(c)) if c.workers == Some(0) && c.ready > 0 => "no worker".to_owned(),
-        (None, Some(_)) => signal.unwrap_or_else(|| "ok".to_owned()),
+        (None, Some(_)) => signal.unwrap_or_else(|| {
+            let word = match sign {
+                Some(Health::Critical) => "critical",
+                Some(Health::Warning) => "warning",
+                _ => "ok",
+            };
+            word.to_owned()
+        }),
         (None, None) => "not read yet".to_owned(),
     }
 }

@@ -5,13 +5,14 @@ use serde_json::json;
 use super::queues::say;
 use super::table::Table;
 use super::{Answer, Verdict, source_doubts};
+use crate::app::Health;
 use crate::cli::Output;
-use crate::model::{RedisNode, RedisRole, SourceKind, World};
+use crate::model::{RedisRole, SourceKind, World};
 use crate::signal::Judge;
 use crate::text::{bytes, clean};
 
-/// Every Redis server. Wrong when one cannot save, has lost its master, or uses over 90 % of its memory, or when a
-/// Cluster is not whole.
+/// Every Redis server. Wrong when the pane calls one so (it cannot save, has lost its master, its memory fills up), or
+/// when a Cluster is not whole.
 ///
 /// JSON: `{"redis": [{name, server, topology, version, role, ping_us, used_memory, max_memory, policy, clients,
 /// blocked, ops_per_second, hit_rate, evicted_keys, evicted_per_second, keys, replicas, saves, cluster_ok, sentinels_agreeing,
@@ -38,7 +39,8 @@ pub fn redis(world: &World, judge: &Judge, output: Output) -> Answer {
         let cluster_ok = redis.cluster.fresh().map(|c| c.ok);
         wrong |= cluster_ok == Some(false);
         for node in &redis.nodes {
-            wrong |= is_wrong(node);
+            let (health, words) = crate::panes::redis::state(redis, node, judge.thresholds());
+            wrong |= health <= Health::Warning;
             let info = node.info.last();
             let one = format!("{name}/{}", node.address);
             let signal = super::worst(judge, "redis", if redis.nodes.len() > 1 { &one } else { name });
@@ -70,7 +72,11 @@ pub fn redis(world: &World, judge: &Judge, output: Output) -> Answer {
                     evicted.map_or_else(String::new, |e| format!("{e:.0}")),
                     info.map_or_else(String::new, |i| i.clients.connected.to_string()),
                     node.ping_us.last().map_or_else(String::new, |us| format!("{:.1}ms", *us as f64 / 1000.0)),
-                    problem.or(signal).unwrap_or_else(|| if is_wrong(node) { "bad" } else { "ok" }.to_owned()),
+                    problem.or(signal).unwrap_or_else(|| match health {
+                        Health::Critical => format!("critical: {words}"),
+                        Health::Warning => format!("warning: {words}"),
+                        _ => words,
+                    }),
                 ]),
                 Output::Json => rows.push(json!({
                     "name": clean(name), "server": clean(&node.address), "topology": redis.topology.word(),
@@ -94,12 +100,4 @@ pub fn redis(world: &World, judge: &Judge, output: Output) -> Answer {
         Output::Json => super::json(&json!({ "redis": rows })),
     };
     Answer { text, doubts, verdict }
-}
-
-fn is_wrong(node: &RedisNode) -> bool {
-    let Some(info) = node.info.fresh() else { return false };
-    !info.persistence.rdb_ok
-        || !info.persistence.aof_write_ok
-        || info.memory.share().is_some_and(|s| s > 0.9)
-        || info.replication.link.as_ref().is_some_and(|l| !l.up)
 }

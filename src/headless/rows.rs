@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::Answer;
 use super::table::Table;
-use super::{Answer, Verdict};
 use crate::app::{App, Health};
 use crate::cli::Output;
 use crate::panes::{self, PaneId};
@@ -42,11 +42,10 @@ pub fn rows(app: &App, id: PaneId, output: Output) -> Answer {
             super::json(&json!({ pane.title.to_lowercase(): found }))
         }
     };
-    let wrong = !app.summary(pane).wrong.is_empty();
     Answer {
         text,
         doubts: Vec::new(),
-        verdict: if wrong { Verdict::Wrong } else { Verdict::Fine },
+        verdict: super::plain::pane(app, id).verdict,
     }
 }
 

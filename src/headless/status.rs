@@ -11,7 +11,7 @@ use crate::journal::Incident;
 use crate::journal::message::length;
 use crate::model::World;
 use crate::signal::{Judge, Severity, Signal};
-use crate::text::clean;
+use crate::text::{self, clean};
 
 /// What a page is about.
 pub struct About<'a> {
@@ -63,6 +63,29 @@ pub fn status(world: &World, judge: &Judge, about: &About<'_>, now: Timestamp, f
         doubts: Vec::new(),
         verdict,
     }
+}
+
+/// The page in lines of at most so many columns, broken between words; what is broken goes on further in.
+pub fn fit(page: &str, columns: usize) -> String {
+    let mut out = String::with_capacity(page.len() + 64);
+    for line in page.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let mut used = 0;
+        // A blank within the indent, or one of two, belongs to the word before it.
+        for word in line.split_inclusive(' ') {
+            let width = text::width(word.trim_end());
+            if used > indent && used + width > columns {
+                out.truncate(out.trim_end_matches(' ').len());
+                out.push('\n');
+                out.push_str(&" ".repeat(indent + 4));
+                used = indent + 4;
+            }
+            out.push_str(word);
+            used += text::width(word);
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// How parts of the page are written.
@@ -305,6 +328,19 @@ mod tests {
                 .contains("**Not known**\n- pods: not permitted: pods is \\*forbidden\\*\n")
         );
         assert!(!dark.text.contains("nothing calls"), "{}", dark.text);
+    }
+
+    #[test]
+    fn a_page_for_a_narrow_terminal_breaks_no_word_and_loses_none() {
+        let page = "head\n  CRITICAL  rollout cortex-api stalled\n            desired 5\n";
+        let narrow = fit(page, 26);
+        assert_eq!(
+            narrow,
+            "head\n  CRITICAL  rollout\n      cortex-api stalled\n            desired 5\n"
+        );
+        assert_eq!(fit(page, 80), page);
+        let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(words(&fit(page, 1)), words(page));
     }
 
     #[test]

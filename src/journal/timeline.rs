@@ -229,12 +229,11 @@ impl Timeline {
     }
 }
 
+/// What came of it, by the word that the verdict begins with.
 fn verdict(moment: &mut Moment, words: &str) {
-    let bad = ["failed", "superseded", "lost"].iter().any(|w| words.starts_with(w));
-    let unknown = words.starts_with("cannot tell");
-    moment.came = match (bad, unknown) {
-        (true, _) => Came::Bad,
-        (_, true) => Came::Unknown,
+    moment.came = match words.split(':').next().unwrap_or_default() {
+        "failed" | "superseded" | "lost" | "paused" => Came::Bad,
+        "unknown" | "cannot tell" => Came::Unknown,
         _ => Came::Good,
     };
     words.clone_into(&mut moment.result);

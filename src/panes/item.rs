@@ -7,6 +7,7 @@ use super::{Cell, Column, Pane, View};
 use crate::app::{App, Health, Item, ItemRef, Row};
 use crate::model::{Freshness, Problem, Seen, SourceId, SourceKind, Str};
 use crate::text;
+pub use crate::text::count;
 use crate::theme::Role;
 
 /// Makes one row, column by column.
@@ -171,19 +172,6 @@ pub fn lasted(seconds: f64) -> String {
         3600..172_800 => format!("{} h", s / 3600),
         _ => format!("{} d", s / 86_400),
     }
-}
-
-/// A count with separators: `4,812`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + 4);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }
 
 /// A rate in few characters: `0`, `0.4`, `92`, `8.2k`.

@@ -10,7 +10,7 @@ mod nodes;
 mod pods;
 mod queries;
 mod queues;
-mod redis;
+pub(crate) mod redis;
 mod rollouts;
 
 pub use columns::{all_columns, cells_of, columns_chosen, columns_of, is_hidden, label_column};

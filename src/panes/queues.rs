@@ -1,7 +1,5 @@
 //! Queues: how much waits, for how long, how fast it comes and goes, and who works it.
 
-use jiff::SignedDuration;
-
 use super::item::{self, Build, count, rate, sparkline};
 use super::{Column, Pane, PaneId, Summary, View, Width};
 use crate::app::doc::Line;
@@ -39,10 +37,6 @@ const VIEWS: &[View] = &[View {
     empty: "no queues were found",
 }];
 
-/// Ages of the oldest job, as the rule queue.oldest has them.
-const WARNING: SignedDuration = SignedDuration::from_mins(5);
-const CRITICAL: SignedDuration = SignedDuration::from_mins(15);
-
 /// Points of the sparkline in the table.
 const SPARK: usize = 8;
 
@@ -75,7 +69,7 @@ fn failing(app: &App, queue: &Queue) -> Option<(Health, f64)> {
     Some((health, percent))
 }
 
-/// How bad a queue is by itself, by the defaults of the rules; the signals weigh time and growth too.
+/// How bad a queue is by itself, by the limits of the rules; the signals weigh time and growth too.
 fn queue_health(app: &App, queue: &Queue) -> Health {
     let fails = failing(app, queue).map(|(health, _)| health);
     waiting_health(app, queue).min(fails.unwrap_or(Health::Quiet))
@@ -87,9 +81,11 @@ fn waiting_health(app: &App, queue: &Queue) -> Health {
         return Health::Moving;
     };
     let age = queue.oldest_age(app.now).unwrap_or_default();
-    if counts.workers == Some(0) && counts.ready + counts.overdue.unwrap_or(0) > 0 || age > CRITICAL {
+    let limits = app.judge.thresholds();
+    if counts.workers == Some(0) && counts.ready + counts.overdue.unwrap_or(0) > 0 || age > limits.queue_oldest_critical
+    {
         Health::Critical
-    } else if age > WARNING {
+    } else if age > limits.queue_oldest_warning {
         Health::Warning
     } else if counts.paused == Some(true) || queue.counts.problem.is_some() {
         Health::Moving

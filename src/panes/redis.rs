@@ -6,6 +6,7 @@ use super::item::{self, Build, count, rate};
 use super::{Column, Pane, PaneId, Summary, View, Width};
 use crate::app::{App, Health, ItemRef, Row};
 use crate::model::{Redis, RedisNode, RedisRole, SourceKind, Str, Topology};
+use crate::signal::Thresholds;
 use crate::text;
 use crate::theme::Role;
 
@@ -77,8 +78,8 @@ fn server_columns(_: &App) -> Vec<Column> {
 /// Minutes of the sparkline.
 const SPARK: usize = 10;
 
-/// How bad a server is by itself, by the defaults of the rules, and the worst thing about it in a few words.
-fn state(redis: &Redis, node: &RedisNode) -> (Health, String) {
+/// How bad a server is by itself, by the limits of the rules, and the worst thing about it in a few words.
+pub fn state(redis: &Redis, node: &RedisNode, limits: &Thresholds) -> (Health, String) {
     if let Some(trouble) = &node.trouble {
         return (Health::Critical, item::problem_words(trouble));
     }
@@ -87,6 +88,7 @@ fn state(redis: &Redis, node: &RedisNode) -> (Health, String) {
     };
     let p = &info.persistence;
     let evicting = node.rates.is_some_and(|r| r.evicted_keys > 0);
+    let over = |percent: u32| info.memory.share().is_some_and(|s| s * 100.0 > f64::from(percent));
     let checks = [
         (Health::Critical, p.loading, "loading its dump"),
         (
@@ -106,14 +108,14 @@ fn state(redis: &Redis, node: &RedisNode) -> (Health, String) {
         ),
         (
             Health::Critical,
-            info.memory.share().is_some_and(|s| s > 0.9),
+            over(limits.redis_memory_critical_percent),
             "memory nearly full",
         ),
         (Health::Warning, p.aof_on && !p.aof_write_ok, "append-only file fails"),
         (Health::Warning, !p.rdb_ok, "last save failed"),
         (
             Health::Warning,
-            info.memory.share().is_some_and(|s| s > 0.8),
+            over(limits.redis_memory_warning_percent),
             "memory fills up",
         ),
         (Health::Moving, evicting, "evicting"),
@@ -151,7 +153,7 @@ fn what(source: &Str, node: &RedisNode) -> ItemRef {
 fn servers(app: &App) -> Vec<Row> {
     nodes(app)
         .map(|(source, redis, node)| {
-            let (health, words) = state(redis, node);
+            let (health, words) = state(redis, node, app.judge.thresholds());
             let bad = if health <= Health::Moving {
                 health.role()
             } else {
@@ -361,7 +363,7 @@ fn summary(app: &App) -> Summary {
         .max_by(f64::total_cmp);
     let mut wrong: Vec<(Health, String)> = nodes(app)
         .map(|(source, redis, node)| {
-            let (health, words) = state(redis, node);
+            let (health, words) = state(redis, node, app.judge.thresholds());
             (health, format!("{}: {words}", node_name(source, redis, node)))
         })
         .filter(|(h, _)| *h <= Health::Warning)

@@ -145,7 +145,7 @@ impl Performer {
         let read = super::keymap(self.link.config());
         Msg::Keymap {
             map: read.is_as_asked.then(|| Box::new(read.map)),
-            notices: super::in_one(read.notices),
+            notices: super::in_one(read.notices, self.link.config()),
         }
     }
 

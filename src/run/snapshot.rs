@@ -81,8 +81,10 @@ pub async fn snapshot(mut loaded: Loaded, view: View) -> Result<Shot, String> {
         Color::Ansi16 => Depth::Sixteen,
         Color::Mono => Depth::Mono,
     };
-    let doubts = doubts(&app);
-    let theme = taste::theme(&config, &config.ui.theme, depth, None).0;
+    let mut doubts = doubts(&app);
+    let (theme, notices) = taste::theme(&config, &config.ui.theme, depth, None);
+    // A picture in other colours than those that were asked for is not what was asked for.
+    doubts.extend(notices.into_iter().map(|n| n.text));
     Ok(Shot {
         app,
         theme,

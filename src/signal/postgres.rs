@@ -6,7 +6,7 @@ use super::finding::{Finding, Look};
 use super::{Evidence, Severity, Subject, Title};
 use crate::model::postgres::{Session, Waiter};
 use crate::model::{Postgres, Seen};
-use crate::text::{age, bytes, clean, truncate_end};
+use crate::text::{age, bytes, clean, count, truncate_end};
 
 pub(super) fn look(look: &Look<'_>, out: &mut Vec<Finding>) {
     for (name, server) in &look.world.sources.postgres {
@@ -300,13 +300,16 @@ impl One<'_> {
             };
             f.title = Title {
                 what: format!("{}: table {}", self.name, table.full_name()),
-                state: format!("has {} dead rows, {ratio:.0} × its threshold", table.dead),
+                state: format!(
+                    "has {} dead rows, {ratio:.0} × its threshold",
+                    count(table.dead.unsigned_abs())
+                ),
                 cause,
                 about: String::new(),
             };
             f.evidence = vec![
-                Evidence::new("dead", table.dead),
-                Evidence::new("live", table.live),
+                Evidence::new("dead", count(table.dead.unsigned_abs())),
+                Evidence::new("live", count(table.live.unsigned_abs())),
                 Evidence::new("threshold", format!("{:.0}", table.threshold)),
             ];
             if let Some(at) = table.vacuumed {

@@ -242,7 +242,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             |p| p.tables = fresh(vec![table(3000)]),
             601,
             &[
-                "warning pg.dead-tuples: core: table public.observations has 3000 dead rows, 3 × its threshold seen for 10m",
+                "warning pg.dead-tuples: core: table public.observations has 3,000 dead rows, 3 × its threshold seen for 10m",
             ],
         ),
         (
@@ -262,7 +262,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             },
             601,
             &[
-                "critical pg.dead-tuples: core: table public.observations has 3000 dead rows, 3 × its threshold seen for 10m — session 7 holds the old rows",
+                "critical pg.dead-tuples: core: table public.observations has 3,000 dead rows, 3 × its threshold seen for 10m — session 7 holds the old rows",
             ],
         ),
         (

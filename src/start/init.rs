@@ -1,8 +1,8 @@
-//! `qd init`: looks at the cluster, and writes a configuration after asking.
+//! `qd init`: looks at the cluster, and writes a configuration after asking, or adds to the one that is there.
 
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use super::{complain, say};
 use crate::action::WriteGrant;
 use crate::cli::{Init, Options};
 use crate::config::{Config, Findings, FoundKind, FoundQueues, FoundService, Home, Inputs, QueueSource, RedisSource};
-use crate::config::{draft, draft_problems};
+use crate::config::{draft, draft_platforms as platforms, draft_problems};
 use crate::feed::kube::{self as feed, Access, Cluster, ContextChoice, survey};
 use crate::feed::queue::{Place, Watcher};
 use crate::feed::redis::Way;
@@ -34,7 +34,7 @@ pub async fn init(options: Options, args: &Init) -> ExitCode {
 
 async fn go(options: Options, args: &Init) -> Result<(), String> {
     let mut inputs = Inputs::gather(options);
-    let path = inputs.user.as_ref().map(|f| f.path.clone());
+    let file = inputs.user.clone();
     // A file that is still to be written is no reason to be read-only.
     if inputs.user.as_ref().is_some_and(|f| f.text == Ok(None)) {
         inputs.user = None;
@@ -45,7 +45,7 @@ async fn go(options: Options, args: &Init) -> Result<(), String> {
     }
     let config = loaded.config;
     let target = config.target()?;
-    let given = config.asked.kubeconfig.clone();
+    let given = target.kubeconfig.clone();
     let choice = ContextChoice {
         kubeconfig: target.kubeconfig,
         context: target.context,
@@ -57,7 +57,9 @@ async fn go(options: Options, args: &Init) -> Result<(), String> {
     let access = if read_only { Access::ReadOnly } else { Access::Operator };
     let cluster = feed::connect(choice, access).await.map_err(|e| e.to_string())?;
     let place = cluster.place().clone();
-    let mut found = survey::survey(&cluster, &place.scope, !read_only).await;
+    let mut found = survey::survey(&cluster, &place.scope, !read_only)
+        .await
+        .map_err(|why| format!("{}: {why}; nothing is written", place.server))?;
     let services: Vec<FoundService> = found.of(FoundKind::Redis).cloned().collect();
     for service in services {
         let queues = queues(&found, &service, &cluster, read_only).await;
@@ -82,8 +84,8 @@ async fn go(options: Options, args: &Init) -> Result<(), String> {
     if args.print {
         return Ok(());
     }
-    let path = path.ok_or("there is no folder for a configuration: set HOME, or give --config PATH")?;
-    write(&path, &text, args.yes)
+    let file = file.ok_or("there is no folder for a configuration: set HOME, or give --config PATH")?;
+    write(&file.path, file.text, &home.name, &text, args.yes)
 }
 
 /// Asks a Redis for queues, by the very way that is written down.
@@ -112,18 +114,52 @@ async fn queues(found: &Findings, service: &FoundService, cluster: &Cluster, rea
     }
 }
 
-/// Writes a new file; one that is there is replaced only when somebody says so at the prompt.
-fn write(path: &Path, text: &str, yes: bool) -> Result<(), String> {
-    let there = path.symlink_metadata().is_ok();
+/// What is written, and where: a new file, or one more platform below all that a file says already. Nothing that stands
+/// there is ever replaced: not its policy, not its other platforms, not how the console looks.
+fn addition(
+    path: &Path,
+    old: Result<Option<String>, String>,
+    name: &str,
+    text: &str,
+) -> Result<Option<String>, String> {
     let shown = path.display();
-    if there && yes {
+    let Some(old) = old.map_err(|why| format!("{shown} {why}; nothing is written"))? else {
+        return Ok(None);
+    };
+    if old.trim().is_empty() {
+        return Ok(Some(text.to_owned()));
+    }
+    if let Some(problem) = draft_problems(&old).first() {
+        return Err(format!("{shown} is to be mended first, nothing is written: {problem}"));
+    }
+    if platforms(&old).iter().any(|known| known == name) {
+        return Err(format!(
+            "{shown} has the platform {name} already, and is left as it is: `qd init --print` shows what was found, to \
+             compare; `--context NAME` looks at another one"
+        ));
+    }
+    let ends = if old.ends_with('\n') { "" } else { "\n" };
+    let more = format!("{ends}\n{text}");
+    match draft_problems(&format!("{old}{more}")).first() {
+        Some(problem) => Err(format!(
+            "one more platform cannot be added to {shown} ({problem}): nothing is written; --print shows what was found"
+        )),
+        None => Ok(Some(more)),
+    }
+}
+
+/// Writes a new file, or adds to one that is there when somebody says so at the prompt.
+fn write(path: &Path, old: Result<Option<String>, String>, name: &str, text: &str, yes: bool) -> Result<(), String> {
+    let shown = path.display();
+    if path.symlink_metadata().is_ok() && yes {
         return Err(format!(
             "{shown} is there already and is left alone: run `qd init` without --yes to be asked, or with --print"
         ));
     }
+    let more = addition(path, old, name, text)?;
     if !yes {
-        let question = if there {
-            format!("\n{shown} is there already. Replace it (the old one is kept beside it)? [y/N] ")
+        let question = if more.is_some() {
+            format!("\nAdd this to {shown}, below all that stands there already? [y/N] ")
         } else {
             format!("\nWrite this to {shown}? [y/N] ")
         };
@@ -135,18 +171,15 @@ fn write(path: &Path, text: &str, yes: bool) -> Result<(), String> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    if there {
-        let mut old = path.as_os_str().to_owned();
-        old.push(".old");
-        std::fs::rename(path, PathBuf::from(old)).map_err(failed)?;
+    let mut options = std::fs::OpenOptions::new();
+    if more.is_some() {
+        options.append(true);
+    } else {
+        options.write(true).create_new(true).mode(0o600);
     }
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(more.as_deref().unwrap_or(text).as_bytes())
         .map_err(failed)?;
-    file.write_all(text.as_bytes()).map_err(failed)?;
     complain(&format!(
         "{shown} is written; `qd check` says what is reached and permitted"
     ));
@@ -158,5 +191,9 @@ fn agreed(question: &str) -> bool {
     let _ = write!(std::io::stderr().lock(), "{question}");
     let mut answer = String::new();
     let read = std::io::stdin().read_line(&mut answer);
+    // Where nobody pressed enter the next sentence would stand behind the question.
+    if !answer.ends_with('\n') {
+        let _ = writeln!(std::io::stderr().lock());
+    }
     read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
 }

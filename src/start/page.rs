@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use super::once::{EVERY, Need, Opened};
 use super::records::leaves;
 use super::{answer, complain, load, say};
-use crate::cli::{Options, SnapshotArgs, SnapshotForm, StatusArgs};
+use crate::cli::{Options, SnapshotArgs, SnapshotForm, StatusArgs, StatusForm};
 use crate::feed::kube::access::CheckState;
-use crate::headless::status::{About, status as page};
+use crate::headless::status::{About, fit, status as page};
 use crate::journal::{Incidents, merged};
 use crate::panes::{PANES, PaneId};
 use crate::picture::{self, Paper};
@@ -54,7 +54,12 @@ pub async fn status(mut options: Options, args: &StatusArgs) -> ExitCode {
         cluster: place.is_some(),
         no_cluster,
     };
-    answer(Ok(page(&world, &judge, &about, now, args.output)))
+    let mut told = page(&world, &judge, &about, now, args.output);
+    let out = std::io::stdout();
+    if args.output == StatusForm::Text && std::io::IsTerminal::is_terminal(&out) {
+        told.text = fit(&told.text, usize::from(crate::term::tty::size(&out).width));
+    }
+    answer(Ok(told))
 }
 
 /// The pane that is called so: `certs` and other beginnings will do.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::{complain, load, say};
+use super::{What, complain, load, say};
 use crate::cli::{Options, Output};
 use crate::headless::{Verdict, plain, rows};
 use crate::panes::PaneId;
@@ -33,9 +33,21 @@ pub async fn print(mut options: Options, pane: Option<PaneId>, form: Form) -> Ex
             return ExitCode::from(2);
         }
     };
-    for doubt in &shot.doubts {
+    // What the table of the same pane says, its verdict and its doubts, holds for the sentences too.
+    let what = pane.and_then(What::of);
+    let now = jiff::Timestamp::now();
+    let table = what.map(|what| what.table(&shot.app, now, Output::Json));
+    let mut doubts = shot.doubts;
+    let connected = matches!(shot.app.connection, crate::app::Connection::Connected { .. });
+    if let (Some(what), Some(table)) = (what, &table)
+        && (connected || !what.objects())
+    {
+        doubts.clone_from(&table.doubts);
+    }
+    for doubt in &doubts {
         complain(doubt);
     }
+    let all = !matches!(form, Form::Sentences(Some(_)));
     let found = match (pane, form) {
         (None, _) => Some(plain::signals(&shot.app)),
         (Some(id), Form::Rows(output)) => Some(rows::rows(&shot.app, id, output)),
@@ -48,9 +60,13 @@ pub async fn print(mut options: Options, pane: Option<PaneId>, form: Form) -> Ex
     let Some(found) = found else {
         return Verdict::Unknown.into();
     };
-    say(found.text);
+    say(&found.text);
+    let found = match table.filter(|_| all) {
+        Some(table) => found.also(table.verdict),
+        None => found,
+    };
     match found.verdict {
-        Verdict::Fine if !shot.doubts.is_empty() => Verdict::Unknown.into(),
+        Verdict::Fine if !doubts.is_empty() => Verdict::Unknown.into(),
         verdict => verdict.into(),
     }
 }

@@ -50,16 +50,19 @@ pub fn strip(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) -> Option<
                     (&*looking, Role::TextMuted)
                 }
             },
-            (Connection::Connected { .. }, Freshness::Failed { .. }) => {
-                ("cannot look: the API server does not answer", Role::Error)
+            (Connection::Connected { .. }, Freshness::Failed { why, .. }) => {
+                looking = format!("cannot look: {}", text::clean(why));
+                (&*looking, Role::Error)
             }
             (Connection::Connected { .. }, Freshness::Forbidden { .. }) => {
                 ("cannot look at pods: not permitted", Role::Warn)
             }
             (Connection::Connected { .. }, _) => ("looking", Role::TextMuted),
+            (Connection::Starting | Connection::Connecting { .. }, _) => ("connecting", Role::TextMuted),
             _ => ("no cluster to look at", Role::TextMuted),
         };
-        put(buf, area, 1, 0, text, look.style(role));
+        let room = usize::from(area.width).saturating_sub(2);
+        put(buf, area, 1, 0, &text::truncate_end(text, room), look.style(role));
         return None;
     }
     let rows = usize::from(area.height);

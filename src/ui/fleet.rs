@@ -115,7 +115,7 @@ pub fn line(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     }
     let mut sisters: Vec<&Sister> = app.seat.fleet.iter().collect();
     sisters.sort_by_key(|s| rank(s));
-    let mut x = put(buf, area, 1, 0, "fleet", look.style(Role::TextMuted)) + 1 + GAP as u16;
+    let mut x = put(buf, area, 1, 0, "fleet k8s", look.style(Role::TextMuted)) + 1 + GAP as u16;
     let mut room = usize::from(area.width).saturating_sub(usize::from(x) + 1);
     let entries: Vec<Entry<'_>> = sisters.into_iter().map(Entry::of).collect();
     let needs = |e: &Entry<'_>| e.fixed + e.least() + usize::from(!e.words.is_empty());

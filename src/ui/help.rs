@@ -59,10 +59,11 @@ pub fn lines(app: &App, help: &Help, width: usize) -> Vec<Line> {
         }
         out.push(Line::new(section.title, Role::Heading));
         for row in found {
-            let why = row
-                .id
-                .and_then(command::find)
-                .and_then(|c| if c.mutates() { (c.when)(app).err() } else { None });
+            let why = help
+                .refused
+                .iter()
+                .find(|(id, _)| Some(*id) == row.id)
+                .map(|(_, why)| why);
             let (key, doc) = if why.is_some() {
                 (Role::KeyDisabled, Role::TextMuted)
             } else {

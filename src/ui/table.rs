@@ -136,7 +136,10 @@ fn nothing(app: &App, pane: &Pane, list: &List) -> (String, Role) {
         (_, Freshness::Syncing { rows }) if *rows > 0 => (format!("syncing: {rows} read so far"), Role::Info),
         (_, Freshness::Syncing { .. } | Freshness::Off) => ("syncing".to_owned(), Role::Info),
         (_, Freshness::Forbidden { why } | Freshness::Absent { why }) => (why.to_string(), Role::Warn),
-        (_, Freshness::Failed { why, retry_at }) => (format!("{why}; next try in {} s", left(*retry_at)), Role::Error),
+        (_, Freshness::Failed { why, retry_at }) => match left(*retry_at) {
+            0 => (format!("{why}; trying again"), Role::Error),
+            s => (format!("{why}; next try in {s} s"), Role::Error),
+        },
         (_, Freshness::Fresh | Freshness::Stale { .. }) if list.total > 0 => {
             let what = match (list.filter.is_empty(), list.wrong_only) {
                 (true, _) => "nothing is wrong".to_owned(),

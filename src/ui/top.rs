@@ -26,6 +26,9 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let place = match app.place() {
         Some(p) if wide && p.platform != p.context => format!(" {} · {}/{}", p.platform, p.context, p.scope.label()),
         Some(p) => format!(" {} · {}", p.context, p.scope.label()),
+        None if matches!(app.connection, Connection::Starting | Connection::Connecting { .. }) => {
+            " connecting".to_owned()
+        }
         None => " no cluster".to_owned(),
     };
     let badge = app.class().map(|c| match c {
@@ -38,11 +41,11 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
     let place = text::clean(&place).into_owned();
     // The cluster's name matters more than the lights of what is well, and than the name of who sits here.
     let beside = x + text::width(&place) as u16 + badge_width + 1;
-    let right = (0..)
+    let right = Tight::LADDER
+        .into_iter()
         .map(|tight| right_side(app, look, area.width, tight))
-        .take(3)
         .find(|right| beside + width_of(right) <= area.width)
-        .unwrap_or_else(|| right_side(app, look, area.width, 3));
+        .unwrap_or_else(|| right_side(app, look, area.width, Tight::LEAST));
     // What stands right comes first: it must never be cut.
     let width = width_of(&right);
     let mut at = area.width.saturating_sub(width);
@@ -67,13 +70,80 @@ fn width_of(parts: &[(String, Role)]) -> u16 {
     parts.iter().map(|(t, _)| text::width(t) as u16).sum()
 }
 
-/// Freshness, company, access, incident, time. From `tight` 1 on without the lights of what is well, from 2 on without
-/// who sits here.
-fn right_side(app: &App, look: Look<'_>, columns: u16, tight: u8) -> Vec<(String, Role)> {
+/// What stands on the right where there is less room than it would like.
+#[derive(Clone, Copy)]
+struct Tight {
+    /// One blank between two parts, not two.
+    close: bool,
+    /// The lights of sources that are well.
+    lights: bool,
+    /// That an operator sits here; that it is read-only always stands there.
+    role: bool,
+    /// The names of the lights.
+    names: bool,
+}
+
+impl Tight {
+    const LEAST: Self = Self {
+        close: true,
+        lights: false,
+        role: false,
+        names: false,
+    };
+
+    /// What goes first, one step after the other.
+    const LADDER: [Self; 5] = [
+        Self {
+            close: false,
+            lights: true,
+            role: true,
+            names: true,
+        },
+        Self {
+            close: true,
+            lights: true,
+            role: true,
+            names: true,
+        },
+        Self {
+            close: true,
+            lights: true,
+            role: false,
+            names: true,
+        },
+        Self {
+            close: true,
+            lights: false,
+            role: true,
+            names: true,
+        },
+        Self {
+            close: true,
+            lights: false,
+            role: false,
+            names: true,
+        },
+    ];
+}
+
+/// Takes the second of two blanks between parts away, but that of a badge is part of its colour.
+fn closed(parts: &mut [(String, Role)]) {
+    let mut blank = false;
+    for (words, role) in parts {
+        let badge = matches!(role, Role::BadgeReadonly);
+        if blank && !badge && words.starts_with(' ') {
+            words.remove(0);
+        }
+        blank = !badge && words.ends_with(' ');
+    }
+}
+
+/// Freshness, company, access, incident, time.
+fn right_side(app: &App, look: Look<'_>, columns: u16, tight: Tight) -> Vec<(String, Role)> {
     let wide = columns >= 110;
     let mut right: Vec<(String, Role)> = Vec::new();
     let (light, role) = light(app, look);
-    let narrow = columns < 60 || tight > 1;
+    let narrow = columns < 60 || !tight.names;
     let apart = columns >= 140;
     let label = match (narrow, apart || app.sources.is_empty()) {
         (true, _) => "",
@@ -81,7 +151,7 @@ fn right_side(app: &App, look: Look<'_>, columns: u16, tight: u8) -> Vec<(String
         (false, false) => "k8s",
     };
     right.push((format!("{label}{light} "), role));
-    right.extend(source_lights(app, look, apart, narrow || tight > 0));
+    right.extend(source_lights(app, look, apart, narrow || !tight.lights));
     right.extend(super::fleet::light(app, look));
     // Others on this machine.
     let waiting = app.to_answer().len();
@@ -106,13 +176,19 @@ fn right_side(app: &App, look: Look<'_>, columns: u16, tight: u8) -> Vec<(String
             }
             right.push((" READ-ONLY ".to_owned(), Role::BadgeReadonly));
         }
-        Access::Operator if narrow => {}
+        Access::Operator if narrow || !tight.role => {}
         Access::Operator => right.push((format!(" operator{who} "), Role::HeaderMuted)),
+    }
+    if app.journal_broken.is_some() {
+        right.push((" NO RECORD ".to_owned(), Role::Error));
     }
     if let Some((words, role)) = super::incident::badge(app, columns >= 140) {
         right.push((format!(" {words} "), role));
     }
     right.push((format!(" {} ", clock(app)), Role::Header));
+    if tight.close {
+        closed(&mut right);
+    }
     right
 }
 

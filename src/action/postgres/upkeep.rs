@@ -15,7 +15,7 @@ use super::{LOOK, Relation, Site, acting, outcome_of, permission, response, unre
 use crate::feed::postgres::{literal, views};
 use crate::journal::ResponseSeen;
 use crate::model::postgres::{Holder, Work};
-use crate::text::{age, bytes, clean};
+use crate::text::{age, bytes, clean, count};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -64,6 +64,11 @@ struct Table {
     vacuum_pid: Option<i32>,
 }
 
+/// A number of rows; the server's own estimate may be below nothing.
+fn rows(n: i64) -> String {
+    count(n.max(0).unsigned_abs())
+}
+
 impl Table {
     fn relation(&self) -> Relation {
         Relation {
@@ -106,7 +111,11 @@ fn step(site: &Site, t: &Table, kind: Kind) -> PlanStep {
     let table = t.relation();
     let changes = match kind {
         Kind::Analyze => vec![change("statistics", ago(t.analyzed), "fresh")],
-        _ => vec![change("dead rows", t.dead, "removed, as far as no snapshot needs them")],
+        _ => vec![change(
+            "dead rows",
+            rows(t.dead),
+            "removed, as far as no snapshot needs them",
+        )],
     };
     site.step(
         site.thing("table", &table.to_string(), t.oid.to_string()),
@@ -148,8 +157,8 @@ pub(super) async fn draft(site: &Site, table: &Relation, kind: Kind, now: Timest
     draft.impact.push(format!(
         "{} as of its last vacuum, {} live rows, {} dead ones",
         bytes(t.bytes.unsigned_abs()),
-        t.live,
-        t.dead
+        rows(t.live),
+        rows(t.dead)
     ));
     around(site, &mut draft, std::slice::from_ref(&t), kind, now).await;
     draft.no_undo("nothing is taken away that anybody could see: there is nothing to undo");
@@ -384,8 +393,8 @@ impl Deed for Upkeep {
                 let text = format!(
                     "{}: {} dead rows before, {} now",
                     before.relation(),
-                    before.dead,
-                    now.dead
+                    rows(before.dead),
+                    rows(now.dead)
                 );
                 if now.dead > 1000 && now.dead * 2 > before.dead {
                     let why = oldest(&self.site)

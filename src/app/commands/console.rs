@@ -1,7 +1,7 @@
 //! The console itself: leaving, help, focus, contexts.
 
 use super::pickers;
-use crate::app::command::{Command, always};
+use crate::app::command::{self, Command, always};
 use crate::app::layers::{ActivityView, Help, Palette, Question, QuestionFor};
 use crate::app::msg::{Connection, Effect};
 use crate::app::{App, Focus, Layer, Lead, Sort, Strip};
@@ -316,14 +316,19 @@ fn needs_login(app: &App) -> Result<(), String> {
     if matches!(app.connection, Connection::NeedsLogin { .. }) {
         Ok(())
     } else {
-        Err("the credentials do not ask for a person".to_owned())
+        Err("no credential plugin waits for a person: what the kubeconfig holds is used as it is".to_owned())
     }
 }
 
 fn help(app: &mut App) -> Vec<Effect> {
     let contexts = app.contexts();
+    let refused = command::all()
+        .filter(|c| c.mutates())
+        .filter_map(|c| Some((c.id, (c.when)(app).err()?)))
+        .collect();
     app.layers.push(Layer::Help(Help {
         contexts,
+        refused,
         ..Help::default()
     }));
     Vec::new()

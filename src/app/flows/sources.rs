@@ -287,3 +287,25 @@ fn an_alert_about_certificates_leads_to_a_runbook_about_the_one_that_ends_first(
     assert_eq!(proposed, "deployment/ingress-nginx/ingress-nginx-controller");
     assert!(!picker.note.contains("nothing"), "{}", picker.note);
 }
+
+#[test]
+fn the_help_says_of_each_key_what_holds_once_it_is_closed() {
+    use crate::app::command;
+    let mut hands = Hands::operator();
+    database(&mut hands);
+    hands.press("4");
+    let refused = |hands: &Hands| -> Vec<(&'static str, String)> {
+        let all = command::all().filter(|c| c.mutates());
+        all.filter_map(|c| Some((c.id, (c.when)(&hands.app).err()?))).collect()
+    };
+    let closed = refused(&hands);
+    hands.press("?");
+    let Some(Layer::Help(help)) = hands.app.layers.last() else {
+        panic!("{:?}", hands.app.layers.last());
+    };
+    assert_eq!(help.refused, closed);
+    assert!(
+        refused(&hands).len() > closed.len(),
+        "with the help on top nothing is at hand"
+    );
+}

@@ -10,4 +10,6 @@ pub struct Help {
     pub scroll: Scroll,
     pub searching: bool,
     pub field: Field,
+    /// What cannot be done where it was opened, and why: with the help on top nothing is at hand.
+    pub refused: Vec<(&'static str, String)>,
 }

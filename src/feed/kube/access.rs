@@ -280,7 +280,13 @@ pub async fn check(cluster: &Cluster, wants: &[Right]) -> Vec<CheckRow> {
         } else {
             format!("in {}", ask.namespace)
         };
-        let what = format!("{} {} {place}", verbs.join(", "), ask.full_resource());
+        // The pods of metrics.k8s.io are not those of the cluster.
+        let group = if ask.group == "metrics.k8s.io" {
+            ".metrics.k8s.io"
+        } else {
+            ""
+        };
+        let what = format!("{} {}{group} {place}", verbs.join(", "), ask.full_resource());
         rows.push(row(what, *needed, state_of(ask, verbs, &answers)));
     }
     rows

@@ -123,6 +123,7 @@ pub async fn connect(choice: ContextChoice, access: Access) -> Result<Cluster, C
         session: Arc::clone(&session),
         meter: Arc::clone(&meter),
         reads: Some(READ),
+        server: place.server.as_str().into(),
     };
     Ok(Cluster {
         place: Arc::new(place),
@@ -164,6 +165,7 @@ impl Cluster {
                 session: Arc::clone(&self.session),
                 meter: Arc::clone(&self.meter),
                 reads: None,
+                server: self.place.server.as_str().into(),
             };
             Client::new(way, self.namespace.to_string())
         })

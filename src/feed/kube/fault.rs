@@ -49,6 +49,15 @@ impl Fault {
         }
     }
 
+    /// With the server's address, where it was not reached: of several clusters it must be plain which.
+    #[must_use]
+    pub fn at(mut self, server: &str) -> Self {
+        if self.kind == FaultKind::Link && !server.is_empty() && !self.say.contains(server) {
+            self.say = self.say.replacen("the server", &format!("the server {server}"), 1);
+        }
+        self
+    }
+
     /// No answer within `after`.
     pub fn slow(what: &str, after: Duration) -> Self {
         Self::new(
@@ -196,5 +205,11 @@ mod tests {
         let io = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let fault = Fault::from(kube::Error::Service(Box::new(io)));
         assert_eq!(fault.say, "no connection to the server: connection refused");
+        let fault = fault.at("10.0.0.1:6443");
+        assert_eq!(
+            fault.say,
+            "no connection to the server 10.0.0.1:6443: connection refused"
+        );
+        assert_eq!(fault.clone().at("10.0.0.1:6443"), fault, "it is named once");
     }
 }

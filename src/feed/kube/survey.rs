@@ -126,10 +126,20 @@ struct IngressTls {
 
 /// Looks at the namespaces of the scope. What may not be read is said in [`Findings::gaps`]. Secrets are left alone
 /// where `secrets` is false: a read-only console does not ask for them.
-pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings {
+///
+/// # Errors
+/// The server does not answer, or not as whom we ask: that nothing was found would say nothing.
+pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Result<Findings, Fault> {
     let mut found = Findings::default();
     let look = Look { cluster, scope };
-    let services: Vec<Service> = look.list(&mut found, "", "api/v1", "services").await;
+    let services: Vec<Service> = match look.pages("api/v1", "services").await {
+        Ok(services) => services,
+        Err(fault) if fault.kind == FaultKind::Forbidden => {
+            look.gap(&mut found, "", "services", &fault);
+            Vec::new()
+        }
+        Err(fault) => return Err(fault),
+    };
     for service in services {
         // Without pods there is nothing to tunnel to; a headless twin says the same again.
         let headless = service.spec.cluster_ip == "None";
@@ -192,7 +202,7 @@ pub async fn survey(cluster: &Cluster, scope: &Scope, secrets: bool) -> Findings
         Ok(_) => true,
         Err(fault) => fault.kind == FaultKind::Forbidden,
     };
-    found
+    Ok(found)
 }
 
 struct Look<'a> {
@@ -204,20 +214,25 @@ impl Look<'_> {
     async fn list<T: DeserializeOwned>(&self, found: &mut Findings, group: &str, root: &str, plural: &str) -> Vec<T> {
         match self.pages(root, plural).await {
             Ok(list) => list,
-            Err(fault) if fault.kind == FaultKind::Forbidden => {
-                let place = match self.scope {
-                    Scope::All => "",
-                    Scope::Namespaces(list) => list.first().map_or("", String::as_str),
-                };
-                let grant = grant_line(&Ask::new("", group, plural, "", place), &["list"]);
-                found.gaps.push(format!("{plural} may not be listed: grant {grant}"));
-                Vec::new()
-            }
             Err(fault) => {
-                found.gaps.push(clean(&format!("{plural}: {}", fault.say)).into_owned());
+                self.gap(found, group, plural, &fault);
                 Vec::new()
             }
         }
+    }
+
+    fn gap(&self, found: &mut Findings, group: &str, plural: &str, fault: &Fault) {
+        let gap = if fault.kind == FaultKind::Forbidden {
+            let place = match self.scope {
+                Scope::All => "",
+                Scope::Namespaces(list) => list.first().map_or("", String::as_str),
+            };
+            let grant = grant_line(&Ask::new("", group, plural, "", place), &["list"]);
+            format!("{plural} may not be listed: grant {grant}")
+        } else {
+            clean(&format!("{plural}: {}", fault.say)).into_owned()
+        };
+        found.gaps.push(gap);
     }
 
     async fn pages<T: DeserializeOwned>(&self, root: &str, plural: &str) -> Result<Vec<T>, Fault> {

@@ -144,6 +144,8 @@ pub(super) struct Way {
     /// For reads: a 401 renews the credentials and sends once more; the head of an answer has a deadline. Writes have
     /// neither: what was sent is sent once, and their callers have deadlines of their own.
     pub reads: Option<std::time::Duration>,
+    /// Host and port, for people.
+    pub server: std::sync::Arc<str>,
 }
 
 impl Service<Request<Body>> for Way {
@@ -185,7 +187,8 @@ impl Way {
         let answer = match self.reads {
             Some(limit) => tokio::time::timeout(limit, sending)
                 .await
-                .map_err(|_| super::Fault::slow("a request", limit))??,
+                .map_err(|_| super::Fault::slow("a request", limit))?
+                .map_err(|e| super::Fault::from(e).at(&self.server))?,
             None => sending.await?,
         };
         self.meter.heard(&answer, Timestamp::now());

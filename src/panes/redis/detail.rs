@@ -21,7 +21,7 @@ pub fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
     };
     let redis = app.world.sources.redis.get(source)?;
     let n = redis.nodes.iter().find(|n| n.address == *node)?;
-    let (health, words) = state(redis, n);
+    let (health, words) = state(redis, n, app.judge.thresholds());
     let mut lines = vec![Line::pair_role("state", words, health.role())];
     problem(&mut lines, "not read", &n.info);
     if let Some(ping) = n.ping_us.last() {

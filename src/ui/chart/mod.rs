@@ -55,7 +55,10 @@ fn source(app: &App, shown: &Shown) -> String {
         KeptBy::Observed => format!("observed for {ago}"),
         KeptBy::Feed => format!("kept once a minute by the console, for {ago}"),
         KeptBy::Prometheus(source) => {
-            let step = text::age(jiff::SignedDuration::from_secs(chart.step.unwrap_or(60)));
+            let step = match chart.step.unwrap_or(60) {
+                s if s < 60 => format!("{s}s"),
+                s => text::age(jiff::SignedDuration::from_secs(s)),
+            };
             format!("Prometheus {source}, a point every {step}")
         }
     }
