@@ -233,7 +233,7 @@ async fn marked_sessions_are_cancelled_or_ended_and_the_one_that_ended_by_itself
         assert_eq!(
             a.verdict,
             Some(Verdict::Healthy(format!("session {} is gone", pids[2])))
-        )
+        );
     }));
     deeds.push(Box::new(|hands| marked(hands).is_empty()));
     do_all(stand.loaded(), deeds, |_| ()).await;
@@ -413,7 +413,7 @@ async fn failed_jobs_of_marked_queues_are_retried_and_those_that_a_worker_took_a
             (a.outcome.clone(), a.succeeded()),
             (Some(Outcome::Applied), Some(true)),
             "{a:?}"
-        )
+        );
     }));
     deeds.push(Box::new(|hands| marked(hands) == ["mail"]));
     // Paused and resumed together; what was done is taken back from all of them at once.
@@ -428,12 +428,12 @@ async fn failed_jobs_of_marked_queues_are_retried_and_those_that_a_worker_took_a
         assert!(
             a.line.starts_with("3 of 3 done") && a.succeeded() == Some(true),
             "{a:?}"
-        )
+        );
     }));
     deeds.push(asks("a u"));
     deeds.push(confirms());
     deeds.push(over(4, |a| {
-        assert!(a.title == "Resume 3 queues" && a.succeeded() == Some(true), "{a:?}")
+        assert!(a.title == "Resume 3 queues" && a.succeeded() == Some(true), "{a:?}");
     }));
     // What has no failed job is not asked for any.
     deeds.push(Box::new(|hands| {

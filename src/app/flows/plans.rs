@@ -425,7 +425,7 @@ fn the_word_that_is_typed_has_a_place_of_its_own_where_the_label_takes_the_line(
         what: "the context and the name, with slashes".to_owned(),
     };
     hands.tell(Msg::Planned(id, Ok(Box::new(made))));
-    hands.press("tab tab enter");
+    hands.press("tab tab");
     hands.types(&word);
     let drawn = hands.screen();
     assert!(drawn.contains(&format!("> {word}")), "{drawn}");
