@@ -38,7 +38,7 @@ fn columns(app: &App) -> Vec<Column> {
     columns.push(Column::new("updated", "UPD", Width::Fixed(4), 6).right());
     columns.push(Column::new("available", "AVAIL", Width::Fixed(5), 7).right());
     columns.push(Column::new("revision", "REV", Width::Fixed(3), 3).right());
-    columns.push(Column::new("image", "IMAGE", Width::Grow(11, 26), 4));
+    columns.push(Column::new("image", "IMAGE", Width::Grow(10, 26), 4));
     columns.push(Column::new("state", "STATE", Width::Grow(15, 24), 0));
     columns.push(Column::new("hpa", "HPA", Width::Fixed(6), 5));
     columns.push(Column::new("by", "BY", Width::Fixed(5), 8));

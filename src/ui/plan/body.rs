@@ -19,6 +19,9 @@ pub(super) enum Order {
     Urgent,
 }
 
+/// So many lines of what changes in one thing stand before what speaks against it.
+const MOST_CHANGES: usize = 3;
+
 /// All that a plan says.
 pub(super) fn body(app: &App, plan: &Plan, look: Look<'_>, order: Order) -> Vec<Line> {
     let (mut changes, same_as) = changes(app, plan, look);
@@ -41,9 +44,10 @@ pub(super) fn body(app: &App, plan: &Plan, look: Look<'_>, order: Order) -> Vec<
         .collect();
     let parts = match order {
         Order::Urgent => {
-            // The first stands for the others: what is said of all of them comes before they are listed.
-            let listed = changes.split_off(changes.len().min(1));
+            // Of several things the first stands for the others: what is said of all of them comes before they are listed.
             let more = plan.steps.len().saturating_sub(1);
+            let first = if more > 0 { 1 } else { MOST_CHANGES };
+            let listed = changes.split_off(changes.len().min(first));
             if let Some(first) = changes.last_mut().filter(|_| more > 0) {
                 first.0.push((format!("  and {more} more, below"), Role::TextMuted));
             }
