@@ -117,7 +117,7 @@ fn to_the_plan(console: &mut Console) {
     console.see("One more pod");
     console.type_in("one more");
     console.send("\r");
-    console.see("scale deployment/cortex/cortex-web");
+    console.see("Scale deployment cortex/cortex-web");
     console.send("\r");
     // The dry run may have met the controllers of the last round: that is said, and no reason to wait.
     console.see("permission ✓");

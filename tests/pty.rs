@@ -54,7 +54,7 @@ fn to_the_plan(console: &mut Console) {
     ready(console);
     console.send("!");
     console.send("r");
-    console.see("want not quota");
+    console.see("quota, not nodes");
     console.send("\r");
     console.see("revisions kept");
     console.send("\r");

@@ -210,7 +210,7 @@ fn the_tour_of_the_readme_over_a_bad_link() {
     let (servers, home) = (Servers::start(), Home::new());
     let mut link = Link::open(&Start::on(&servers, &home));
     link.task("find the worst problem", "", "ImagePullBackOff     → r");
-    link.task("open its runbook", "r", "want not quota");
+    link.task("open its runbook", "r", "quota, not nodes");
     link.task("read the cause, go on", "\r", "revisions kept");
     link.task("see what changed, go on", "\r", "released now");
     link.task("come to the step that acts", "\r", "Roll back deployment cortex/");

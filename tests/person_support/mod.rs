@@ -170,12 +170,26 @@ pub fn once<'a>(mut f: impl FnMut(&mut Hands<'_>) + 'a) -> Deed<'a> {
 /// Chooses from the list that opens.
 pub fn choose<'a>(text: &'static str) -> Deed<'a> {
     Box::new(move |hands| {
-        let there = matches!(hands.app.layers.last(), Some(Layer::Picker(p)) if p.shown().iter().any(|c| c.label.contains(text) || c.value.contains(text)));
-        if there {
-            hands.types(text);
-            hands.press("enter");
+        let Some(Layer::Picker(picker)) = hands.app.layers.last() else {
+            return false;
+        };
+        let shown = picker.shown();
+        let Some(at) = shown
+            .iter()
+            .position(|c| c.label.contains(text) || c.value.contains(text))
+        else {
+            return false;
+        };
+        let (key, times) = if at < picker.cursor {
+            ("up", picker.cursor - at)
+        } else {
+            ("down", at - picker.cursor)
+        };
+        for _ in 0..times {
+            hands.press(key);
         }
-        there
+        hands.press("enter");
+        true
     })
 }
 

@@ -76,7 +76,7 @@ fn pager_and_shell_have_the_terminal_to_themselves_and_give_it_back() {
         "{target:?}"
     );
     console.send("\n");
-    console.see("on record: exit 3: error: the pod is gone");
+    console.see("on record: exit 3: error:");
     let results = eventually("its end is on record", || {
         Some(home.records(RecordKind::Result)).filter(|r| !r.is_empty())
     });

@@ -56,9 +56,16 @@ impl Walk {
     /// Goes down the strip until that signal is on it.
     fn bring(&mut self, signal: &str) {
         self.send("!");
-        let strip = |c: &Console| c.with(|s| s.rows(0, s.size().1).nth(1).unwrap_or_default());
+        // The current one is the line with the key of its runbook.
+        let current = |c: &Console| {
+            c.with(|s| {
+                s.rows(0, s.size().1)
+                    .find(|row| row.contains("→ r"))
+                    .unwrap_or_default()
+            })
+        };
         eventually(signal, || {
-            if strip(&self.console).contains(signal) {
+            if current(&self.console).contains(signal) {
                 return Some(());
             }
             self.send("n");

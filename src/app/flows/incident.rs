@@ -321,6 +321,26 @@ fn no_incident_closes_quietly_over_what_is_still_to_be_taken_back() {
 }
 
 #[test]
+fn what_was_done_since_the_incident_began_and_before_it_had_a_name_is_asked_about_too() {
+    let mut book = Book::new(Hands::operator());
+    book.pause();
+    book.open();
+    let (began, made) = (
+        book.hands.app.incident().unwrap().started,
+        book.hands.app.temporary()[0].since,
+    );
+    assert!(began <= made, "{began} {made}");
+    book.press("x");
+    book.types("all good");
+    book.press("enter");
+    assert!(
+        book.hands.app.temporary().is_empty(),
+        "the first answer was for the paused rollout"
+    );
+    assert!(book.hands.app.incident().is_some());
+}
+
+#[test]
 fn one_key_plans_the_way_back_and_nothing_is_sent_without_its_confirmation() {
     let mut book = Book::new(Hands::operator());
     book.pause();

@@ -155,9 +155,16 @@ impl App {
         vec![Effect::Record(Box::new(event.entry(&t, reason)))]
     }
 
-    /// Open entries of the ledger that belong to an incident: it is not closed over them.
+    /// Open entries of the ledger that belong to an incident, by its name or because they were made since it began and
+    /// before it had one: it is not closed over them.
     pub(in crate::app) fn left_by(&self, incident: &str) -> Vec<String> {
-        let mine = self.temporary().into_iter().filter(|t| t.incident == incident);
+        let known = self.incident_shown().filter(|i| i.id == incident);
+        let began = known.map(|i| i.started);
+        let nameless = |t: &Temporary| t.incident.is_empty() && began.is_some_and(|began| t.since >= began);
+        let mine = self
+            .temporary()
+            .into_iter()
+            .filter(|t| t.incident == incident || nameless(t));
         mine.map(|t| t.key).collect()
     }
 
