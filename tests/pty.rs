@@ -62,7 +62,7 @@ fn to_the_plan(console: &mut Console) {
     console.send("\r");
     console.see("Roll back deployment cortex/");
     console.send("\r");
-    console.see("dry run ✓");
+    console.see("holds until");
     // What comes sooner counts as typed for something else.
     std::thread::sleep(Duration::from_millis(400));
 }

@@ -214,7 +214,7 @@ fn the_tour_of_the_readme_over_a_bad_link() {
     link.task("read the cause, go on", "\r", "revisions kept");
     link.task("see what changed, go on", "\r", "released now");
     link.task("come to the step that acts", "\r", "Roll back deployment cortex/");
-    link.task("make the plan", "\r", "dry run ✓");
+    link.task("make the plan", "\r", "holds until");
     link.task("change nothing", "\x1b", "▸ ↵ plan");
     link.task("back to the deck", "\x1b", "╭ 1 Pods");
     link.task("filter the pods", "1/web\r", "/web ");

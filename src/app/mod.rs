@@ -59,7 +59,9 @@ use crate::model::{
     FeedId, Freshness, Kind, Place, RolloutState, Scope, SourceId, Uid, Workload, World, rollout_state,
 };
 use crate::panes::{self, PANES, Pane, PaneId};
-use crate::signal::{Judge, Thresholds};
+/// The limits of the rules, for panes that say how bad a row is by itself.
+pub use crate::signal::Thresholds as Limits;
+use crate::signal::{self, Judge, Thresholds};
 
 pub use activity::{Activity, Toast};
 pub use approval::{Asking, may_answer};
@@ -277,6 +279,16 @@ impl App {
     pub fn summary(&self, pane: &Pane) -> panes::Summary {
         let known = self.summaries.get(pane.id.index()).cloned();
         known.unwrap_or_else(|| (pane.summary)(self))
+    }
+
+    /// How bad it is that jobs of a queue fail, and how many of a hundred do, by the rule queue.failures.
+    pub fn failing(&self, queue: &crate::model::Queue) -> Option<(Health, f64)> {
+        let (severity, percent) = signal::queue_failing(queue, self.judge.thresholds())?;
+        let health = match severity {
+            signal::Severity::Critical => Health::Critical,
+            signal::Severity::Warning => Health::Warning,
+        };
+        Some((health, percent))
     }
 
     /// The rollout's state, judged once a refresh.

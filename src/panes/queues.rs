@@ -5,7 +5,6 @@ use super::{Column, Pane, PaneId, Summary, View, Width};
 use crate::app::doc::Line;
 use crate::app::{App, Health, ItemRef, Row};
 use crate::model::{Empties, Queue, QueueCounts, SourceKind, Str};
-use crate::signal::{self, Severity};
 use crate::text;
 use crate::theme::Role;
 
@@ -59,19 +58,9 @@ fn columns(app: &App) -> Vec<Column> {
     columns
 }
 
-/// How bad it is that jobs fail, and how many of a hundred do, by the rule queue.failures.
-fn failing(app: &App, queue: &Queue) -> Option<(Health, f64)> {
-    let (severity, percent) = signal::queue_failing(queue, app.judge.thresholds())?;
-    let health = match severity {
-        Severity::Critical => Health::Critical,
-        Severity::Warning => Health::Warning,
-    };
-    Some((health, percent))
-}
-
 /// How bad a queue is by itself, by the limits of the rules; the signals weigh time and growth too.
 fn queue_health(app: &App, queue: &Queue) -> Health {
-    let fails = failing(app, queue).map(|(health, _)| health);
+    let fails = app.failing(queue).map(|(health, _)| health);
     waiting_health(app, queue).min(fails.unwrap_or(Health::Quiet))
 }
 
@@ -140,7 +129,7 @@ fn row(app: &App, source: &Str, queue: &Queue, named: bool) -> Row {
     };
     // Each number is marked for what is wrong with it, and for nothing else.
     let bad = look(waiting_health(app, queue));
-    let failing = failing(app, queue).map_or(Role::Text, |(health, _)| look(health));
+    let failing = app.failing(queue).map_or(Role::Text, |(health, _)| look(health));
     let rates = queue.rates;
     let number = |n: Option<u64>| n.map(|n| n as f64);
     let ready = if known.is_some() {
@@ -219,7 +208,7 @@ fn summary(app: &App) -> Summary {
             let waits = q
                 .oldest_age(app.now)
                 .filter(|_| waiting_health(app, q) <= Health::Warning);
-            let why = match (waits, failing(app, q)) {
+            let why = match (waits, app.failing(q)) {
                 (None, Some((_, percent))) => format!(" {percent:.0} % fail"),
                 (None, None) => String::new(),
                 (Some(age), _) => format!(" {}", text::age(age)),

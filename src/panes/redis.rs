@@ -4,9 +4,8 @@ mod detail;
 
 use super::item::{self, Build, count, rate};
 use super::{Column, Pane, PaneId, Summary, View, Width};
-use crate::app::{App, Health, ItemRef, Row};
+use crate::app::{App, Health, ItemRef, Limits, Row};
 use crate::model::{Redis, RedisNode, RedisRole, SourceKind, Str, Topology};
-use crate::signal::Thresholds;
 use crate::text;
 use crate::theme::Role;
 
@@ -79,7 +78,7 @@ fn server_columns(_: &App) -> Vec<Column> {
 const SPARK: usize = 10;
 
 /// How bad a server is by itself, by the limits of the rules, and the worst thing about it in a few words.
-pub fn state(redis: &Redis, node: &RedisNode, limits: &Thresholds) -> (Health, String) {
+pub fn state(redis: &Redis, node: &RedisNode, limits: &Limits) -> (Health, String) {
     if let Some(trouble) = &node.trouble {
         return (Health::Critical, item::problem_words(trouble));
     }
