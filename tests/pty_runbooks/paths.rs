@@ -94,7 +94,7 @@ fn a_run_is_rolled_back_and_the_old_minimum_stands_again() {
     walk.at("11 Does it shrink?");
     assert_eq!(least(&servers), 5);
     walk.send("b");
-    walk.console.see("checks ");
+    walk.planned();
     walk.console.see("minReplicaCount 5 → 2");
     std::thread::sleep(std::time::Duration::from_millis(400));
     walk.confirm("cortex-worker");

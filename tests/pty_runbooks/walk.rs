@@ -143,13 +143,22 @@ impl Walk {
         self.console.see(value);
     }
 
+    /// A plan is made, and says until when it holds.
+    #[track_caller]
+    pub fn planned(&self) {
+        self.console.wait("the plan", |s| {
+            let text = s.contents();
+            text.contains("until ") && text.contains("plan again")
+        });
+    }
+
     /// At that step: opens its plan, and waits until every line of it can be judged.
     #[track_caller]
     pub fn plan(&mut self, step: &str, shows: &str) {
         self.at(step);
         self.console.see("↵ plan");
         self.send("\r");
-        self.console.see("checks ");
+        self.planned();
         self.console.see(shows);
         // What comes sooner counts as typed for something else.
         std::thread::sleep(Duration::from_millis(400));
