@@ -108,18 +108,7 @@ fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Po
         _ => beside.max(inside * 3 / 5),
     };
     let column = widest(|c| &c.label).min(most);
-    if shown.len() > page {
-        let text = format!(" {}–{} of {} ", from + 1, (from + page).min(shown.len()), shown.len());
-        let x = area.width.saturating_sub(text::width(&text) as u16 + 2);
-        put(
-            buf,
-            area,
-            x,
-            area.height.saturating_sub(1),
-            &text,
-            look.style(Role::TextMuted),
-        );
-    }
+    draw::shown(look, area, from, page, shown.len(), buf);
     for (y, (i, c)) in shown.iter().enumerate().skip(from).take(page).enumerate() {
         let y = y as u16 + 2;
         let mark = if p.marked.contains(&c.value) {

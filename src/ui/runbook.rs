@@ -221,18 +221,7 @@ pub fn draw(app: &App, look: Look<'_>, v: &RunView, body: Rect, buf: &mut Buffer
     let top = Rect::new(inner.x, inner.y, inner.width, parts.room);
     draw::body(look, top, &parts.text, &v.scroll, buf);
     let (shown, all) = (usize::from(parts.room), parts.text.len());
-    if all > shown {
-        let text = format!(" {}–{} of {all} ", v.scroll.top + 1, (v.scroll.top + shown).min(all));
-        let x = right.width.saturating_sub(text::width(&text) as u16 + 2);
-        put(
-            buf,
-            right,
-            x,
-            right.height.saturating_sub(1),
-            &text,
-            look.style(Role::TextMuted),
-        );
-    }
+    draw::shown(look, right, v.scroll.top, shown, all, buf);
     let low = inner.height.saturating_sub(parts.keys.len() as u16);
     let bottom = Rect::new(inner.x, inner.y + low, inner.width, parts.keys.len() as u16);
     let still = Scroll::default();

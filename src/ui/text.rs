@@ -170,10 +170,15 @@ pub fn body(look: Look<'_>, area: Rect, lines: &[Line], scroll: &Scroll, buf: &m
 /// `12–40 of 300` in the lower frame, when there is more than fits.
 pub fn position(look: Look<'_>, area: Rect, scroll: &Scroll, len: usize, buf: &mut Buffer) {
     let page = usize::from(area.height.saturating_sub(2));
+    shown(look, area, scroll.top, page, len, buf);
+}
+
+/// The same for so many rows of `len` from one on; nothing where all are in sight.
+pub fn shown(look: Look<'_>, area: Rect, from: usize, page: usize, len: usize, buf: &mut Buffer) {
     if len <= page {
         return;
     }
-    let text = format!(" {}–{} of {len} ", scroll.top + 1, (scroll.top + page).min(len));
+    let text = format!(" {}–{} of {len} ", from + 1, (from + page).min(len));
     let x = area.width.saturating_sub(text::width(&text) as u16 + 2);
     put(
         buf,

@@ -143,12 +143,12 @@ impl Walk {
         self.console.see(value);
     }
 
-    /// A plan is made, and says until when it holds.
+    /// A plan is made: it says until when it holds, or which check forbids it.
     #[track_caller]
     pub fn planned(&self) {
         self.console.wait("the plan", |s| {
             let text = s.contents();
-            text.contains("until ") && text.contains("plan again")
+            text.contains("plan again") && (text.contains("until ") || text.contains(" ✗"))
         });
     }
 

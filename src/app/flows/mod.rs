@@ -228,8 +228,8 @@ impl Hands {
         rows.iter().map(|r| r.order().1.to_string()).collect()
     }
 
-    /// The rows of the screen.
-    fn screen(&mut self) -> String {
+    /// What is on the screen.
+    fn drawn(&mut self) -> crate::picture::Drawn {
         let theme = crate::theme::Theme::built_in("dark", crate::theme::Depth::True);
         let paper = crate::picture::Paper {
             theme: &theme,
@@ -237,7 +237,12 @@ impl Hands {
             glyphs: crate::theme::Glyphs::Unicode,
             title: "qd",
         };
-        crate::picture::text(&crate::picture::draw(&mut self.app, paper).cells)
+        crate::picture::draw(&mut self.app, paper)
+    }
+
+    /// The rows of the screen.
+    fn screen(&mut self) -> String {
+        crate::picture::text(&self.drawn().cells)
     }
 
     /// The screen at another size.

@@ -210,23 +210,11 @@ fn tab_leads_from_cancel_through_the_fields_as_they_stand_on_the_screen_to_the_b
             hands.press("tab");
             let focus = hands.plan_layer().focus;
             way.push(focus);
-            rows.extend(matches!(focus, Reason | Word).then(|| cursor_row(&mut hands)));
+            rows.extend(matches!(focus, Reason | Word).then(|| hands.drawn().cursor.expect("a cursor").y));
         }
         assert_eq!(way, [Cancel, Reason, Word, Go, Cancel], "{needed}");
         assert!(rows[0] < rows[1], "{rows:?}");
     }
-}
-
-/// The row of the screen on which the cursor stands.
-fn cursor_row(hands: &mut Hands) -> u16 {
-    let theme = crate::theme::Theme::built_in("dark", crate::theme::Depth::True);
-    let paper = crate::picture::Paper {
-        theme: &theme,
-        depth: crate::theme::Depth::True,
-        glyphs: crate::theme::Glyphs::Unicode,
-        title: "qd",
-    };
-    crate::picture::draw(&mut hands.app, paper).cursor.expect("a cursor").y
 }
 
 #[test]
