@@ -153,8 +153,9 @@ async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal>
     }
 }
 
-/// The form of the confirmation by risk (section C2 of the safety reference): R1 a button, R2 the object's name (with
-/// the context's before it in production, and the context's alone where nobody said what the platform is), R3 the whole path; a reason for R3 anywhere and for R2 in production.
+/// The form of the confirmation by risk (section C2 of the safety reference): R1 a button, R2 the object's name or how
+/// many they are (with the context's before it in production, and the context's alone where nobody said what the
+/// platform is), R3 the whole path; a reason for R3 anywhere and for R2 in production.
 fn confirmation(draft: &Draft, request: &Request, planner: &Planner, class: Class) -> (Confirm, bool) {
     let context = &planner.place.context;
     let production = class.is_production();
@@ -167,11 +168,8 @@ fn confirmation(draft: &Draft, request: &Request, planner: &Planner, class: Clas
     let several = subject.is_none() && draft.steps.iter().any(|s| Some(&s.target) != first);
     let (name, what) = match first {
         Some(t) if several => {
-            let kind = together::word(t);
-            (
-                together::counted(together::count(draft), &kind),
-                "how many there are".to_owned(),
-            )
+            let kinds = together::plural(&together::word(t));
+            (together::count(draft).to_string(), format!("the number of {kinds}"))
         }
         Some(t) => {
             let kind = t.object().map_or(t.kind(), |_| "object");

@@ -308,7 +308,7 @@ impl Plan {
             return Err(WhyNot::Blocked(format!("{}: {}", check.name, check.detail)));
         }
         if let Confirm::Typed { word, what } = &self.confirm
-            && !meets(&by.typed, word)
+            && by.typed != *word
         {
             return Err(WhyNot::WrongWord(what.clone()));
         }
@@ -325,12 +325,6 @@ impl Plan {
             run: None,
         })
     }
-}
-
-/// Whether what was typed is the word. Of a count (`3 pods`) the number alone is enough: no object's name has a blank.
-fn meets(typed: &str, word: &str) -> bool {
-    let number = word.split_once(' ').map(|(number, _)| number);
-    typed == word || number.is_some_and(|n| n == typed && n.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// What the operator gave.

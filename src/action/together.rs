@@ -78,11 +78,15 @@ pub(super) fn word(target: &Target) -> String {
 
 /// So many of them: `1 pod`, `3 sessions`, `2 indexes`.
 pub(super) fn counted(n: usize, kind: &str) -> String {
-    match (n, kind.ends_with('x')) {
-        (1, _) => format!("1 {kind}"),
-        (_, true) => format!("{n} {kind}es"),
-        (_, false) => format!("{n} {kind}s"),
+    match n {
+        1 => format!("1 {kind}"),
+        _ => format!("{n} {}", plural(kind)),
     }
+}
+
+/// `pods`, `sessions`, `indexes`.
+pub(super) fn plural(kind: &str) -> String {
+    format!("{kind}{}", if kind.ends_with('x') { "es" } else { "s" })
 }
 
 /// What is done to so many of them, as a title.

@@ -21,7 +21,7 @@ pub struct Certificates {
 }
 
 /// Namespace, name and uid of a Certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CertificateId {
     pub namespace: Str,
     pub name: Str,
@@ -29,7 +29,7 @@ pub struct CertificateId {
 }
 
 /// One Certificate of cert-manager.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Certificate {
     pub id: CertificateId,
     pub secret: Str,

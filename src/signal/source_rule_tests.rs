@@ -50,20 +50,11 @@ fn managed(from: i64, to: i64) -> Certificate {
             uid: "u".into(),
         },
         secret: "web".into(),
-        shares_secret_with: [].into(),
-        dns_names: [].into(),
-        issuer: "ClusterIssuer/le".into(),
         ready: "True".into(),
-        reason: "".into(),
-        message: "".into(),
-        issuing: None,
         not_before: Some(t0() + days(from)),
         not_after: Some(t0() + days(to)),
         renewal: Some(t0() + days(from + (to - from) * 2 / 3)),
-        revision: 3,
-        failed_attempts: 0,
-        last_failure: None,
-        steps: [].into(),
+        ..Certificate::default()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One object in full.
 
+mod node;
 mod others;
 
 use jiff::Timestamp;
@@ -52,19 +53,7 @@ fn state(app: &App, object: &ObjectRef) -> Vec<Line> {
         },
         Kind::Node => app.world.nodes.get(&object.key()).map_or_else(
             || gone(object),
-            |n| {
-                let mut out = vec![
-                    Line::pair("ready", if n.ready { "yes" } else { "no" }),
-                    Line::pair("cordoned", if n.cordoned { "yes" } else { "no" }),
-                    Line::pair("version", &*n.version),
-                    Line::pair(
-                        "allocatable",
-                        format!("{} CPU, {}", text::cpu(n.cpu_m), text::bytes(n.memory)),
-                    ),
-                ];
-                out.extend(conditions(app, &n.conditions));
-                out
-            },
+            |n| node::lines(app, n),
         ),
         _ => others::lines(app, object).unwrap_or_else(|| {
             let words = format!("{} shows it as YAML", app.keys_for("object.yaml"));

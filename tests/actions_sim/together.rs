@@ -33,7 +33,7 @@ async fn one_plan_names_each_pod_and_each_has_its_own_intent_and_result() {
             .any(|w| w.text.contains("left out") && w.text.contains("was-here"))
     );
     assert!(
-        matches!(&plan.confirm, Confirm::Typed { word, .. } if word.contains("2 pods")),
+        matches!(&plan.confirm, Confirm::Typed { word, what } if word.ends_with('2') && what.ends_with("the number of pods")),
         "{:?}",
         plan.confirm
     );

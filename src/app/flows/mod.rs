@@ -25,6 +25,7 @@ mod sources;
 mod streams;
 mod strip;
 mod taste;
+mod top;
 mod unfinished;
 mod waiting;
 

@@ -211,21 +211,9 @@ fn certificate(name: &str, hours: i64) -> Certificate {
             name: name.into(),
             uid: name.into(),
         },
-        secret: name.into(),
-        shares_secret_with: [].into(),
-        dns_names: [].into(),
-        issuer: "ClusterIssuer/le".into(),
         ready: "True".into(),
-        reason: "".into(),
-        message: "".into(),
-        issuing: None,
-        not_before: None,
         not_after: Some(start() + jiff::SignedDuration::from_hours(hours)),
-        renewal: None,
-        revision: 1,
-        failed_attempts: 0,
-        last_failure: None,
-        steps: [].into(),
+        ..Certificate::default()
     }
 }
 
