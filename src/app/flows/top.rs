@@ -52,11 +52,21 @@ fn the_fleet_stands_in_one_line_the_worst_first_and_what_has_no_room_is_counted(
             .find(words)
             .unwrap_or_else(|| panic!("{words}: {}", line(&wide)))
     };
-    let order = ["down api serves nothing", "sick node n3 not ready", "dark not reached: connection refused", "well"];
+    let order = [
+        "down api serves nothing",
+        "sick node n3 not ready",
+        "dark not reached: connection refused",
+        "well",
+    ];
     assert!(order.is_sorted_by_key(|words| at(words)), "{}", line(&wide));
     // One more of the bad ones than the line holds.
     let mut many = fleet();
-    many.extend((1..=5).map(|n| sister(&format!("sick-{n}"), seen(Some((Severity::Warning, "node n3 not ready"))))));
+    many.extend((1..=5).map(|n| {
+        sister(
+            &format!("sick-{n}"),
+            seen(Some((Severity::Warning, "node n3 not ready"))),
+        )
+    }));
     hands.tell(Msg::Fleet(many));
     let full = hands.screen_of(110, 45);
     assert!(line(&full).contains("down api serves"), "{}", line(&full));
