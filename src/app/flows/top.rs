@@ -90,7 +90,7 @@ fn the_cluster_its_class_and_what_forbids_a_change_stay_when_the_top_bar_gets_na
         hands.tell(Msg::JournalBroken(Some("no space left on device".to_owned())));
         hands.tell(Msg::Fleet(fleet()));
         let observes = hands.app.may_mutate().is_err_and(|why| why.contains("read-only"));
-        for columns in (60..=200).rev() {
+        for columns in (60..=160).step_by(4).rev() {
             let screen = hands.screen_of(columns, 24);
             let bar = screen.lines().next().unwrap();
             for must in ["prod-eu", " PROD ", "NO RECORD", "11:3"] {
