@@ -51,10 +51,11 @@ fn state(app: &App, object: &ObjectRef) -> Vec<Line> {
             Some(w) => workload(app, w),
             None => gone(object),
         },
-        Kind::Node => app.world.nodes.get(&object.key()).map_or_else(
-            || gone(object),
-            |n| node::lines(app, n),
-        ),
+        Kind::Node => app
+            .world
+            .nodes
+            .get(&object.key())
+            .map_or_else(|| gone(object), |n| node::lines(app, n)),
         _ => others::lines(app, object).unwrap_or_else(|| {
             let words = format!("{} shows it as YAML", app.keys_for("object.yaml"));
             vec![Line::new(words, Role::KeyLabel)]
