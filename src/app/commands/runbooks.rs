@@ -30,7 +30,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "runbook.resume",
-        doc: "come back to a run under way (of several, choose one), or to what was left unfinished",
+        doc: "come back to a run under way, or to what was left unfinished",
         short: "resume",
         group: G,
         when: under_way,
