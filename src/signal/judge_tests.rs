@@ -169,7 +169,7 @@ fn what_has_no_timestamp_waits_for_its_time_and_says_that_it_was_seen() {
     bench.apply(budget(0, 2));
     assert_eq!(bench.look(), NONE);
     assert_eq!(bench.later(599), NONE);
-    let line = "warning pdb.blocks: pdb web blocks every drain seen for 10m — minAvailable: 2 with 2 of 2 healthy";
+    let line = "warning pdb.blocks: pdb web blocks every drain, seen for 10m — minAvailable: 2 with 2 of 2 healthy";
     assert_eq!(bench.later(1), [line]);
     // Interrupted before its time, it starts again.
     let mut bench = Bench::new();

@@ -9,8 +9,13 @@ use crate::app::App;
 use crate::app::doc::Line;
 use crate::app::layers::Detail;
 use crate::model::{
+<<<<<<< HEAD
     Container, ContainerRole, ContainerState, Event, IntOrPercent, Kind, ObjectRef, Pod, RolloutState, Steward,
     Strategy, Workload,
+=======
+    Container, ContainerRole, ContainerState, FeedId, Freshness, IntOrPercent, Kind, ObjectRef, Pod, RolloutState,
+    Steward, Strategy, Workload,
+>>>>>>> main
 };
 use crate::panes::{pod_health, state_health, state_text};
 use crate::text;
@@ -27,6 +32,17 @@ pub fn lines(app: &App, object: &ObjectRef) -> Vec<Line> {
     let mut out = state(app, object);
     out.push(Line::default());
     out.extend(events(app, object));
+    out
+}
+
+/// The same while only its row is looked at: nobody reads events for that, so they stand there where they are read anyway.
+pub fn at_hand(app: &App, object: &ObjectRef) -> Vec<Line> {
+    let mut out = state(app, object);
+    let feed = app.world.feed(FeedId::Watch(Kind::Event));
+    if matches!(feed, Freshness::Fresh | Freshness::Stale { .. }) {
+        out.push(Line::default());
+        out.extend(events(app, object));
+    }
     out
 }
 

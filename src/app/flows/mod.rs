@@ -33,6 +33,7 @@ mod taste;
 mod top;
 mod unfinished;
 mod waiting;
+mod zoomed;
 
 use std::sync::OnceLock;
 
