@@ -9,13 +9,8 @@ use crate::app::App;
 use crate::app::doc::Line;
 use crate::app::layers::Detail;
 use crate::model::{
-<<<<<<< HEAD
-    Container, ContainerRole, ContainerState, Event, IntOrPercent, Kind, ObjectRef, Pod, RolloutState, Steward,
-    Strategy, Workload,
-=======
-    Container, ContainerRole, ContainerState, FeedId, Freshness, IntOrPercent, Kind, ObjectRef, Pod, RolloutState,
-    Steward, Strategy, Workload,
->>>>>>> main
+    Container, ContainerRole, ContainerState, Event, FeedId, Freshness, IntOrPercent, Kind, ObjectRef, Pod,
+    RolloutState, Steward, Strategy, Workload,
 };
 use crate::panes::{pod_health, state_health, state_text};
 use crate::text;
