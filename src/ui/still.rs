@@ -20,12 +20,11 @@ impl Still {
             view(app, look, frame);
             return;
         }
-        match self.0.as_ref().filter(|kept| kept.area == frame.area()) {
-            Some(kept) => frame.buffer_mut().clone_from(kept),
-            None => {
-                view(app, look, frame);
-                self.0 = Some(frame.buffer_mut().clone());
-            }
+        if let Some(kept) = self.0.as_ref().filter(|kept| kept.area == frame.area()) {
+            frame.buffer_mut().clone_from(kept);
+        } else {
+            view(app, look, frame);
+            self.0 = Some(frame.buffer_mut().clone());
         }
         line(app, look, frame);
     }
