@@ -87,7 +87,10 @@ impl Run<'_> {
     async fn deed(&self, grant: &WriteGrant, n: usize, step: &PlanStep) -> (Outcome, Option<Box<dyn Deed>>) {
         let mut deed = match sources::ready(self.actor, self.plan, n).await {
             Ok(deed) => deed,
-            Err(outcome) => return (outcome, None),
+            Err(outcome) => {
+                self.record_unsent(step, &outcome).await;
+                return (outcome, None);
+            }
         };
         let intent = ledger::intent(self.confirmed, step, &step.body);
         let ticket = match self.record(move |j| j.intent(intent)).await {
