@@ -12,7 +12,7 @@ use super::cluster::Link;
 use super::locks::Locks;
 use super::recorder::Recorder;
 use super::{Event, exec, memory, person, reads, report, spool};
-use crate::action::{Confirmed, Outcome, Progress, Stage};
+use crate::action::{Confirmed, Outcome, Progress, Stage, ends_at};
 use crate::app::msg::{ExecAsk, PagerOf};
 use crate::app::{App, Effect, Msg, Notice, Token};
 use crate::config::{Config, Target};
@@ -73,7 +73,11 @@ impl Performer {
                 self.answered(app, &msg);
                 vec![msg]
             }
-            Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
+            Event::Link(event) => {
+                let msgs = self.link.take(event, self.journal_dir.clone());
+                app.seat.freezes = self.link.freezes();
+                msgs
+            }
         };
         msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
     }
@@ -109,7 +113,10 @@ impl Performer {
         let last = activity.map_or(0, |a| a.targets.len().saturating_sub(1));
         let over = match &progress.stage {
             Stage::Done { .. } => true,
-            Stage::Executed { step, outcome } => *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp),
+            // One that is passed over is not the end of the others.
+            Stage::Executed { step, outcome } => {
+                *step >= last || activity.is_some_and(|a| ends_at(&a.request, outcome))
+            }
             _ => false,
         };
         if over {

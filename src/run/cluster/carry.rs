@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::Link;
-use crate::action::{ActionId, Confirmed, Outcome, Progress, Refusal, Request, Stage, execute};
+use crate::action::{ActionId, Confirmed, Outcome, Progress, Refusal, Request, Stage, ends_at, execute};
 use crate::app::Msg;
 use crate::run::Event;
 
@@ -66,13 +66,12 @@ impl Link {
         let in_flight = self.in_flight.clone();
         in_flight.send_modify(|n| *n += 1);
         let last = confirmed.plan().steps.len().saturating_sub(1);
+        let request = confirmed.plan().request.clone();
         tokio::spawn(async move {
             let mut open = true;
             while let Some(progress) = stages.recv().await {
                 let answered = match &progress.stage {
-                    Stage::Executed { step, outcome } => {
-                        *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp)
-                    }
+                    Stage::Executed { step, outcome } => *step >= last || ends_at(&request, outcome),
                     Stage::Done { .. } => true,
                     _ => false,
                 };
