@@ -44,7 +44,7 @@
 //! | to add | touch |
 //! |---|---|
 //! | a pane on rows that are there | its file in `panes/`, a row of [`panes::PANES`] (and a line of `keymaps/default.toml`) |
-//! | an action | its file in `action/` with a row of [`action::REGISTRY`]; a command for its key |
+//! | an action | its file in `action/` with a row of [`action::REGISTRY`], a variant of [`action::Request`]; a command for its key |
 //! | a command | a row of a table in `app/commands/`, a line of the keymap |
 //! | a signal | its rule in `signal/`, and its numbers in [`signal::Thresholds`] |
 //! | a runbook | one file in `runbook/library/` and its line in [`runbook::library::BUILT_IN`]; the user's own: one file |

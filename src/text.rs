@@ -122,6 +122,38 @@ pub fn truncate_keeping(text: &str, columns: usize, keep: usize) -> Cow<'_, str>
     Cow::Owned(format!("{begin}{ELLIPSIS}{end}"))
 }
 
+/// Columns below which of an image's name nothing is left that could be read.
+const NARROW: usize = 14;
+
+/// An image without its registry, at most `columns` wide. What tells a release is the tag: it stands whole where it can,
+/// with as much of the name before it as can be read (`cort…:1.5.0`). A narrow column is one of tags alone: whole names
+/// beside tags would be a different thing in every row.
+pub fn image(name: &str, columns: usize) -> Cow<'_, str> {
+    let wide = columns >= NARROW;
+    if wide && width(name) <= columns {
+        return Cow::Borrowed(name);
+    }
+    let Some((_, tag)) = name.rsplit_once(':') else {
+        return truncate_end(name, columns);
+    };
+    if wide && width(tag) + 6 <= columns {
+        return truncate_keeping(name, columns, width(tag) + 1);
+    }
+    // A commit is known by its beginning, a date and a build by their end.
+    truncate_middle(tag, columns)
+}
+
+/// A line of blocks in fewer columns: of those that fall together the highest stands.
+pub fn squeeze(blocks: &str, columns: usize) -> Cow<'_, str> {
+    let all: Vec<char> = blocks.chars().collect();
+    if all.len() <= columns {
+        return Cow::Borrowed(blocks);
+    }
+    let end = |i: usize| i * all.len() / columns.max(1);
+    let highest = |i| all.get(end(i)..end(i + 1)).and_then(|part| part.iter().max());
+    Cow::Owned((0..columns).filter_map(highest).collect())
+}
+
 /// `text` and blanks up to `columns`; too long text is cut at the end.
 pub fn pad(text: &str, columns: usize) -> String {
     let cut = truncate_end(text, columns);
@@ -250,6 +282,26 @@ mod tests {
             truncate_keeping("cortex-api-9857b8b54-789hk", 16, 5),
             "cortex-api…789hk"
         );
+    }
+
+    #[test]
+    fn of_an_image_the_tag_stays_and_of_its_name_what_can_be_read() {
+        for (name, columns, is) in [
+            ("cortex-worker:1.5.0", 26, "cortex-worker:1.5.0"),
+            ("cortex-worker:1.5.0", 15, "cortex-w…:1.5.0"),
+            ("api:main-2b1c7d9f0a", 16, "main-2b1c7d9f0a"),
+            ("postgres:16.4", 10, "16.4"),
+            ("web:1.4.1", 10, "1.4.1"),
+            ("api:main-2b1c7d9f0a", 10, "main-…9f0a"),
+            ("nginx", 10, "nginx"),
+            ("nginx", 3, "ng…"),
+            ("nginx:", 10, ""),
+        ] {
+            assert_eq!(image(name, columns), is, "{name} in {columns}");
+        }
+        assert_eq!(squeeze("▁▁▂▂█▁ ▃", 4), "▁▂█▃");
+        assert_eq!(squeeze("▁▂▃▄▅", 2), "▂▅");
+        assert_eq!([squeeze("▁▂", 2), squeeze("", 4), squeeze("▁▂", 0)], ["▁▂", "", ""]);
     }
 
     #[test]

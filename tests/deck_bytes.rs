@@ -83,6 +83,24 @@ async fn a_frame_of_the_deck_is_one_small_write_and_nothing_new_is_none() {
     assert!((1..=1_000).contains(&cursor.0) && cursor.1 == 1, "cursor {cursor:?}");
     assert!((1..=2_000).contains(&pane.0) && pane.1 == 1, "another pane {pane:?}");
     assert!((1..=7_000).contains(&data.0) && data.1 == 1, "data {data:?}");
+    // Under a zoomed table the row in full changes with the cursor.
+    wire.stage.keys("z").await;
+    let mut most = (0, "");
+    for pane in ["2", "3", "4", "5", "6", "8", "9"] {
+        wire.stage.keys(pane).await;
+        wire.draw();
+        for key in ["j", "j", "k", "G"] {
+            wire.stage.keys(key).await;
+            let (bytes, writes) = wire.draw();
+            assert!(writes <= 1, "{pane}: {writes} writes");
+            println!("pane {pane} zoomed, {key}: {bytes} bytes");
+            most = most.max((bytes, pane));
+        }
+    }
+    println!("cursor of a zoomed table: {most:?}");
+    assert!((1..=2_500).contains(&most.0), "pane {}: {} bytes", most.1, most.0);
+    wire.stage.keys("1 z").await;
+    wire.draw();
     // Five minutes of an incident in which nothing happens any more, not even a signal that has lasted long enough to be
     // raised: the clock turns, and every age turns with it.
     wire.stage.hold(3_600_000).await;

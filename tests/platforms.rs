@@ -20,6 +20,7 @@ use quarterdeck::cli::Options;
 use quarterdeck::config::{Config, File, Inputs};
 use quarterdeck::journal::{Record, RecordKind};
 use quarterdeck::keys::{Chord, Key};
+use quarterdeck::model::Scope;
 use quarterdeck::panes::PaneId;
 use quarterdeck::run::Desk;
 use quarterdeck::sim::demo::{self, Demo};
@@ -426,7 +427,7 @@ async fn a_silence_is_made_under_the_name_by_which_the_server_knows_the_user() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_declared_production_is_that_by_every_context_of_the_kubeconfig() {
     let eu = cluster("eu", true).await;
-    let text = std::fs::read_to_string(eu.config()).unwrap();
+    let text = declared(&eu);
     assert!(text.contains("classify = \"local\""), "{text}");
     std::fs::write(
         eu.config(),
@@ -442,7 +443,7 @@ async fn a_server_that_was_declared_production_is_that_by_every_context_of_the_k
 #[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_names_no_context_is_the_current_ones_server_by_every_other_context_too() {
     let eu = cluster("eu", true).await;
-    let text = std::fs::read_to_string(eu.config()).unwrap();
+    let text = declared(&eu);
     assert!(text.contains("\ncontext = \"eu\"\n"), "{text}");
     let text = text
         .replace("\ncontext = \"eu\"\n", "\n")
@@ -458,4 +459,38 @@ async fn a_platform_that_names_no_context_is_the_current_ones_server_by_every_ot
     let frozen = person.plan().checks.iter().find(|c| c.name == "freeze").unwrap();
     assert_eq!(frozen.passed, Some(false), "{frozen:?}");
     assert!(frozen.detail.starts_with("holidays until"), "{frozen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_is_stopped_though_the_console_went_on_to_another_namespace() {
+    let eu = cluster("eu", true).await;
+    let mut person = Person::at(&[&eu]).await;
+    person.arrives_at("eu").await;
+    person.finds("9", PaneId::Nodes, "lab-node-03").await;
+    person.press("a d").await;
+    let planned = |d: &Desk| match d.app.layers.last() {
+        Some(Layer::Plan(p)) => !matches!(p.state, PlanState::Planning),
+        _ => false,
+    };
+    person.until("planned", planned).await;
+    // What nobody owns goes, too.
+    if matches!(person.desk.app.layers.last(), Some(Layer::Plan(p)) if p.plan().is_none()) {
+        person.press("m").await;
+        person.until("planned again", planned).await;
+    }
+    let confirmed = person.confirms().await;
+    person.desk.perform(confirmed).await;
+    person.until("cordoned", |_| changes(&eu) > 0).await;
+    let other = Effect::Connect {
+        context: None,
+        scope: Some(Scope::Namespaces(vec!["cortex".to_owned()])),
+    };
+    person.desk.perform(vec![other]).await;
+    // It is on its way there still.
+    person.press("a x").await;
+    person
+        .until("ended", |d| d.app.activities.iter().all(|a| a.ended.is_some()))
+        .await;
+    let line = &person.desk.app.activities[0].line;
+    assert!(line.contains("stopped: "), "{line}");
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use clap::{Args as _, CommandFactory as _};
-use quarterdeck::cli::{Check, Cli, Demo, Init, Options, Output, PaneArgs, ReportArgs, SnapshotArgs, StatusArgs};
+use clap::CommandFactory as _;
+use quarterdeck::cli::{Cli, Output};
 use quarterdeck::config::{Config, File, Inputs, Loaded, reference};
 use quarterdeck::feed::kube::rights::Role;
 use quarterdeck::feed::postgres::Env;
@@ -103,36 +103,39 @@ fn the_keys_are_those_of_the_keymap() {
     equals("keys", &hints::markdown(&keymap, vocabulary));
 }
 
+/// What a command and those below it take of their own, each with its name, in their order.
+fn own_options(command: &clap::Command, name: &str, into: &mut Vec<(String, String)>) {
+    let alone = clap::Command::new("qd")
+        .term_width(100)
+        .disable_help_flag(true)
+        .args(command.get_arguments().filter(|a| !a.is_global_set()))
+        .help_template("{all-args}");
+    let text = alone.clone().render_help().to_string();
+    if name != "qd" && !text.trim().is_empty() {
+        into.push((name.to_owned(), text.trim_end().to_owned()));
+    }
+    for sub in command.get_subcommands() {
+        own_options(sub, &format!("{name} {}", sub.get_name()), into);
+    }
+}
+
 #[test]
 fn the_flags_are_those_of_the_program() {
-    let of = |command: clap::Command| {
-        command
-            .term_width(100)
-            .disable_help_flag(true)
-            .render_help()
-            .to_string()
-    };
-    let mut text = of(Cli::command().disable_version_flag(true));
-    for (name, command) in [
-        ("qd demo", Demo::augment_args(clap::Command::new("qd demo"))),
-        (
-            "qd pods, rollouts, signals, queues, queries, redis, certs, alerts",
-            PaneArgs::augment_args(clap::Command::new("qd pods")),
-        ),
-        ("qd status", StatusArgs::augment_args(clap::Command::new("qd status"))),
-        (
-            "qd snapshot",
-            SnapshotArgs::augment_args(clap::Command::new("qd snapshot")),
-        ),
-        ("qd report", ReportArgs::augment_args(clap::Command::new("qd report"))),
-        ("qd check", Check::augment_args(clap::Command::new("qd check"))),
-        ("qd init", Init::augment_args(clap::Command::new("qd init"))),
-    ] {
-        let help = of(command);
-        let options = help.split_once("Options:\n").unwrap().1;
-        let _ = write!(text, "\nOptions of {name}:\n{options}");
+    let command = Cli::command().disable_version_flag(true).disable_help_flag(true);
+    let mut text = command.clone().term_width(100).render_help().to_string();
+    let mut all = Vec::new();
+    own_options(&command, "qd", &mut all);
+    // Those that take the same are told together.
+    let mut told: Vec<(Vec<&str>, &str)> = Vec::new();
+    for (name, options) in &all {
+        match told.iter_mut().find(|(_, o)| o == options) {
+            Some((names, _)) => names.push(name.trim_start_matches("qd ")),
+            None => told.push((vec![name], options)),
+        }
     }
-    assert!(Options::augment_args(clap::Command::new("qd")).get_arguments().count() > 5);
+    for (names, options) in told {
+        let _ = write!(text, "\n{}:\n{options}\n", names.join(", "));
+    }
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     equals("help", &format!("```text\n{}\n```", lines.join("\n").trim_end()));
 }

@@ -45,13 +45,18 @@ impl Default for Pace {
 /// A scale is sent again only after a clean 409, and only while the size is still what the operator saw.
 const SCALE_TRIES: usize = 5;
 
+/// A budget counts a successor some time after that is ready: so long an eviction is asked for again, as kubectl's drain
+/// does, while it is refused for the budget alone.
+const BUDGET_COUNTS: Duration = Duration::from_secs(30);
+
 /// How often an unanswered change is looked for before it is called unknown.
 const LOOKS: usize = 3;
 
 /// Carries out a confirmed plan and reports each stage. The last stage is always [`Stage::Done`], whose outcome is also
 /// returned.
 ///
-/// Nothing is sent twice, except a scale after a clean conflict. Dropping the future while it verifies is harmless;
+/// Nothing is sent twice, except a scale after a clean conflict, and an eviction that a budget refused because it had not
+/// counted the successor of the pod before. Dropping the future while it verifies is harmless;
 /// dropping it earlier may leave an intent without a result in the journal, which is then shown as unknown.
 pub async fn execute(
     actor: &Actor,
@@ -175,7 +180,8 @@ impl Run<'_> {
         let mut last = Outcome::NoOp;
         let mut failed = None;
         for (n, step) in self.plan.steps.iter().enumerate() {
-            let done = match self.stays(step, &mut sent, &mut verdicts).await {
+            let stays = self.stays(step, &mut sent, &mut verdicts).await;
+            let done = match stays.or_else(|| self.stopped(n)) {
                 Some(why) => self.unsent(n, step, Outcome::Refused(why)).await,
                 None => self.step(grant, n, step).await,
             };
@@ -203,6 +209,12 @@ impl Run<'_> {
         verdicts.sort_by_key(|(n, _)| *n);
         let verdict = self.together(verdicts);
         (if whole { Outcome::Applied } else { last }, Some(verdict))
+    }
+
+    /// Why this step is not sent, though the one before was.
+    fn stopped(&self, n: usize) -> Option<String> {
+        let stopped = n > 0 && self.actor.stops().has(self.plan.id);
+        stopped.then(|| "it was stopped before its turn".to_owned())
     }
 
     /// Waits until the pods of the same workload that went before have their successors; why this one stays where they
@@ -252,7 +264,12 @@ impl Run<'_> {
             self.tell(Stage::Recorded).await;
         }
         let began = Instant::now();
-        let (mut outcome, answer) = self.send(grant, step, &mut body).await;
+        let patience = if n > 0 && siblings::waits(step) {
+            BUDGET_COUNTS
+        } else {
+            Duration::ZERO
+        };
+        let (mut outcome, answer) = self.send(grant, step, &mut body, patience).await;
         if let Outcome::Unknown(why) = &outcome {
             outcome = self.compare(step, &sent.before, why).await;
         }
@@ -305,9 +322,17 @@ impl Run<'_> {
         Ok(now)
     }
 
-    /// Sends once. Only a scale that met a clean conflict is sent again, while the size is what the operator saw.
-    async fn send(&self, _grant: &WriteGrant, step: &PlanStep, body: &mut Value) -> (Outcome, Option<Answer>) {
-        let deadline = self.actor.pace().deadline;
+    /// Sends once. Only a scale that met a clean conflict is sent again, while the size is what the operator saw, and for
+    /// that long what a disruption budget refused.
+    async fn send(
+        &self,
+        _grant: &WriteGrant,
+        step: &PlanStep,
+        body: &mut Value,
+        patience: Duration,
+    ) -> (Outcome, Option<Answer>) {
+        let Pace { deadline, poll } = self.actor.pace();
+        let began = Instant::now();
         let mut tries = 0;
         loop {
             tries += 1;
@@ -324,9 +349,13 @@ impl Run<'_> {
                 Err(why) => return (Outcome::Unknown(why), None),
             };
             let outcome = classify(&answer, step);
-            let retry = matches!(outcome, Outcome::Conflict(_)) && step.method == "PUT" && tries < SCALE_TRIES;
-            if !retry {
+            let again = matches!(outcome, Outcome::Conflict(_)) && step.method == "PUT" && tries < SCALE_TRIES;
+            let held = answer.has_cause("DisruptionBudget") && began.elapsed() < patience;
+            if !(again || held) {
                 return (outcome, Some(answer));
+            }
+            if held {
+                tokio::time::sleep(poll).await;
             }
             match self.still_so(step).await {
                 Ok(now) => renew(body, &now),

@@ -1,7 +1,7 @@
 //! Which signal the keys mean: that of what is open, of the chosen row, or of the attention strip.
 
 use super::msg::LogTarget;
-use super::{App, Focus, ItemRef, Layer, Lead, Strip};
+use super::{App, Focus, ItemRef, Layer, Lead, Row, Strip};
 use crate::model::{Key, Kind, ObjectRef};
 use crate::signal::Signal;
 
@@ -76,5 +76,23 @@ impl App {
             },
             _ => None,
         }
+    }
+
+    /// The object that a row opens: of an event what it is about, of a ReplicaSet's the Deployment.
+    pub(crate) fn object_of(&self, row: &Row) -> Option<ObjectRef> {
+        let Row::Event(e) = row else { return row.object() };
+        let about = ObjectRef {
+            kind: Kind::from_api(&e.about_kind)?,
+            namespace: e.meta.namespace.clone(),
+            name: e.about_name.clone(),
+            uid: e.about_uid.clone(),
+        };
+        let set = (about.kind == Kind::ReplicaSet).then(|| self.world.replica_sets.get(&about.key()));
+        let owner = set.flatten().and_then(|r| r.meta.owner.as_ref());
+        let workload = owner.and_then(|o| {
+            let key = Key::new(about.namespace.clone(), o.name.clone());
+            self.world.deployments.get(&key)
+        });
+        Some(workload.map_or(about, |w| w.meta.object(Kind::Deployment)))
     }
 }

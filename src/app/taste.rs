@@ -128,7 +128,7 @@ impl App {
         self.wear(was)
     }
 
-    /// For the terminal's title: what is wrong, and where.
+    /// For the terminal's title: what is wrong, and where, and how much depends on that place.
     pub fn title(&self) -> String {
         let count = |severity| Strip::shown(&self.judge).filter(|s| s.severity == severity).count();
         let mut parts: Vec<String> = [(Severity::Critical, "critical"), (Severity::Warning, "warning")]
@@ -141,7 +141,8 @@ impl App {
             parts.push("calm".to_owned());
         }
         let place = self.place().map_or("no cluster", |p| p.platform.as_str());
-        format!("{} - {} - qd", parts.join(", "), text::clean(place))
+        let class = self.class().map_or_else(String::new, |c| format!(" {}", c.badge()));
+        format!("{} - {}{class} - qd", parts.join(", "), text::clean(place))
     }
 
     /// Calls for each critical signal that was not there at the judgement before. Those that were there when the

@@ -174,7 +174,7 @@ pub fn lasted(seconds: f64) -> String {
     }
 }
 
-/// A rate in few characters: `0`, `0.4`, `92`, `8.2k`.
+/// A rate in at most four characters: `0`, `0.4`, `92`, `8200`, `82k`.
 pub fn rate(value: f64) -> String {
     let v = value.abs();
     let sign = if value < -0.05 { "-" } else { "" };
@@ -182,7 +182,7 @@ pub fn rate(value: f64) -> String {
         _ if v < 0.05 => "0".to_owned(),
         _ if v < 9.95 => format!("{sign}{v:.1}"),
         _ if v < 9_999.5 => format!("{sign}{v:.0}"),
-        _ => format!("{sign}{:.1}k", v / 1000.0),
+        _ => format!("{sign}{:.0}k", v / 1000.0),
     }
 }
 
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!([0, 999, 4812, 1_234_567].map(count), ["0", "999", "4,812", "1,234,567"]);
         assert_eq!(
             [0.0, 0.44, 92.4, 8_200.0, 82_000.0].map(rate),
-            ["0", "0.4", "92", "8200", "82.0k"]
+            ["0", "0.4", "92", "8200", "82k"]
         );
         assert_eq!([31.0, 252.0, 7_300.0].map(lasted), ["0:31", "4:12", "2 h"]);
         assert_eq!(sparkline([0.0, 1.0, 2.0, 4.0].into_iter(), 3), "▃▅█");

@@ -36,23 +36,24 @@ const VIEWS: &[View] = &[View {
     empty: "no queues were found",
 }];
 
-/// Points of the sparkline in the table.
-const SPARK: usize = 8;
+/// Minutes of the sparkline in the table.
+const SPARK: usize = 60;
 
 fn columns(app: &App) -> Vec<Column> {
     let mut columns = vec![
-        Column::new("name", "QUEUE", Width::Fill(12), 0),
+        Column::new("name", "QUEUE", Width::Fill(10), 0),
         Column::new("ready", "READY", Width::Fixed(6), 0).right(),
         Column::new("oldest", "OLDEST", Width::Fixed(6), 0).right(),
-        Column::new("in", "IN/m", Width::Fixed(5), 2).right(),
+        Column::new("in", "IN/m", Width::Fixed(4), 2).right(),
         Column::new("out", "OUT/m", Width::Fixed(5), 2).right(),
         Column::new("failed", "FAILED", Width::Fixed(6), 1).right(),
-        Column::new("active", "ACTIVE", Width::Fixed(6), 6).right(),
-        Column::new("delayed", "DELAYED", Width::Fixed(7), 8).right(),
-        Column::new("workers", "WORKERS", Width::Fixed(7), 5).right(),
-        Column::new("empty", "EMPTY IN", Width::Fixed(8), 7).right(),
-        Column::new("history", "60 min", Width::Fixed(SPARK as u16), 3),
-        Column::new("worker", "WORKED BY", Width::Fixed(28), 9),
+        Column::new("active", "ACTIVE", Width::Fixed(6), 7).right(),
+        Column::new("delayed", "DELAYED", Width::Fixed(7), 9).right(),
+        Column::new("workers", "WORKERS", Width::Fixed(7), 6).right(),
+        Column::new("empty", "EMPTY IN", Width::Fixed(8), 8).right(),
+        // It goes before a name is cut, and only then.
+        Column::new("history", "60 min", Width::Grow(6, 12), 5),
+        Column::new("worker", "WORKED BY", Width::Fixed(28), 10),
     ];
     item::source_column(app, SourceKind::Queues, &mut columns);
     columns

@@ -62,15 +62,16 @@ const VIEWS: &[View] = &[
 
 fn server_columns(_: &App) -> Vec<Column> {
     vec![
-        Column::new("name", "SERVER", Width::Fill(10), 0),
+        Column::new("name", "SERVER", Width::Fill(6), 0),
         Column::new("memory", "MEMORY", Width::Grow(12, 18), 0),
         Column::new("hit", "HIT", Width::Fixed(6), 1).right(),
         Column::new("evicted", "EVICT/s", Width::Fixed(7), 1).right(),
         Column::new("ops", "OPS/s", Width::Fixed(6), 2).right(),
-        Column::new("history", "10 min", Width::Fixed(SPARK as u16), 4),
-        Column::new("clients", "CLIENTS", Width::Fixed(9), 5).right(),
-        Column::new("role", "ROLE", Width::Fixed(8), 6),
-        Column::new("state", "STATE", Width::Grow(6, 22), 3),
+        // It goes before a name is cut, and only then.
+        Column::new("history", "10 min", Width::Grow(8, SPARK as u16), 5),
+        Column::new("clients", "CLIENTS", Width::Fixed(9), 7).right(),
+        Column::new("role", "ROLE", Width::Fixed(8), 8),
+        Column::new("state", "STATE", Width::Grow(15, 28), 6),
     ]
 }
 

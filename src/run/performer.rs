@@ -12,7 +12,7 @@ use super::cluster::Link;
 use super::locks::Locks;
 use super::recorder::Recorder;
 use super::{Event, exec, memory, person, reads, report, spool};
-use crate::action::{Confirmed, Outcome, Progress, Stage, ends_at};
+use crate::action::{Confirmed, Outcome, Progress, Stage};
 use crate::app::msg::{ExecAsk, PagerOf};
 use crate::app::{App, Effect, Msg, Notice, Token};
 use crate::config::{Config, Target};
@@ -68,18 +68,25 @@ impl Performer {
     }
 
     pub fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
+        let change = match &event {
+            Event::Msg(Msg::Progress(progress)) => Some(progress.id),
+            _ => None,
+        };
         let msgs = match event {
-            Event::Msg(msg) => {
-                self.answered(app, &msg);
-                vec![msg]
-            }
+            Event::Msg(msg) => vec![msg],
             Event::Link(event) => {
                 let msgs = self.link.take(event, self.journal_dir.clone());
                 app.seat.freezes = self.link.freezes();
                 msgs
             }
         };
-        msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+        let effects = msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect();
+        // What was answered leaves this console's hands.
+        let answered = app.activities.iter().find(|a| Some(a.id) == change && a.answered);
+        if let Some(activity) = answered {
+            self.locks.answered(activity.id.0);
+        }
+        effects
     }
 
     /// What a shell in a container rests on.
@@ -104,24 +111,6 @@ impl Performer {
         // Several steps may be about one object.
         let objects: BTreeSet<String> = plan.steps.iter().map(object).collect();
         self.locks.begin(plan.id.0, &objects, plan.request.name())
-    }
-
-    /// What was answered leaves this console's hands.
-    fn answered(&mut self, app: &App, msg: &Msg) {
-        let Msg::Progress(progress) = msg else { return };
-        let activity = app.activities.iter().find(|a| a.id == progress.id);
-        let last = activity.map_or(0, |a| a.targets.len().saturating_sub(1));
-        let over = match &progress.stage {
-            Stage::Done { .. } => true,
-            // One that is passed over is not the end of the others.
-            Stage::Executed { step, outcome } => {
-                *step >= last || activity.is_some_and(|a| ends_at(&a.request, outcome))
-            }
-            _ => false,
-        };
-        if over {
-            self.locks.answered(progress.id.0);
-        }
     }
 
     fn end_logs(&mut self) {

@@ -135,9 +135,12 @@ impl Finding {
     }
 }
 
-/// A number in few characters: `4`, `0.5`, `143`.
+/// A number in few characters: `4`, `0.5`, `143`, `4,812`.
 pub(super) fn number(n: f64) -> String {
-    if (n - n.round()).abs() < 0.05 {
+    if n.abs() >= 999.5 {
+        let sign = if n < 0.0 { "-" } else { "" };
+        format!("{sign}{}", crate::text::count(n.abs().round() as u64))
+    } else if (n - n.round()).abs() < 0.05 {
         format!("{n:.0}")
     } else {
         format!("{n:.1}")

@@ -39,10 +39,13 @@ fn a_stalled_rollout_is_one_line_with_the_reason_of_its_pods() {
         no_image("web-b-1", "web-b", ago(5)),
     ];
     rolling(&mut bench, "ReplicaSetUpdated", new);
-    let line = "critical rollout.stalled: rollout web stalled 0/5 for 6m — ImagePullBackOff registry.lab/app:1";
+    let line = "critical rollout.stalled: rollout web stalled, 0/5 new for 6m — ImagePullBackOff registry.lab/app:1";
     assert_eq!(bench.look(), [line]);
     let signal = &bench.judge.signals()[0];
-    assert_eq!(signal.short(bench.now), "rollout web stalled 0/5, 6m: ImagePullBackOff");
+    assert_eq!(
+        signal.short(bench.now),
+        "rollout web stalled, 0/5 new, 6m: ImagePullBackOff"
+    );
     assert_eq!(
         (signal.count, signal.runbook, signal.observed),
         (2, Some("stalled-rollout"), false)
@@ -78,7 +81,7 @@ fn a_passed_deadline_is_critical_without_pods() {
     let lines = bench.look();
     assert_eq!(lines.len(), 1);
     assert!(
-        lines[0].starts_with("critical rollout.stalled: rollout web stalled 0/5"),
+        lines[0].starts_with("critical rollout.stalled: rollout web stalled, 0/5 new"),
         "{lines:?}"
     );
 }
@@ -169,7 +172,7 @@ fn what_has_no_timestamp_waits_for_its_time_and_says_that_it_was_seen() {
     bench.apply(budget(0, 2));
     assert_eq!(bench.look(), NONE);
     assert_eq!(bench.later(599), NONE);
-    let line = "warning pdb.blocks: pdb web blocks every drain seen for 10m — minAvailable: 2 with 2 of 2 healthy";
+    let line = "warning pdb.blocks: pdb web blocks every drain, seen for 10m — minAvailable: 2 with 2 of 2 healthy";
     assert_eq!(bench.later(1), [line]);
     // Interrupted before its time, it starts again.
     let mut bench = Bench::new();

@@ -215,7 +215,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             "connections",
             |p| p.connections = fresh(connections(90)),
             121,
-            &["critical pg.connections: core: connections 90 of 100 used seen for 2m — 90 idle"],
+            &["critical pg.connections: core: connections 90 of 100 used, seen for 2m — 90 idle"],
         ),
         (
             "lifetime says nothing",
@@ -228,7 +228,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             |p| p.statements = fresh(statements(900.0, 9000.0, Some(60.0))),
             301,
             &[
-                "warning pg.slow-statement: core: statement slow, 900 ms on average seen for 5m — 100 % of the time SELECT $1",
+                "warning pg.slow-statement: core: statement slow, 900 ms on average, seen for 5m — 100 % of the time SELECT $1",
             ],
         ),
         (
@@ -242,7 +242,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             |p| p.tables = fresh(vec![table(3000)]),
             601,
             &[
-                "warning pg.dead-tuples: core: table public.observations has 3,000 dead rows, 3 × its threshold seen for 10m",
+                "warning pg.dead-tuples: core: table public.observations has 3,000 dead rows, 3 × its threshold, seen for 10m",
             ],
         ),
         (
@@ -262,7 +262,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             },
             601,
             &[
-                "critical pg.dead-tuples: core: table public.observations has 3,000 dead rows, 3 × its threshold seen for 10m — session 7 holds the old rows",
+                "critical pg.dead-tuples: core: table public.observations has 3,000 dead rows, 3 × its threshold, seen for 10m — session 7 holds the old rows",
             ],
         ),
         (
@@ -270,14 +270,14 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             |p| p.databases = fresh(vec![database(1_250_000_000)]),
             0,
             &[
-                "critical pg.wraparound: core: database cortex is 1250 million transactions from its last freeze seen for <1m — it stops at 2,147 million",
+                "critical pg.wraparound: core: database cortex is 1250 million transactions from its last freeze, seen for <1m — it stops at 2,147 million",
             ],
         ),
         (
             "a slot",
             |p| p.slots = fresh(vec![slot(false, 2 << 30, "reserved"), slot(true, 99 << 30, "reserved")]),
             301,
-            &["warning pg.slot: core: slot s is inactive seen for 5m — it retains 2.0 GiB"],
+            &["warning pg.slot: core: slot s is inactive, seen for 5m — it retains 2.0 GiB"],
         ),
         (
             "a pool",
@@ -309,7 +309,7 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
                 }]);
             },
             61,
-            &["warning pg.replica-lag: core: replica r lags 40 s seen for 1m — 1.0 MiB behind"],
+            &["warning pg.replica-lag: core: replica r lags 40 s, seen for 1m — 1.0 MiB behind"],
         ),
     ];
     for (name, make, after, want) in cases {

@@ -72,17 +72,17 @@ fn a_queue_is_judged_by_depth_growth_age_workers_failures_and_pause() {
     one(
         &growing,
         300,
-        "warning queue.backlog: queue default has a backlog of 600 seen for 5m — +1200 an hour",
+        "warning queue.backlog: queue default has a backlog of 600, seen for 5m — +1,200 an hour",
     );
     one(
         &queue(ready(5001), -5.0, 30.0),
         300,
-        "critical queue.backlog: queue default has a backlog of 5001",
+        "critical queue.backlog: queue default has a backlog of 5,001",
     );
     one(
         &queue(ready(600), 0.0, 0.0),
         300,
-        "critical queue.backlog: queue default has a backlog of 600 seen for 5m — nothing finishes",
+        "critical queue.backlog: queue default has a backlog of 600, seen for 5m — nothing finishes",
     );
     let old = |minutes, n| QueueCounts {
         oldest: Some(ago(minutes)),
@@ -106,7 +106,7 @@ fn a_queue_is_judged_by_depth_growth_age_workers_failures_and_pause() {
     one(
         &queue(alone.clone(), 100.0, 0.0),
         300,
-        "critical queue.no-worker: queue default has no worker seen for 5m — 9000 ready, 4 overdue",
+        "critical queue.no-worker: queue default has no worker, seen for 5m — 9,000 ready, 4 overdue",
     );
     quiet(queue(
         QueueCounts {
@@ -124,7 +124,7 @@ fn a_queue_is_judged_by_depth_growth_age_workers_failures_and_pause() {
     one(
         &queue(unknown, 0.0, 0.0),
         30,
-        "critical queue.no-worker: queue default has no worker seen for <1m — 2 overdue",
+        "critical queue.no-worker: queue default has no worker, seen for <1m — 2 overdue",
     );
     let paused = |n| QueueCounts {
         paused: Some(true),
@@ -135,7 +135,7 @@ fn a_queue_is_judged_by_depth_growth_age_workers_failures_and_pause() {
     one(
         &queue(paused(501), 0.0, 0.0),
         600,
-        "critical queue.paused: queue default is paused seen for 10m — 501 wait",
+        "critical queue.paused: queue default is paused, seen for 10m — 501 wait",
     );
     let failing = |failed| {
         let mut q = queue(ready(1), 0.0, 10.0);
@@ -149,7 +149,7 @@ fn a_queue_is_judged_by_depth_growth_age_workers_failures_and_pause() {
     one(
         &failing(6),
         0,
-        "warning queue.failures: queue default fails 6 % of its jobs seen for <1m — 6 of 100 in 10m",
+        "warning queue.failures: queue default fails 6 % of its jobs, seen for <1m — 6 of 100 in 10m",
     );
     one(&failing(26), 0, "critical queue.failures");
 }
@@ -210,14 +210,14 @@ fn redis_is_judged_by_memory_evictions_saving_links_and_slowness() {
     assert_eq!(redis(used(800), true), Vec::<String>::new());
     one(
         redis(used(850), false),
-        "warning redis.memory: redis cache uses 85 % of its memory seen for 3m",
+        "warning redis.memory: redis cache uses 85 % of its memory, seen for 3m",
     );
     one(redis(used(910), false), "critical redis.memory");
     let unlimited = || node(|i| i.memory.max = 0);
     assert_eq!(redis(unlimited(), false), Vec::<String>::new());
     one(
         redis(unlimited(), true),
-        "critical redis.memory: redis cache has no memory limit seen for 3m — queues live there",
+        "critical redis.memory: redis cache has no memory limit, seen for 3m — queues live there",
     );
     let evicting = |keys: u64| {
         let mut n = node(|_| {});

@@ -3,7 +3,7 @@
 use super::finding::{Finding, Look, number};
 use super::{Evidence, Severity, Subject, Thresholds, Title};
 use crate::model::{Empties, Queue, QueueCounts};
-use crate::text::age;
+use crate::text::{age, count};
 
 const BACKLOG: &str = "worker-backlog";
 
@@ -55,7 +55,7 @@ impl One<'_> {
         let mut finding = Finding::new(id, severity, subject, &[]);
         finding.runbook = Some(runbook);
         finding.title.what = format!("queue {}", self.queue.name);
-        finding.evidence.push(Evidence::new("ready", self.counts.ready));
+        finding.evidence.push(Evidence::new("ready", count(self.counts.ready)));
         if let Some(n) = self.counts.active {
             finding.evidence.push(Evidence::new("active", n));
         }
@@ -102,7 +102,7 @@ impl One<'_> {
         };
         let mut finding = self.begin("queue.backlog", severity, BACKLOG);
         finding.after = t.queue_backlog_for;
-        finding.title.state = format!("has a backlog of {ready}");
+        finding.title.state = format!("has a backlog of {}", count(ready));
         finding.title.cause = match (never, self.queue.empties()) {
             (true, _) => "nothing finishes".to_owned(),
             (_, Some(Empties::In(time))) if growth <= 0.0 => format!("empty in {}", age(time)),
@@ -129,7 +129,7 @@ impl One<'_> {
             .oldest
             .and_then(|o| o.checked_add(t.queue_oldest_warning).ok());
         "keeps jobs waiting".clone_into(&mut finding.title.state);
-        finding.title.cause = format!("the oldest {}, {} ready", age(waited), self.counts.ready);
+        finding.title.cause = format!("the oldest {}, {} ready", age(waited), count(self.counts.ready));
         Some(finding)
     }
 
@@ -149,9 +149,9 @@ impl One<'_> {
         finding.after = self.look.thresholds.queue_no_worker_for;
         "has no worker".clone_into(&mut finding.title.state);
         finding.title.cause = match (self.counts.ready, overdue) {
-            (ready, 0) => format!("{ready} ready"),
-            (0, overdue) => format!("{overdue} overdue"),
-            (ready, overdue) => format!("{ready} ready, {overdue} overdue"),
+            (ready, 0) => format!("{} ready", count(ready)),
+            (0, overdue) => format!("{} overdue", count(overdue)),
+            (ready, overdue) => format!("{} ready, {} overdue", count(ready), count(overdue)),
         };
         Some(finding)
     }
@@ -163,7 +163,7 @@ impl One<'_> {
         let (failed, finished) = (rates.failed_10m?, rates.finished_10m?);
         let mut finding = self.begin("queue.failures", severity, "failed-jobs");
         finding.title.state = format!("fails {percent:.0} % of its jobs");
-        finding.title.cause = format!("{failed} of {finished} in 10m");
+        finding.title.cause = format!("{} of {} in 10m", count(failed), count(finished));
         if let Some(job) = self.queue.failed_jobs.fresh().and_then(|f| f.jobs.first()) {
             finding.title.about = job.reason.to_string();
         }
@@ -184,7 +184,7 @@ impl One<'_> {
         finding.after = t.queue_paused_for;
         finding.title = Title {
             state: "is paused".to_owned(),
-            cause: format!("{} wait", self.counts.ready),
+            cause: format!("{} wait", count(self.counts.ready)),
             ..finding.title
         };
         Some(finding)

@@ -128,7 +128,8 @@ fn stalled(
         w,
     );
     let word = if exceeded || refused { "stalled" } else { state };
-    finding.title.state = format!("{word} {done}/{want}");
+    // Beside the workload's own numbers: these are of the new revision.
+    finding.title.state = format!("{word}, {done}/{want} new");
     finding.after = if exceeded {
         SignedDuration::ZERO
     } else {

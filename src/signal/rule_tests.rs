@@ -173,14 +173,14 @@ fn each_rule_says_what_is_wrong_since_when_and_why() {
             |b| {
                 b.apply(quota(3.5));
             },
-            &["warning quota.near: quota shop requests.cpu 87 % used seen for <1m — 3.5 of 4"],
+            &["warning quota.near: quota shop requests.cpu 87 % used, seen for <1m — 3.5 of 4"],
         ),
         (
             "a quota used up",
             |b| {
                 b.apply(quota(4.0));
             },
-            &["critical quota.near: quota shop requests.cpu 100 % used seen for <1m — 4 of 4"],
+            &["critical quota.near: quota shop requests.cpu 100 % used, seen for <1m — 4 of 4"],
         ),
         (
             "a Job that failed",

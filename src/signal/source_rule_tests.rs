@@ -50,6 +50,7 @@ fn managed(from: i64, to: i64) -> Certificate {
             uid: "u".into(),
         },
         secret: "web".into(),
+        issuer: "ClusterIssuer/le".into(),
         ready: "True".into(),
         not_before: Some(t0() + days(from)),
         not_after: Some(t0() + days(to)),
@@ -183,11 +184,11 @@ fn certificates_by_what_is_left_who_renews_and_what_is_served() {
     for (served, expected) in [
         (
             chain(-80, 20),
-            "warning cert.mismatch: endpoint web.example:443 serves an old certificate seen for 11m — 19d left shop/web",
+            "warning cert.mismatch: endpoint web.example:443 serves an old certificate, seen for 11m — 19d left shop/web",
         ),
         (
             fake,
-            "critical cert.mismatch: endpoint web.example:443 serves a placeholder certificate seen for 11m — 363d left shop/web",
+            "critical cert.mismatch: endpoint web.example:443 serves a placeholder certificate, seen for 11m — 363d left shop/web",
         ),
     ] {
         let mut bench = Bench::new();
@@ -279,7 +280,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 errors: reading(0.02),
                 ..p()
             },
-            &["warning app.errors: service api 2.0 % of requests fail seen for 5m"],
+            &["warning app.errors: service api 2.0 % of requests fail, seen for 5m"],
         ),
         (
             "many errors",
@@ -288,7 +289,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 traffic: reading(40.0),
                 ..p()
             },
-            &["critical app.errors: service api 23 % of requests fail seen for 5m"],
+            &["critical app.errors: service api 23 % of requests fail, seen for 5m"],
         ),
         (
             "errors of almost no requests",
@@ -305,7 +306,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 latency: reading(0.7),
                 ..p()
             },
-            &["warning app.latency: service api p95 700 ms seen for 5m"],
+            &["warning app.latency: service api p95 700 ms, seen for 5m"],
         ),
         (
             "slower than its histogram can tell",
@@ -313,7 +314,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 latency: reading(f64::INFINITY),
                 ..p()
             },
-            &["critical app.latency: service api p95 above its buckets seen for 5m"],
+            &["critical app.latency: service api p95 above its buckets, seen for 5m"],
         ),
         (
             "burns fast",
@@ -321,7 +322,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 slos: Seen::read(vec![burn([20.0, 16.0, 15.0, 5.0])], t0()),
                 ..p()
             },
-            &["critical slo.burn: slo api burns 15× over 1h seen for 5m — 50 % of the budget left, gone in 24h"],
+            &["critical slo.burn: slo api burns 15× over 1h, seen for 5m — 50 % of the budget left, gone in 24h"],
         ),
         (
             "burns slowly",
@@ -329,7 +330,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 slos: Seen::read(vec![burn([1.0, 7.0, 5.0, 6.5])], t0()),
                 ..p()
             },
-            &["warning slo.burn: slo api burns 6.5× over 6h seen for 5m — 50 % of the budget left, gone in 3d"],
+            &["warning slo.burn: slo api burns 6.5× over 6h, seen for 5m — 50 % of the budget left, gone in 3d"],
         ),
         (
             "over already",
@@ -359,7 +360,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 hosts: Seen::read(vec![host(0.95, 0.85, None)], t0()),
                 ..p()
             },
-            &["warning host.pressure: host n1 disk / 85 % seen for 5m — CPU 95 %"],
+            &["warning host.pressure: host n1 disk / 85 %, seen for 5m — CPU 95 %"],
         ),
         (
             "soon full",
@@ -367,7 +368,7 @@ fn prometheus_by_its_limits_and_its_alerts() {
                 hosts: Seen::read(vec![host(0.1, 0.6, Some(5))], t0()),
                 ..p()
             },
-            &["critical host.pressure: host n1 disk / 60 %, full in 5h seen for 5m"],
+            &["critical host.pressure: host n1 disk / 60 %, full in 5h, seen for 5m"],
         ),
         (
             "alerts, one line a name; silenced, ungraded and always firing ones are none",

@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::app::doc::Line;
 use crate::app::layers::Detail;
 use crate::model::{
-    Container, ContainerRole, ContainerState, IntOrPercent, Kind, ObjectRef, Pod, RolloutState, Steward, Strategy,
-    Workload,
+    Container, ContainerRole, ContainerState, FeedId, Freshness, IntOrPercent, Kind, ObjectRef, Pod, RolloutState,
+    Steward, Strategy, Workload,
 };
 use crate::panes::{pod_health, state_health, state_text};
 use crate::text;
@@ -27,6 +27,17 @@ pub fn lines(app: &App, object: &ObjectRef) -> Vec<Line> {
     let mut out = state(app, object);
     out.push(Line::default());
     out.extend(events(app, object));
+    out
+}
+
+/// The same while only its row is looked at: nobody reads events for that, so they stand there where they are read anyway.
+pub fn at_hand(app: &App, object: &ObjectRef) -> Vec<Line> {
+    let mut out = state(app, object);
+    let feed = app.world.feed(FeedId::Watch(Kind::Event));
+    if matches!(feed, Freshness::Fresh | Freshness::Stale { .. }) {
+        out.push(Line::default());
+        out.extend(events(app, object));
+    }
     out
 }
 
@@ -51,10 +62,11 @@ fn state(app: &App, object: &ObjectRef) -> Vec<Line> {
             Some(w) => workload(app, w),
             None => gone(object),
         },
-        Kind::Node => app.world.nodes.get(&object.key()).map_or_else(
-            || gone(object),
-            |n| node::lines(app, n),
-        ),
+        Kind::Node => app
+            .world
+            .nodes
+            .get(&object.key())
+            .map_or_else(|| gone(object), |n| node::lines(app, n)),
         _ => others::lines(app, object).unwrap_or_else(|| {
             let words = format!("{} shows it as YAML", app.keys_for("object.yaml"));
             vec![Line::new(words, Role::KeyLabel)]

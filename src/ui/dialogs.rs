@@ -349,7 +349,9 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
         .flatten()
         .filter(|first| why_not.iter().all(|w| w.as_ref() == Some(first)));
     let width = if body.width < 90 { body.width } else { 78 };
-    let fits = |doc: &str, why: &str| text::width(doc) + text::width(why) + 13 <= usize::from(width);
+    let keys = found.iter().map(|row| text::width(&row.keys.join(" "))).max();
+    let left = keys.unwrap_or(0) as u16 + 2;
+    let fits = |doc: &str, why: &str| text::width(doc) + text::width(why) + usize::from(left) + 6 <= usize::from(width);
     let both = |(row, why): (&hints::Row, &Option<String>)| {
         common.is_some() || why.as_ref().is_none_or(|why| fits(&row.doc, why))
     };
@@ -372,29 +374,29 @@ pub fn which_key(app: &App, look: Look<'_>, body: Rect, buf: &mut Buffer) {
         let role = if why.is_some() { Role::KeyDisabled } else { Role::Key };
         put(buf, inner, 0, y, &row.keys.join(" "), look.style(role));
         if common.is_some() {
-            let room = usize::from(inner.width.saturating_sub(7));
+            let room = usize::from(inner.width.saturating_sub(left));
             put(
                 buf,
                 inner,
-                7,
+                left,
                 y,
                 &text::truncate_end(&row.doc, room),
                 look.style(Role::TextMuted),
             );
         } else if let (Some(why), true, false) = (why, below, both((row, why))) {
-            put(buf, inner, 7, y, &row.doc, look.style(Role::TextMuted));
+            put(buf, inner, left, y, &row.doc, look.style(Role::TextMuted));
             y += 1;
-            let room = usize::from(inner.width.saturating_sub(9));
+            let room = usize::from(inner.width.saturating_sub(left + 2));
             put(
                 buf,
                 inner,
-                9,
+                left + 2,
                 y,
                 &text::truncate_end(why, room),
                 look.style(Role::Stale),
             );
         } else {
-            explain(look, buf, inner, (7, y), &row.doc, why.as_deref());
+            explain(look, buf, inner, (left, y), &row.doc, why.as_deref());
         }
         y += 1;
     }

@@ -19,6 +19,7 @@ mod dialogs;
 mod field;
 mod fleet;
 mod footer;
+mod glance;
 mod help;
 mod history;
 mod incident;

@@ -385,6 +385,10 @@ fn table(app: &App, look: Look<'_>, pane: &Pane, area: Rect, buf: &mut Buffer) -
             cursor = Some(Position::new(inner.x, inner.y + y));
         }
     }
+    if app.zoomed {
+        let below = 1 + list.rows().len().min(page) as u16;
+        super::glance::draw(app, look, pane, inner, below, stale, buf);
+    }
     if list.rows().len() > page {
         let text = format!(
             " {}–{} of {} ",
@@ -429,9 +433,10 @@ fn draw_row(
         let w = usize::from(*width);
         let clean = text::clean(&cell.text);
         let cut = match c.width {
-            // The last five of a pod's name and the tag of an image tell them apart from their like.
+            // The last five of a pod's name tell it apart from its like.
             _ if matches!(c.id, "name" | "object") => text::truncate_keeping(&clean, w, 5),
-            _ if c.id == "image" => text::truncate_keeping(&clean, w, 6),
+            _ if c.id == "image" => text::image(&clean, w),
+            _ if c.id == "history" => text::squeeze(&clean, w),
             _ if c.id == "node" => text::truncate_middle(&clean, w),
             _ => text::truncate_end(&clean, w),
         };

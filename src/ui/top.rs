@@ -53,14 +53,13 @@ pub fn top(app: &App, look: Look<'_>, area: Rect, buf: &mut Buffer) {
         at += put(buf, area, at, 0, t, look.style(*role));
     }
     let room = area.width.saturating_sub(width + x + badge_width + 1);
-    x += put(
-        buf,
-        area,
-        x,
-        0,
-        &text::truncate_middle(&place, usize::from(room)),
-        look.style(Role::Header),
-    );
+    // The cluster rather than its namespaces: those stand in the panes, too.
+    let place = match app.place() {
+        Some(p) if text::width(&place) > usize::from(room) => format!(" {}", text::clean(&p.context)),
+        _ => place,
+    };
+    let place = text::truncate_middle(&place, usize::from(room));
+    x += put(buf, area, x, 0, &place, look.style(Role::Header));
     if let Some((t, role)) = badge {
         put(buf, area, x + 2, 0, &format!(" {t} "), look.style(role));
     }

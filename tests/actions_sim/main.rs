@@ -18,7 +18,7 @@ use quarterdeck::feed::kube::{Access, ContextChoice, connect};
 use quarterdeck::journal::{Journal, Mode, Who};
 use quarterdeck::model::{Kind, ObjectRef};
 use quarterdeck::sim::kube::faults::Rule;
-use quarterdeck::sim::kube::{Fault, Resource, Server, ServerOptions, Store, resource};
+use quarterdeck::sim::kube::{Fault, Resource, Server, ServerOptions, Status, Store, resource};
 use quarterdeck::sim::world::{WorldPlatform, cortex};
 use serde_json::{Value, json};
 

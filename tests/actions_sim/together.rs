@@ -169,6 +169,14 @@ async fn all_pods_of_one_workload_go_one_at_a_time_and_the_plan_says_so_first() 
             "these are all {n} pods of deployment cortex-web: each goes only when the successor of the one before is ready"
         );
         assert_eq!((first.serious, &first.text), (true, &told), "{:?}", plan.warnings);
+        // The budget has not counted the successor yet, as it may be for some seconds.
+        let mut lags = Status::new(429, "TooManyRequests", "Cannot evict pod");
+        lags.details = Some(json!({"causes": [{"reason": "DisruptionBudget", "message": "it needs 2 and has 2"}]}));
+        let last = format!("/api/v1/namespaces/cortex/pods/{}/eviction", names[n - 1]);
+        stage
+            .server
+            .faults()
+            .set(Rule::new("POST", &last, 1, Fault::Refuse(lags)));
         let store = stage.store.clone();
         let over = Arc::new(AtomicBool::new(false));
         let done = Arc::clone(&over);

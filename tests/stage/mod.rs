@@ -3,6 +3,7 @@
 
 #![allow(dead_code, clippy::unwrap_used, clippy::panic, clippy::expect_used)]
 
+mod jobs;
 mod journal;
 mod setting;
 mod slots;
@@ -97,6 +98,10 @@ impl Stage {
         stage.perform(first).await;
         stage.pass(0).await;
         if setting.sources {
+            for minutes in (1..10).rev() {
+                let batch = sources::before(stage.now(), minutes);
+                stage.tell(Msg::World(batch)).await;
+            }
             let batch = sources::batch(stage.now(), setting.read_only);
             stage.tell(Msg::World(batch)).await;
             // Signals are judged once a second.

@@ -9,10 +9,12 @@ use quarterdeck::model::postgres::{
     TableStat,
 };
 use quarterdeck::model::{
-    Alert, Batch, BullLayout, Burn, Certificate, CertificateId, Certificates, Freshness, HttpChecks, HttpReply,
-    Prometheus, Queue, QueueCounts, QueueRates, QueueSystem, Queues, Reading, Redis, RedisClients, RedisInfo,
-    RedisMemory, RedisNode, RedisPersistence, RedisRates, Seen, Source, SourceId, SourceKind, Windows,
+    Alert, Batch, Burn, Certificate, CertificateId, Certificates, Freshness, HttpChecks, HttpReply, Prometheus,
+    Reading, Redis, RedisClients, RedisInfo, RedisMemory, RedisNode, RedisPersistence, RedisRates, RedisStats, Seen,
+    Silence, Source, SourceId, SourceKind, Windows,
 };
+
+use super::jobs;
 
 fn id(kind: SourceKind, name: &str) -> SourceId {
     SourceId {
@@ -33,6 +35,16 @@ pub fn ids() -> Vec<SourceId> {
     ]
 }
 
+/// What was read of Redis so many minutes before: its load grows.
+pub fn before(now: Timestamp, minutes: i64) -> Batch {
+    let [_, redis, ..]: [SourceId; 6] = ids().try_into().unwrap_or_else(|_| panic!("six sources"));
+    let ops = u64::try_from(8_200 - minutes * minutes * 60).unwrap();
+    Batch {
+        sources: vec![(redis, Source::Redis(Arc::new(cache(ago(now, minutes), ops))))],
+        ..Batch::default()
+    }
+}
+
 /// All of them, read at `now`.
 /// In a read-only console statements come without their values.
 pub fn batch(now: Timestamp, read_only: bool) -> Batch {
@@ -40,8 +52,8 @@ pub fn batch(now: Timestamp, read_only: bool) -> Batch {
     let reach = ids().into_iter().map(|id| (id, Freshness::Fresh)).collect();
     let sources = vec![
         (pg, Source::Postgres(Arc::new(postgres(now, read_only)))),
-        (redis, Source::Redis(Arc::new(cache(now)))),
-        (queues, Source::Queues(Arc::new(jobs(now)))),
+        (redis, Source::Redis(Arc::new(cache(now, 8_200)))),
+        (queues, Source::Queues(Arc::new(jobs::jobs(now)))),
         (prom, Source::Prometheus(Arc::new(prometheus(now)))),
         (certs, Source::Certificates(Arc::new(certificates(now)))),
         (http, Source::Http(Arc::new(check(now)))),
@@ -53,58 +65,8 @@ pub fn batch(now: Timestamp, read_only: bool) -> Batch {
     }
 }
 
-fn ago(now: Timestamp, minutes: i64) -> Timestamp {
+pub fn ago(now: Timestamp, minutes: i64) -> Timestamp {
     now.checked_sub(SignedDuration::from_mins(minutes)).unwrap()
-}
-
-fn queue(now: Timestamp, name: &str, ready: u64, oldest: Option<i64>, rates: (f64, f64), failed: u64) -> Queue {
-    let history: Vec<(Timestamp, u64)> = (0..60)
-        .map(|i| (ago(now, 60 - i), ready * (i as u64 + 4) / 64))
-        .collect();
-    let counts = QueueCounts {
-        ready,
-        waiting: Some(ready),
-        active: Some(20),
-        delayed: Some(0),
-        overdue: Some(0),
-        failed: Some(failed),
-        completed: Some(14_480),
-        paused: Some(false),
-        oldest: oldest.map(|m| ago(now, m)),
-        workers: Some(3),
-        ..QueueCounts::default()
-    };
-    Queue {
-        name: name.into(),
-        system: QueueSystem::BullMq(BullLayout {
-            major: Some(5),
-            version: "5.81.5".into(),
-            pinned: false,
-        }),
-        workload: Some("deployment/cortex/cortex-worker".into()),
-        counts: Seen::read(counts, now),
-        rates: Some(QueueRates {
-            over: SignedDuration::from_mins(5),
-            added: Some(rates.0),
-            finished: Some(rates.1),
-            growth: rates.0 - rates.1,
-            failed_10m: Some(failed / 4),
-            finished_10m: Some(920),
-        }),
-        history: history.into(),
-        ..Queue::default()
-    }
-}
-
-fn jobs(now: Timestamp) -> Queues {
-    Queues {
-        queues: vec![
-            queue(now, "default", 4_812, Some(11), (402.0, 92.0), 0),
-            queue(now, "embeddings", 37, Some(0), (60.0, 61.0), 2),
-            queue(now, "email", 0, None, (30.0, 30.0), 52),
-        ],
-        ..Queues::default()
-    }
 }
 
 fn session(pid: i32, application: &str, query_s: f64, query: &str) -> Session {
@@ -288,7 +250,7 @@ fn postgres(now: Timestamp, read_only: bool) -> Postgres {
     }
 }
 
-fn cache(now: Timestamp) -> Redis {
+fn cache(now: Timestamp, ops: u64) -> Redis {
     let gib = 1 << 30;
     let info = RedisInfo {
         version: "7.2.5".into(),
@@ -309,6 +271,10 @@ fn cache(now: Timestamp) -> Redis {
             blocked: 4,
             max: Some(10_000),
         },
+        stats: RedisStats {
+            ops_per_second: ops,
+            ..RedisStats::default()
+        },
         persistence: RedisPersistence {
             rdb_ok: true,
             rdb_last_save: Some(ago(now, 15)),
@@ -328,7 +294,7 @@ fn cache(now: Timestamp) -> Redis {
             info: Seen::read(info, now),
             rates: Some(RedisRates {
                 over: SignedDuration::from_secs(15),
-                commands: 8_200.0,
+                commands: ops as f64,
                 hit_rate: Some(0.972),
                 ..RedisRates::default()
             }),
@@ -339,12 +305,33 @@ fn cache(now: Timestamp) -> Redis {
 }
 
 fn prometheus(now: Timestamp) -> Prometheus {
-    let labels = |alert: &str| -> Arc<[(quarterdeck::model::Str, quarterdeck::model::Str)]> {
-        vec![
-            ("alertname".into(), alert.into()),
-            ("service".into(), "cortex-api".into()),
+    let alert = |name: &str, severity: &str, service: &str, minutes: i64, summary: &str| Alert {
+        name: name.into(),
+        severity: severity.into(),
+        labels: vec![
+            ("alertname".into(), name.into()),
+            ("service".into(), service.into()),
+            ("severity".into(), severity.into()),
         ]
-        .into()
+        .into(),
+        summary: summary.into(),
+        runbook: "".into(),
+        since: ago(now, minutes),
+        fingerprint: name.into(),
+        silenced_by: Arc::new([]),
+        inhibited: false,
+    };
+    let errors = "More than 5 % of the requests to cortex-api fail";
+    let throttled = "A quarter of cortex-worker's periods were cut short";
+    let looping = "cortex-worker is started again and again";
+    let silence = Silence {
+        id: "s1".into(),
+        matchers: vec!["alertname=\"PodCrashLooping\"".into()].into(),
+        from: ago(now, 35),
+        to: ago(now, -85),
+        by: "m.okafor".into(),
+        comment: "1.5.0 loops, the fix comes with 1.5.2".into(),
+        pending: false,
     };
     let reading = |service: &str, value: f64| Reading {
         service: service.into(),
@@ -353,20 +340,17 @@ fn prometheus(now: Timestamp) -> Prometheus {
     };
     Prometheus {
         alerts: Seen::read(
-            vec![Alert {
-                name: "HighErrorRate".into(),
-                severity: "critical".into(),
-                labels: labels("HighErrorRate"),
-                summary: "More than 5 % of the requests to cortex-api fail".into(),
-                runbook: "".into(),
-                since: ago(now, 4),
-                fingerprint: "f1".into(),
-                silenced_by: Arc::new([]),
-                inhibited: false,
-            }],
+            vec![
+                alert("HighErrorRate", "critical", "cortex-api", 4, errors),
+                alert("CPUThrottlingHigh", "info", "cortex-worker", 38, throttled),
+                Alert {
+                    silenced_by: vec!["s1".into()].into(),
+                    ..alert("PodCrashLooping", "warning", "cortex-worker", 41, looping)
+                },
+            ],
             now,
         ),
-        silences: Seen::read(Vec::new(), now),
+        silences: Seen::read(vec![silence], now),
         errors: Seen::read(vec![reading("cortex-api", 0.123), reading("cortex-web", 0.003)], now),
         latency: Seen::read(vec![reading("cortex-api", 0.284), reading("cortex-web", 0.061)], now),
         traffic: Seen::read(vec![reading("cortex-api", 157.0), reading("cortex-web", 65.0)], now),

@@ -85,7 +85,11 @@ impl Run<'_> {
 
     /// One deed, between two records.
     async fn deed(&self, grant: &WriteGrant, n: usize, step: &PlanStep) -> (Outcome, Option<Box<dyn Deed>>) {
-        let mut deed = match sources::ready(self.actor, self.plan, n).await {
+        let ready = match self.stopped(n) {
+            Some(why) => Err(Outcome::Refused(why)),
+            None => sources::ready(self.actor, self.plan, n).await,
+        };
+        let mut deed = match ready {
             Ok(deed) => deed,
             Err(outcome) => {
                 self.record_unsent(step, &outcome).await;

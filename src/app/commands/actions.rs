@@ -29,7 +29,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "action.rollback",
-        doc: "go back to a revision that you choose; marked workloads go back together",
+        doc: "go back to a revision that you choose; marked workloads together",
         short: "roll back",
         group: MUTATE,
         when: workload_or_marks,

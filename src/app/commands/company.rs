@@ -11,7 +11,7 @@ const G: &str = "Company";
 pub(super) const TABLE: &[Command] = &[
     Command {
         id: "company.open",
-        doc: "list who else is on this machine, and whose plans wait for a second person",
+        doc: "list who else is here, and whose plans wait for a second person",
         short: "company",
         group: G,
         when: has_spool,

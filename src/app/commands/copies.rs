@@ -37,7 +37,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "copy.yaml",
-        doc: "copy the object as YAML, without managedFields and without secret values",
+        doc: "copy the object as YAML, without managedFields and secret values",
         short: "copy yaml",
         group: G,
         when: has_object,

@@ -115,34 +115,11 @@ pub(super) fn open_selected(app: &mut App) -> Vec<Effect> {
     {
         return app.jump(Jump::Item(PaneId::Certificates, certificate));
     }
-    let object = match &row {
-        Row::Event(e) => {
-            let found = Kind::from_api(&e.about_kind).map(|kind| ObjectRef {
-                kind,
-                namespace: e.meta.namespace.clone(),
-                name: e.about_name.clone(),
-                uid: e.about_uid.clone(),
-            });
-            match found {
-                Some(o) if o.kind == Kind::ReplicaSet => {
-                    let owner = app.world.replica_sets.get(&o.key()).and_then(|r| r.meta.owner.clone());
-                    owner
-                        .and_then(|w| {
-                            app.world.deployments.get(&crate::model::Key {
-                                namespace: o.namespace.clone(),
-                                name: w.name.clone(),
-                            })
-                        })
-                        .map_or(o, |w| w.meta.object(Kind::Deployment))
-                }
-                Some(o) => o,
-                None => return app.say(format!("the console does not show a {}", e.about_kind)),
-            }
-        }
-        _ => match row.object() {
-            Some(object) => object,
-            None => return app.say("this row has no detail"),
-        },
+    let Some(object) = app.object_of(&row) else {
+        return app.say(match &row {
+            Row::Event(e) => format!("the console does not show a {}", e.about_kind),
+            _ => "this row has no detail".to_owned(),
+        });
     };
     app.layers.push(Layer::Detail(Detail::new(object, false)));
     Vec::new()

@@ -83,7 +83,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "action.retry_jobs",
-        doc: "give failed jobs of the queue back to its workers, all or those whose reason holds a text",
+        doc: "give failed jobs back to the workers, all or by a text in their reason",
         short: "retry jobs",
         group: MUTATE,
         when: |app| bulk::may(app, bulk::retry_jobs, failed_jobs),

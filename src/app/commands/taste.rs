@@ -9,7 +9,7 @@ const G: &str = "Console";
 pub(super) const TABLE: &[Command] = &[
     Command {
         id: "theme.pick",
-        doc: "choose a theme: each is shown as the cursor comes to it, cancelling goes back",
+        doc: "choose a theme: each is shown at the cursor, cancelling goes back",
         short: "theme",
         group: G,
         when: has_themes,
@@ -17,7 +17,7 @@ pub(super) const TABLE: &[Command] = &[
     },
     Command {
         id: "keymap.reload",
-        doc: "read the keymap's files again; where one is wrong, the keymap in force stays",
+        doc: "read the keymap's files again; if one is wrong, nothing changes",
         short: "read keys",
         group: G,
         when: always,

@@ -11,7 +11,7 @@ const G: &str = "Unfinished";
 pub(super) const TABLE: &[Command] = &[
     Command {
         id: "unfinished.open",
-        doc: "what was left unfinished: runs to go on with, changes that nobody saw the end of",
+        doc: "what was left unfinished: runs, and changes with no end on record",
         short: "unfinished",
         group: G,
         when: |_| Ok(()),

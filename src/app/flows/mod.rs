@@ -28,6 +28,7 @@ mod taste;
 mod top;
 mod unfinished;
 mod waiting;
+mod zoomed;
 
 use std::sync::OnceLock;
 

@@ -107,6 +107,7 @@ fn who_looks_elsewhere_is_called_for_a_new_critical_signal_and_only_once() {
         "what was there at the start is on the screen"
     );
     let title = hands.app.title();
+    assert!(title.ends_with(" - prod-eu PROD - qd"), "{title}");
     let critical = |hands: &Hands| {
         let shown = crate::app::Strip::shown(&hands.app.judge);
         shown

@@ -52,11 +52,21 @@ fn the_fleet_stands_in_one_line_the_worst_first_and_what_has_no_room_is_counted(
             .find(words)
             .unwrap_or_else(|| panic!("{words}: {}", line(&wide)))
     };
-    let order = ["down api serves nothing", "sick node n3 not ready", "dark not reached: connection refused", "well"];
+    let order = [
+        "down api serves nothing",
+        "sick node n3 not ready",
+        "dark not reached: connection refused",
+        "well",
+    ];
     assert!(order.is_sorted_by_key(|words| at(words)), "{}", line(&wide));
     // One more of the bad ones than the line holds.
     let mut many = fleet();
-    many.extend((1..=5).map(|n| sister(&format!("sick-{n}"), seen(Some((Severity::Warning, "node n3 not ready"))))));
+    many.extend((1..=5).map(|n| {
+        sister(
+            &format!("sick-{n}"),
+            seen(Some((Severity::Warning, "node n3 not ready"))),
+        )
+    }));
     hands.tell(Msg::Fleet(many));
     let full = hands.screen_of(110, 45);
     assert!(line(&full).contains("down api serves"), "{}", line(&full));
@@ -81,7 +91,7 @@ fn the_cluster_its_class_and_what_forbids_a_change_stay_when_the_top_bar_gets_na
         hands.tell(Msg::JournalBroken(Some("no space left on device".to_owned())));
         hands.tell(Msg::Fleet(fleet()));
         let observes = hands.app.may_mutate().is_err_and(|why| why.contains("read-only"));
-        for columns in (60..=200).rev() {
+        for columns in (60..=160).step_by(4).rev() {
             let screen = hands.screen_of(columns, 24);
             let bar = screen.lines().next().unwrap();
             for must in ["prod-eu", " PROD ", "NO RECORD", "11:3"] {

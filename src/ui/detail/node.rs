@@ -27,7 +27,13 @@ pub(super) fn lines(app: &App, n: &Node) -> Vec<Line> {
 }
 
 fn pods(app: &App, n: &Node) -> Vec<Line> {
-    let here: Vec<&Pod> = app.world.pods.values().filter(|p| p.node == n.meta.name).map(|p| &**p).collect();
+    let here: Vec<&Pod> = app
+        .world
+        .pods
+        .values()
+        .filter(|p| p.node == n.meta.name)
+        .map(|p| &**p)
+        .collect();
     let mut bad: Vec<&Pod> = here.iter().copied().filter(|p| p.is_bad()).collect();
     bad.sort_by(|a, b| (&a.meta.namespace, &a.meta.name).cmp(&(&b.meta.namespace, &b.meta.name)));
     let of = match app.place().map(|p| &p.scope) {
