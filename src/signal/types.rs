@@ -86,7 +86,7 @@ pub struct SignalKey {
 pub struct Title {
     /// `rollout cortex-api`
     pub what: String,
-    /// `stalled, 0/5 new`
+    /// `stalled 0/5`
     pub state: String,
     /// `ImagePullBackOff`; may be empty.
     pub cause: String,
@@ -174,7 +174,7 @@ impl Signal {
     }
 
     /// One line at server time `now`:
-    /// `rollout cortex-api stalled, 0/5 new for 6m — ImagePullBackOff registry.lab/cortex/api:1.5.1`.
+    /// `rollout cortex-api stalled 0/5 for 6m — ImagePullBackOff registry.lab/cortex/api:1.5.1`.
     /// A time that only we saw reads `, seen for 6m`. That it looks good again stands beside what it says to be wrong: the
     /// end of the line may be cut. Everything in it is clean.
     pub fn line(&self, now: Timestamp) -> String {
@@ -199,7 +199,7 @@ impl Signal {
         text::clean(&line).into_owned()
     }
 
-    /// The same for 80 columns: `rollout cortex-api stalled, 0/5 new, 6m: ImagePullBackOff`.
+    /// The same for 80 columns: `rollout cortex-api stalled 0/5, 6m: ImagePullBackOff`.
     pub fn short(&self, now: Timestamp) -> String {
         let t = &self.title;
         let lasted = if self.needs_age() {
