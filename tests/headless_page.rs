@@ -61,6 +61,11 @@ fn a_page_and_pictures_for_others_show_the_causes_and_no_value_of_a_statement() 
     assert_eq!((code, said.as_str()), (0, ""));
     let png = std::fs::read(&file).unwrap();
     assert_eq!(&png[..8], b"\x89PNG\r\n\x1a\n");
+    let file = qd.home.path().join("deck.svg");
+    let (code, _, said) = qd.run(&["snapshot", "-o", file.to_str().unwrap()]);
+    assert_eq!((code, said.as_str()), (0, ""));
+    let svg = std::fs::read_to_string(&file).unwrap();
+    assert!(svg.starts_with("<svg ") && svg.contains("ImagePullBackOff"), "{svg}");
     let (_, queries, _) = qd.run(&["snapshot", "--pane", "queries", "--format", "ansi"]);
     assert!(
         queries.contains("date_trunc(") && queries.contains("\x1b["),
@@ -81,6 +86,8 @@ fn a_pane_has_one_verdict_whatever_its_form_and_a_row_says_what_its_signal_says(
         ("queues", 1),
         ("queries", 1),
         ("certs", 1),
+        ("redis", 1),
+        ("alerts", 1),
         ("signals", 1),
         // Events are what happened; what is wrong now, the others say.
         ("events", 0),

@@ -57,6 +57,40 @@ fn in_every_keymap_every_command_is_reached_by_a_key_or_by_its_name_and_stands_i
     });
 }
 
+/// What moves the cursor and what works a dialog makes no sense by name: it would act on the palette's own place. These
+/// have a key in every keymap instead, and a line in the help; everything else has a name.
+#[test]
+fn only_what_moves_about_and_what_works_a_dialog_has_no_name_and_each_of_these_has_a_key() {
+    with_all(|name, map, vocabulary| {
+        let nameless = |row: &&CommandRow| !row.listed;
+        let of_dialogs = |row: &CommandRow| ["Moving", "Dialogs"].contains(&row.group);
+        let others: BTreeSet<&str> = vocabulary
+            .commands
+            .iter()
+            .filter(nameless)
+            .filter(|row| !of_dialogs(row))
+            .map(|row| row.id)
+            .collect();
+        // The buttons of the plan: what they do is asked for there, and nowhere else.
+        assert_eq!(others, BTreeSet::from(["plan.alone", "plan.press"]), "{name}");
+        let mut keyed: BTreeSet<&str> = BTreeSet::new();
+        let mut helped: BTreeSet<&str> = BTreeSet::new();
+        for stack in STACKS {
+            keyed.extend(hints::reverse(map, stack).into_keys());
+            let sections = hints::help(map, vocabulary, stack);
+            helped.extend(sections.iter().flat_map(|s| &s.rows).filter_map(|row| row.id));
+        }
+        for row in vocabulary.commands {
+            assert!(!row.listed || !of_dialogs(row), "{} is found by name", row.id);
+            assert!(
+                row.listed || keyed.contains(row.id) && helped.contains(row.id),
+                "{name}: {} is neither a name nor a key",
+                row.id
+            );
+        }
+    });
+}
+
 #[test]
 fn in_no_keymap_one_bare_key_changes_anything() {
     with_all(|name, map, vocabulary| {

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use clap::CommandFactory as _;
+use quarterdeck::action::MOST_TOGETHER;
 use quarterdeck::cli::{Cli, Output};
-use quarterdeck::config::{Config, File, Inputs, Loaded, reference};
+use quarterdeck::config::{Config, File, Inputs, Loaded, Policy, reference};
 use quarterdeck::feed::kube::rights::Role;
 use quarterdeck::feed::postgres::Env;
 use quarterdeck::headless;
@@ -194,10 +195,98 @@ fn the_reference_of_the_configuration_has_every_key_and_its_true_default() {
             (&b.ui, &b.signals, &b.log, &b.incident)
         );
         assert_eq!(a.spool, b.spool);
-        let (a, b) = (&a.policy, &b.policy);
-        let flags = |p: &quarterdeck::config::Policy| (p.is_read_only(), p.two_person, p.break_glass, p.run_steps);
-        assert_eq!(flags(a), flags(b));
+        assert_eq!(policy_in_force(&a.policy), policy_in_force(&b.policy));
     }
+    // Of tables that come several times too, each with no more than it must have.
+    for section in told.iter().filter(|s| s.name.starts_with("[[")) {
+        let plain = load(&alone(section, &[]));
+        assert_eq!(plain.problems, [], "{}", section.name);
+        let defaults: Vec<String> = section
+            .keys
+            .iter()
+            .filter(|k| !["none", "required"].contains(&k.default))
+            .map(|k| format!("{} = {}", k.name, k.default))
+            .collect();
+        let said = load(&alone(section, &defaults));
+        assert_eq!(said.problems, [], "{}", section.name);
+        assert_eq!(
+            in_force(&said),
+            in_force(&plain),
+            "{}: a default is not so",
+            section.name
+        );
+        for key in section.keys.iter().filter(|k| k.default == "required") {
+            let text = alone(section, &[]);
+            let line = text.lines().find(|l| l.starts_with(&format!("{} = ", key.name)));
+            let without = text.replace(line.unwrap_or_else(|| panic!("{} {}", section.name, key.name)), "");
+            assert_ne!(
+                load(&without).problems,
+                [],
+                "{}: {} is not required",
+                section.name,
+                key.name
+            );
+        }
+    }
+}
+
+/// The policy as it holds, whoever said so.
+fn policy_in_force(p: &Policy) -> impl PartialEq + std::fmt::Debug {
+    let flags = (p.is_read_only(), p.two_person, p.break_glass, p.run_steps);
+    let most = p.max_bulk.map_or(MOST_TOGETHER, |n| n as usize);
+    (flags, p.two_person_from(), p.exec(), most, p.freezes.clone())
+}
+
+/// A table with what it must have, and these lines.
+fn alone(section: &reference::Section, lines: &[String]) -> String {
+    let above = if section.name.starts_with("[[platform.") {
+        "[[platform]]\nname = \"above\"\n"
+    } else {
+        ""
+    };
+    let needs = section
+        .keys
+        .iter()
+        .filter(|k| k.default == "required")
+        .map(|k| match (k.name, k.kind) {
+            ("url", _) => "url = \"https://x\"".to_owned(),
+            ("from", _) => "from = \"2026-11-21T00:00:00Z\"".to_owned(),
+            ("to", _) => "to = \"2026-11-22T00:00:00Z\"".to_owned(),
+            (name, "number") => format!("{name} = 15"),
+            (name, _) => format!("{name} = \"x\""),
+        });
+    let needs: Vec<String> = needs.collect();
+    // Queues are nothing without the Redis on which they are.
+    let more = if section.name == "[[platform.queues]]" {
+        "redis = \"r\"\n"
+    } else {
+        ""
+    };
+    format!(
+        "{above}{}\n{}\n{more}{}\n",
+        section.name,
+        needs.join("\n"),
+        lines.join("\n")
+    )
+}
+
+/// What a configuration comes to, with the values that hold where nothing is said.
+fn in_force(loaded: &Loaded) -> impl PartialEq + std::fmt::Debug {
+    let mut platforms = loaded.config.platforms.clone();
+    for platform in &mut platforms {
+        for redis in &mut platform.redis {
+            redis.db = Some(redis.database());
+        }
+        for set in &mut platform.queues {
+            set.most = Some(set.most());
+        }
+        for check in &mut platform.http {
+            check.limit_ms = u64::try_from(check.limit().as_millis()).ok();
+            check.every_s = Some(check.every().as_secs());
+        }
+    }
+    let config = &loaded.config;
+    (platforms, config.incident.clone(), config.policy.freezes.clone())
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! `PICTURES_AT=80x24` takes that size for all of them.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::large_futures)]
 
+#[path = "stage/access.rs"]
+mod access;
 #[path = "stage/contrast.rs"]
 mod contrast;
 #[path = "stage/golden.rs"]
@@ -18,7 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use quarterdeck::action::Class;
 use quarterdeck::app::Msg;
 use quarterdeck::app::fleet::{Sister, SisterState};
-use quarterdeck::picture::{Paper, draw, svg};
+use quarterdeck::picture::{Drawn, Paper, draw, svg};
 use quarterdeck::signal::Severity;
 use quarterdeck::theme::{BUILT_IN, Depth, Glyphs, Theme};
 use stage::{Setting, Stage};
@@ -39,7 +41,8 @@ impl Album {
     }
 
     fn shot(&mut self, name: &str) {
-        self.shot_as(name, "dark", Depth::True);
+        let drawn = self.shot_as(name, "dark", Depth::True);
+        access::holds(name, &mut self.stage.app, &drawn);
         self.faint.look(name, &mut self.stage.app);
     }
 
@@ -48,7 +51,7 @@ impl Album {
         self.faint.finish();
     }
 
-    fn shot_as(&mut self, name: &str, theme: &str, depth: Depth) {
+    fn shot_as(&mut self, name: &str, theme: &str, depth: Depth) -> Drawn {
         let theme = Theme::built_in(theme, depth);
         let paper = Paper {
             theme: &theme,
@@ -64,6 +67,7 @@ impl Album {
         if let Some(folder) = std::env::var_os("PICTURES") {
             self.show(name, &std::path::PathBuf::from(folder));
         }
+        drawn
     }
 
     fn show(&mut self, name: &str, folder: &std::path::Path) {

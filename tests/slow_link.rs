@@ -1,5 +1,6 @@
 //! The README's tour over a bad link: the real console at 80×24 behind a wire that lets so many bytes through a second and
-//! holds each for so long, both ways. What each task costs is printed; what is held is that no stale frame ever queues.
+//! holds each for so long, both ways. The keys are those of the README's table, and what each step costs is held against
+//! its figures; so no stale frame ever queues. The wrong turns of the table are taken as well.
 //!
 //! `cargo nextest run --test slow_link --no-capture` takes a wire ten times faster than the worst, and its times times ten
 //! are those of the worst. `SLOW_LINK=1` in the environment is that one: 1 kB/s, 300 ms each way.
@@ -12,6 +13,8 @@
 )]
 
 mod pty_support;
+#[path = "slow_link/tour.rs"]
+mod tour;
 
 use std::io::{Read, Write};
 use std::sync::mpsc::{Sender, channel};
@@ -20,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use pty_support::{Home, Servers, Start};
+use tour::{Step, figures, tour};
 
 /// The worst link: bytes a second, and the time from end to end.
 const WORST: (u64, Duration) = (1000, Duration::from_millis(300));
@@ -47,7 +51,7 @@ struct Link {
 }
 
 struct Row {
-    task: &'static str,
+    task: String,
     keys: usize,
     bytes: usize,
     frames: usize,
@@ -143,23 +147,51 @@ impl Link {
 
     /// Presses keys, and waits until what they are for is seen.
     #[track_caller]
-    fn task(&mut self, task: &'static str, keys: &str, seen: &str) {
+    fn task(&mut self, task: &str, keys: &[u8], seen: &str) {
         let (bytes, frames) = self.so_far();
         let begun = Instant::now();
-        for key in keys.bytes() {
-            self.keyboard.send((Instant::now() + self.delay, vec![key])).unwrap();
-            // A person's pace: faster than that is a paste.
-            std::thread::sleep(Duration::from_millis(60));
-        }
+        self.press(keys);
         self.wait(task, |far| far.screen.screen().contents().contains(seen));
         let (bytes_now, frames_now) = self.so_far();
         self.rows.push(Row {
-            task,
+            task: task.to_owned(),
             keys: keys.len(),
             bytes: bytes_now - bytes,
             frames: frames_now - frames,
             took: begun.elapsed() * better(),
         });
+    }
+
+    fn press(&self, keys: &[u8]) {
+        for key in keys {
+            self.keyboard.send((Instant::now() + self.delay, vec![*key])).unwrap();
+            // A person's pace: faster than that is a paste.
+            std::thread::sleep(Duration::from_millis(60));
+        }
+    }
+
+    /// Presses what a newcomer presses here by mistake, reads what the screen says to that, and goes back.
+    #[track_caller]
+    fn wrong_turn(&self, step: &Step, before: &str) {
+        let turn = &step.wrong;
+        self.press(&turn.keys);
+        let shows = |far: &Far, text: &str| far.screen.screen().contents().contains(text);
+        self.wait(&format!("{}: it says {:?}", step.to, turn.said), |far| {
+            shows(far, &turn.said)
+        });
+        self.press(&turn.back);
+        let is_over = |far: &Far| turn.back.is_empty() || !shows(far, &turn.said);
+        self.wait(&format!("{}: back again", step.to), |far| {
+            is_over(far) && shows(far, before)
+        });
+    }
+
+    /// The last key; and the console ends.
+    #[track_caller]
+    fn leave(&mut self, keys: &[u8]) {
+        self.press(keys);
+        let code = pty_support::eventually("the console ends", || self.child.try_wait().unwrap());
+        assert_eq!(code.exit_code(), 0);
     }
 
     #[track_caller]
@@ -205,34 +237,76 @@ impl Drop for Link {
     }
 }
 
+/// What is seen once a step is done, whose keys stand in the README.
+const SEEN: [(&str, &str); 13] = [
+    ("find the worst problem", "ImagePullBackOff     → r"),
+    ("open its runbook", "quota, not nodes"),
+    ("read the cause, go on", "revisions kept"),
+    ("see what changed, go on", "released now"),
+    ("come to the step that acts", "Roll back deployment cortex/"),
+    ("make the plan", "holds until"),
+    ("change nothing", "▸ ↵ plan"),
+    ("go back to the deck", "╭ 1 Pods"),
+    ("filter the pods", "/web "),
+    ("read logs", "· logs"),
+    ("go back to the pods", "╭ 1 Pods"),
+    ("copy a command", "command sent to"),
+    ("leave", "Quit"),
+];
+
+/// Bytes that a step may take beside three tenths more than the README says: a clock that turns, an age, a note that goes.
+const BESIDE: usize = 300;
+
 #[test]
 fn the_tour_of_the_readme_over_a_bad_link() {
     let (servers, home) = (Servers::start(), Home::new());
     let mut link = Link::open(&Start::on(&servers, &home));
-    link.task("find the worst problem", "", "ImagePullBackOff     → r");
-    link.task("open its runbook", "r", "quota, not nodes");
-    link.task("read the cause, go on", "\r", "revisions kept");
-    link.task("see what changed, go on", "\r", "released now");
-    link.task("come to the step that acts", "\r", "Roll back deployment cortex/");
-    link.task("make the plan", "\r", "holds until");
-    link.task("change nothing", "\x1b", "▸ ↵ plan");
-    link.task("back to the deck", "\x1b", "╭ 1 Pods");
-    link.task("filter the pods", "1/web\r", "/web ");
-    link.task("open the logs of one", "l", "· logs");
-    link.task("back to the pods", "\x1b", "╭ 1 Pods");
-    link.task("copy the kubectl line", "ck", "command sent to");
-    link.task("ask to quit", "q", "Quit");
+    let (steps, figures) = (tour(), figures());
+    let (last, steps) = steps.split_last().unwrap();
+    let names: Vec<&str> = steps.iter().map(|s| s.to.as_str()).collect();
+    assert_eq!(names, SEEN.map(|(to, _)| to), "the README's tour");
+    assert_eq!(
+        names,
+        figures.iter().map(|f| f.to.as_str()).collect::<Vec<_>>(),
+        "its figures"
+    );
+    for (step, (to, seen)) in steps.iter().zip(SEEN) {
+        link.task(to, &step.keys, seen);
+    }
     link.print();
     assert_eq!(servers.mutating(), 0);
-    // However slow the wire, what a key did is seen after one frame in front of it at most, and that frame is small: the
-    // whole of 24 rows is 3 kB. A queue of stale frames would show as a multiple of that.
-    for row in link.rows.iter().skip(1) {
-        assert!(row.bytes < 9_000, "{}: {} bytes", row.task, row.bytes);
+    link.leave(&last.keys);
+    // However slow the wire, what a key did is seen after one frame in front of it at most. A queue of stale frames would
+    // show as a multiple of that.
+    for (row, figure) in link.rows.iter().zip(&figures) {
+        assert_eq!(row.keys, figure.keys, "{}: keys", row.task);
+        let most = figure.bytes * 13 / 10 + BESIDE;
+        assert!(
+            row.bytes <= most,
+            "{}: {} bytes, and {most} are the most",
+            row.task,
+            row.bytes
+        );
     }
-    let keyboard = link.keyboard.clone();
-    keyboard.send((Instant::now() + link.delay, b"y".to_vec())).unwrap();
-    let code = pty_support::eventually("the console ends", || link.child.try_wait().unwrap());
-    assert_eq!(code.exit_code(), 0);
+}
+
+#[test]
+fn a_wrong_turn_on_the_tour_says_where_it_led_and_one_key_leads_back() {
+    let (servers, home) = (Servers::start(), Home::new());
+    let mut link = Link::open(&Start::on(&servers, &home));
+    let steps = tour();
+    let (last, steps) = steps.split_last().unwrap();
+    // Nothing is pressed to find the worst problem: the turn is taken from there.
+    let mut before = SEEN[0].1;
+    link.task(&steps[0].to, &[], before);
+    for (step, (to, seen)) in steps.iter().zip(SEEN) {
+        link.wrong_turn(step, before);
+        link.task(to, &step.keys, seen);
+        before = seen;
+    }
+    assert_eq!(servers.mutating(), 0);
+    link.wrong_turn(last, before);
+    link.leave(&last.keys);
 }
 
 #[test]

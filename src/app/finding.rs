@@ -173,7 +173,8 @@ impl App {
 
     /// The key runs nothing here: that is said each time, for silence looks as if the console hung.
     pub(crate) fn means_nothing(&mut self, chord: Chord) {
-        if self.layers.is_empty() && chord.typed().is_some() {
+        // A dialog stands alone: its few keys are all in the footer, and where something is typed, any key is text.
+        if chord.typed().is_some() && self.contexts().contains(&"global") {
             let (key, help) = (format_sequence(&[chord]), self.keys_for("app.help"));
             self.complain(format!("{key} does nothing here: {help} lists the keys"));
         }

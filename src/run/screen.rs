@@ -4,7 +4,6 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
-use ratatui::buffer::Buffer;
 use ratatui::layout::Size;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -21,7 +20,7 @@ use crate::term::screen::{Screen, Through};
 use crate::term::tty::{self, Tty};
 use crate::theme::colour::Rgb;
 use crate::theme::{Depth, Glyphs, Symbols, Theme};
-use crate::ui::{self, Look};
+use crate::ui::{self, Look, Still};
 
 pub struct Painter {
     guard: Guard,
@@ -41,8 +40,7 @@ pub struct Painter {
     notify: bool,
     restyled: bool,
     size: (u16, u16),
-    /// What the screen showed when it was told to stand still.
-    still: Option<Buffer>,
+    still: Still,
     /// Inside GNU screen, which hands on only what is wrapped, and not much at once.
     in_screen: bool,
 }
@@ -143,7 +141,7 @@ impl Painter {
             notify: config.ui.notify,
             restyled: false,
             size: (size.width, size.height),
-            still: None,
+            still: Still::default(),
             in_screen: !caps.tmux && std::env::var_os("STY").is_some(),
         };
         Ok((painter, notices))
@@ -211,21 +209,7 @@ impl Painter {
             symbols: Symbols::of(self.caps.glyphs),
         };
         let still = &mut self.still;
-        if app.seat.frozen.is_none() {
-            *still = None;
-        }
-        self.terminal.draw(|frame| {
-            match still.as_ref().filter(|b| b.area == frame.area()) {
-                Some(kept) => frame.buffer_mut().clone_from(kept),
-                None => ui::view(app, look, frame),
-            }
-            if app.seat.frozen.is_some() {
-                if still.is_none() {
-                    *still = Some(frame.buffer_mut().clone());
-                }
-                ui::frozen(app, look, frame);
-            }
-        })?;
+        self.terminal.draw(|frame| still.draw(app, look, frame))?;
         app.dirty = false;
         // The frame alone: the question stands at its end, and a title has none.
         let bytes = self.terminal.backend().bytes_written() - before;
@@ -397,5 +381,54 @@ const fn dropped(why: PasteDropped) -> &'static str {
     match why {
         PasteDropped::TooLong => "the paste was longer than 1 MiB: nothing of it was taken",
         PasteDropped::NeverEnded => "the end of the paste never came: nothing of it was taken; esc ends waiting for it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::pointer::Spot;
+    use crate::app::{Access, Start};
+    use crate::panes::PaneId;
+
+    #[test]
+    fn the_left_button_and_the_wheel_mean_the_cell_under_them_and_nothing_else_means_anything() {
+        let (mut app, _) = App::new(Start {
+            now: "2026-11-21T11:30:00Z".parse().unwrap(),
+            size: (120, 40),
+            sources: Vec::new(),
+            access: Access::Operator,
+            keys: crate::keys::Keymap::default(),
+            thresholds: crate::signal::Thresholds::default(),
+            books: crate::runbook::library::Library::default(),
+            context: None,
+            scope: None,
+        });
+        // Two panes beside each other: column and row cannot be taken for one another.
+        let at = |kind, column| Mouse { kind, column, row: 10 };
+        app.seat.mouse = true;
+        for (kind, gesture) in [
+            (MouseKind::Down(0), Some(Gesture::Press)),
+            (MouseKind::WheelUp, Some(Gesture::WheelUp)),
+            (MouseKind::WheelDown, Some(Gesture::WheelDown)),
+            (MouseKind::Down(1), None),
+            (MouseKind::Down(2), None),
+            (MouseKind::Up(0), None),
+            (MouseKind::Drag(0), None),
+        ] {
+            for (column, pane) in [(20, PaneId::Pods), (100, PaneId::Rollouts)] {
+                let seen = match pointed(&app, at(kind, column)) {
+                    Some(Msg::Pointer(gesture, spot)) => Some((gesture, spot)),
+                    Some(other) => panic!("{other:?}"),
+                    None => None,
+                };
+                assert_eq!(seen, gesture.map(|g| (g, Spot::Pane(pane))), "{kind:?} at {column}");
+            }
+        }
+        app.seat.mouse = false;
+        assert!(
+            pointed(&app, at(MouseKind::Down(0), 20)).is_none(),
+            "it was not asked for"
+        );
     }
 }

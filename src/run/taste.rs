@@ -206,3 +206,64 @@ pub fn theme(config: &Config, name: &str, depth: Depth, background: Option<Rgb>)
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Options;
+    use crate::config::{File, Inputs};
+
+    #[test]
+    fn what_rings_is_what_was_asked_for_and_who_is_asked_hears_it_unless_never() {
+        use Occasion::{Asked, Critical, Finished};
+        let all = [Finished, Asked, Critical];
+        let rows: [(Bell, &[Occasion]); 4] = [
+            (Bell::Never, &[]),
+            (Bell::Finished, &[Finished, Asked]),
+            (Bell::Critical, &[Asked, Critical]),
+            (Bell::Both, &[Finished, Asked, Critical]),
+        ];
+        for (bell, rung) in rows {
+            let ui = Ui { bell, ..Ui::default() };
+            let heard: Vec<Occasion> = all.into_iter().filter(|o| rings(&ui, *o)).collect();
+            assert_eq!(heard, rung, "{bell:?}");
+        }
+        assert_eq!(Ui::default().bell, Bell::Finished);
+    }
+
+    #[test]
+    fn nothing_moves_over_ssh_nor_where_somebody_said_so_and_what_is_said_wins() {
+        let still = |file: &str, variable: Option<&str>, flag: bool, remote: bool| {
+            let env = variable.map(|v| ("QUARTERDECK_MOTION".to_owned(), v.to_owned()));
+            let loaded = Config::load(&Inputs {
+                env: env.into_iter().collect(),
+                user: Some(File {
+                    path: "config.toml".into(),
+                    text: Ok(Some(file.to_owned())),
+                }),
+                options: Options {
+                    no_motion: flag,
+                    ..Options::default()
+                },
+                ..Inputs::default()
+            });
+            assert_eq!(loaded.problems, []);
+            taste(&loaded.config, remote).still
+        };
+        let (on, off) = ("[ui]\nmotion = true\n", "[ui]\nmotion = false\n");
+        for (file, variable, flag, here, over_ssh) in [
+            ("", None, false, false, true),
+            (on, None, false, false, false),
+            (off, None, false, true, true),
+            ("", Some("true"), false, false, false),
+            ("", Some("false"), false, true, true),
+            (off, Some("true"), false, false, false),
+            ("", None, true, true, true),
+            (on, Some("true"), true, true, true),
+        ] {
+            let said = format!("{file:?}, {variable:?}, --no-motion {flag}");
+            assert_eq!(still(file, variable, flag, false), here, "{said}");
+            assert_eq!(still(file, variable, flag, true), over_ssh, "{said}, over SSH");
+        }
+    }
+}

@@ -185,6 +185,24 @@ mod tests {
     }
 
     #[test]
+    fn data_draws_four_times_a_second_and_once_over_ssh() {
+        for (variable, ssh) in [
+            ("SSH_CONNECTION", true),
+            ("SSH_TTY", true),
+            ("SSH_CLIENT", true),
+            ("TMUX", false),
+            ("DISPLAY", false),
+        ] {
+            let caps = caps(&[("TERM", "xterm-256color"), (variable, "x")]);
+            let pace = if ssh { (1000, 100) } else { (250, 50) };
+            let is = (caps.data_interval().as_millis(), caps.hold().as_millis());
+            assert_eq!((caps.ssh, is), (ssh, pace), "{variable}");
+            // An empty one was taken away by somebody.
+            assert!(!self::caps(&[("TERM", "xterm-256color"), (variable, "")]).ssh);
+        }
+    }
+
+    #[test]
     fn the_background_is_the_last_number_of_colorfgbg() {
         let of = |value: &str| background(&[("COLORFGBG", value)].into_iter().collect());
         assert_eq!(of("15;0"), Some((0, 0, 0)));

@@ -9,8 +9,8 @@ use crate::app::App;
 use crate::app::doc::Line;
 use crate::app::layers::Detail;
 use crate::model::{
-    Container, ContainerRole, ContainerState, FeedId, Freshness, IntOrPercent, Kind, ObjectRef, Pod, RolloutState,
-    Steward, Strategy, Workload,
+    Container, ContainerRole, ContainerState, Event, FeedId, Freshness, IntOrPercent, Kind, ObjectRef, Pod,
+    RolloutState, Steward, Strategy, Workload,
 };
 use crate::panes::{pod_health, state_health, state_text};
 use crate::text;
@@ -337,15 +337,23 @@ fn conditions(app: &App, conditions: &[crate::model::Condition]) -> Vec<Line> {
 /// Events about the object, and of a workload also those of its pods and ReplicaSets; newest first.
 fn events(app: &App, object: &ObjectRef) -> Vec<Line> {
     let mut uids: Vec<crate::model::Uid> = vec![object.uid.clone()];
+    uids.retain(|uid| !uid.is_empty());
     if let Some(w) = app.world.workload(object) {
         uids.extend(app.world.revisions_of(w).map(|r| r.meta.uid.clone()));
         uids.extend(app.world.pods_of(w).map(|p| p.meta.uid.clone()));
     }
+    // Where the object or who wrote the event down gave no uid, the name says whose it is.
+    let named = |e: &Event| {
+        (object.uid.is_empty() || e.about_uid.is_empty())
+            && *e.about_kind == *object.kind.api()
+            && e.about_name == object.name
+            && (e.meta.namespace == object.namespace || object.namespace.is_empty())
+    };
     let mut found: Vec<_> = app
         .world
         .events
         .values()
-        .filter(|e| uids.contains(&e.about_uid))
+        .filter(|e| uids.contains(&e.about_uid) || named(e))
         .collect();
     found.sort_by_key(|e| std::cmp::Reverse(e.last));
     let mut out = vec![Line::heading("Events")];

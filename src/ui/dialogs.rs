@@ -84,7 +84,7 @@ fn boxed(look: Look<'_>, area: Rect, title: &str, buf: &mut Buffer) -> Rect {
 #[allow(clippy::unnecessary_wraps)] // one shape for all dialogs
 fn picker(look: Look<'_>, p: &Picker, body: Rect, buf: &mut Buffer) -> Option<Position> {
     let shown = p.shown();
-    let area = centred(body, 80, (shown.len() as u16 + 5).clamp(8, body.height));
+    let area = centred(body, 80, (shown.len() as u16 + 5).max(8).min(body.height));
     let inner = boxed(look, area, &p.title, buf);
     put(buf, inner, 0, 0, "/", look.style(Role::Prompt));
     let cursor = field::draw(look, &p.field, false, after(inner, 2), buf);

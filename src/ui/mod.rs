@@ -29,6 +29,7 @@ mod places;
 mod plan;
 mod runbook;
 mod spot;
+mod still;
 mod table;
 mod text;
 mod timeline;
@@ -54,6 +55,7 @@ use crate::theme::{Role, Symbols, TERMINALS_OWN, Theme};
 
 pub use page::page;
 pub use spot::spot;
+pub use still::Still;
 
 /// What drawing needs beside the state.
 #[derive(Clone, Copy)]
@@ -264,23 +266,6 @@ pub fn view(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
     look.theme.paint(&mut frame.buffer_mut().content);
     // What is read aloud, or enlarged, follows the cursor: it is always somewhere.
     frame.set_cursor_position(cursor.unwrap_or(Position::new(parts.body.x, parts.body.y)));
-}
-
-/// Over a screen that stands still: since when, and how it goes on. In place of the footer, whose keys do nothing now.
-pub fn frozen(app: &App, look: Look<'_>, frame: &mut Frame<'_>) {
-    let area = frame.area();
-    let Some(age) = app.frozen_for() else { return };
-    let line = Rect::new(area.x, area.bottom().saturating_sub(1), area.width, 1);
-    let buf = frame.buffer_mut();
-    clear(buf, line, look.style(Role::Header));
-    let x = put(buf, line, 0, 0, " FROZEN ", look.style(Role::BadgeProd));
-    let text = format!(
-        " for {}: what comes meanwhile is kept {} any key lets it go on",
-        crate::text::age(age),
-        look.symbols.dot
-    );
-    put(buf, line, x, 0, &text, look.style(Role::Header));
-    frame.set_cursor_position(Position::new(line.x, line.y));
 }
 
 fn full_layer(app: &App, look: Look<'_>, layer: &Layer, body: Rect, buf: &mut Buffer) -> Option<Position> {

@@ -1,5 +1,7 @@
 //! Rows come, change and go; only what is wanted is watched.
 
+use std::time::Instant;
+
 use super::lab::{Lab, PODS_PATH, cortex, quick};
 use quarterdeck::model::{FeedId, Freshness, Key, Kind, Scope};
 use quarterdeck::sim::kube::faults::Rule;
@@ -33,6 +35,33 @@ async fn rows_come_change_and_go_as_the_objects_do() {
         "one request for the list, the watch and every change: {paths:?}"
     );
     assert!(deck.cluster.meter().requests() == 1 && deck.cluster.meter().writes() == 0);
+}
+
+#[tokio::test]
+async fn once_everything_is_fresh_nothing_more_is_asked_for() {
+    let lab = Lab::new().await;
+    lab.load_recording();
+    let mut deck = lab.deck("admin", cortex(), &Kind::ALL, quick()).await;
+    deck.until("all kinds fresh", |w| {
+        Kind::ALL.iter().all(|k| w.feed(FeedId::Watch(*k)).is_fresh())
+    })
+    .await;
+    let paths = || -> Vec<String> { lab.server.requests().all().iter().map(|r| r.path.clone()).collect() };
+    let asked = paths();
+    assert_eq!(asked.len(), Kind::ALL.len(), "one request a kind: {asked:#?}");
+    // Many times the longest of the waiting times that it was told, while rows come and go.
+    let (begun, longest) = (
+        Instant::now(),
+        quick().forbidden.max(quick().metrics).max(quick().backoff_max),
+    );
+    let mut pods = deck.world.pods.len();
+    while begun.elapsed() < 10 * longest || pods < 30 {
+        pods += 1;
+        lab.add_pods([format!("another-{pods}")]);
+        deck.pods(pods).await;
+    }
+    assert_eq!(paths(), asked, "at rest nothing is asked for");
+    assert_eq!(deck.cluster.meter().requests(), asked.len() as u64);
 }
 
 #[tokio::test]

@@ -119,6 +119,35 @@ fn a_file_with_a_fault_is_named_with_line_and_column_and_the_console_opens() {
 }
 
 #[test]
+fn a_keymap_that_is_broken_while_the_console_is_open_is_named_and_the_keys_before_go_on() {
+    let home = Home::new();
+    let keys = |text: &str| home.write(".config/quarterdeck/keymap.toml", &format!("[global]\n{text}\n"));
+    keys("\"Q\" = \"app.help\"");
+    let mut console = Start::new(&home, &[]).size(200, 45).go();
+    console.see("Q help");
+    // The help lists the key by which it came.
+    let helps = |console: &mut super::pty_support::Console, key: &str| {
+        console.send(key);
+        console.see("╭ Help");
+        console.send("\x1b");
+        console.see_no("╭ Help");
+    };
+    helps(&mut console, "Q");
+    keys("\"W\" = \"app.help\"\n\"j\" = \"no.such\"");
+    console.type_in("gk");
+    console.see("keymap.toml:3:");
+    console.see("the keymap that was in force stays");
+    helps(&mut console, "Q");
+    keys("\"W\" = \"app.help\"");
+    console.type_in("gk");
+    console.see("the keymap was read again");
+    console.see("W help");
+    helps(&mut console, "W");
+    console.send("Q");
+    console.see("Q does nothing here");
+}
+
+#[test]
 fn a_credential_plugin_that_needs_a_person_gets_the_terminal_and_gives_it_back() {
     let (servers, home) = (Servers::start(), Home::new());
     let plugin = home.write(

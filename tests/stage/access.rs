@@ -16,6 +16,14 @@ pub fn holds(name: &str, app: &mut App, drawn: &Drawn) {
         let at = drawn.cursor.unwrap_or_else(|| panic!("{name}: the cursor is nowhere"));
         assert!(at.x < width && at.y < height, "{name}: the cursor is outside");
         follows_the_selection(name, app, drawn);
+        if matches!(app.layers.last(), Some(Layer::Chart(_))) {
+            let cell = drawn.cells.cell(at).unwrap();
+            assert_eq!(
+                cell.symbol(),
+                "[",
+                "{name}: the cursor is not at the value that is shown"
+            );
+        }
     }
     is_ascii(name, app);
 }

@@ -197,3 +197,28 @@ fn without_a_prometheus_what_was_watched_is_drawn_and_a_lost_watch_ends_it() {
         "what only a Prometheus has is not offered"
     );
 }
+
+#[test]
+fn the_value_that_is_shown_stands_among_the_names_and_the_cursor_stands_on_it() {
+    let mut hands = hands();
+    hands.press("2");
+    hands.select("cortex-web");
+    hands.press("H");
+    let names: Vec<&str> = hands.app.charts(&view(&hands).of).iter().map(|c| c.name).collect();
+    assert!(names.len() > 3, "{names:?}");
+    for (width, height) in [(120, 40), (80, 24), (41, 11), (40, 10)] {
+        hands.tell(Msg::Resize(width, height));
+        for name in &names {
+            let drawn = hands.drawn();
+            let text = crate::picture::text(&drawn.cells);
+            assert!(text.contains(&format!("[{name}]")), "{width}×{height}: {name}\n{text}");
+            let at = drawn.cursor.unwrap();
+            let from: String = (at.x..width).map(|x| drawn.cells[(x, at.y)].symbol()).collect();
+            assert!(
+                from.starts_with(&format!("[{name}]")),
+                "the cursor is at {from}\n{text}"
+            );
+            hands.press("tab");
+        }
+    }
+}

@@ -8,6 +8,13 @@ use crate::app::{Effect, Layer};
 use crate::journal::temporary::{MARK, Mark, TOOK, Took};
 use crate::journal::{Actor, Entry, Mode, News, Record, RecordKind, Target};
 
+/// A console with an incident open.
+pub(super) fn at_work() -> Hands {
+    let mut book = Book::new(Hands::operator());
+    book.open();
+    book.hands
+}
+
 /// The journal: what is to be recorded comes back as records.
 struct Book {
     hands: Hands,

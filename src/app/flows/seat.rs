@@ -405,3 +405,28 @@ fn who_does_not_look_is_polled_for_less_until_something_is_under_way() {
     assert_eq!(wanted(hands.tell(Msg::Focus(false))), Some(0));
     assert_eq!(wanted(hands.tell(Msg::Focus(true))), Some(1));
 }
+
+#[test]
+fn a_key_that_means_nothing_says_so_over_whatever_is_open_where_help_is_at_hand() {
+    for keys in ["", "1 enter", "2 H", "1 y", "2 l", "2 h", "r", "A", "T", "!"] {
+        let mut hands = Hands::operator();
+        if !keys.is_empty() {
+            hands.press(keys);
+        }
+        hands.app.toasts.clear();
+        hands.press("Y");
+        assert!(
+            hands.told().starts_with("Y does nothing here"),
+            "{keys}: {}",
+            hands.told()
+        );
+        assert!(hands.screen().contains("Y does nothing here"), "{keys}");
+    }
+    // What is typed is text, and a dialog has its keys in its footer.
+    for keys in [":", "/", "C", "2 a s", "q"] {
+        let mut hands = Hands::operator();
+        hands.press(keys);
+        hands.press("Y");
+        assert_eq!(hands.told(), "", "{keys}");
+    }
+}

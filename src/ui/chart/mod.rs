@@ -102,18 +102,8 @@ pub fn draw(app: &App, look: Look<'_>, view: &ChartView, body: Rect, buf: &mut B
         return None;
     };
     let chart = &shown.chart;
-    // Which value, and which others there are.
-    let mut x = 1;
-    for (i, other) in charts.iter().enumerate() {
-        let role = if i == at { Role::Accent } else { Role::TextMuted };
-        let text = if i == at {
-            format!("[{}]", other.name)
-        } else {
-            format!(" {} ", other.name)
-        };
-        let room = usize::from(inner.width.saturating_sub(x + 1));
-        x += put(buf, inner, x, 0, &text::truncate_end(&text, room), look.style(role)) + 1;
-    }
+    let names: Vec<&str> = charts.iter().map(|other| other.name).collect();
+    let here = values(look, &names, at, inner, buf);
     let (_, seconds) = view.range();
     let span = Span {
         from: app.now.as_second() - seconds,
@@ -124,7 +114,7 @@ pub fn draw(app: &App, look: Look<'_>, view: &ChartView, body: Rect, buf: &mut B
     let width = inner.width.saturating_sub(LABELS + 2);
     foot(app, look, view, &shown, inner, buf);
     if rows < 2 || width < 10 {
-        return None;
+        return Some(here);
     }
     numbers(app, look, chart, &known, inner, buf);
     let plot = Rect::new(inner.x + LABELS, inner.y + 3, width, rows);
@@ -147,7 +137,42 @@ pub fn draw(app: &App, look: Look<'_>, view: &ChartView, body: Rect, buf: &mut B
         }
         None => axes::told(app, look, &marks, line, buf),
     }
-    Some(Position::new(inner.x + 1, inner.y))
+    Some(here)
+}
+
+/// Which value, and which others there are; of many, so many that this one is among them. Returns where it stands.
+fn values(look: Look<'_>, names: &[&str], at: usize, inner: Rect, buf: &mut Buffer) -> Position {
+    let written = |(i, name): (usize, &&str)| {
+        if i == at {
+            format!("[{name}]")
+        } else {
+            format!(" {name} ")
+        }
+    };
+    let texts: Vec<String> = names.iter().enumerate().map(written).collect();
+    let until = |first: usize| -> usize {
+        let of = texts.iter().skip(first).take(at + 1 - first);
+        of.map(|t| text::width(t) + 1).sum::<usize>() + if first == 0 { 1 } else { 3 }
+    };
+    let first = (0..at)
+        .find(|first| until(*first) <= usize::from(inner.width))
+        .unwrap_or(at);
+    let mut x = 1;
+    if first > 0 {
+        x += put(buf, inner, x, 0, "…", look.style(Role::TextMuted)) + 1;
+    }
+    let mut here = Position::new(inner.x, inner.y);
+    for (i, text) in texts.iter().enumerate().skip(first) {
+        let role = if i == at {
+            here.x = inner.x + x;
+            Role::Accent
+        } else {
+            Role::TextMuted
+        };
+        let room = usize::from(inner.width.saturating_sub(x + 1));
+        x += put(buf, inner, x, 0, &text::truncate_end(text, room), look.style(role)) + 1;
+    }
+    here
 }
 
 /// As high as what is shown, and as what it is held against where that is near.
