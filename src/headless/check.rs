@@ -23,7 +23,8 @@ pub fn check(rows: &[CheckRow], output: Output) -> Answer {
         })
         .collect();
     let wrong = |r: &CheckRow| {
-        matches!(r.state, CheckState::Unreachable { .. } | CheckState::Wrong { .. }) || r.needed && matches!(r.state, CheckState::Missing { .. })
+        matches!(r.state, CheckState::Unreachable { .. } | CheckState::Wrong { .. })
+            || r.needed && matches!(r.state, CheckState::Missing { .. })
     };
     let verdict = Verdict::of(rows.iter().any(wrong), &doubts);
     let text = match output {

@@ -44,7 +44,7 @@ fn a_stalled_rollout_is_one_line_with_the_reason_of_its_pods() {
     let signal = &bench.judge.signals()[0];
     assert_eq!(
         signal.short(bench.now),
-        "rollout web stalled, 0/5 new, 6m: ImagePullBackOff"
+        "rollout web stalled 0/5, 6m: ImagePullBackOff"
     );
     assert_eq!(
         (signal.count, signal.runbook, signal.observed),

@@ -128,8 +128,7 @@ fn stalled(
         w,
     );
     let word = if exceeded || refused { "stalled" } else { state };
-    // Beside the workload's own numbers: these are of the new revision.
-    finding.title.state = format!("{word}, {done}/{want} new");
+    finding.title.state = format!("{word} {done}/{want}");
     finding.after = if exceeded {
         SignedDuration::ZERO
     } else {

@@ -1,5 +1,7 @@
 //! What a signal is.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{ObjectRef, Str};
@@ -86,7 +88,7 @@ pub struct SignalKey {
 pub struct Title {
     /// `rollout cortex-api`
     pub what: String,
-    /// `stalled, 0/5 new`
+    /// `stalled 0/5`
     pub state: String,
     /// `ImagePullBackOff`; may be empty.
     pub cause: String,
@@ -185,7 +187,7 @@ impl Signal {
         } else {
             String::new()
         };
-        let mut line = format!("{} {}{lasted}{}", t.what, t.state, self.again());
+        let mut line = format!("{} {}{lasted}{}", t.what, self.long_state(), self.again());
         for (mark, part) in [
             (" — ", &t.cause),
             (if t.cause.is_empty() { " — " } else { " " }, &t.about),
@@ -199,7 +201,7 @@ impl Signal {
         text::clean(&line).into_owned()
     }
 
-    /// The same for 80 columns: `rollout cortex-api stalled, 0/5 new, 6m: ImagePullBackOff`.
+    /// The same for 80 columns: `rollout cortex-api stalled 0/5, 6m: ImagePullBackOff`.
     pub fn short(&self, now: Timestamp) -> String {
         let t = &self.title;
         let lasted = if self.needs_age() {
@@ -215,6 +217,14 @@ impl Signal {
         }
         line.push_str(self.suffix());
         text::clean(&line).into_owned()
+    }
+
+    /// A workload's own row counts all its pods: the numbers of a rollout under way are of the new ones.
+    fn long_state(&self) -> Cow<'_, str> {
+        match self.title.state.rsplit_once(' ') {
+            Some((word, count)) if self.id == "rollout.stalled" => format!("{word}, {count} new").into(),
+            _ => self.title.state.as_str().into(),
+        }
     }
 
     /// How near an end is says more than for how long it has been near.
