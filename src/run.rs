@@ -292,7 +292,7 @@ pub async fn console(loaded: Loaded, passing: bool) -> anyhow::Result<()> {
     }
     painter.leave();
     performer.spool.leave();
-    settle(performer.link.in_flight(), &mut signals).await;
+    settle(performer.link.wind_up(), &mut signals).await;
     performer.end().await;
     Ok(())
 }
@@ -341,8 +341,11 @@ fn in_one(notices: Vec<Notice>, config: &crate::config::Config) -> Vec<Notice> {
 }
 
 /// Waits until what was sent has its answer on record; a second signal ends the waiting.
-async fn settle(mut in_flight: tokio::sync::watch::Receiver<usize>, signals: &mut screen::Signals) {
-    if *in_flight.borrow() == 0 {
+async fn settle(
+    mut in_flight: tokio::sync::watch::Receiver<Vec<crate::action::ActionId>>,
+    signals: &mut screen::Signals,
+) {
+    if in_flight.borrow().is_empty() {
         return;
     }
     // There may be no terminal any more to read this.
@@ -352,7 +355,7 @@ async fn settle(mut in_flight: tokio::sync::watch::Receiver<usize>, signals: &mu
     );
     let leave = async { while !matches!(signals.next().await, screen::Seen::Leave) {} };
     tokio::select! {
-        _ = in_flight.wait_for(|n| *n == 0) => {}
+        _ = in_flight.wait_for(Vec::is_empty) => {}
         () = leave => {}
         () = tokio::time::sleep(ANSWER_WITHIN) => {}
     }

@@ -20,6 +20,7 @@ use quarterdeck::cli::Options;
 use quarterdeck::config::{Config, File, Inputs};
 use quarterdeck::journal::{Record, RecordKind};
 use quarterdeck::keys::{Chord, Key};
+use quarterdeck::model::Scope;
 use quarterdeck::panes::PaneId;
 use quarterdeck::run::Desk;
 use quarterdeck::sim::demo::{self, Demo};
@@ -304,4 +305,43 @@ async fn a_server_that_was_declared_production_is_that_by_every_context_of_the_k
         |d: &Desk| matches!(&d.app.connection, Connection::Connected { place, .. } if place.context == "eu-operator");
     person.until("connected by the other context", arrived).await;
     assert_eq!(person.desk.app.class(), Some(Class::Production));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_is_stopped_though_the_console_went_on_to_another_namespace() {
+    let eu = cluster("eu", true).await;
+    let mut person = Person::at(&[&eu]).await;
+    person.arrives_at("eu").await;
+    person.press("9 /").await;
+    person.types("lab-node-03").await;
+    person.press("enter").await;
+    person
+        .until("the node", |d| d.app.list(PaneId::Nodes).rows().len() == 1)
+        .await;
+    person.press("a d").await;
+    let planned = |d: &Desk| match d.app.layers.last() {
+        Some(Layer::Plan(p)) => !matches!(p.state, PlanState::Planning),
+        _ => false,
+    };
+    person.until("planned", planned).await;
+    // What nobody owns goes, too.
+    if matches!(person.desk.app.layers.last(), Some(Layer::Plan(p)) if p.plan().is_none()) {
+        person.press("m").await;
+        person.until("planned again", planned).await;
+    }
+    let confirmed = person.confirms().await;
+    person.desk.perform(confirmed).await;
+    person.until("cordoned", |_| changes(&eu) > 0).await;
+    let other = Effect::Connect {
+        context: None,
+        scope: Some(Scope::Namespaces(vec!["cortex".to_owned()])),
+    };
+    person.desk.perform(vec![other]).await;
+    // It is on its way there still.
+    person.press("a x").await;
+    person
+        .until("ended", |d| d.app.activities.iter().all(|a| a.ended.is_some()))
+        .await;
+    let line = &person.desk.app.activities[0].line;
+    assert!(line.contains("stopped: "), "{line}");
 }

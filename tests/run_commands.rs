@@ -191,7 +191,7 @@ async fn it_is_stopped_on_a_word_and_its_fate_is_unknown() {
     let (to, from) = mpsc::channel(10_000);
     let stop = async {
         let pid = written(&id).await;
-        bench.actor.stop(ActionId(1));
+        bench.actor.stops().stop(ActionId(1));
         pid
     };
     let ((outcome, _), pid) = tokio::join!(execute(&bench.actor, &bench.grant, confirm(plan).unwrap(), to), stop);

@@ -3,8 +3,12 @@
 
 mod qd_support;
 
-use qd_support::Qd;
+use std::time::{Duration, Instant};
+
+use qd_support::{Qd, ended};
 use quarterdeck::sim::demo;
+use quarterdeck::sim::kube::faults::{Fault, Rule};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 const BOOK: &str = r#"+++
@@ -64,10 +68,14 @@ fn events<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == event).collect()
 }
 
-/// The intents on record.
-fn intents(qd: &Qd) -> usize {
+/// How many of them are on record.
+fn recorded(qd: &Qd, kind: &str) -> usize {
     let (_, out, _) = qd.run(&["journal", "show", "--output", "json"]);
-    out.replace(' ', "").matches("\"kind\":\"intent\"").count()
+    out.replace(' ', "").matches(&format!("\"kind\":\"{kind}\"")).count()
+}
+
+fn intents(qd: &Qd) -> usize {
+    recorded(qd, "intent")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,5 +132,28 @@ async fn it_plans_changes_what_is_small_and_leaves_the_rest_to_a_person() {
     let (code, lines, _) = run(&qd, &with(&["--yes", "--read-only"]));
     assert!(code == 1 && events(&lines, "plan").is_empty(), "{lines:#?}");
     assert_eq!(intents(&qd), 1);
+
+    // Who interrupts it while something is being sent waits for the answer, and is told that it came.
+    for (contains, seconds) in [("dryRun", 0), ("", 4)] {
+        let delay = Fault::Delay(Duration::from_secs(seconds));
+        let path = "/apis/apps/v1/namespaces/cortex/deployments/cortex-web";
+        let mut slow = Rule::new("PUT", path, 1, delay);
+        contains.clone_into(&mut slow.contains);
+        demo.server().faults().set(slow);
+    }
+    let up = ["--param", api, "--param", "replicas=5", "--param", "why=load", "--yes"];
+    let begin = ["runbook", "run", "more-workers"];
+    let running = qd.start(&begin.iter().chain(&up).copied().collect::<Vec<_>>());
+    let end = Instant::now() + Duration::from_secs(60);
+    while intents(&qd) < 2 {
+        assert!(Instant::now() < end, "it never began");
+    }
+    kill_process(Pid::from_child(&running), Signal::INT).unwrap();
+    let (code, _, said) = ended(running, "");
+    assert!(
+        code == 2 && said.contains("the answer to what was sent is on record"),
+        "{code} {said}"
+    );
+    assert_eq!(recorded(&qd, "result"), 2);
     demo.stop().await;
 }

@@ -170,7 +170,8 @@ impl Run<'_> {
         let mut last = Outcome::NoOp;
         let mut failed = None;
         for (n, step) in self.plan.steps.iter().enumerate() {
-            let done = match self.stays(step, &mut sent, &mut verdicts).await {
+            let stays = self.stays(step, &mut sent, &mut verdicts).await;
+            let done = match stays.or_else(|| self.stopped(n)) {
                 Some(why) => Sent::none(n, Outcome::Refused(why)),
                 None => self.step(grant, n, step).await,
             };
@@ -198,6 +199,12 @@ impl Run<'_> {
         verdicts.sort_by_key(|(n, _)| *n);
         let verdict = self.together(verdicts);
         (if whole { Outcome::Applied } else { last }, Some(verdict))
+    }
+
+    /// Why this step is not sent, though the one before was.
+    fn stopped(&self, n: usize) -> Option<String> {
+        let stopped = n > 0 && self.actor.stops().has(self.plan.id);
+        stopped.then(|| "it was stopped before its turn".to_owned())
     }
 
     /// Waits until the pods of the same workload that went before have their successors; why this one stays where they

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::execute::Pace;
 use super::plan::{ActionId, Class, Plan, Refusal, Request};
-use super::run_command::Stops;
 use super::{Policy, Reach, pipeline};
 use crate::journal::Journal;
 use crate::model::Place;
@@ -55,6 +55,27 @@ impl Planner {
     }
 }
 
+/// The changes of a console that are to end before their time: a local command, and whatever goes on from step to step.
+/// Whoever carries them out looks here, also once the console went on to another cluster.
+#[derive(Clone, Debug, Default)]
+pub struct Stops(Arc<watch::Sender<Vec<ActionId>>>);
+
+impl Stops {
+    /// Of what was sent already nothing can be called back.
+    pub fn stop(&self, id: ActionId) {
+        self.0.send_modify(|ids| ids.push(id));
+    }
+
+    /// Whether it was asked to stop.
+    pub(super) fn has(&self, id: ActionId) -> bool {
+        self.0.borrow().contains(&id)
+    }
+
+    pub(super) fn subscribe(&self) -> watch::Receiver<Vec<ActionId>> {
+        self.0.subscribe()
+    }
+}
+
 /// Makes plans with a dry run, and carries them out. Having one means having had a grant.
 #[derive(Clone)]
 pub struct Actor {
@@ -62,8 +83,7 @@ pub struct Actor {
     act: kube::Client,
     journal: Journal,
     pace: Pace,
-    /// What is to end before its time.
-    stops: Arc<Stops>,
+    stops: Stops,
 }
 
 impl Actor {
@@ -74,7 +94,7 @@ impl Actor {
             act,
             journal,
             pace: Pace::default(),
-            stops: Arc::default(),
+            stops: Stops::default(),
         }
     }
 
@@ -82,6 +102,13 @@ impl Actor {
     #[must_use]
     pub fn with_pace(mut self, pace: Pace) -> Self {
         self.pace = pace;
+        self
+    }
+
+    /// Ends what these say before its time.
+    #[must_use]
+    pub fn with_stops(mut self, stops: Stops) -> Self {
+        self.stops = stops;
         self
     }
 
@@ -93,17 +120,7 @@ impl Actor {
         &self.journal
     }
 
-    /// Ends a local command, or a drain between two pods; of what was sent already nothing can be called back.
-    pub fn stop(&self, id: ActionId) {
-        self.stops.send_modify(|ids| ids.push(id));
-    }
-
-    /// Whether it was asked to stop.
-    pub(super) fn is_stopped(&self, id: ActionId) -> bool {
-        self.stops.borrow().contains(&id)
-    }
-
-    pub(super) fn stops(&self) -> &Stops {
+    pub const fn stops(&self) -> &Stops {
         &self.stops
     }
 

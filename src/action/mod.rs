@@ -63,10 +63,11 @@ mod wire;
 
 pub use command::{Command, Hidden, Variable, quoted};
 pub use execute::{Pace, execute};
-pub use grant::{Actor, Planner, WriteGrant};
+pub use grant::{Actor, Planner, Stops, WriteGrant};
 pub use objects::job_templates;
 pub use objects::{Alphabet, NewValue, ObjectAsk, Resources, looks_secret};
 pub use offers::{Offer, Offered};
+pub(crate) use outcome::verdict_text as recorded_verdict;
 pub use plan::{
     ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
@@ -79,7 +80,7 @@ pub use second::{Second, SecondPerson};
 pub use sources::{QueueWay, Reach};
 pub use target::{Program, Target, Thing};
 pub use together::MOST_TOGETHER;
-pub(crate) use together::ends_at;
+pub(crate) use together::is_answered;
 
 /// The name under which the API server notes our changes (`managedFields`).
 pub const FIELD_MANAGER: &str = "quarterdeck";

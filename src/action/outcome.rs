@@ -118,7 +118,7 @@ pub(super) fn outcome_text(outcome: &Outcome) -> String {
     }
 }
 
-pub(super) fn verdict_text(verdict: &Verdict) -> String {
+pub(crate) fn verdict_text(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Healthy(t) => format!("healthy: {t}"),
         Verdict::Failed(t) => format!("failed: {t}"),

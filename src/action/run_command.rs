@@ -51,9 +51,6 @@ const MOST_LINES: usize = 2_000;
 /// The longest line that is shown, in bytes.
 const LONGEST_LINE: usize = 4_096;
 
-/// Ids of commands that are to be stopped.
-pub(super) type Stops = watch::Sender<Vec<ActionId>>;
-
 pub(super) fn draft(planner: &Planner, command: &Command) -> Result<Draft, Refusal> {
     if !planner.policy.run_steps {
         return Err(refuse(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::draft::{Draft, refuse};
 use super::pipeline::drafted;
-use super::plan::{Alternative, Check, Outcome, Refusal, Request, Risk, Undo, VerifySpec, Warning};
+use super::plan::{Alternative, Check, Outcome, Refusal, Request, Risk, Stage, Undo, VerifySpec, Warning};
 use super::survey::Survey;
 use super::{ObjectAsk, PostgresAsk, Target, siblings};
 
@@ -43,12 +43,22 @@ fn may_be_together(request: &Request) -> bool {
 /// Whether a plan ends with this outcome of one of its steps. Who does not know what happened stops. What the server
 /// skips is one table of a database less, or one batch of a queue; of several things that were marked it is one that
 /// failed.
-pub(crate) fn ends_at(request: &Request, outcome: &Outcome) -> bool {
+pub(super) fn ends_at(request: &Request, outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Applied | Outcome::NoOp => false,
         Outcome::Skipped(_) if is_one_source_thing(request) => false,
         Outcome::Refused(_) | Outcome::Conflict(_) | Outcome::Skipped(_) => !request.goes_on(),
         Outcome::Throttled(_) | Outcome::Unknown(_) | Outcome::NotRecorded(_) => true,
+    }
+}
+
+/// Whether nothing of a plan of so many steps is on its way to a server any more after this stage. Its steps are answered
+/// in their order. Only a drain's are not: it comes back to pods that were held, and is over when it says so.
+pub(crate) fn is_answered(request: &Request, steps: usize, stage: &Stage) -> bool {
+    match stage {
+        Stage::Done { .. } => true,
+        Stage::Executed { step, outcome } => !request.is_drain() && (step + 1 >= steps || ends_at(request, outcome)),
+        _ => false,
     }
 }
 
@@ -392,5 +402,42 @@ mod tests {
         assert!(!ends_at(&request, &Outcome::Skipped(String::new())));
         assert!(ends_at(&request, &Outcome::Unknown(String::new())));
         assert!(ends_at(&request, &Outcome::NotRecorded(String::new())));
+    }
+
+    #[test]
+    fn a_plan_is_answered_once_nothing_of_it_can_still_be_sent() {
+        let after = |step, outcome| Stage::Executed { step, outcome };
+        let refused = || Outcome::Refused("a budget".to_owned());
+        let done = Stage::Done {
+            outcome: Outcome::Applied,
+            verdict: None,
+            undo: None,
+        };
+        for go_on in [true, false] {
+            let request = Request::Together {
+                requests: Vec::new(),
+                go_on,
+            };
+            assert_eq!(is_answered(&request, 10, &after(0, refused())), !go_on);
+            assert!(!is_answered(&request, 10, &after(0, Outcome::Applied)));
+            assert!(is_answered(&request, 10, &after(9, Outcome::Applied)));
+            assert!(is_answered(&request, 10, &done));
+        }
+        // The last pod may go first, and the others after it.
+        let drain = Request::Object {
+            target: crate::model::ObjectRef {
+                kind: crate::model::Kind::Node,
+                namespace: "".into(),
+                name: "n".into(),
+                uid: "u".into(),
+            },
+            ask: ObjectAsk::Drain {
+                unmanaged: false,
+                empty_dirs: false,
+                within_s: 60,
+            },
+        };
+        assert!(!is_answered(&drain, 3, &after(2, Outcome::Applied)));
+        assert!(is_answered(&drain, 3, &done));
     }
 }

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::msg::Notice;
-use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict, ends_at};
+use crate::action::{ActionId, Outcome, Plan, Progress, Request, Stage, Target, Undo, Verdict, is_answered};
 use crate::model::Place;
 
 /// How long a note that is no error is on the screen; the list of activities keeps it.
@@ -145,6 +145,7 @@ impl Activity {
     }
 
     pub fn take(&mut self, progress: &Progress) {
+        self.answered |= is_answered(&self.request, self.targets.len(), &progress.stage);
         match &progress.stage {
             Stage::Recorded => "intent is on record; sending".clone_into(&mut self.line),
             Stage::Executed { step, outcome } => {
@@ -153,8 +154,6 @@ impl Activity {
                 } else {
                     outcome_text(outcome)
                 };
-                let all = step + 1 >= self.targets.len();
-                self.answered = all || ends_at(&self.request, outcome);
                 if self.answered {
                     self.verify_until = progress.at.checked_add(self.patience).ok();
                 }
@@ -187,7 +186,11 @@ impl Activity {
                         verdict_text(verdict)
                     }
                     (None, Some(verdict)) => {
-                        format!("{}. Before that: {}", outcome_text(outcome), verdict_text(verdict))
+                        format!(
+                            "only a part was done ({}); of that: {}",
+                            outcome_text(outcome),
+                            verdict_text(verdict)
+                        )
                     }
                 };
                 if let Some(tally) = tally {
@@ -198,7 +201,6 @@ impl Activity {
                 self.undo.clone_from(undo);
                 self.soak_until = None;
                 self.worrying = false;
-                self.answered = true;
                 self.verify_until = None;
                 self.ended = Some(progress.at);
             }
@@ -281,7 +283,7 @@ pub fn outcome_text(outcome: &Outcome) -> String {
         Outcome::Throttled(0) => "the server is overloaded: try again shortly".to_owned(),
         Outcome::Throttled(s) => format!("the server is overloaded: try again in {s} s"),
         Outcome::Unknown(why) => format!("outcome unknown: {why}"),
-        Outcome::NotRecorded(why) => format!("nothing was sent: the journal cannot be written ({why})"),
+        Outcome::NotRecorded(why) => format!("not sent: the journal cannot be written ({why})"),
     }
 }
 

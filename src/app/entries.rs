@@ -6,7 +6,7 @@ use super::App;
 use super::msg::Effect;
 use crate::action::{Plan, Undo};
 use crate::journal::{Entry, RecordKind, RunbookRef, Target};
-use crate::runbook::engine::{Phase, Status};
+use crate::runbook::engine::Status;
 
 impl App {
     /// The run's runbook and current step.
@@ -47,11 +47,9 @@ impl App {
             "at": run.current() + 1, "of": run.book().steps.len(),
             "step": run.step().map(|s| &s.title),
         });
-        let change = match run.phase() {
-            Phase::Executing { plan } | Phase::Verifying { plan, .. } | Phase::Soaking { plan, .. } => Some(plan),
-            _ => None,
-        };
-        let change = change.and_then(|id| self.activities.iter().find(|a| a.id == *id));
+        let change = run
+            .changing()
+            .and_then(|id| self.activities.iter().find(|a| a.id == id));
         if let Some(map) = data.as_object_mut() {
             if let Some(activity) = change {
                 let undo = match &activity.planned_undo {

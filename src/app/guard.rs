@@ -92,8 +92,9 @@ impl App {
     /// What this console sent in the last minutes, for the others.
     pub(super) fn own_deeds(&self) -> Vec<Deed> {
         let sent = |a: &&Activity| {
-            let none =
+            let failed =
                 matches!(&a.outcome, Some(o) if !matches!(o, Outcome::Applied | Outcome::NoOp | Outcome::Unknown(_)));
+            let none = a.answered && failed && a.each.iter().all(|(_, why)| why.is_some());
             !none && self.now.duration_since(a.started) < recent::KEPT
         };
         let deeds = self.activities.iter().filter(sent).flat_map(|a| {

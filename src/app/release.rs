@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::msg::Effect;
-use super::{App, RunEntry};
+use super::{Activity, App, RunEntry};
 use crate::action::ActionId;
 use crate::runbook::engine::Phase;
 
@@ -16,44 +16,87 @@ pub(super) struct Departure {
     to: String,
 }
 
+/// `1 change goes on. ` or `3 changes go on. `: of one and of several; nothing of none.
+fn counted(n: usize, what: &str, [one, several]: &[String; 2]) -> String {
+    match n {
+        0 => String::new(),
+        1 => format!("1 {what} {one}. "),
+        n => format!("{n} {what}s {several}. "),
+    }
+}
+
 impl App {
-    /// What becomes of changes that are still verified, and of runs that are under way, when this console ends.
-    pub(crate) fn leaving_words(&self, live: usize, runs: usize) -> String {
-        let left = self.unfinished.items.len();
+    /// What becomes of changes and runs that are under way when this console ends, and whether there are any.
+    pub(crate) fn leaving_words(&self) -> (String, bool) {
+        let live = self.activities.iter().filter(|a| a.is_live()).count();
+        let sent = self.activities.iter().filter(|a| a.is_live() && !a.answered).count();
+        let runs = self.runs.iter().filter(|r| r.is_live() && !r.run.is_only_looked_at());
+        let runs = runs.count();
         // A demonstration's cluster is never opened again.
-        let passing = self.seat.passing;
-        match (live, runs) {
-            (0, 0) if left > 0 && !passing => {
-                format!("Nothing is under way. Left unfinished, and offered again: {left}.")
+        let words = if self.seat.passing {
+            let ends = ["it ends", "they end"].map(|end| format!("under way: {end} with this console and its servers"));
+            [
+                counted(live, "change", &ends),
+                counted(runs, "runbook", &ends),
+                String::new(),
+            ]
+        } else {
+            let open = [
+                "is not finished: what is left of it",
+                "are not finished: what is left of them",
+            ];
+            let open = open.map(|words| format!("{words} is not done, and a command is ended"));
+            let watched = [
+                "it goes on, but nobody watches it",
+                "they go on, but nobody watches them",
+            ];
+            let watched = watched.map(|words| format!("still being verified: {words}"));
+            let offered = ["it", "them"].map(|them| format!("under way: this cluster offers {them} when opened again"));
+            [
+                counted(sent, "change", &open),
+                counted(live - sent, "change", &watched),
+                counted(runs, "runbook", &offered),
+            ]
+        };
+        let left = self.unfinished.items.len();
+        match live + runs {
+            0 if left > 0 && !self.seat.passing => {
+                let text = format!("Nothing is under way. Left unfinished, and offered again: {left}.");
+                (text, false)
             }
-            (0, 0) => "Nothing is under way.".to_owned(),
-            (0, 1) if passing => "1 runbook under way: it ends with this console and its servers.".to_owned(),
-            (0, n) if passing => format!("{n} runbooks under way: they end with this console and its servers."),
-            (0, 1) => "1 runbook under way: this cluster offers it when opened again.".to_owned(),
-            (0, n) => format!("{n} runbooks under way: this cluster offers them when opened again."),
-            (1, _) if passing => "1 change still being verified: the servers end with this console.".to_owned(),
-            (n, _) if passing => format!("{n} changes still being verified: the servers end with this console."),
-            (1, _) => "1 change still being verified: it goes on, but nobody watches it.".to_owned(),
-            (n, _) => format!("{n} changes still being verified: they go on, but nobody watches them."),
+            0 => ("Nothing is under way.".to_owned(), false),
+            _ => (words.concat().trim_end().to_owned(), true),
         }
     }
 
     /// What was sent and has no answer yet.
-    pub(crate) fn in_flight(&self) -> Option<&str> {
-        let sent = self.activities.iter().find(|a| a.is_live() && !a.answered);
-        sent.map(|a| a.title.as_str())
+    fn in_flight(&self) -> Option<&Activity> {
+        self.activities.iter().find(|a| a.is_live() && !a.answered)
     }
 
     /// Goes to another cluster; while something is being sent here, as soon as its result is known.
-    pub(crate) fn depart(&mut self, effect: Effect, to: String) -> Vec<Effect> {
-        let Some(title) = self.in_flight().map(str::to_owned) else {
+    pub(crate) fn depart(&mut self, to: String, platform: bool) -> Vec<Effect> {
+        let effect = if platform {
+            Effect::GoTo(to.clone())
+        } else {
+            Effect::Connect {
+                context: Some(to.clone()),
+                scope: None,
+            }
+        };
+        let Some(sent) = self.in_flight() else {
             self.departure = None;
             self.say(format!("switching to {to}"));
             return vec![effect];
         };
-        self.say(format!(
-            "{title} is being sent: {to} follows once its result is on record"
-        ));
+        let mut text = format!(
+            "{} is being sent: {to} follows once its result is on record",
+            sent.title
+        );
+        if sent.request.is_drain() {
+            text = format!("{text}; {} stops it", self.keys_for("action.stop"));
+        }
+        self.say(text);
         self.departure = Some(Departure { effect, to });
         Vec::new()
     }

@@ -20,7 +20,7 @@ use super::reads::answer;
 use super::recorder::Recorder;
 use super::same_server::platforms_at;
 use super::sources::{Means, Sources};
-use crate::action::{Actor, Class, Planner, Policy, Reach, WriteGrant};
+use crate::action::{ActionId, Actor, Class, Planner, Policy, Reach, Stops, WriteGrant};
 use crate::app::msg::{Connection, Fetch, Wanted};
 use crate::app::{Msg, Notice, Token};
 use crate::config::{Config, Target};
@@ -66,14 +66,16 @@ pub struct Link {
     wanted: Wanted,
     planner: Option<Planner>,
     actor: Option<Actor>,
+    /// What every actor of this console looks at.
+    stops: Stops,
     journal: Option<Arc<Journal>>,
     /// The incident that is open; empty: none.
     incident: String,
     recorder: Option<Recorder>,
     login: Option<Login>,
     signed_in: Option<SignedIn>,
-    /// Changes that were confirmed and whose result is not on record yet.
-    in_flight: watch::Sender<usize>,
+    /// Changes that were confirmed and of which not everything is on record yet.
+    in_flight: watch::Sender<Vec<ActionId>>,
 }
 
 /// `platforms`: what the place is by the configuration.
@@ -112,12 +114,13 @@ impl Link {
             wanted: Wanted::default(),
             planner: None,
             actor: None,
+            stops: Stops::default(),
             journal: None,
             incident: String::new(),
             recorder: None,
             login: None,
             signed_in: None,
-            in_flight: watch::Sender::new(0),
+            in_flight: watch::Sender::default(),
         }
     }
 
@@ -274,7 +277,7 @@ impl Link {
                     self.journal = Some(Arc::new(journal.clone()));
                     self.actor = cluster
                         .act_client(&grant)
-                        .map(|act| Actor::new(&grant, planner.clone(), act, journal));
+                        .map(|act| Actor::new(&grant, planner.clone(), act, journal).with_stops(self.stops.clone()));
                     msgs.push(Msg::JournalBroken(None));
                 }
                 Err(why) => msgs.push(Msg::JournalBroken(Some(why))),

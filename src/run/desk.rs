@@ -141,12 +141,16 @@ impl Desk {
         self.app
     }
 
-    /// Lets go: what was sent gets its answer on record, if it comes in time.
-    pub async fn close(self) {
-        let mut in_flight = self.performer.link.in_flight();
+    /// Lets go: nothing more is sent, and what was gets its answer on record, if it comes in time. Of how many changes
+    /// it was waited for, and of how many it did not come.
+    pub async fn close(self) -> (usize, usize) {
+        let mut in_flight = self.performer.link.wind_up();
         drop(self.events);
-        let _ = tokio::time::timeout(ANSWER_WITHIN, in_flight.wait_for(|n| *n == 0)).await;
+        let sent = in_flight.borrow().len();
+        let _ = tokio::time::timeout(ANSWER_WITHIN, in_flight.wait_for(Vec::is_empty)).await;
         let _ = tokio::time::timeout(ANSWER_WITHIN, self.recorder.settled()).await;
+        let open = in_flight.borrow().len();
+        (sent, open)
     }
 
     /// Waits until everything so far is on record.

@@ -68,14 +68,21 @@ impl Performer {
     }
 
     pub fn take(&mut self, app: &mut App, event: Event) -> Vec<Effect> {
+        let change = match &event {
+            Event::Msg(Msg::Progress(progress)) => Some(progress.id),
+            _ => None,
+        };
         let msgs = match event {
-            Event::Msg(msg) => {
-                self.answered(app, &msg);
-                vec![msg]
-            }
+            Event::Msg(msg) => vec![msg],
             Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
         };
-        msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect()
+        let effects = msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect();
+        // What was answered leaves this console's hands.
+        let answered = app.activities.iter().find(|a| Some(a.id) == change && a.answered);
+        if let Some(activity) = answered {
+            self.locks.answered(activity.id.0);
+        }
+        effects
     }
 
     /// What a shell in a container rests on.
@@ -100,21 +107,6 @@ impl Performer {
         // Several steps may be about one object.
         let objects: BTreeSet<String> = plan.steps.iter().map(object).collect();
         self.locks.begin(plan.id.0, &objects, plan.request.name())
-    }
-
-    /// What was answered leaves this console's hands.
-    fn answered(&mut self, app: &App, msg: &Msg) {
-        let Msg::Progress(progress) = msg else { return };
-        let activity = app.activities.iter().find(|a| a.id == progress.id);
-        let last = activity.map_or(0, |a| a.targets.len().saturating_sub(1));
-        let over = match &progress.stage {
-            Stage::Done { .. } => true,
-            Stage::Executed { step, outcome } => *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp),
-            _ => false,
-        };
-        if over {
-            self.locks.answered(progress.id.0);
-        }
     }
 
     fn end_logs(&mut self) {

@@ -17,31 +17,44 @@ pub struct Wish {
 /// Runs a runbook to its end; `say` gets an object a line.
 ///
 /// # Errors
-/// It could not be begun: one sentence.
-pub async fn unattended(loaded: Loaded, wish: Wish, mut say: impl FnMut(&Value)) -> Result<End, String> {
+/// It could not be begun, or was interrupted: one sentence.
+pub async fn unattended(loaded: Loaded, wish: Wish, say: impl FnMut(&Value)) -> Result<End, String> {
     let mut interrupted = Box::pin(tokio::signal::ctrl_c());
     let mut desk = Box::pin(Desk::open(loaded)).await?;
-    let stopped = || "interrupted; what was sent goes on, and is on record".to_owned();
-    tokio::select! {
+    let ended = tokio::select! {
         biased;
-        _ = &mut interrupted => return Err(stopped()),
-        looked = desk.look() => looked?,
-    }
+        _ = &mut interrupted => None,
+        ended = Box::pin(to_its_end(&mut desk, wish, say)) => Some(ended),
+    };
+    let closed = tokio::select! {
+        closed = Box::pin(desk.close()) => closed,
+        // Who presses it again does not wait.
+        _ = tokio::signal::ctrl_c() => (1, 1),
+    };
+    ended.unwrap_or_else(|| Err(stopped(closed)))
+}
+
+async fn to_its_end(desk: &mut Desk, wish: Wish, mut say: impl FnMut(&Value)) -> Result<End, String> {
+    desk.look().await?;
     let (mut run, effects) = Unattended::start(&mut desk.app, &wish.book, wish.on.as_deref(), wish.leave)?;
     desk.perform(effects).await;
-    let end = loop {
+    loop {
         let turn = run.turn(&mut desk.app);
         turn.lines.iter().for_each(&mut say);
         desk.perform(turn.effects).await;
         if let Some(end) = turn.end {
-            break end;
+            return Ok(end);
         }
-        tokio::select! {
-            biased;
-            _ = &mut interrupted => return Err(stopped()),
-            () = desk.turn() => {}
-        }
-    };
-    Box::pin(desk.close()).await;
-    Ok(end)
+        desk.turn().await;
+    }
+}
+
+/// What an interruption left behind: of how many changes the answer was waited for, and of how many it did not come.
+fn stopped((sent, open): (usize, usize)) -> String {
+    match (sent, open) {
+        (0, _) => "interrupted while nothing was being sent",
+        (_, 0) => "interrupted; the answer to what was sent is on record, and nobody watches what comes of it",
+        _ => "interrupted; what was sent is on record, the answer to it is not: look what became of it",
+    }
+    .to_owned()
 }

@@ -365,11 +365,24 @@ impl Run {
         self.changes
     }
 
-    /// Whether it goes on only when its operator says how: it stands at a decision, or it stopped. Not one in which
-    /// nobody decided anything yet: that was only looked at. What stopped did so because something went wrong.
+    /// Whether it stands at a decision, and nobody decided anything in it yet.
+    pub fn is_only_looked_at(&self) -> bool {
+        !self.begun && matches!(self.phase, Phase::Showing | Phase::Undecided)
+    }
+
+    /// Whether it goes on only when its operator says how: it stands at a decision and was not only looked at, or it
+    /// stopped. What stopped did so because something went wrong.
     pub fn waits_for_operator(&self) -> bool {
         let here = matches!(self.phase, Phase::Showing | Phase::Undecided | Phase::Stopped);
-        here && (self.begun || self.phase == Phase::Stopped) && !self.status.is_over()
+        here && !self.is_only_looked_at() && !self.status.is_over()
+    }
+
+    /// The change that was confirmed and whose end is not known yet.
+    pub fn changing(&self) -> Option<ActionId> {
+        match self.phase {
+            Phase::Executing { plan } | Phase::Verifying { plan, .. } | Phase::Soaking { plan, .. } => Some(plan),
+            _ => None,
+        }
     }
 
     /// Notes with the index of the step under which each was written.

@@ -109,10 +109,7 @@ pub fn of(run: &Run, now: Timestamp) -> View {
         offers: run.offers(),
         undos: run.undos().len(),
         changes: run.changes(),
-        sent: matches!(
-            run.phase(),
-            Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. }
-        ),
+        sent: run.changing().is_some(),
         notice: run.notice().map(str::to_owned),
     }
 }

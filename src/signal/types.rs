@@ -1,7 +1,5 @@
 //! What a signal is.
 
-use std::borrow::Cow;
-
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::{ObjectRef, Str};
@@ -176,7 +174,7 @@ impl Signal {
     }
 
     /// One line at server time `now`:
-    /// `rollout cortex-api stalled, 0/5 new for 6m — ImagePullBackOff registry.lab/cortex/api:1.5.1`.
+    /// `rollout cortex-api stalled 0/5 for 6m — ImagePullBackOff registry.lab/cortex/api:1.5.1`.
     /// A time that only we saw reads `, seen for 6m`. That it looks good again stands beside what it says to be wrong: the
     /// end of the line may be cut. Everything in it is clean.
     pub fn line(&self, now: Timestamp) -> String {
@@ -187,7 +185,7 @@ impl Signal {
         } else {
             String::new()
         };
-        let mut line = format!("{} {}{lasted}{}", t.what, self.long_state(), self.again());
+        let mut line = format!("{} {}{lasted}{}", t.what, t.state, self.again());
         for (mark, part) in [
             (" — ", &t.cause),
             (if t.cause.is_empty() { " — " } else { " " }, &t.about),
@@ -217,14 +215,6 @@ impl Signal {
         }
         line.push_str(self.suffix());
         text::clean(&line).into_owned()
-    }
-
-    /// A workload's own row counts all its pods: the numbers of a rollout under way are of the new ones.
-    fn long_state(&self) -> Cow<'_, str> {
-        match self.title.state.rsplit_once(' ') {
-            Some((word, count)) if self.id == "rollout.stalled" => format!("{word}, {count} new").into(),
-            _ => self.title.state.as_str().into(),
-        }
     }
 
     /// How near an end is says more than for how long it has been near.

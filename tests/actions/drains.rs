@@ -174,7 +174,7 @@ async fn it_can_be_stopped_between_two_pods() {
     // Somebody stops it as soon as the first pod is gone.
     desk.fake.react(move |_, at| {
         if at.contains("/pods/") {
-            actor.stop(id);
+            actor.stops().stop(id);
         }
     });
     let (outcome, verdict) = carry_out(&desk, plan, 60).await;
@@ -206,4 +206,19 @@ async fn an_eviction_of_which_nobody_knows_ends_it() {
         1,
         "it was not sent again, and no other pod was touched"
     );
+}
+
+#[tokio::test]
+async fn a_drain_that_moved_nothing_says_so_once() {
+    let desk = desk();
+    desk.fake
+        .edit("/api/v1/nodes/open", |n| n["spec"]["unschedulable"] = json!(true));
+    desk.fake.fault("POST", POD, budget_says_no());
+    let plan = desk.plan(drain(&desk, false, false)).await.unwrap();
+    let Fault::Say(code, body) = budget_says_no() else {
+        panic!()
+    };
+    desk.fake.0.lock().unwrap().dry_answer = Some((code, body));
+    let why = "0 of 1 pods are gone, 1 stay at the deadline: budget w needs 2 healthy pods and has 2; the node stays cordoned";
+    assert_eq!(carry_out(&desk, plan, 1).await, (Outcome::Refused(why.into()), None));
 }

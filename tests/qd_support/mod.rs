@@ -3,7 +3,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
@@ -40,8 +40,7 @@ impl Qd {
         }
     }
 
-    /// Exit code, output, errors; `answer` is typed.
-    pub fn typed(&self, args: &[&str], answer: &str) -> (i32, String, String) {
+    pub fn start(&self, args: &[&str]) -> Child {
         let mut command = Command::new(env!("CARGO_BIN_EXE_qd"));
         command
             .args(args)
@@ -55,12 +54,12 @@ impl Qd {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        // A program that does not ask has gone before it reads.
-        let _ = child.stdin.take().unwrap().write_all(answer.as_bytes());
-        let out = child.wait_with_output().unwrap();
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (out.status.code().unwrap_or(-1), text(&out.stdout), text(&out.stderr))
+        command.spawn().unwrap()
+    }
+
+    /// Exit code, output, errors; `answer` is typed.
+    pub fn typed(&self, args: &[&str], answer: &str) -> (i32, String, String) {
+        ended(self.start(args), answer)
     }
 
     pub fn run(&self, args: &[&str]) -> (i32, String, String) {
@@ -73,4 +72,13 @@ impl Qd {
         let json = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{args:?}: {e}: {text}{said}"));
         (code, json, said)
     }
+}
+
+/// Exit code, output, errors; `answer` is typed.
+pub fn ended(mut child: Child, answer: &str) -> (i32, String, String) {
+    // A program that does not ask has gone before it reads.
+    let _ = child.stdin.take().unwrap().write_all(answer.as_bytes());
+    let out = child.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (out.status.code().unwrap_or(-1), text(&out.stdout), text(&out.stderr))
 }

@@ -85,6 +85,9 @@ impl Run<'_> {
 
     /// One deed, between two records.
     async fn deed(&self, grant: &WriteGrant, n: usize, step: &PlanStep) -> (Outcome, Option<Box<dyn Deed>>) {
+        if let Some(why) = self.stopped(n) {
+            return (Outcome::Refused(why), None);
+        }
         let mut deed = match sources::ready(self.actor, self.plan, n).await {
             Ok(deed) => deed,
             Err(outcome) => return (outcome, None),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{Run, http_request};
 use crate::action::WriteGrant;
 use crate::action::object::{field, path, text};
-use crate::action::outcome::{budget_message, verdict_text};
+use crate::action::outcome::budget_message;
 use crate::action::plan::{Outcome, PlanStep, Stage, Verdict};
 use crate::action::wire;
 use crate::model::Kind;
@@ -64,7 +64,7 @@ impl Run<'_> {
         let mut in_vain = 0;
         let mut stopped = false;
         while let Some((n, step, asked)) = line.pop_front() {
-            stopped = self.actor.is_stopped(self.plan.id);
+            stopped = self.actor.stops().has(self.plan.id);
             if stopped || Instant::now() >= end {
                 line.push_front((n, step, asked));
                 break;
@@ -94,16 +94,15 @@ impl Run<'_> {
                 }
             }
         }
-        let verdict = self.judge(&tally, line.len(), all, stopped).await;
+        let verdict = match self.judge(&tally, line.len(), all, stopped).await {
+            // There is nothing to have a verdict on.
+            Verdict::Failed(why) if !applied && tally.gone < all => return (Outcome::Refused(why), None),
+            verdict => verdict,
+        };
         if let Some(step) = self.plan.steps.first() {
             self.record_verdict(step, &verdict).await;
         }
-        let outcome = if applied || tally.gone == all {
-            Outcome::Applied
-        } else {
-            Outcome::Refused(verdict_text(&verdict))
-        };
-        (outcome, Some(verdict))
+        (Outcome::Applied, Some(verdict))
     }
 
     /// One pod's turn: evicted, and seen to be gone. `asked` before: what a budget says is tried without effect first,

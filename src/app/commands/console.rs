@@ -373,16 +373,14 @@ fn close(app: &mut App) -> Vec<Effect> {
 }
 
 fn ask_quit(app: &mut App) -> Vec<Effect> {
-    let live = app.activities.iter().filter(|a| a.is_live()).count();
-    let runs = app.runs.iter().filter(|r| r.is_live()).count();
-    let detail = app.leaving_words(live, runs);
+    let (detail, busy) = app.leaving_words();
     app.layers.push(Layer::Question(Question {
         purpose: QuestionFor::Quit,
         text: "Quit Quarterdeck?".to_owned(),
         detail,
         yes: "Quit".to_owned(),
         no: "Stay".to_owned(),
-        on_yes: live + runs == 0,
+        on_yes: !busy,
     }));
     Vec::new()
 }

@@ -175,11 +175,7 @@ fn palette_run(app: &mut App) -> Vec<Effect> {
             context: app.place().map(|p| p.context.clone()),
             scope: Some(Scope::Namespaces(vec![name])),
         }],
-        Does::Context { name, platform: true } => vec![Effect::GoTo(name)],
-        Does::Context { name, platform: false } => vec![Effect::Connect {
-            context: Some(name),
-            scope: None,
-        }],
+        Does::Context { name, platform } => app.depart(name, platform),
     });
     effects
 }

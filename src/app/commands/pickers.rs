@@ -104,14 +104,8 @@ fn picked(app: &mut App) -> Vec<Effect> {
                 let named = |platform: bool| {
                     rows.is_some_and(|r| r.iter().any(|c| c.name == context && c.platform == platform))
                 };
-                if named(true) && !named(false) {
-                    return app.depart(Effect::GoTo(context.clone()), context);
-                }
-                let connect = Effect::Connect {
-                    context: Some(context.clone()),
-                    scope: None,
-                };
-                app.depart(connect, context)
+                let platform = named(true) && !named(false);
+                app.depart(context, platform)
             }
             None => Vec::new(),
         },

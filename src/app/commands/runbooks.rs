@@ -424,6 +424,9 @@ fn abort(app: &mut App) -> Vec<Effect> {
     let Some(entry) = entry(app) else { return Vec::new() };
     let undos = entry.run.undos().len();
     let detail = match (undos, entry.run.changes()) {
+        _ if entry.run.changing().is_some() => {
+            "A change is on its way: nothing more of it is sent, and what was sent stays.".to_owned()
+        }
         (0, 0) => "It changed nothing.".to_owned(),
         (0, _) => "What it changed stays changed: nothing takes it back.".to_owned(),
         _ => {

@@ -138,7 +138,10 @@ fn one_esc_leaves_a_run_that_was_come_back_to_and_where_there_is_none_it_says_so
 #[test]
 fn whoever_leaves_a_demonstration_is_not_promised_that_the_run_is_offered_again() {
     let mut hands = hands();
-    hands.press("r esc");
+    // One that was only looked at is not.
+    hands.press("r n");
+    hands.types("it is slow");
+    hands.press("enter esc");
     let detail = |hands: &mut Hands| {
         hands.press("q");
         let Some(Layer::Question(question)) = hands.app.layers.pop() else {

@@ -240,6 +240,19 @@ fn an_unknown_outcome_is_told_as_unknown_and_never_sent_again() {
 }
 
 #[test]
+fn of_what_was_done_in_part_nobody_is_told_that_nothing_was() {
+    let mut hands = Hands::operator();
+    let effects = restart(&mut hands);
+    let id = hands.answer(&effects);
+    hands.confirm(&format!("word{}", id.0));
+    let full = Outcome::NotRecorded("the disk is full".to_owned());
+    hands.progress(id, done(full, Some(Verdict::Healthy("2 of 3 tables".to_owned()))));
+    let line = &hands.app.activities[0].line;
+    assert!(line.starts_with("only a part was done (not sent: "), "{line}");
+    assert!(line.ends_with("of that: 2 of 3 tables"), "{line}");
+}
+
+#[test]
 fn an_undo_is_offered_for_its_time_and_opens_a_plan() {
     let mut hands = Hands::operator();
     let effects = restart(&mut hands);

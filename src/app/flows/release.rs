@@ -3,16 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{Hands, asked, batch, done, executed, plan, rows};
-use crate::action::{Outcome, Stage, Verdict};
+use crate::action::{ActionId, Outcome, Stage, Verdict};
 use crate::app::msg::ContextRow;
 use crate::app::unfinished::Item;
 use crate::app::{Effect, Layer, Msg};
 use crate::journal::{Entry, News, Record};
 
-/// Chooses the other cluster by keys.
-fn choose(hands: &mut Hands) -> Vec<Effect> {
-    hands.press("C");
-    hands.tell(Msg::Contexts(Ok(vec![ContextRow {
+fn contexts() -> Msg {
+    Msg::Contexts(Ok(vec![ContextRow {
         name: "prod-us".to_owned(),
         cluster: "us".to_owned(),
         user: "me".to_owned(),
@@ -20,8 +18,43 @@ fn choose(hands: &mut Hands) -> Vec<Effect> {
         current: false,
         platform: false,
         class: String::new(),
-    }])));
+    }]))
+}
+
+/// Chooses the other cluster by keys.
+fn choose(hands: &mut Hands) -> Vec<Effect> {
+    hands.press("C");
+    hands.tell(contexts());
     hands.press("enter")
+}
+
+/// The same in the palette.
+fn choose_in_the_palette(hands: &mut Hands) -> Vec<Effect> {
+    hands.press(":");
+    hands.tell(contexts());
+    hands.types("prod-us");
+    hands.press("enter")
+}
+
+/// Restarts the web, up to the moment when it is sent.
+fn restarts(hands: &mut Hands) -> ActionId {
+    hands.press("2");
+    hands.select("cortex-web");
+    let (id, request) = asked(&hands.press("a r"));
+    hands.tell(Msg::Planned(id, Ok(Box::new(plan(id, &request, hands.now)))));
+    assert!(executed(&hands.confirm(&format!("word{}", id.0))).is_some());
+    id
+}
+
+/// What the question before the end says.
+fn at_the_end(hands: &mut Hands) -> String {
+    hands.press("ctrl-c");
+    let Some(Layer::Question(question)) = hands.app.layers.last() else {
+        panic!("{:?}", hands.app.layers)
+    };
+    let text = question.detail.clone();
+    hands.press("n");
+    text
 }
 
 fn goes(effects: &[Effect]) -> bool {
@@ -113,14 +146,12 @@ fn a_run_that_is_left_with_its_cluster_is_free_and_goes_on_where_it_stood_once_w
 #[test]
 fn while_something_is_being_sent_the_other_cluster_waits_for_its_result() {
     let mut hands = Hands::operator();
-    hands.press("2");
-    hands.select("cortex-web");
-    let (id, request) = asked(&hands.press("a r"));
-    hands.tell(Msg::Planned(id, Ok(Box::new(plan(id, &request, hands.now)))));
-    assert!(executed(&hands.confirm(&format!("word{}", id.0))).is_some());
-    let effects = choose(&mut hands);
-    assert!(!goes(&effects), "{effects:?}");
-    assert!(hands.told().contains("is being sent"), "{}", hands.told());
+    let id = restarts(&mut hands);
+    for choose in [choose, choose_in_the_palette] {
+        let effects = choose(&mut hands);
+        assert!(!goes(&effects), "{effects:?}");
+        assert!(hands.told().contains("is being sent"), "{}", hands.told());
+    }
     let effects = hands.progress(id, Stage::Recorded);
     assert!(!goes(&effects), "it is on its way still");
     let outcome = Outcome::Applied;
@@ -129,4 +160,24 @@ fn while_something_is_being_sent_the_other_cluster_waits_for_its_result() {
     // Once, and not again with what follows.
     let end = done(Outcome::Applied, Some(Verdict::Healthy("ready".to_owned())));
     assert!(!goes(&hands.progress(id, end)));
+}
+
+#[test]
+fn who_quits_is_told_what_is_left_undone_and_what_is_only_not_watched() {
+    let mut hands = Hands::operator();
+    let id = restarts(&mut hands);
+    let text = at_the_end(&mut hands);
+    assert!(text.contains("1 change is not finished"), "{text}");
+    let outcome = Outcome::Applied;
+    hands.progress(id, Stage::Executed { step: 0, outcome });
+    let text = at_the_end(&mut hands);
+    assert!(text.starts_with("1 change still being verified"), "{text}");
+    hands.progress(id, done(Outcome::Applied, None));
+    assert_eq!(at_the_end(&mut hands), "Nothing is under way.");
+    // A runbook that was only opened leaves nothing behind; one in which somebody decided something is offered again.
+    hands.press("! r");
+    assert_eq!(at_the_end(&mut hands), "Nothing is under way.");
+    hands.press("enter");
+    let text = at_the_end(&mut hands);
+    assert!(text.starts_with("1 runbook under way"), "{text}");
 }

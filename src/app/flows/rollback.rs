@@ -1,7 +1,7 @@
 //! From a signal to a verified roll-back: by the runbook, and from the rollouts pane.
 
 use super::{Hands, asked, done, executed, fetch_token, refusal, revisions};
-use crate::action::{Outcome, Request, Stage, Verdict};
+use crate::action::{Outcome, Request, Stage, Undo, Verdict};
 use crate::app::msg::Fetched;
 use crate::app::{Effect, Layer, Msg};
 use crate::runbook::engine::Phase;
@@ -131,4 +131,28 @@ fn marked_workloads_go_back_together_each_to_the_revision_before() {
     names.sort();
     assert_eq!(names, ["cortex-api", "cortex-web"]);
     assert!(to.iter().all(|t| t.revision < t.newest_seen));
+}
+
+#[test]
+fn a_run_that_is_over_names_the_key_that_takes_back_what_it_left() {
+    let mut hands = Hands::operator();
+    let effects = runbook(&mut hands);
+    let id = hands.answer(&effects);
+    hands.press("tab enter");
+    hands.types(&format!("word{}", id.0));
+    assert!(executed(&hands.press("enter enter")).is_some());
+    let (_, request) = asked(&effects);
+    let undo = Some(Undo::By {
+        label: "back again".to_owned(),
+        request: request.clone(),
+        valid_for_s: 600,
+    });
+    let verdict = Some(Verdict::Healthy("5 of 5 ready".to_owned()));
+    let outcome = Outcome::Applied;
+    hands.progress(id, Stage::Done { outcome, verdict, undo });
+    hands.press("x y");
+    assert!(hands.app.runs[0].run.status().is_over());
+    let screen = hands.screen_of(200, 60);
+    assert!(screen.contains("u plans the undo"), "{screen}");
+    assert_eq!(asked(&hands.press("u")).1, request);
 }

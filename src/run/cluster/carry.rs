@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use tokio::sync::{mpsc, watch};
 
 use super::Link;
-use crate::action::{ActionId, Confirmed, Outcome, Progress, Refusal, Request, Stage, execute};
+use crate::action::{ActionId, Confirmed, Outcome, Progress, Refusal, Request, Stage, execute, is_answered};
 use crate::app::Msg;
 use crate::run::Event;
 
@@ -26,16 +26,17 @@ impl Link {
         });
     }
 
-    /// Changes whose result is not on record yet: who leaves waits for zero, so that no intent stays without an answer.
-    pub fn in_flight(&self) -> watch::Receiver<usize> {
-        self.in_flight.subscribe()
+    /// Changes of which not everything is on record yet, told to send nothing more: who leaves waits until there are none,
+    /// so that no intent stays without an answer.
+    pub fn wind_up(&self) -> watch::Receiver<Vec<ActionId>> {
+        let open = self.in_flight.subscribe();
+        open.borrow().iter().for_each(|id| self.stop(*id));
+        open
     }
 
-    /// Ends a local command before its time.
+    /// Ends a change before its time: a local command, or whatever goes on from step to step.
     pub fn stop(&self, id: ActionId) {
-        if let Some(actor) = &self.actor {
-            actor.stop(id);
-        }
+        self.stops.stop(id);
     }
 
     /// Why no second person is asked, and whether one may go on without.
@@ -64,27 +65,21 @@ impl Link {
         };
         let (progress, mut stages) = mpsc::channel::<Progress>(64);
         let in_flight = self.in_flight.clone();
-        in_flight.send_modify(|n| *n += 1);
-        let last = confirmed.plan().steps.len().saturating_sub(1);
+        let (id, steps, request) = {
+            let plan = confirmed.plan();
+            (plan.id, plan.steps.len(), plan.request.clone())
+        };
+        in_flight.send_modify(|open| open.push(id));
         tokio::spawn(async move {
-            let mut open = true;
+            let answered = || in_flight.send_modify(|open| open.retain(|other| *other != id));
             while let Some(progress) = stages.recv().await {
-                let answered = match &progress.stage {
-                    Stage::Executed { step, outcome } => {
-                        *step >= last || !matches!(outcome, Outcome::Applied | Outcome::NoOp)
-                    }
-                    Stage::Done { .. } => true,
-                    _ => false,
-                };
-                if answered && std::mem::take(&mut open) {
-                    in_flight.send_modify(|n| *n = n.saturating_sub(1));
+                if is_answered(&request, steps, &progress.stage) {
+                    answered();
                 }
                 // On the way out nobody takes it any more; the change goes on all the same.
                 let _ = sender.send(Event::Msg(Msg::Progress(progress))).await;
             }
-            if open {
-                in_flight.send_modify(|n| *n = n.saturating_sub(1));
-            }
+            answered();
         });
         let recorder = self.recorder.clone();
         tokio::spawn(async move {

@@ -312,15 +312,16 @@ impl Run {
     }
 
     fn abort(&mut self, reason: String, now: Timestamp, effects: &mut Vec<Effect>) {
-        if let Phase::Executing { plan } | Phase::Verifying { plan, .. } | Phase::Soaking { plan, .. } = self.phase {
-            effects.push(Effect::Stop { plan });
-        }
+        let changing = self.changing();
+        effects.extend(changing.map(|plan| Effect::Stop { plan }));
+        // What may have been made counts. What is being taken back is counted already.
+        self.changes += usize::from(changing.is_some() && self.status == Status::Active);
         // Leaving does not stop what was sent: the pipeline goes on by itself and keeps its own record.
-        let state = match self.phase {
-            Phase::Executing { .. } | Phase::Verifying { .. } | Phase::Soaking { .. } => Some(StepState::Unknown(
+        let state = match changing {
+            Some(_) => Some(StepState::Unknown(
                 "the run was left before the result was known".to_owned(),
             )),
-            _ if matches!(self.states.get(self.current), Some(StepState::Current)) => {
+            None if matches!(self.states.get(self.current), Some(StepState::Current)) => {
                 Some(StepState::Skipped("the run was aborted here".to_owned()))
             }
             _ => None,

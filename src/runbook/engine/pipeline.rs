@@ -2,8 +2,9 @@
 //! that was confirmed can have a result.
 
 use super::progress::later;
-use super::{ActionAsk, Effect, Event, Phase, Recorded, Run, Status, StepState, Undoable};
-use crate::action::{ActionId, Outcome, Stage, Undo, Verdict};
+use super::saved::judged;
+use super::{ActionAsk, Came, Effect, Event, Phase, Recorded, Run, Status, StepState, Undoable};
+use crate::action::{ActionId, Outcome, Stage, Undo};
 use crate::runbook::cel::Answer;
 use crate::runbook::format::ActionStep;
 use crate::runbook::value::Value;
@@ -196,70 +197,59 @@ impl Run {
             }
             Stage::Verifying { text, worrying } => self.phase = Phase::Verifying { plan, text, worrying },
             Stage::Soaking { until } => self.phase = Phase::Soaking { plan, until },
-            Stage::Done { outcome, verdict, undo } => self.done(outcome, verdict, undo, now, effects),
+            Stage::Done { outcome, verdict, undo } => {
+                let came = Came::of(&outcome, verdict.as_ref());
+                if self.change_ended(came, undo, now, effects).is_some() {
+                    self.ask_undo(now, effects);
+                }
+            }
         }
     }
 
-    fn done(
+    /// Takes in how a change ended: what is left to take back, and where the run goes from here. What was taken back, if
+    /// that is what it was about; the caller says what follows then.
+    pub(super) fn change_ended(
         &mut self,
-        outcome: Outcome,
-        verdict: Option<Verdict>,
+        came: Came,
         undo: Option<Undo>,
         now: Timestamp,
         effects: &mut Vec<Effect>,
-    ) {
+    ) -> Option<String> {
         let rolling_back = self.status == Status::RollingBack;
-        // Even an outcome that is not known may have to be taken back.
-        let changed = matches!(outcome, Outcome::Applied | Outcome::Unknown(_));
-        self.changes += usize::from(changed && !rolling_back);
-        if let (
-            Some(Undo::By {
+        // Even what is not known to have been made may have to be taken back.
+        let changed = match &came {
+            Came::NotSent => false,
+            Came::Unknown(_) => true,
+            Came::Ended { applied, .. } => *applied,
+        };
+        if changed && !rolling_back {
+            self.changes += 1;
+            if let Some(Undo::By {
                 label,
                 request,
                 valid_for_s,
-            }),
-            true,
-            false,
-        ) = (undo, changed, rolling_back)
-        {
-            let until = later(now, i64::try_from(valid_for_s).unwrap_or(i64::MAX));
-            self.undos.push(Undoable {
-                step: self.current,
-                label,
-                request,
-                until,
-            });
-        }
-        let state = match (outcome, verdict) {
-            (Outcome::NoOp, _) => StepState::Passed("nothing to change: it already is so".to_owned()),
-            (Outcome::Applied, Some(Verdict::Healthy(text))) => StepState::Passed(text),
-            (Outcome::Applied, Some(Verdict::Failed(why))) => StepState::Failed(why),
-            (Outcome::Applied, Some(Verdict::Superseded(by))) => StepState::Failed(format!("superseded: {by}")),
-            (Outcome::Applied, Some(Verdict::Lost(why))) => StepState::Failed(format!("lost: {why}")),
-            (Outcome::Applied, Some(Verdict::Paused)) => StepState::Failed("it was paused meanwhile".to_owned()),
-            (Outcome::Applied, Some(Verdict::Unknown(why))) => StepState::Unknown(why),
-            (Outcome::Applied, None) => StepState::Unknown("applied, but nobody verified it".to_owned()),
-            (Outcome::Unknown(why), _) => StepState::Unknown(format!(
-                "it may or may not have been applied ({why}): look before you plan again"
-            )),
-            (Outcome::Refused(why), _) => StepState::Failed(format!("refused: {why}")),
-            (Outcome::Conflict(why), _) => StepState::Failed(format!("changed meanwhile: {why}; plan again")),
-            (Outcome::Throttled(seconds), _) => {
-                StepState::Failed(format!("the server is overloaded; try again in {seconds} s"))
+            }) = undo
+            {
+                self.undos.push(Undoable {
+                    step: self.current,
+                    label,
+                    request,
+                    until: later(now, i64::try_from(valid_for_s).unwrap_or(i64::MAX)),
+                });
             }
-            (Outcome::Skipped(why), _) => StepState::Failed(format!("the server skipped it: {why}")),
-            (Outcome::NotRecorded(why), _) => StepState::Failed(format!("nothing was sent: {why}")),
-        };
-        match state {
+        }
+        match judged(came) {
             StepState::Passed(text) if rolling_back => {
                 let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
                 self.changes = self.changes.saturating_sub(1);
-                self.record(now, None, Recorded::TakenBack, format!("{label}: {text}"), effects);
-                self.ask_undo(now, effects);
+                let text = format!("{label}: {text}");
+                self.record(now, None, Recorded::TakenBack, text.clone(), effects);
+                return Some(text);
             }
             StepState::Passed(text) => self.leave(StepState::Passed(text), self.current + 1, now, effects),
             bad => self.ended_badly(bad, now, effects),
         }
+        None
     }
 
     fn ended_badly(&mut self, state: StepState, now: Timestamp, effects: &mut Vec<Effect>) {

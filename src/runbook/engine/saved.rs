@@ -5,9 +5,8 @@
 //! Facts are looked at anew. A change that was on its way is not sent again: what became of it comes from the record, and
 //! where the record does not know it, the step stays unknown until the operator says what next.
 
-use super::progress::later;
 use super::{Effect, Phase, Run, Status, StepState, Undoable};
-use crate::action::{Request, Undo};
+use crate::action::{Outcome, Request, Undo, Verdict, recorded_verdict};
 use crate::runbook::cel::Answer;
 use crate::runbook::facts::{Facts, Subject};
 use crate::runbook::format::Runbook;
@@ -252,52 +251,38 @@ impl Run {
     /// Takes in what the record says of the change that was on its way.
     fn came(&mut self, change: Option<(Came, Option<Undo>)>, now: Timestamp, effects: &mut Vec<Effect>) {
         let (came, undo) = change.unwrap_or_else(|| (Came::Unknown("the record does not name it".to_owned()), None));
-        let maybe = match &came {
-            Came::NotSent => false,
-            Came::Unknown(_) => true,
-            Came::Ended { applied, .. } => *applied,
+        if let Some(told) = self.change_ended(came, undo, now, effects) {
+            self.phase = Phase::Stopped;
+            self.notice = Some(format!("{told}. Go on taking back, or abort"));
+        }
+    }
+}
+
+impl Came {
+    /// The same of a change whose end was seen.
+    pub(super) fn of(outcome: &Outcome, verdict: Option<&Verdict>) -> Self {
+        let text = match outcome {
+            Outcome::Unknown(why) => return Self::Unknown(why.clone()),
+            Outcome::Applied => "applied".to_owned(),
+            Outcome::NoOp => "nothing to change: it already is so".to_owned(),
+            Outcome::Refused(why) => format!("refused: {why}"),
+            Outcome::Conflict(why) => format!("changed meanwhile: {why}; plan again"),
+            Outcome::Throttled(seconds) => format!("the server is overloaded; try again in {seconds} s"),
+            Outcome::Skipped(why) => format!("the server skipped it: {why}"),
+            Outcome::NotRecorded(why) => format!("not sent, because it cannot be recorded: {why}"),
         };
-        self.changes += usize::from(maybe && self.status == Status::Active);
-        if let (
-            Some(Undo::By {
-                label,
-                request,
-                valid_for_s,
-            }),
-            true,
-            Status::Active,
-        ) = (undo, maybe, &self.status)
-        {
-            self.undos.push(Undoable {
-                step: self.current,
-                label,
-                request,
-                until: later(now, i64::try_from(valid_for_s).unwrap_or(i64::MAX)),
-            });
+        Self::Ended {
+            // What has a verdict was made, at least in part.
+            applied: *outcome == Outcome::Applied || verdict.is_some(),
+            whole: matches!(outcome, Outcome::Applied | Outcome::NoOp),
+            outcome: text,
+            verdict: verdict.map(recorded_verdict),
         }
-        let state = judged(came);
-        if self.status != Status::RollingBack {
-            match state {
-                StepState::Passed(text) => self.leave(StepState::Passed(text), self.current + 1, now, effects),
-                bad => self.fail(bad, now, effects),
-            }
-            return;
-        }
-        self.phase = Phase::Stopped;
-        self.notice = Some(match state {
-            StepState::Passed(text) => {
-                let label = self.undos.pop().map(|undo| undo.label).unwrap_or_default();
-                self.changes = self.changes.saturating_sub(1);
-                format!("{label}: {text}. Go on taking back, or abort")
-            }
-            StepState::Failed(why) | StepState::Unknown(why) => format!("not taken back: {why}"),
-            _ => "the roll-back was not finished: go on with it, or abort".to_owned(),
-        });
     }
 }
 
 /// What a step comes to whose change ended so.
-fn judged(came: Came) -> StepState {
+pub(super) fn judged(came: Came) -> StepState {
     match came {
         Came::NotSent => {
             StepState::Failed("it was confirmed, but the console ended before anything was sent".to_owned())
@@ -316,10 +301,10 @@ fn judged(came: Came) -> StepState {
         {
             Some(("healthy", text)) => StepState::Passed(text.to_owned()),
             Some(("unknown", why)) => StepState::Unknown(why.to_owned()),
+            Some(("failed", why)) => StepState::Failed(why.to_owned()),
+            Some(("paused", _)) => StepState::Failed("it was paused meanwhile".to_owned()),
             Some((word, why)) => StepState::Failed(format!("{word}: {why}")),
-            None => StepState::Unknown(format!(
-                "{outcome}, but the console ended before anybody saw whether it did good: look"
-            )),
+            None => StepState::Unknown(format!("{outcome}, but nobody saw whether it did good: look")),
         },
         Came::Ended {
             applied: true, outcome, ..

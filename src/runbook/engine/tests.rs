@@ -126,8 +126,8 @@ fn healthy(plan: u64) -> Event {
     )
 }
 
-/// Plans, confirms and finishes what `ask` asked for.
-pub(super) fn carry_out(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now: Timestamp) -> Vec<Effect> {
+/// Plans and confirms what `ask` asked for.
+fn confirm(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now: Timestamp) {
     run.handle(
         Event::PlanMade {
             ask,
@@ -138,6 +138,11 @@ pub(super) fn carry_out(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now
         now,
     );
     run.handle(Event::Confirmed { plan: ActionId(plan) }, facts, now);
+}
+
+/// And finishes it.
+pub(super) fn carry_out(run: &mut Run, ask: AskId, plan: u64, facts: &Facts, now: Timestamp) -> Vec<Effect> {
+    confirm(run, ask, plan, facts, now);
     run.handle(healthy(plan), facts, now)
 }
 
@@ -271,16 +276,7 @@ fn a_failed_step_stops_the_run_until_the_operator_decides() {
     run.handle(Event::Retry, &facts(true), at(2));
     assert_eq!(run.current(), 3);
     let ask = asked(&run.handle(Event::Continue, &facts(true), at(3))).unwrap();
-    run.handle(
-        Event::PlanMade {
-            ask,
-            plan: ActionId(1),
-            title: "T".to_owned(),
-        },
-        &facts(true),
-        at(3),
-    );
-    run.handle(Event::Confirmed { plan: ActionId(1) }, &facts(true), at(3));
+    confirm(&mut run, ask, 1, &facts(true), at(3));
     run.handle(
         done(1, Outcome::Unknown("timeout".to_owned()), None),
         &facts(true),
@@ -291,6 +287,43 @@ fn a_failed_step_stops_the_run_until_the_operator_decides() {
         "an unknown outcome is no failure and no success"
     );
     assert_eq!((run.phase(), run.undos().len()), (&Phase::Stopped, 1));
+}
+
+#[test]
+fn what_was_done_in_part_or_was_on_its_way_counts_as_a_change_that_remains() {
+    let abort = || Event::Abort {
+        reason: "enough".to_owned(),
+    };
+    let part = |outcome| {
+        let stage = Stage::Done {
+            outcome,
+            verdict: Some(crate::action::Verdict::Healthy("batch 1 is through".to_owned())),
+            undo: None,
+        };
+        let (id, at) = (ActionId(1), at(4));
+        Event::Progress(Box::new(Progress { id, at, stage }))
+    };
+    let ends = [
+        Some(part(Outcome::Conflict("batch 2 was retried already".to_owned()))),
+        Some(part(Outcome::NotRecorded("the disk is full".to_owned()))),
+        None,
+    ];
+    for end in ends {
+        let (mut run, _) = begin(&facts(true));
+        let ask = asked(&run.handle(Event::Continue, &facts(true), at(3))).unwrap();
+        confirm(&mut run, ask, 1, &facts(true), at(3));
+        if let Some(end) = end {
+            run.handle(end, &facts(true), at(4));
+            let StepState::Unknown(text) = &run.states()[3] else {
+                panic!("{:?}", run.states())
+            };
+            assert!(text.starts_with("only a part of it was done"), "{text}");
+            assert_eq!(run.changes(), 1);
+        }
+        run.handle(abort(), &facts(true), at(5));
+        let remains = "enough (1 change of this run remains)".to_owned();
+        assert_eq!((run.status(), run.changes()), (&Status::Aborted(remains), 1));
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::super::Look;
 use crate::app::doc::Line;
-use crate::app::{Activity, App, RunEntry};
+use crate::app::{Activity, App, RunEntry, command};
 use crate::runbook::cel::Answer;
 use crate::runbook::engine::{
     Evidence, Message, OfferKind, ParamView, Phase, Status, StepState, TextBlock, Verdict, left_words,
@@ -159,11 +159,8 @@ fn params(look: Look<'_>, step: &StepView, out: &mut Vec<Line>) {
 
 /// How the change stands that the step asked for.
 fn change(look: Look<'_>, entry: &RunEntry, activities: &[Activity], out: &mut Vec<Line>) {
-    let (Phase::Executing { plan } | Phase::Verifying { plan, .. } | Phase::Soaking { plan, .. }) = entry.run.phase()
-    else {
-        return;
-    };
-    let Some(activity) = activities.iter().find(|a| a.id == *plan) else {
+    let changing = entry.run.changing();
+    let Some(activity) = activities.iter().find(|a| Some(a.id) == changing) else {
         return;
     };
     out.push(Line::new(text::clean(&activity.title).into_owned(), Role::TextStrong));
@@ -191,11 +188,11 @@ pub fn lines(
 ) -> Vec<Line> {
     let mut out = Vec::new();
     let Some(step) = &v.step else {
-        out.push(ended(app, &v.status));
+        out.push(ended(app, v));
         return out;
     };
     if v.status.is_over() {
-        out.push(ended(app, &v.status));
+        out.push(ended(app, v));
         out.push(Line::default());
     }
     if first == First::Text {
@@ -323,17 +320,21 @@ fn verdict<'a>(look: Look<'a>, verdict: &Verdict) -> (&'a str, Role) {
     }
 }
 
-fn ended(app: &App, status: &Status) -> Line {
+fn ended(app: &App, v: &View) -> Line {
     let key = app.keys_for("step.go");
-    match status {
-        Status::Aborted(why) => Line::new(format!("Ended here: {}", text::clean(why)), Role::Warn),
+    let undo = command::find("action.undo").filter(|c| v.undos > 0 && (c.when)(app).is_ok());
+    let undo = undo.map_or_else(String::new, |c| {
+        format!(" {} plans the undo of the newest change.", app.keys_for(c.id))
+    });
+    match &v.status {
+        Status::Aborted(why) => Line::new(format!("Ended here: {}.{undo}", text::clean(why)), Role::Warn),
         Status::RolledBack => Line::new(format!("Rolled back. {key} closes it."), Role::Ok),
         Status::ChangesLeft(n) => Line::new(format!("Over: {}. {key} closes it.", left_words(*n)), Role::Warn),
         Status::HandedOver(to) => {
             let text = format!("Handed over to {}, who takes it up from the record.", text::clean(to));
             Line::new(text, Role::Info)
         }
-        _ => Line::new(format!("The runbook is through. {key} closes it."), Role::Ok),
+        _ => Line::new(format!("The runbook is through. {key} closes it.{undo}"), Role::Ok),
     }
 }
 
