@@ -303,24 +303,29 @@ fn person() -> String {
     who.actor.person().to_owned()
 }
 
-/// The built-in runbooks and the user's, and what is wrong with the latter.
-fn runbooks(config: &crate::config::Config) -> (crate::runbook::Library, Vec<Notice>) {
+/// The built-in runbooks and the user's, and of each of the latter's files what is wrong with it.
+pub fn library(config: &crate::config::Config) -> (crate::runbook::Library, Vec<Vec<String>>) {
     let mut books = crate::runbook::Library::built_in();
-    let mut notices = Vec::new();
-    for file in crate::config::runbooks(&config.paths) {
+    let files = crate::config::runbooks(&config.paths).into_iter();
+    let problems = files.map(|file| {
         let name = file.path.display().to_string();
         match file.text {
             Ok(text) => {
-                let problems = books.add(&name, &text.unwrap_or_default());
-                notices.extend(in_one(
-                    problems.iter().map(|p| Notice::error(p.to_string())).collect(),
-                    config,
-                ));
+                let found = books.add(&name, &text.unwrap_or_default());
+                found.iter().map(ToString::to_string).collect()
             }
-            Err(why) => notices.push(Notice::error(format!("{name} {why}"))),
+            Err(why) => vec![format!("{name} {why}")],
         }
-    }
-    (books, notices)
+    });
+    let problems = problems.collect();
+    (books, problems)
+}
+
+/// The library, and a note of each file with which something is wrong.
+fn runbooks(config: &crate::config::Config) -> (crate::runbook::Library, Vec<Notice>) {
+    let (books, problems) = library(config);
+    let notes = |file: Vec<String>| in_one(file.into_iter().map(Notice::error).collect(), config);
+    (books, problems.into_iter().flat_map(notes).collect())
 }
 
 /// One note of what is wrong with a file, so that the next file's has room too; the log has them all.

@@ -378,6 +378,7 @@ async fn check(options: Options, args: Check) -> ExitCode {
     let Some(role) = args.role else {
         let mut rows = opened.check().await;
         rows.splice(0..0, opened.no_cluster.clone().map(headless::no_cluster));
+        rows.extend(looks::rows(&opened.config));
         return answer(Ok(headless::check(&rows, args.print.output)));
     };
     let role = match role {

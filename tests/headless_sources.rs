@@ -93,6 +93,40 @@ async fn a_platform_without_kubernetes_is_checked_and_one_that_names_a_cluster_m
     );
     let (code, json, said) = platform("context = 'prod'\n").json(&["check"]);
     assert_eq!((code, &*cluster(&json)), (1, "unreachable"), "{said}");
+    // The person's own files, and the terminal, which is none here.
+    let console = |json: &serde_json::Value, what: &str| {
+        let rows = json["checks"].as_array().unwrap();
+        let row = rows.iter().find(|r| r["source"] == "console" && r["what"] == what);
+        let row = row.unwrap_or_else(|| panic!("{what}: {json:#}"));
+        (
+            row["state"].as_str().unwrap().to_owned(),
+            row["detail"].as_str().unwrap().to_owned(),
+        )
+    };
+    let qd = platform("");
+    let file = |name: &str, text: &str| std::fs::write(qd.home.path().join(name), text).unwrap();
+    let config = std::fs::read_to_string(qd.home.path().join("qd.toml")).unwrap();
+    let ui = "[ui]\ncolor = 'truecolor'\ntheme = '~/faint.toml'\nkeymap = '~/keys.toml'\n";
+    file("qd.toml", &format!("{ui}{config}"));
+    file("keys.toml", "[global]\n\"Q\" = \"app.hepl\"\n");
+    file("faint.toml", "inherits = \"dark\"\n[roles]\n\"text\" = \"#202020\"\n");
+    let (code, json, said) = qd.json(&["check"]);
+    let (keys, why) = console(&json, "keymap ~/keys.toml");
+    assert!(
+        code == 1 && keys == "wrong" && why.contains("keys.toml:2") && why.contains("app.hepl"),
+        "{why} {said}"
+    );
+    let (theme, doubts) = console(&json, "theme ~/faint.toml");
+    assert!(
+        theme == "ok" && doubts.contains("`text`") && doubts.contains("faint"),
+        "{theme} {doubts}"
+    );
+    assert!(console(&json, "terminal").1.contains("dumb"));
+    file("faint.toml", "inherits = \"dusk\"\n");
+    file("keys.toml", "inherits = \"default\"\n[global]\n\"Q\" = \"app.help\"\n");
+    let (code, json, _) = qd.json(&["check"]);
+    assert_eq!((code, &*console(&json, "keymap ~/keys.toml").0), (1, "ok"), "{json:#}");
+    assert_eq!(console(&json, "theme ~/faint.toml").0, "wrong", "{json:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -163,7 +163,7 @@ fn find_and_go_on(console: &mut Console, servers: &Servers, home: &Home) {
                 applied: true,
                 verdict: None,
                 ..
-            } => console.see("anybody"),
+            } => console.see("nobody"),
             Fate::Ended { applied: true, .. } => console.see("Look"),
             Fate::Ended { applied: false, .. } => console.see("not happen"),
             Fate::Unknown(why) => panic!("{why}"),

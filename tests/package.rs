@@ -33,7 +33,7 @@ fn completions_and_manual_page_of_the_package_are_those_that_the_program_prints(
 }
 
 #[test]
-fn every_asset_of_the_package_is_there_and_the_readme_has_its_spool_line() {
+fn every_asset_of_the_package_is_there_and_the_readme_has_its_spool_lines() {
     let manifest: toml::Table = std::fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
     let assets = manifest["package"]["metadata"]["deb"]["assets"]
         .as_array()
@@ -49,9 +49,19 @@ fn every_asset_of_the_package_is_there_and_the_readme_has_its_spool_line() {
             "{file}"
         );
     }
-    let tmpfiles = std::fs::read_to_string("src/package/tmpfiles.conf").unwrap();
-    let line = tmpfiles.lines().find(|l| l.starts_with("d ")).unwrap();
-    assert!(std::fs::read_to_string("README.md").unwrap().contains(line), "{line}");
+    let (tmpfiles, sysusers) = ("src/package/tmpfiles.conf", "src/package/sysusers.conf");
+    let line = |file: &str, kind: &str| {
+        let text = std::fs::read_to_string(file).unwrap();
+        text.lines().find(|l| l.starts_with(kind)).unwrap().to_owned()
+    };
+    let (folder, group) = (line(tmpfiles, "d "), line(sysusers, "g "));
+    let readme = std::fs::read_to_string("README.md").unwrap();
+    assert!(readme.contains(&folder) && readme.contains(&group), "{folder} {group}");
+    // The folder is the group's, and the package makes both.
+    assert_eq!(folder.split_whitespace().nth(4), group.split_whitespace().nth(1));
+    for file in [tmpfiles, sysusers] {
+        assert!(assets.iter().any(|a| a[0].as_str() == Some(file)), "{file}");
+    }
 }
 
 /// Where the program is that is tested, before all others.

@@ -13,9 +13,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use quarterdeck::action::{Class, Confirm};
+use quarterdeck::action::{Class, Confirm, Outcome, Plan};
 use quarterdeck::app::layers::{PlanFocus, PlanState};
-use quarterdeck::app::{Connection, Effect, Layer, Msg, Strip};
+use quarterdeck::app::{Activity, Connection, Effect, Layer, Msg, Strip};
 use quarterdeck::cli::Options;
 use quarterdeck::config::{Config, File, Inputs};
 use quarterdeck::journal::{Record, RecordKind};
@@ -38,10 +38,14 @@ async fn cluster(name: &'static str, calm: bool) -> Demo {
     demo::start(options).await.unwrap()
 }
 
-/// One configuration for both.
-fn config(home: &std::path::Path, clusters: &[&Demo]) -> Inputs {
-    let texts = clusters.iter().map(|d| std::fs::read_to_string(d.config()).unwrap());
-    let text = texts.collect::<Vec<_>>().join("\n");
+/// What the demonstration's own configuration says of its platform.
+fn declared(demo: &Demo) -> String {
+    std::fs::read_to_string(demo.config()).unwrap()
+}
+
+/// One configuration for all of them.
+fn config(home: &std::path::Path, platforms: &[String]) -> Inputs {
+    let text = platforms.join("\n");
     let path = home.join("qd.toml");
     std::fs::write(&path, &text).unwrap();
     let text = Ok(Some(text));
@@ -71,8 +75,13 @@ struct Person {
 
 impl Person {
     async fn at(clusters: &[&Demo]) -> Self {
+        let platforms: Vec<String> = clusters.iter().map(|d| declared(d)).collect();
+        Self::among(&platforms).await
+    }
+
+    async fn among(platforms: &[String]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let loaded = Config::load(&config(home.path(), clusters));
+        let loaded = Config::load(&config(home.path(), platforms));
         assert!(loaded.problems.is_empty(), "{:?}", loaded.problems);
         let mut desk = Desk::open(loaded).await.unwrap();
         desk.look().await.unwrap();
@@ -128,6 +137,7 @@ impl Person {
     }
 
     async fn arrives_at(&mut self, platform: &str) {
+        self.late = SignedDuration::ZERO;
         self.until("connected", |d| {
             let here = matches!(&d.app.connection, Connection::Connected { place, .. } if place.platform == platform);
             here && d.seen()
@@ -137,17 +147,63 @@ impl Person {
 
     /// A plan that is ready to be confirmed: cortex-web restarts.
     async fn plans_a_restart(&mut self) {
-        self.press("2 /").await;
-        self.types("cortex-web").await;
-        self.press("enter").await;
-        self.until("the row", |d| !d.app.list(PaneId::Rollouts).rows().is_empty())
-            .await;
+        self.finds("2", PaneId::Rollouts, "cortex-web").await;
         self.press("a r").await;
+        self.is_planned().await;
+    }
+
+    /// The same for what a session of the database runs, which is cancelled.
+    async fn plans_a_cancel(&mut self, pid: &str) {
+        self.finds("4", PaneId::Queries, &format!("pid={pid}")).await;
+        self.press("a c").await;
+        self.is_planned().await;
+    }
+
+    /// Goes to a pane, and to the one row there that fits.
+    async fn finds(&mut self, key: &str, pane: PaneId, text: &str) {
+        self.press(key).await;
+        self.press("/").await;
+        self.types(text).await;
+        self.press("enter").await;
+        self.until("the row", |d| !d.app.list(pane).rows().is_empty()).await;
+    }
+
+    async fn is_planned(&mut self) {
         self.until(
             "planned",
             |d| matches!(d.app.layers.last(), Some(Layer::Plan(p)) if matches!(p.state, PlanState::Ready(_))),
         )
         .await;
+    }
+
+    /// Waits until all that was begun is over, and gives the newest.
+    async fn is_over(&mut self) -> &Activity {
+        self.until("over", |d| d.app.activities.iter().all(|a| a.ended.is_some()))
+            .await;
+        self.desk.app.activities.last().unwrap()
+    }
+
+    /// Connects to the same server by another context of the kubeconfig.
+    async fn goes_on_as_the_operator(&mut self) {
+        let other = Effect::Connect {
+            context: Some("eu-operator".to_owned()),
+            scope: None,
+        };
+        self.desk.perform(vec![other]).await;
+        let arrived = |d: &Desk| {
+            let here =
+                matches!(&d.app.connection, Connection::Connected { place, .. } if place.context == "eu-operator");
+            here && d.seen()
+        };
+        self.until("connected by the other context", arrived).await;
+    }
+
+    /// The plan that is on screen and ready.
+    fn plan(&self) -> &Plan {
+        match self.desk.app.layers.last() {
+            Some(Layer::Plan(plan)) => plan.plan().unwrap(),
+            other => panic!("no plan but {other:?}"),
+        }
     }
 
     /// Does what the plan asks for, and gives what the last key asked for.
@@ -195,6 +251,11 @@ fn pods_of(demo: &Demo) -> BTreeSet<String> {
 
 fn changes(demo: &Demo) -> u64 {
     demo.server().requests().mutating()
+}
+
+/// Statements so far that change something.
+fn statements(demo: &Demo) -> u64 {
+    demo.postgres().with(|database| database.changes)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -285,9 +346,88 @@ async fn a_change_under_way_stays_of_the_cluster_where_it_was_begun_and_the_jour
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_a_source_never_lands_on_the_source_of_that_name_of_another_platform() {
+    let (eu, us) = tokio::join!(cluster("eu", false), cluster("us", false));
+    // The same cluster once more, with the other one's database.
+    let text = declared(&eu);
+    let again = text
+        .replace("\nname = \"eu\"\n", "\nname = \"eu-again\"\n")
+        .replace(&eu.postgres().url(), &us.postgres().url());
+    assert!(
+        again.contains("eu-again") && again.contains(&us.postgres().url()),
+        "{again}"
+    );
+    let mut person = Person::among(&[text, declared(&us), again]).await;
+    for (done, (there, pid)) in (0..).zip([("us", "4188"), ("eu-again", "4162")]) {
+        // Confirmed here, and to be carried out only after the console went on: to nobody.
+        person.arrives_at("eu").await;
+        person.plans_a_cancel(pid).await;
+        let confirmed = person.confirms().await;
+        person.goes_to(there).await;
+        person.desk.perform(confirmed).await;
+        person.arrives_at(there).await;
+        let refused = person.is_over().await;
+        assert!(refused.line.contains("not at the cluster"), "{there}: {}", refused.line);
+        assert_eq!((statements(&eu), statements(&us)), (done, 0), "{there}");
+        // Begun here, and left alone with it: it stays of this one.
+        person.goes_to("eu").await;
+        person.arrives_at("eu").await;
+        person.plans_a_cancel(pid).await;
+        let confirmed = person.confirms().await;
+        person.desk.perform(confirmed).await;
+        person.goes_to(there).await;
+        person.arrives_at(there).await;
+        let sent = person.is_over().await;
+        assert_eq!(
+            (sent.place.platform.as_str(), &sent.outcome),
+            ("eu", &Some(Outcome::Applied))
+        );
+        assert_eq!((statements(&eu), statements(&us)), (done + 1, 0), "{there}");
+        person.goes_to("eu").await;
+    }
+    let server = eu.server().address().to_string();
+    let records = person.records().await;
+    let intents = records.iter().filter(|r| r.entry.kind == RecordKind::Intent);
+    let at: Vec<_> = intents
+        .map(|r| {
+            let target = r.entry.target.as_ref().unwrap();
+            (
+                r.entry.data["platform"].as_str().unwrap(),
+                target.server.as_str(),
+                target.name.as_str(),
+            )
+        })
+        .collect();
+    let expected = [("eu", server.as_str(), "4188"), ("eu", server.as_str(), "4162")];
+    assert_eq!(at, expected, "the journal names the platform of each");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silence_is_made_under_the_name_by_which_the_server_knows_the_user() {
+    let eu = cluster("eu", false).await;
+    let file = std::fs::read_to_string(eu.kubeconfig()).unwrap();
+    let renamed = file
+        .replace("name: admin\n", "name: somebody\n")
+        .replace("user: admin\n", "user: somebody\n");
+    assert_eq!(renamed.matches("somebody").count(), 2, "{renamed}");
+    std::fs::write(eu.kubeconfig(), renamed).unwrap();
+    let mut person = Person::at(&[&eu]).await;
+    person.until("named by the server", |d| d.app.user == "admin").await;
+    person.press("8").await;
+    person
+        .until("an alert", |d| !d.app.list(PaneId::Alerts).rows().is_empty())
+        .await;
+    person.press("a s").await;
+    person.types("being mended").await;
+    person.press("enter").await;
+    person.is_planned().await;
+    assert_eq!(person.plan().steps[0].body["createdBy"], "admin");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_declared_production_is_that_by_every_context_of_the_kubeconfig() {
     let eu = cluster("eu", true).await;
-    let text = std::fs::read_to_string(eu.config()).unwrap();
+    let text = declared(&eu);
     assert!(text.contains("classify = \"local\""), "{text}");
     std::fs::write(
         eu.config(),
@@ -296,15 +436,29 @@ async fn a_server_that_was_declared_production_is_that_by_every_context_of_the_k
     .unwrap();
     let mut person = Person::at(&[&eu]).await;
     person.arrives_at("eu").await;
-    let other = Effect::Connect {
-        context: Some("eu-operator".to_owned()),
-        scope: None,
-    };
-    person.desk.perform(vec![other]).await;
-    let arrived =
-        |d: &Desk| matches!(&d.app.connection, Connection::Connected { place, .. } if place.context == "eu-operator");
-    person.until("connected by the other context", arrived).await;
+    person.goes_on_as_the_operator().await;
     assert_eq!(person.desk.app.class(), Some(Class::Production));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_names_no_context_is_the_current_ones_server_by_every_other_context_too() {
+    let eu = cluster("eu", true).await;
+    let text = declared(&eu);
+    assert!(text.contains("\ncontext = \"eu\"\n"), "{text}");
+    let text = text
+        .replace("\ncontext = \"eu\"\n", "\n")
+        .replace("classify = \"local\"", "classify = \"production\"");
+    let freeze = "[[policy.freeze]]\nfrom = \"2020-01-01T00:00:00Z\"\nto = \"2120-01-01T00:00:00Z\"\nreason = \"holidays\"\n\
+                  platforms = [\"eu\"]\n";
+    std::fs::write(eu.config(), format!("{text}\n{freeze}")).unwrap();
+    let mut person = Person::at(&[&eu]).await;
+    person.arrives_at("eu").await;
+    person.goes_on_as_the_operator().await;
+    assert_eq!(person.desk.app.class(), Some(Class::Production));
+    person.plans_a_restart().await;
+    let frozen = person.plan().checks.iter().find(|c| c.name == "freeze").unwrap();
+    assert_eq!(frozen.passed, Some(false), "{frozen:?}");
+    assert!(frozen.detail.starts_with("holidays until"), "{frozen:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -312,12 +466,7 @@ async fn a_drain_is_stopped_though_the_console_went_on_to_another_namespace() {
     let eu = cluster("eu", true).await;
     let mut person = Person::at(&[&eu]).await;
     person.arrives_at("eu").await;
-    person.press("9 /").await;
-    person.types("lab-node-03").await;
-    person.press("enter").await;
-    person
-        .until("the node", |d| d.app.list(PaneId::Nodes).rows().len() == 1)
-        .await;
+    person.finds("9", PaneId::Nodes, "lab-node-03").await;
     person.press("a d").await;
     let planned = |d: &Desk| match d.app.layers.last() {
         Some(Layer::Plan(p)) => !matches!(p.state, PlanState::Planning),

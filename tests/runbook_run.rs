@@ -68,10 +68,14 @@ fn events<'a>(lines: &'a [Value], event: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["event"] == event).collect()
 }
 
-/// How many of them are on record.
+/// How many records of this kind there are.
 fn recorded(qd: &Qd, kind: &str) -> usize {
-    let (_, out, _) = qd.run(&["journal", "show", "--output", "json"]);
-    out.replace(' ', "").matches(&format!("\"kind\":\"{kind}\"")).count()
+    let folder = qd.home.path().join(".local/state/quarterdeck/journal");
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let texts = files.filter_map(|file| std::fs::read_to_string(file.path()).ok());
+    texts
+        .map(|text| text.matches(&format!("\"kind\":\"{kind}\"")).count())
+        .sum()
 }
 
 fn intents(qd: &Qd) -> usize {

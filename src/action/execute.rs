@@ -81,7 +81,12 @@ pub async fn execute(
         Ok(()) if !run.plan.request.is_of_cluster() => run.all_deeds(grant).await,
         Ok(()) if run.plan.request.is_drain() => run.drain(grant).await,
         Ok(()) => run.all_steps(grant).await,
-        Err(outcome) => (outcome, None),
+        Err(outcome) => {
+            if let Some(step) = run.plan.steps.first() {
+                run.record_unsent(step, &outcome).await;
+            }
+            (outcome, None)
+        }
     };
     let worked = outcome == Outcome::Applied;
     let undo = worked
@@ -149,10 +154,15 @@ impl Run<'_> {
                 "the plan was made for another cluster: plan again".into(),
             ));
         }
-        if Timestamp::now().duration_since(self.confirmed.at()) > PLAN_LIFE {
+        let now = Timestamp::now();
+        if now.duration_since(self.confirmed.at()) > PLAN_LIFE {
             return Err(Outcome::Conflict(
                 "it was confirmed more than a minute ago: plan again".into(),
             ));
+        }
+        // A plan that waits for a second person lives long.
+        if let Some(freeze) = planner.policy.frozen_since(&self.plan.checks, now) {
+            return Err(Outcome::Refused(format!("a freeze began meanwhile: {freeze}")));
         }
         match ledger::second(self.confirmed) {
             Some(entry) => self
@@ -172,7 +182,7 @@ impl Run<'_> {
         for (n, step) in self.plan.steps.iter().enumerate() {
             let stays = self.stays(step, &mut sent, &mut verdicts).await;
             let done = match stays.or_else(|| self.stopped(n)) {
-                Some(why) => Sent::none(n, Outcome::Refused(why)),
+                Some(why) => self.unsent(n, step, Outcome::Refused(why)).await,
                 None => self.step(grant, n, step).await,
             };
             self.tell(Stage::Executed {
@@ -236,25 +246,19 @@ impl Run<'_> {
         let mut body = step.body.clone();
         match self.still_so(step).await {
             Ok(now) => renew(&mut body, &now),
-            Err(outcome) => {
-                sent.outcome = outcome;
-                return sent;
-            }
+            Err(outcome) => return self.unsent(n, step, outcome).await,
         }
-        let stop = |outcome| Sent::none(n, outcome);
         sent.before = match self.look(step, None).await {
             Ok(seen) => seen,
             Err(e) => {
-                return stop(Outcome::Refused(format!(
-                    "{} could not be read, so nothing was sent: {}",
-                    step.target, e.why
-                )));
+                let why = format!("{} could not be read, so nothing was sent: {}", step.target, e.why);
+                return self.unsent(n, step, Outcome::Refused(why)).await;
             }
         };
         let intent = ledger::intent(self.confirmed, step, &body);
         let ticket = match self.record(move |j| j.intent(intent)).await {
             Ok(ticket) => ticket,
-            Err(why) => return stop(Outcome::NotRecorded(why)),
+            Err(why) => return Sent::none(n, Outcome::NotRecorded(why)),
         };
         if n == 0 {
             self.tell(Stage::Recorded).await;
@@ -275,6 +279,12 @@ impl Run<'_> {
         sent.outcome = outcome;
         sent.answer = answer.map(|a| a.body).unwrap_or_default();
         sent
+    }
+
+    /// A step that is not sent: why is on record.
+    async fn unsent(&self, n: usize, step: &PlanStep, outcome: Outcome) -> Sent {
+        self.record_unsent(step, &outcome).await;
+        Sent::none(n, outcome)
     }
 
     /// Reads what the plan rests on once more.
@@ -391,6 +401,18 @@ impl Run<'_> {
                 "it was sent ({}), but the answer could not be recorded: {why}",
                 outcome_text(outcome)
             );
+            self.tell(Stage::Verifying { text, worrying: true }).await;
+        }
+    }
+
+    /// What cannot be written is told as the outcome already; who only reads writes nothing.
+    async fn record_unsent(&self, step: &PlanStep, outcome: &Outcome) {
+        if matches!(outcome, Outcome::NotRecorded(_)) || self.actor.planner().policy.read_only {
+            return;
+        }
+        let entry = ledger::unsent(self.confirmed, step, outcome);
+        if let Err(why) = self.record(move |j| j.append(entry)).await {
+            let text = format!("why it was not sent could not be recorded: {why}");
             self.tell(Stage::Verifying { text, worrying: true }).await;
         }
     }

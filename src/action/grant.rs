@@ -116,6 +116,11 @@ impl Actor {
         &self.planner
     }
 
+    /// What the API server calls the user, once it has said so.
+    pub fn set_user(&mut self, user: &str) {
+        user.clone_into(&mut self.planner.user);
+    }
+
     pub const fn journal(&self) -> &Journal {
         &self.journal
     }

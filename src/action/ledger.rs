@@ -8,7 +8,7 @@ use super::outcome::outcome_text;
 use super::plan::{Confirmed, Outcome, Plan, PlanStep, Risk};
 use super::second::Second;
 use super::{FieldChange, temporary};
-use crate::journal::temporary::{MARK, TOOK};
+use crate::journal::temporary::{MARK, TOOK, Took};
 use crate::journal::{Entry, RecordKind, RequestSeen, ResponseSeen, Target, redact_body, redact_field, sha256};
 
 /// A record about one step of a plan.
@@ -66,9 +66,10 @@ pub(super) fn intent(confirmed: &Confirmed, step: &PlanStep, body: &Value) -> En
     entry.after = side(|c| &c.after);
     entry.reason.clone_from(&confirmed.by().reason);
     entry.runbook = confirmed.run().cloned();
-    if let Some(mark) = temporary::mark(plan, step) {
-        entry.data = json!({ MARK: mark });
-    }
+    // Two platforms of one cluster may have sources of the same names.
+    let mut data = Map::from_iter([("platform".to_owned(), plan.place.platform.clone().into())]);
+    data.extend(temporary::mark(plan, step).map(|mark| (MARK.to_owned(), json!(mark))));
+    entry.data = data.into();
     entry.approval = match confirmed.second() {
         Some(second) => second.text(),
         None if plan.risk == Risk::R3 => "solo".into(),
@@ -116,6 +117,18 @@ pub(super) fn result(
     entry.data = json!({ TOOK: temporary::took(outcome) });
     entry.response = answer;
     entry.duration_ms = u64::try_from(took.as_millis()).ok();
+    entry
+}
+
+/// Why a step of a confirmed plan was not sent: a result that answers no intent.
+pub(super) fn unsent(confirmed: &Confirmed, step: &PlanStep, outcome: &Outcome) -> Entry {
+    let mut entry = about(confirmed.plan(), RecordKind::Result, step);
+    entry.outcome = match outcome {
+        Outcome::Refused(why) | Outcome::Conflict(why) | Outcome::Skipped(why) => format!("not sent: {why}"),
+        other => format!("not sent: {}", outcome_text(other)),
+    };
+    entry.data = json!({ TOOK: Took::No });
+    entry.runbook = confirmed.run().cloned();
     entry
 }
 

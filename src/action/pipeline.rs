@@ -155,7 +155,7 @@ async fn draft(survey: &Survey<'_>, request: &Request) -> Result<Draft, Refusal>
 
 /// The form of the confirmation by risk (section C2 of the safety reference): R1 a button, R2 the object's name or how
 /// many they are (with the context's before it in production, and the context's alone where nobody said what the
-/// platform is), R3 the whole path; a reason for R3 anywhere and for R2 in production.
+/// platform is), R3 the whole path (of several the context and how many); a reason for R3 anywhere and for R2 in production.
 fn confirmation(draft: &Draft, request: &Request, planner: &Planner, class: Class) -> (Confirm, bool) {
     let context = &planner.place.context;
     let production = class.is_production();
@@ -178,16 +178,18 @@ fn confirmation(draft: &Draft, request: &Request, planner: &Planner, class: Clas
         None => (String::new(), "nothing".to_owned()),
     };
     let typed = |word: String, what: String| Confirm::Typed { word, what };
+    let in_context = || {
+        typed(
+            format!("{context}/{name}"),
+            format!("the context's name, a slash, and {what}"),
+        )
+    };
     match draft.risk {
         Risk::R0 | Risk::R1 => (Confirm::Button, false),
         Risk::R2 if class == Class::Unclassified => (typed(context.clone(), "the context's name".to_owned()), true),
-        Risk::R2 if production => (
-            typed(
-                format!("{context}/{name}"),
-                format!("the context's name, a slash, and {what}"),
-            ),
-            true,
-        ),
+        Risk::R2 if production => (in_context(), true),
+        // Several things may be of several namespaces: no one path is true of them.
+        Risk::R3 if several => (in_context(), true),
         Risk::R2 => (typed(name, what), false),
         Risk::R3 => {
             let path = first

@@ -7,6 +7,9 @@ use super::SecondPerson;
 use super::plan::{Check, Class, Risk};
 use crate::config;
 
+/// The name of the check.
+const FREEZE: &str = "freeze";
+
 /// A time in which nothing is changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -14,6 +17,19 @@ pub struct Freeze {
     pub name: String,
     pub from: Timestamp,
     pub until: Timestamp,
+}
+
+impl Freeze {
+    /// Whether it is in force then. Its end is not part of it.
+    pub fn holds(&self, now: Timestamp) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
+impl std::fmt::Display for Freeze {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} until {}", self.name, self.until)
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +98,17 @@ impl Policy {
         }
     }
 
+    /// The freeze that is in force at that time.
+    pub fn frozen(&self, now: Timestamp) -> Option<&Freeze> {
+        self.freeze.iter().find(|f| f.holds(now))
+    }
+
+    /// The freeze that began since the plan with these checks was made. Where one was overridden, that stays so.
+    pub(super) fn frozen_since(&self, made: &[Check], now: Timestamp) -> Option<&Freeze> {
+        let was_free = made.iter().any(|c| c.name == FREEZE && c.passed == Some(true));
+        self.frozen(now).filter(|_| was_free)
+    }
+
     /// What the policy says of a change of this risk now.
     pub(super) fn checks(&self, risk: Risk, now: Timestamp) -> Vec<Check> {
         let check = |name: &str, passed: bool, detail: String| Check {
@@ -89,11 +116,11 @@ impl Policy {
             passed: Some(passed),
             detail,
         };
-        let frozen = self.freeze.iter().find(|f| f.from <= now && now < f.until);
+        let frozen = self.frozen(now);
         let mut out = vec![check(
-            "freeze",
+            FREEZE,
             frozen.is_none(),
-            frozen.map_or_else(String::new, |f| format!("{} until {}", f.name, f.until)),
+            frozen.map_or_else(String::new, ToString::to_string),
         )];
         if let Some(most) = self.max_risk.filter(|most| risk > *most) {
             out.push(check(
@@ -190,5 +217,27 @@ mod tests {
         assert_eq!(policy.checks(Risk::R1, now)[0].passed, Some(true));
         let before = now - jiff::SignedDuration::from_secs(1);
         assert_eq!(policy.checks(Risk::R1, before)[0].passed, Some(false));
+    }
+
+    #[test]
+    fn a_freeze_that_begins_between_plan_and_sending_counts_unless_it_was_overridden() {
+        let at = |text: &str| -> Timestamp { format!("2026-12-24T{text}:00Z").parse().unwrap() };
+        let policy = Policy {
+            freeze: vec![Freeze {
+                name: "holidays".into(),
+                from: at("12:00"),
+                until: at("14:00"),
+            }],
+            ..Policy::default()
+        };
+        let since = |made: &[Check], now| policy.frozen_since(made, now).map(ToString::to_string);
+        let asked = policy.checks(Risk::R2, at("11:50"));
+        assert_eq!(since(&asked, at("11:59")), None);
+        let said = "holidays until 2026-12-24T14:00:00Z".to_owned();
+        assert_eq!(since(&asked, at("12:04")), Some(said));
+        assert_eq!(since(&asked, at("14:00")), None);
+        let mut overridden = policy.checks(Risk::R2, at("12:01"));
+        overridden[0].passed = None;
+        assert_eq!(since(&overridden, at("12:04")), None);
     }
 }

@@ -10,6 +10,7 @@ use super::msg::{Effect, Fetched, Notice, PagerOf, Token};
 use super::observed::Observed;
 use super::pointer::Spot;
 use super::{Activity, App, Layer};
+use crate::action::Freeze;
 use crate::model::ObjectRef;
 
 /// Notes that the list of activities keeps.
@@ -47,6 +48,8 @@ pub struct Seat {
     pub mouse: bool,
     /// Whether policy lets one open a shell in a container: `None`, only outside production.
     pub exec: Option<bool>,
+    /// When nothing may be changed at the place that is open, shells included.
+    pub freezes: Vec<Freeze>,
     /// The servers end with this console, as a demonstration's do: what is left here is never gone on with.
     pub passing: bool,
     /// The other platforms that are looked at, in the configuration's order.

@@ -45,6 +45,7 @@ pub struct Unattended {
     run: u64,
     leave: Leave,
     told: Vec<StepState>,
+    /// So many lines of output were told.
     output: usize,
     shown: Option<crate::action::ActionId>,
     unknown_since: Option<Timestamp>,
@@ -213,12 +214,12 @@ impl Unattended {
                 "event": "step", "number": index + 1, "id": step.id, "title": step.title, "kind": step.kind.name(),
                 "state": word, "text": text,
             }));
-            self.output = 0;
         }
-        for line in run.output().iter().skip(self.output) {
+        let (kept, new) = (run.output(), run.written().saturating_sub(self.output));
+        for line in kept.iter().skip(kept.len().saturating_sub(new)) {
             turn.lines.push(json!({"event": "output", "line": line}));
         }
-        self.output = run.output().len();
+        self.output = run.written();
     }
 
     fn give_up(&mut self, app: &mut App, turn: &mut Turn, end: End, why: &str) {

@@ -111,13 +111,6 @@ impl Policy {
         self.read_only.get_or_insert(why.into());
     }
 
-    /// The freeze in force on `platform` at `now`, if any. The end is not part of it.
-    pub fn freeze_at(&self, platform: &str, now: Timestamp) -> Option<&Freeze> {
-        self.freezes.iter().find(|f| {
-            f.from <= now && now < f.to && (f.platforms.is_empty() || f.platforms.iter().any(|p| p == platform))
-        })
-    }
-
     /// Takes in one layer. Returns the names of the settings that tried to lift a restriction.
     pub(super) fn tighten(&mut self, layer: &Layer, with: PolicyIn) -> Vec<&'static str> {
         let mut lifted = Vec::new();

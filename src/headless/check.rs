@@ -8,10 +8,12 @@ use crate::cli::Output;
 use crate::feed::kube::access::{CheckRow, CheckState};
 use crate::text::clean;
 
-/// Of each source: reachable, permitted, or the missing grant. Wrong when a needed one is refused or unreachable.
+/// Of each source: reachable, permitted, or the missing grant; and of the keymap, the theme and the terminal. Wrong when a
+/// needed one is refused or unreachable, or a file is wrong.
 ///
 /// JSON: `{"checks": [{source, what, needed, state, detail}]}`; `state` is one of `ok`, `missing`, `unreachable`,
-/// `unknown`, `absent` (the server does not have it); `detail` is the grant that is missing, or why.
+/// `unknown`, `absent` (the server does not have it), `wrong` (a file of the configuration); `detail` is the grant that is
+/// missing, why, or what there is to say of it.
 pub fn check(rows: &[CheckRow], output: Output) -> Answer {
     let doubts: Vec<String> = rows
         .iter()
@@ -21,7 +23,8 @@ pub fn check(rows: &[CheckRow], output: Output) -> Answer {
         })
         .collect();
     let wrong = |r: &CheckRow| {
-        matches!(r.state, CheckState::Unreachable { .. }) || r.needed && matches!(r.state, CheckState::Missing { .. })
+        matches!(r.state, CheckState::Unreachable { .. } | CheckState::Wrong { .. })
+            || r.needed && matches!(r.state, CheckState::Missing { .. })
     };
     let verdict = Verdict::of(rows.iter().any(wrong), &doubts);
     let text = match output {
@@ -72,5 +75,7 @@ fn parts(state: &CheckState) -> (&'static str, &str) {
         CheckState::Unreachable { why } => ("unreachable", why),
         CheckState::Unknown { why } => ("unknown", why),
         CheckState::Absent { why } => ("absent", why),
+        CheckState::Said { what } => ("ok", what),
+        CheckState::Wrong { why } => ("wrong", why),
     }
 }

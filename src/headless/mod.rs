@@ -321,6 +321,24 @@ mod tests {
             (vec![row(true, CheckState::Ok), row(false, missing())], Verdict::Fine),
             (vec![row(true, missing())], Verdict::Wrong),
             (vec![row(true, unknown)], Verdict::Unknown),
+            (
+                vec![row(
+                    false,
+                    CheckState::Said {
+                        what: "16 colours".into(),
+                    },
+                )],
+                Verdict::Fine,
+            ),
+            (
+                vec![row(
+                    false,
+                    CheckState::Wrong {
+                        why: "keymap.toml:1:1".into(),
+                    },
+                )],
+                Verdict::Wrong,
+            ),
         ] {
             assert_eq!(check(&rows, Output::Table).verdict, verdict);
         }

@@ -388,6 +388,62 @@ fn the_report_has_every_change_since_the_trouble_began_and_marks_those_before_an
 }
 
 #[test]
+fn what_two_consoles_saw_of_one_signal_is_one_line_and_what_came_and_went_twice_is_two() {
+    let mut book = Book::default();
+    book.open();
+    let raised = |signal: &str| Event::Raised { signal: signal.into() };
+    let cleared = Event::Cleared { signal: "q".into() };
+    book.event(2, "kim", &raised("q"), "queue default oldest job 11m");
+    book.event(2, "sam", &raised("q"), "queue default oldest job 12m");
+    book.event(2, "sam", &raised("p"), "pool core is full");
+    book.event(5, "sam", &cleared, "queue default");
+    book.event(5, "kim", &cleared, "queue default");
+    for _ in 0..2 {
+        book.event(8, "kim", &raised("q"), "queue default again");
+        book.event(8, "sam", &raised("q"), "queue default again");
+    }
+    let records: Vec<&Record> = book.0.iter().collect();
+    let report = Report::of(&records, &Scope::Incident("INC-1".into()), vec![]).unwrap();
+    let told: Vec<_> = report
+        .timeline
+        .iter()
+        .map(|l| (l.by.as_str(), l.text.as_str()))
+        .collect();
+    let expected = [
+        ("kim", "opened INC-1 as P2: digests are late"),
+        ("kim", "signal: queue default oldest job 11m"),
+        ("sam", "signal: pool core is full"),
+        ("sam", "cleared: queue default"),
+        ("kim", "signal: queue default again"),
+        ("kim", "signal: queue default again"),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_step_that_was_not_sent_is_a_line_that_says_why_and_no_change() {
+    let mut book = Book::default();
+    book.open();
+    book.bounds(1, ("2–8", "5–8"), Some(Took::Yes));
+    let mut left = book.0.last().unwrap().entry.clone();
+    left.kind = RecordKind::Result;
+    left.target.as_mut().unwrap().name = "web".into();
+    left.outcome = "not sent: it stays, because worker has no ready successor".into();
+    left.data = json!({ TOOK: Took::No });
+    book.write(2, "kim", left.clone());
+    let records: Vec<&Record> = book.0.iter().collect();
+    let report = Report::of(&records, &Scope::Incident("INC-1".into()), vec![]).unwrap();
+    assert_eq!((report.actions.len(), report.actions[0].came), (1, "good"));
+    let told = report.timeline.last().unwrap();
+    let about = "hpa-bounds HorizontalPodAutoscaler cortex/web";
+    assert_eq!((told.text.as_str(), &told.result), (about, &left.outcome));
+    assert_eq!(book.ledger(), {
+        book.0.pop();
+        book.ledger()
+    });
+}
+
+#[test]
 fn a_change_whose_result_is_missing_is_unknown_in_the_report() {
     let mut book = Book::default();
     book.bounds(0, ("2–8", "5–8"), None);

@@ -24,6 +24,8 @@ pub struct Replay {
     verdicts: BTreeMap<String, (Timestamp, String)>,
     /// How many requests a confirmed plan had, by its hash.
     steps: BTreeMap<String, u64>,
+    /// Why the first of its requests that was not sent was not, by the plan's hash.
+    unsent: BTreeMap<String, (Timestamp, String)>,
 }
 
 /// A run as its last record leaves it.
@@ -155,6 +157,13 @@ impl Replay {
                 };
                 if let Some(hash) = record.answers() {
                     self.answer(hash, answer);
+                } else if entry.refers.is_none() {
+                    let new = (record.ts, entry.outcome.clone());
+                    let first = self
+                        .unsent
+                        .entry(entry.plan_hash.clone())
+                        .or_insert_with(|| new.clone());
+                    *first = std::cmp::min(first.clone(), new);
                 }
             }
             RecordKind::Override => {
@@ -295,8 +304,14 @@ impl Replay {
     /// What became of a plan that was confirmed.
     pub fn fate(&self, plan: &str) -> Fate {
         let mut sent: Vec<&Intent> = self.intents.values().filter(|i| i.plan == plan).collect();
+        let unsent = self.unsent.get(plan).map(|(_, why)| why.clone());
         if sent.is_empty() {
-            return Fate::NotSent;
+            return unsent.map_or(Fate::NotSent, |outcome| Fate::Ended {
+                applied: false,
+                whole: false,
+                outcome,
+                verdict: None,
+            });
         }
         sent.sort_by_key(|i| (i.at, i.seq));
         let (mut applied, mut good, mut last) = (false, true, String::new());
@@ -325,7 +340,8 @@ impl Replay {
         let of = self.steps.get(plan).copied().unwrap_or(sent.len() as u64);
         let whole = good && sent.len() as u64 >= of;
         if good && !whole {
-            last = format!("{last}; {} of {of} requests were sent", sent.len());
+            let why = unsent.map_or_else(String::new, |why| format!(" ({why})"));
+            last = format!("{last}; {} of {of} requests were sent{why}", sent.len());
         }
         Fate::Ended {
             applied,

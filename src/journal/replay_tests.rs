@@ -231,6 +231,38 @@ fn an_answer_that_knows_counts_more_than_one_that_does_not_and_a_person_may_answ
 }
 
 #[test]
+fn what_became_of_a_plan_says_why_a_step_of_it_was_not_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let journal = Journal::open(dir.path(), who("s1")).unwrap();
+    let mut confirm = about(RecordKind::Confirm, 0);
+    confirm.data = json!({"steps": 2});
+    journal.append(confirm).unwrap();
+    let fate = || {
+        let all: Vec<Reading> = files(dir.path()).unwrap().iter().map(|f| read(f).unwrap()).collect();
+        Replay::of(all.iter().flat_map(|r| &r.records)).fate("plan0")
+    };
+    let ended = |applied, outcome: &str| Fate::Ended {
+        applied,
+        whole: false,
+        outcome: outcome.to_owned(),
+        verdict: None,
+    };
+    assert_eq!(fate(), Fate::NotSent);
+    let mut left = about(RecordKind::Result, 0);
+    left.outcome = "not sent: b is gone".into();
+    journal.append(left).unwrap();
+    assert_eq!(fate(), ended(false, "not sent: b is gone"));
+    let ticket = journal.intent(about(RecordKind::Intent, 0)).unwrap();
+    let mut result = about(RecordKind::Result, 0);
+    result.outcome = "applied".into();
+    journal.result(ticket, result).unwrap();
+    assert_eq!(
+        fate(),
+        ended(true, "applied; 1 of 2 requests were sent (not sent: b is gone)")
+    );
+}
+
+#[test]
 fn a_new_day_goes_on_from_the_last_ones_head_and_a_removed_end_shows() {
     let dir = tempfile::tempdir().unwrap();
     let journal = Journal::open(dir.path(), who("s1")).unwrap();

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::incident::Event;
@@ -12,6 +12,9 @@ use super::temporary::{self, Took};
 
 /// So many are kept by a timeline that is read on and on; the files hold the rest.
 const KEPT: usize = 4_000;
+
+/// Consoles of one state folder see a signal within this time of each other.
+const TOGETHER: SignedDuration = SignedDuration::from_mins(1);
 
 /// What a line is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +123,8 @@ pub struct Timeline {
     by_seq: HashMap<(String, String, u64), usize>,
     /// By plan and target.
     by_plan: HashMap<(String, String), usize>,
+    /// By incident, signal and whether it began: which console told it last, and when.
+    signals: HashMap<(String, String, bool), (String, Timestamp)>,
     /// As many as there are.
     unbounded: bool,
 }
@@ -172,6 +177,9 @@ impl Timeline {
             }
             _ => {}
         }
+        if self.was_told(record) {
+            return;
+        }
         let Some(moment) = moment(record) else { return };
         let at = self.moments.len();
         if record.entry.kind == RecordKind::Intent {
@@ -186,6 +194,23 @@ impl Timeline {
         if !self.unbounded && self.moments.len() > KEPT + KEPT / 4 {
             self.forget(KEPT / 4);
         }
+    }
+
+    /// Each console of a state folder puts the same signal on record: what another one told a moment ago is no news.
+    fn was_told(&mut self, record: &Record) -> bool {
+        let (signal, begun) = match Event::of(record) {
+            Some(Event::Raised { signal }) => (signal, true),
+            Some(Event::Cleared { signal }) => (signal, false),
+            _ => return false,
+        };
+        let console = format!("{} {}", record.host, record.session);
+        let key = (record.entry.incident.clone(), signal, begun);
+        let told = self.signals.get(&key);
+        let twice = told.is_some_and(|(by, at)| *by != console && record.ts.duration_since(*at).abs() < TOGETHER);
+        if !twice {
+            self.signals.insert(key, (console, record.ts));
+        }
+        twice
     }
 
     fn intent_of(&self, record: &Record) -> Option<usize> {
@@ -315,6 +340,12 @@ fn moment(r: &Record) -> Option<Moment> {
         RecordKind::Heal => {
             result.clone_from(&e.outcome);
             (About::Console, "mended the journal".to_owned())
+        }
+        // A step that was not sent: it answers no intent.
+        RecordKind::Result if r.answers().is_none() && e.refers.is_none() => {
+            came = Came::Bad;
+            result.clone_from(&e.outcome);
+            (About::Action, with_target(&e.what))
         }
         // Part of another line.
         RecordKind::Plan

@@ -274,11 +274,14 @@ fn detail(app: &App, what: &ItemRef) -> Option<(String, Vec<Line>)> {
         lines.push(Line::pair(
             "a minute",
             format!(
-                "{} in, {} out, {} {}",
+                "{} in, {} out, {}",
                 per_minute(r.added),
                 per_minute(r.finished),
-                if r.growth < 0.0 { "shrinks by" } else { "grows by" },
-                rate(r.growth.abs())
+                match (rate(r.growth.abs()), r.growth < 0.0) {
+                    (by, _) if by == "0" => "stands still".to_owned(),
+                    (by, true) => format!("shrinks by {by}"),
+                    (by, false) => format!("grows by {by}"),
+                }
             ),
         ));
         let never = match q.empties() {

@@ -20,7 +20,7 @@ use super::reads::answer;
 use super::recorder::Recorder;
 use super::same_server::platforms_at;
 use super::sources::{Means, Sources};
-use crate::action::{ActionId, Actor, Class, Planner, Policy, Reach, Stops, WriteGrant};
+use crate::action::{ActionId, Actor, Class, Freeze, Planner, Policy, Reach, Stops, WriteGrant};
 use crate::app::msg::{Connection, Fetch, Wanted};
 use crate::app::{Msg, Notice, Token};
 use crate::config::{Config, Target};
@@ -80,12 +80,7 @@ pub struct Link {
 
 /// `platforms`: what the place is by the configuration.
 fn class(config: &Config, place: &Place, platforms: &[String]) -> Class {
-    match config.class(platforms, &place.context, &place.server) {
-        crate::config::Class::Local => Class::Local,
-        crate::config::Class::Staging => Class::Staging,
-        crate::config::Class::Unclassified => Class::Unclassified,
-        crate::config::Class::Production => Class::Production,
-    }
+    config.class(platforms, &place.context, &place.server).into()
 }
 
 impl Link {
@@ -136,6 +131,11 @@ impl Link {
     /// Whether anything was written, or could have been.
     pub const fn has_journal(&self) -> bool {
         self.journal.is_some()
+    }
+
+    /// When nothing may be changed at the place that is open.
+    pub fn freezes(&self) -> Vec<Freeze> {
+        self.planner.as_ref().map_or_else(Vec::new, |p| p.policy.freeze.clone())
     }
 
     pub fn want(&mut self, wanted: Wanted) {
@@ -230,6 +230,9 @@ impl Link {
             What::User(user) => {
                 if let Some(planner) = &mut self.planner {
                     planner.user.clone_from(&user);
+                }
+                if let Some(actor) = &mut self.actor {
+                    actor.set_user(&user);
                 }
                 vec![Msg::WhoAmI(user)]
             }

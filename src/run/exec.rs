@@ -11,11 +11,12 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use tokio::process::Command;
 
 use super::attached::{Attached, For};
 use super::recorder::Recorder;
-use crate::action::{Class, WriteGrant};
+use crate::action::{Class, Policy, WriteGrant};
 use crate::app::msg::ExecAsk;
 use crate::feed::kube::{Cluster, Kubeconfigs, object};
 use crate::journal::{Entry, Journal, RecordKind, Target};
@@ -29,8 +30,9 @@ pub struct Means {
     pub kubeconfig: Option<PathBuf>,
     pub journal: Arc<Journal>,
     pub recorder: Recorder,
-    /// What policy says: `None`, only outside production.
-    pub policy: Option<bool>,
+    /// Whether policy lets one open shells: `None`, only outside production.
+    pub allowed: Option<bool>,
+    pub policy: Policy,
     pub class: Class,
 }
 
@@ -54,6 +56,16 @@ fn entry(kind: RecordKind, ask: &ExecAsk) -> Entry {
         uid: ask.pod.uid.to_string(),
     });
     entry
+}
+
+/// Whether policy lets one open a shell then. Nobody knows what is done in one, so a freeze holds for it, too.
+fn may_open(allowed: Option<bool>, class: Class, policy: &Policy, now: Timestamp) -> Result<(), String> {
+    match (allowed, policy.frozen(now)) {
+        (Some(false), _) => Err("policy forbids it".to_owned()),
+        (None, _) if class.is_production() => Err("policy does not allow it in production".to_owned()),
+        (_, Some(freeze)) => Err(format!("a freeze holds: {freeze}")),
+        _ => Ok(()),
+    }
 }
 
 /// The options by which kubectl speaks to the server that the console is connected to and to no other.
@@ -116,11 +128,7 @@ pub async fn open(_grant: &WriteGrant, ask: ExecAsk, means: Means, suspend: impl
     if !means.cluster.place().is_same_cluster(&ask.place) {
         return Err("the console went on to another cluster".to_owned());
     }
-    match means.policy {
-        Some(false) => return Err("policy forbids it".to_owned()),
-        None if means.class.is_production() => return Err("policy does not allow it in production".to_owned()),
-        _ => {}
-    }
+    may_open(means.allowed, means.class, &means.policy, Timestamp::now())?;
     let names = [&*ask.pod.namespace, &*ask.pod.name, &*ask.container];
     if let Some(name) = names.into_iter().find(|name| !is_name(name)) {
         return Err(format!(
@@ -195,7 +203,29 @@ impl Opened {
 
 #[cfg(test)]
 mod tests {
-    use super::is_name;
+    use super::{is_name, may_open};
+    use crate::action::{Class, Freeze, Policy};
+
+    #[test]
+    fn no_shell_is_opened_in_a_freeze_where_policy_would_allow_one() {
+        let at = |text: &str| -> jiff::Timestamp { format!("2026-12-24T{text}:00Z").parse().unwrap() };
+        let policy = Policy {
+            freeze: vec![Freeze {
+                name: "holidays".into(),
+                from: at("12:00"),
+                until: at("14:00"),
+            }],
+            ..Policy::default()
+        };
+        let opens = |allowed, class, now| may_open(allowed, class, &policy, at(now));
+        assert_eq!(opens(Some(true), Class::Production, "11:59"), Ok(()));
+        let why = Err("a freeze holds: holidays until 2026-12-24T14:00:00Z".to_owned());
+        assert_eq!(opens(Some(true), Class::Production, "12:00"), why);
+        assert_eq!(opens(None, Class::Staging, "13:59"), why);
+        assert_eq!(opens(None, Class::Staging, "14:00"), Ok(()));
+        assert!(opens(None, Class::Production, "14:00").is_err());
+        assert!(opens(Some(false), Class::Local, "14:00").is_err());
+    }
 
     #[test]
     fn what_is_no_name_is_not_given_to_kubectl() {

@@ -74,7 +74,11 @@ impl Performer {
         };
         let msgs = match event {
             Event::Msg(msg) => vec![msg],
-            Event::Link(event) => self.link.take(event, self.journal_dir.clone()),
+            Event::Link(event) => {
+                let msgs = self.link.take(event, self.journal_dir.clone());
+                app.seat.freezes = self.link.freezes();
+                msgs
+            }
         };
         let effects = msgs.into_iter().flat_map(|m| app.update(m, Timestamp::now())).collect();
         // What was answered leaves this console's hands.

@@ -178,6 +178,8 @@ pub struct Run {
     result: BTreeMap<String, Value>,
     /// The newest lines that the current step's command wrote.
     output: Vec<String>,
+    /// How many lines commands of this run wrote in all, those included that are not kept.
+    written: usize,
     /// How often in a row each threshold of the current wait was passed, and when that was counted last.
     breaches: Vec<(u32, Option<Timestamp>)>,
     next_ask: u64,
@@ -230,6 +232,7 @@ impl Run {
             outputs: BTreeMap::new(),
             result: BTreeMap::new(),
             output: Vec::new(),
+            written: 0,
             breaches: Vec::new(),
             next_ask: 1,
             notice: None,
@@ -402,6 +405,11 @@ impl Run {
     /// The newest lines that the current step's command wrote.
     pub fn output(&self) -> &[String] {
         &self.output
+    }
+
+    /// How many lines commands of this run wrote in all.
+    pub const fn written(&self) -> usize {
+        self.written
     }
 
     /// The current step's text and evidence, filled in.

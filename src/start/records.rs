@@ -8,7 +8,8 @@ use crate::headless::journal::{Chosen, moment};
 use crate::headless::{self, Answer};
 use crate::journal::report::Scope;
 use crate::journal::{self, Leaf, RecordKind};
-use crate::runbook::library::{BUILT_IN, Library};
+use crate::run::library;
+use crate::runbook::library::BUILT_IN;
 
 /// The journal's files: those named, else all of the state folder in their order.
 pub(super) fn leaves(config: &Config, named: &[PathBuf]) -> Result<Vec<Leaf>, String> {
@@ -79,23 +80,6 @@ pub fn report(options: Options, args: &ReportArgs) -> Result<Answer, String> {
     headless::report::report(&leaves(&config, &args.files)?, &scope, args.output)
 }
 
-/// The built-in runbooks and the user's, and what is wrong with the latter.
-fn library(config: &Config) -> (Library, Vec<String>) {
-    let mut library = Library::built_in();
-    let mut problems = Vec::new();
-    for file in crate::config::runbooks(&config.paths) {
-        let name = file.path.display().to_string();
-        match file.text {
-            Ok(text) => {
-                let found = library.add(&name, &text.unwrap_or_default());
-                problems.extend(found.iter().map(ToString::to_string));
-            }
-            Err(why) => problems.push(format!("{name} {why}")),
-        }
-    }
-    (library, problems)
-}
-
 /// `qd runbook`
 ///
 /// # Errors
@@ -106,7 +90,7 @@ pub fn runbook(options: Options, args: &RunbookArgs) -> Result<Answer, String> {
         RunbookCommand::List(p) => {
             let (library, problems) = library(&config);
             let mut answer = headless::runbooks::list(&library, p.output);
-            answer.doubts = problems;
+            answer.doubts = problems.concat();
             Ok(answer)
         }
         RunbookCommand::Facts(p) => Ok(headless::runbooks::facts(p.output)),

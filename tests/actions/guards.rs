@@ -1,9 +1,10 @@
 //! What stands between a plan and a change.
 
 use super::{scale, worker};
-use crate::fake_api::{APPS, Desk, Fake, Fault, confirm, finish, status};
-use quarterdeck::action::{Class, Confirm, Outcome, Request, Risk, RollbackTo, Verdict};
-use quarterdeck::model::Kind;
+use crate::fake_api::{APPS, Desk, Fake, Fault, confirm, finish, path, status};
+use jiff::{SignedDuration, Timestamp};
+use quarterdeck::action::{ActionId, Class, Confirm, Freeze, Outcome, Policy, Request, Risk, RollbackTo, Verdict};
+use quarterdeck::model::{Kind, ObjectRef};
 use serde_json::json;
 
 #[tokio::test]
@@ -129,6 +130,36 @@ async fn nothing_is_sent_that_cannot_be_recorded() {
 }
 
 #[tokio::test]
+async fn what_was_planned_before_a_freeze_is_not_sent_in_it_unless_that_was_overridden() {
+    let now = Timestamp::now();
+    let freeze = Freeze {
+        name: "release week".into(),
+        from: now - SignedDuration::from_secs(1),
+        until: now + SignedDuration::from_hours(1),
+    };
+    let policy = Policy {
+        freeze: vec![freeze.clone()],
+        ..Policy::default()
+    };
+    let desk = Desk::governed(Fake::cortex(), Class::Local, policy);
+    desk.fake.react(finish);
+    let ask = scale(desk.target(Kind::Deployment, "cortex-worker"), 2, 3);
+    let before = now - SignedDuration::from_secs(5);
+    let plan = desk.actor.plan(ask.clone(), ActionId(1), before).await.unwrap();
+    assert_eq!(plan.blocked(), None);
+    let (outcome, ..) = desk.carry_out(plan).await;
+    assert_eq!(outcome, Outcome::Refused(format!("a freeze began meanwhile: {freeze}")));
+    assert!(desk.fake.writes().is_empty());
+    let told: Vec<String> = desk.journal().records.into_iter().map(|r| r.entry.outcome).collect();
+    assert_eq!(told, [format!("not sent: a freeze began meanwhile: {freeze}")]);
+
+    let mut plan = desk.plan(ask).await.unwrap();
+    let check = plan.checks.iter_mut().find(|c| c.name == "freeze").unwrap();
+    assert_eq!(check.passed.take(), Some(false));
+    assert_eq!(desk.carry_out(plan).await.0, Outcome::Applied);
+}
+
+#[tokio::test]
 async fn the_form_of_the_confirmation_follows_risk_and_class() {
     for (class, replicas, risk, word, reason) in [
         (Class::Local, 3, Risk::R1, None, false),
@@ -161,6 +192,36 @@ async fn the_form_of_the_confirmation_follows_risk_and_class() {
             "{class:?} 2 → {replicas}"
         );
     }
+}
+
+#[tokio::test]
+async fn of_several_things_the_number_is_typed_and_no_namespace_that_is_only_the_firsts() {
+    let desk = worker();
+    let pod = desk.fake.get(&path(Kind::Pod, "cortex-worker-5455954757-7vwmz"));
+    let unowned = |namespace: &str, name: &str| {
+        let mut pod = pod.clone();
+        let uid = format!("uid-{name}");
+        pod["metadata"]["ownerReferences"] = json!([]);
+        pod["metadata"]["namespace"] = json!(namespace);
+        pod["metadata"]["name"] = json!(name);
+        pod["metadata"]["uid"] = json!(uid);
+        desk.fake.put(&format!("/api/v1/namespaces/{namespace}/pods"), pod);
+        let target = ObjectRef {
+            kind: Kind::Pod,
+            namespace: namespace.into(),
+            name: name.into(),
+            uid: uid.into(),
+        };
+        Request::DeletePod { target, force: false }
+    };
+    let requests = vec![unowned("cortex", "a"), unowned("cortex", "b"), unowned("batch", "c")];
+    let plan = desk.plan(Request::Together { requests, go_on: false }).await.unwrap();
+    assert_eq!((plan.risk, plan.reason_required), (Risk::R3, true));
+    let expected = Confirm::Typed {
+        word: "prod-eu/3".into(),
+        what: "the context's name, a slash, and the number of pods".into(),
+    };
+    assert_eq!(plan.confirm, expected);
 }
 
 #[tokio::test]

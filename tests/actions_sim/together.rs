@@ -67,6 +67,17 @@ async fn one_that_changed_meanwhile_stops_the_rest_or_is_passed_over() {
         assert!(matches!(outcome, Outcome::Conflict(_)), "{outcome:?}");
         let paused = stage.value(Kind::Deployment, "cortex-api")["spec"]["paused"] == true;
         assert_eq!(paused, go_on);
+        // It has no intent, and why is on record all the same.
+        let of_web = |kind: &str| -> Vec<Value> {
+            let all = records(&stage).into_iter();
+            all.filter(|r| r["kind"] == kind && r["target"]["name"] == "cortex-web")
+                .collect()
+        };
+        let (sent, told) = (of_web("intent"), of_web("result"));
+        assert_eq!((sent.len(), told.len()), (1, 2), "{told:?}");
+        let why = told[1]["outcome"].as_str().unwrap();
+        assert!(why.starts_with("not sent: ") && why.ends_with("plan again"), "{why}");
+        assert!(told[1]["refers"].is_null(), "{told:?}");
     }
 }
 

@@ -41,6 +41,10 @@ impl Desk {
     }
 
     pub fn classed(fake: Fake, class: Class) -> Self {
+        Self::governed(fake, class, Policy::default())
+    }
+
+    pub fn governed(fake: Fake, class: Class, policy: Policy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let grant = WriteGrant::at_start(false).unwrap();
         let journal = Journal::open(dir.path(), Who::here("k.lind", Mode::Live)).unwrap();
@@ -48,8 +52,7 @@ impl Desk {
             deadline: Duration::from_millis(200),
             poll: Duration::from_millis(1),
         };
-        let actor =
-            Actor::new(&grant, planner(&fake, class, Policy::default()), fake.client(), journal).with_pace(pace);
+        let actor = Actor::new(&grant, planner(&fake, class, policy), fake.client(), journal).with_pace(pace);
         Self {
             fake,
             grant,

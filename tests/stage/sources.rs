@@ -37,7 +37,7 @@ pub fn ids() -> Vec<SourceId> {
 
 /// What was read of Redis so many minutes before: its load grows.
 pub fn before(now: Timestamp, minutes: i64) -> Batch {
-    let [_, redis, ..] = ids().try_into().unwrap_or_else(|_| panic!("six sources"));
+    let redis = id(SourceKind::Redis, "cache");
     let ops = u64::try_from(8_200 - minutes * minutes * 60).unwrap();
     Batch {
         sources: vec![(redis, Source::Redis(Arc::new(cache(ago(now, minutes), ops))))],

@@ -85,12 +85,16 @@ impl Run<'_> {
 
     /// One deed, between two records.
     async fn deed(&self, grant: &WriteGrant, n: usize, step: &PlanStep) -> (Outcome, Option<Box<dyn Deed>>) {
-        if let Some(why) = self.stopped(n) {
-            return (Outcome::Refused(why), None);
-        }
-        let mut deed = match sources::ready(self.actor, self.plan, n).await {
+        let ready = match self.stopped(n) {
+            Some(why) => Err(Outcome::Refused(why)),
+            None => sources::ready(self.actor, self.plan, n).await,
+        };
+        let mut deed = match ready {
             Ok(deed) => deed,
-            Err(outcome) => return (outcome, None),
+            Err(outcome) => {
+                self.record_unsent(step, &outcome).await;
+                return (outcome, None);
+            }
         };
         let intent = ledger::intent(self.confirmed, step, &step.body);
         let ticket = match self.record(move |j| j.intent(intent)).await {

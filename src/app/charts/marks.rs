@@ -34,7 +34,9 @@ impl App {
         };
         let server = self.place().map(|p| p.server.as_str());
         for moment in self.recorded.timeline.moments() {
-            let Some(target) = moment.target.as_ref().filter(|_| moment.about == About::Action) else {
+            // What was not sent changed nothing.
+            let sent = moment.about == About::Action && !moment.after.is_null();
+            let Some(target) = moment.target.as_ref().filter(|_| sent) else {
                 continue;
             };
             let here = server.is_none_or(|s| s == target.server);

@@ -17,8 +17,8 @@ pub(super) const TABLE: &[Command] = &[Command {
     run: pick,
 }];
 
-/// Whether a shell may be opened here.
-fn may_exec(app: &App) -> Result<(), String> {
+/// Whether a shell may be opened here now.
+fn may_open(app: &App) -> Result<(), String> {
     app.may_mutate_object(Kind::Pod)?;
     let production = app.class().is_none_or(Class::is_production);
     match app.seat.exec {
@@ -28,6 +28,14 @@ fn may_exec(app: &App) -> Result<(), String> {
         }
         _ => {}
     }
+    match app.seat.freezes.iter().find(|f| f.holds(app.now)) {
+        Some(freeze) => Err(format!("a freeze holds: {freeze}")),
+        None => Ok(()),
+    }
+}
+
+fn may_exec(app: &App) -> Result<(), String> {
+    may_open(app)?;
     match app.subject() {
         Some(o) if o.kind == Kind::Pod => Ok(()),
         _ => Err("no pod is selected".to_owned()),
@@ -66,7 +74,7 @@ fn pick(app: &mut App) -> Vec<Effect> {
 
 /// Asks before the screen is given away: where, which pod, and what will be on record.
 pub(super) fn ask(app: &mut App, pod: ObjectRef, container: &str) -> Vec<Effect> {
-    if let Err(why) = app.may_mutate_object(Kind::Pod) {
+    if let Err(why) = may_open(app) {
         return app.complain(format!("shell: {why}"));
     }
     let Some(place) = app.place().cloned() else {
@@ -97,7 +105,7 @@ pub(super) fn ask(app: &mut App, pod: ObjectRef, container: &str) -> Vec<Effect>
 
 /// After the yes: the same conditions once more.
 pub(super) fn begin(app: &mut App, ask: ExecAsk) -> Vec<Effect> {
-    if let Err(why) = app.may_mutate_object(Kind::Pod) {
+    if let Err(why) = may_open(app) {
         return app.complain(format!("shell: {why}"));
     }
     if !app.place().is_some_and(|here| here.is_same_cluster(&ask.place)) {

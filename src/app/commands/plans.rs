@@ -260,6 +260,8 @@ fn copy(app: &mut App) -> Vec<Effect> {
         .filter(|s| !s.is_empty())
         .collect::<Vec<_>>()
         .join("\n");
-    app.say("the kubectl line was sent to the terminal's clipboard");
-    vec![Effect::Copy(text)]
+    if text.is_empty() {
+        return app.complain("no command line does the same");
+    }
+    app.copy("command line", text)
 }

@@ -28,6 +28,27 @@ fn while_it_is_made_and_when_it_is_refused_only_cancel_can_be_pressed() {
 }
 
 #[test]
+fn the_line_that_does_the_same_is_copied_and_where_there_is_none_that_is_said() {
+    let mut hands = Hands::operator();
+    let (id, request) = asked(&restart(&mut hands));
+    let mut made = plan(id, &request, hands.now);
+    made.steps[0].same_as = "psql -c 'SELECT 1'".to_owned();
+    hands.tell(Msg::Planned(id, Ok(Box::new(made.clone()))));
+    let copied = |effects: &[Effect]| effects.iter().any(|e| matches!(e, Effect::Copy(_)));
+    assert!(copied(&hands.press("ctrl-y")));
+    assert_eq!(
+        hands.told(),
+        "command line sent to the terminal's clipboard: psql -c 'SELECT 1'"
+    );
+    made.steps[0].same_as.clear();
+    let (id, _) = asked(&hands.press("ctrl-r"));
+    made.id = id;
+    hands.tell(Msg::Planned(id, Ok(Box::new(made))));
+    assert!(!copied(&hands.press("ctrl-y")));
+    assert_eq!(hands.told(), "no command line does the same");
+}
+
+#[test]
 fn a_failed_check_or_nothing_to_do_leaves_no_button() {
     for what in ["check", "no-op"] {
         let mut hands = Hands::operator();

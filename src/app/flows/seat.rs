@@ -246,6 +246,32 @@ fn a_shell_is_asked_for_twice_and_policy_and_place_hold_to_the_end() {
 }
 
 #[test]
+fn no_shell_is_opened_in_a_freeze_also_where_it_began_while_the_question_stood_there() {
+    let mut hands = Hands::operator();
+    hands.press("1");
+    staging(&mut hands);
+    let runs = hands.names().into_iter().find(|n| n.starts_with("cortex-api")).unwrap();
+    hands.select(&runs);
+    hands.press("a t");
+    assert!(matches!(hands.app.layers.last(), Some(Layer::Question(_))));
+    hands.app.seat.freezes = vec![crate::action::Freeze {
+        name: "release week".to_owned(),
+        from: hands.now,
+        until: hands.now + jiff::SignedDuration::from_hours(1),
+    }];
+    assert!(!shell(&hands.press("y")));
+    for _ in 0..2 {
+        assert!(
+            hands.told().contains("a freeze holds: release week"),
+            "{}",
+            hands.told()
+        );
+        assert!(hands.app.layers.is_empty());
+        hands.press("a t");
+    }
+}
+
+#[test]
 fn whatever_was_said_is_in_the_list_and_can_be_copied() {
     let mut hands = Hands::operator();
     hands.tell(Msg::Notice(Notice::error("the spool cannot be written: disk full")));

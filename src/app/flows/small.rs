@@ -1,8 +1,34 @@
 //! What a small screen must not hide or cut without saying so.
 
 use super::{Hands, done};
-use crate::action::{Outcome, Undo, Verdict};
+use crate::action::{Outcome, Stage, Undo, Verdict};
+use crate::app::unattended::{Leave, Unattended};
 use crate::app::{Effect, Layer, Msg};
+use crate::runbook::engine::Event;
+
+const DUMP: &str = "+++\nid = \"dump\"\ntitle = \"Dump\"\nowner = \"us\"\nuse_when = \"Always.\"\n+++\n\
+    ## Dump\n```step\nkind = \"run\"\nargv = [\"pg_dump\"]\ntimeout = \"5s\"\n```\n## End\n```step\nkind = \"note\"\n```\n";
+
+#[test]
+fn a_run_without_a_screen_tells_every_line_of_a_command_once_however_many_come_at_once() {
+    let mut hands = Hands::operator();
+    assert_eq!(hands.app.books.add("/u/dump.md", DUMP), []);
+    let (mut run, _) = Unattended::start(&mut hands.app, "dump", None, Leave::default()).unwrap();
+    let number = hands.app.runs[0].number;
+    let effects = hands.app.run_event(number, Event::Continue);
+    let id = hands.answer(&effects);
+    hands.confirm(&format!("word{}", id.0));
+    let mut told: Vec<String> = Vec::new();
+    for (from, to) in [(0, 150), (150, 450), (450, 451), (451, 900)] {
+        let lines = (from..to).map(|n| format!("line {n}")).collect();
+        hands.progress(id, Stage::Output(lines));
+        let lines = run.turn(&mut hands.app).lines.into_iter();
+        let lines = lines.filter(|l| l["event"] == "output");
+        told.extend(lines.map(|l| l["line"].as_str().unwrap().to_owned()));
+    }
+    let all: Vec<String> = (0..900).map(|n| format!("line {n}")).collect();
+    assert_eq!(told, all);
+}
 
 /// A change of `cortex-web` that ended so, with an undo of its own.
 fn changed(hands: &mut Hands, verdict: Verdict) {
@@ -18,7 +44,7 @@ fn changed(hands: &mut Hands, verdict: Verdict) {
         valid_for_s: 600,
     };
     let mut stage = done(Outcome::Applied, Some(verdict));
-    if let crate::action::Stage::Done { undo: of, .. } = &mut stage {
+    if let Stage::Done { undo: of, .. } = &mut stage {
         *of = Some(undo);
     }
     hands.progress(id, stage);

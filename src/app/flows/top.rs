@@ -86,7 +86,8 @@ fn where_the_fleet_has_no_line_the_top_bar_counts_those_that_are_not_well() {
 
 #[test]
 fn the_cluster_its_class_and_what_forbids_a_change_stay_when_the_top_bar_gets_narrow() {
-    for mut hands in [Hands::operator(), Hands::observer()] {
+    for of in [Hands::operator as fn() -> Hands, Hands::observer] {
+        let mut hands = of();
         hands.tell(Msg::JournalBroken(Some("no space left on device".to_owned())));
         hands.tell(Msg::Fleet(fleet()));
         let observes = hands.app.may_mutate().is_err_and(|why| why.contains("read-only"));

@@ -171,6 +171,14 @@ pub enum CheckState {
     Absent {
         why: String,
     },
+    /// As it should be, and this is to be said of it.
+    Said {
+        what: String,
+    },
+    /// A file is not as it must be, so that something else holds in its place.
+    Wrong {
+        why: String,
+    },
 }
 
 /// One line of `qd check`.

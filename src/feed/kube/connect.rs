@@ -139,6 +139,19 @@ pub async fn connect(choice: ContextChoice, access: Access) -> Result<Cluster, C
     })
 }
 
+/// What tells one API server from another: scheme, host, port (the scheme's own where none is written), and path.
+fn address(uri: &Uri) -> (&str, String, u16, &str) {
+    let scheme = uri.scheme_str().unwrap_or("http");
+    let own = if scheme == "https" { 443 } else { 80 };
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    (
+        scheme,
+        host,
+        uri.port_u16().unwrap_or(own),
+        uri.path().trim_end_matches('/'),
+    )
+}
+
 impl Cluster {
     pub fn place(&self) -> &Place {
         &self.place
@@ -146,11 +159,8 @@ impl Cluster {
 
     /// Whether that is the URL of this cluster's API server: whatever a name leads to now, this is what is connected.
     pub fn is_at(&self, url: &str) -> bool {
-        url.parse::<Uri>().is_ok_and(|other| {
-            let path = |uri: &Uri| uri.path().trim_end_matches('/').to_owned();
-            (other.scheme(), other.authority()) == (self.url.scheme(), self.url.authority())
-                && path(&other) == path(&self.url)
-        })
+        url.parse::<Uri>()
+            .is_ok_and(|other| address(&other) == address(&self.url))
     }
 
     /// The client for everything but changes. Its transport refuses to write.
@@ -218,5 +228,25 @@ impl Cluster {
     /// Lets the next request try for credentials at once, whatever failed a moment ago.
     pub async fn forget_failure(&self) {
         self.session.forget_failure().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_is_one_however_its_address_is_written_and_another_is_not() {
+        let same = |a: &str, b: &str| address(&a.parse().unwrap()) == address(&b.parse().unwrap());
+        assert!(same("https://api.example.com", "https://API.example.com:443/"));
+        assert!(same("http://10.0.0.1/k8s/", "http://10.0.0.1:80/k8s"));
+        for other in [
+            "http://api.example.com",
+            "https://api.example.com:6443",
+            "https://api.example.com/k8s",
+            "https://api.example.org",
+        ] {
+            assert!(!same("https://api.example.com", other), "{other}");
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Event, Link, Recorder};
+use crate::action::Policy;
 use crate::app::Msg;
 use crate::journal::{Journal, Mode, Who};
 
@@ -38,7 +39,8 @@ impl Link {
         let class = super::class(&self.config, cluster.place(), &self.platforms);
         Ok(crate::run::exec::Means {
             kubeconfig: self.kubeconfig(),
-            policy: self.config.policy.exec(),
+            allowed: self.config.policy.exec(),
+            policy: Policy::of(&self.config.policy, &self.platforms),
             cluster,
             journal,
             recorder,

@@ -173,8 +173,10 @@ impl Run {
         if let Some(last) = lines.iter().rev().find(|line| !line.trim().is_empty()) {
             self.result.insert("line".to_owned(), Value::text(last.trim()));
         }
-        self.output.extend(lines);
+        // What came last stays whole until more comes: whoever reads on misses nothing of a burst.
         let over = self.output.len().saturating_sub(KEPT_LINES);
         self.output.drain(..over);
+        self.written += lines.len();
+        self.output.extend(lines);
     }
 }
