@@ -30,16 +30,21 @@ fn with_all<T>(mut each: impl FnMut(&str, &Keymap, Vocabulary<'_>) -> T) -> Vec<
         .collect()
 }
 
+/// The commands that have a key somewhere, and those that a line of some help tells of.
+fn reached<'a>(map: &'a Keymap, vocabulary: Vocabulary<'a>) -> (BTreeSet<&'a str>, BTreeSet<&'a str>) {
+    let (mut keyed, mut helped) = (BTreeSet::new(), BTreeSet::new());
+    for stack in STACKS {
+        keyed.extend(hints::reverse(map, stack).into_keys());
+        let sections = hints::help(map, vocabulary, stack);
+        helped.extend(sections.iter().flat_map(|s| &s.rows).filter_map(|row| row.id));
+    }
+    (keyed, helped)
+}
+
 #[test]
 fn in_every_keymap_every_command_is_reached_by_a_key_or_by_its_name_and_stands_in_the_help() {
     with_all(|name, map, vocabulary| {
-        let mut keyed: BTreeSet<&str> = BTreeSet::new();
-        let mut helped: BTreeSet<&str> = BTreeSet::new();
-        for stack in STACKS {
-            keyed.extend(hints::reverse(map, stack).into_keys());
-            let sections = hints::help(map, vocabulary, stack);
-            helped.extend(sections.iter().flat_map(|s| &s.rows).filter_map(|row| row.id));
-        }
+        let (keyed, helped) = reached(map, vocabulary);
         assert_eq!(keyed, helped, "{name}");
         let nameless = hints::nameless(map, vocabulary, ":".to_owned());
         let by_name: BTreeSet<&str> = nameless.iter().flat_map(|s| &s.rows).filter_map(|r| r.id).collect();
@@ -73,13 +78,7 @@ fn only_what_moves_about_and_what_works_a_dialog_has_no_name_and_each_of_these_h
             .collect();
         // The buttons of the plan: what they do is asked for there, and nowhere else.
         assert_eq!(others, BTreeSet::from(["plan.alone", "plan.press"]), "{name}");
-        let mut keyed: BTreeSet<&str> = BTreeSet::new();
-        let mut helped: BTreeSet<&str> = BTreeSet::new();
-        for stack in STACKS {
-            keyed.extend(hints::reverse(map, stack).into_keys());
-            let sections = hints::help(map, vocabulary, stack);
-            helped.extend(sections.iter().flat_map(|s| &s.rows).filter_map(|row| row.id));
-        }
+        let (keyed, helped) = reached(map, vocabulary);
         for row in vocabulary.commands {
             assert!(!row.listed || !of_dialogs(row), "{} is found by name", row.id);
             assert!(
