@@ -72,8 +72,6 @@ pub use plan::{
     ActionId, Alternative, Check, Class, Confirm, Confirmation, Confirmed, FieldChange, JobFilter, Outcome, Plan,
     PlanStep, Progress, Refusal, Request, Risk, RollbackTo, Stage, Undo, Verdict, VerifySpec, Warning, WhyNot,
 };
-#[cfg(test)]
-pub(crate) use policy::holidays;
 pub use policy::{Freeze, Policy};
 pub use postgres::{PostgresAsk, Relation};
 pub use registry::{ActionInfo, REGISTRY, Verb, info};

@@ -153,21 +153,6 @@ impl From<config::Class> for Class {
     }
 }
 
-/// A freeze from 12:00 to 14:00 of one day, and the times of that day.
-#[cfg(test)]
-pub(crate) fn holidays() -> (Policy, impl Fn(&str) -> Timestamp) {
-    let at = |text: &str| format!("2026-12-24T{text}:00Z").parse().unwrap();
-    let policy = Policy {
-        freeze: vec![Freeze {
-            name: "holidays".into(),
-            from: at("12:00"),
-            until: at("14:00"),
-        }],
-        ..Policy::default()
-    };
-    (policy, at)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,7 +221,15 @@ mod tests {
 
     #[test]
     fn a_freeze_that_begins_between_plan_and_sending_counts_unless_it_was_overridden() {
-        let (policy, at) = holidays();
+        let at = |text: &str| -> Timestamp { format!("2026-12-24T{text}:00Z").parse().unwrap() };
+        let policy = Policy {
+            freeze: vec![Freeze {
+                name: "holidays".into(),
+                from: at("12:00"),
+                until: at("14:00"),
+            }],
+            ..Policy::default()
+        };
         let since = |made: &[Check], now| policy.frozen_since(made, now).map(ToString::to_string);
         let asked = policy.checks(Risk::R2, at("11:50"));
         assert_eq!(since(&asked, at("11:59")), None);

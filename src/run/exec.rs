@@ -204,11 +204,19 @@ impl Opened {
 #[cfg(test)]
 mod tests {
     use super::{is_name, may_open};
-    use crate::action::Class;
+    use crate::action::{Class, Freeze, Policy};
 
     #[test]
     fn no_shell_is_opened_in_a_freeze_where_policy_would_allow_one() {
-        let (policy, at) = crate::action::holidays();
+        let at = |text: &str| -> jiff::Timestamp { format!("2026-12-24T{text}:00Z").parse().unwrap() };
+        let policy = Policy {
+            freeze: vec![Freeze {
+                name: "holidays".into(),
+                from: at("12:00"),
+                until: at("14:00"),
+            }],
+            ..Policy::default()
+        };
         let opens = |allowed, class, now| may_open(allowed, class, &policy, at(now));
         assert_eq!(opens(Some(true), Class::Production, "11:59"), Ok(()));
         let why = Err("a freeze holds: holidays until 2026-12-24T14:00:00Z".to_owned());
